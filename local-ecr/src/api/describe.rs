@@ -1,0 +1,222 @@
+//! `DescribeImages` and `ListImages`.
+
+use super::parameter::{Account, List, PageSize, RepositoryName};
+use super::{Answer, Context, ImageId, image_id};
+use crate::clock::epoch_seconds;
+use crate::error::ApiError;
+use crate::registry_id::RegistryId;
+use crate::repository::{Repository, StoredImage};
+use crate::token;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::ops::Bound::{Excluded, Included, Unbounded};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct DescribeImages {
+    registry_id: Option<Account>,
+    repository_name: RepositoryName,
+    image_ids: Option<List<ImageId, 1, 100>>,
+    next_token: Option<String>,
+    max_results: Option<PageSize>,
+    filter: Option<Filter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ListImages {
+    registry_id: Option<Account>,
+    repository_name: RepositoryName,
+    next_token: Option<String>,
+    max_results: Option<PageSize>,
+    filter: Option<Filter>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Filter {
+    tag_status: Option<TagStatus>,
+    image_status: Option<ImageStatus>,
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum TagStatus {
+    Tagged,
+    Untagged,
+    Any,
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum ImageStatus {
+    Active,
+    Archived,
+    Activating,
+    Any,
+}
+
+impl Filter {
+    const ANY: Self = Self {
+        tag_status: None,
+        image_status: None,
+    };
+
+    /// Every image here is active: none is ever archived.
+    fn admits(&self, image: &StoredImage) -> bool {
+        let by_tag = match self.tag_status {
+            Some(TagStatus::Tagged) => !image.tags.is_empty(),
+            Some(TagStatus::Untagged) => image.tags.is_empty(),
+            Some(TagStatus::Any) | None => true,
+        };
+        by_tag
+            && !matches!(
+                self.image_status,
+                Some(ImageStatus::Archived | ImageStatus::Activating)
+            )
+    }
+}
+
+pub(super) fn describe_images(context: &mut Context<'_>, request: &DescribeImages) -> Answer {
+    let registry = context.registry(request.registry_id.as_ref());
+    let name = &*request.repository_name;
+    let repository = context.world.repository(&registry, name)?;
+    if let Some(ids) = &request.image_ids {
+        if request.next_token.is_some() || request.max_results.is_some() {
+            return Err(ApiError::invalid_parameter(
+                "Invalid parameter: nextToken and maxResults cannot be used with imageIds",
+            ));
+        }
+        let details: Result<Vec<Value>, ApiError> = ids
+            .iter()
+            .map(|id| detail_of(&registry, name, repository, id))
+            .collect();
+        return Ok(json!({"imageDetails": details?}));
+    }
+    let filter = request.filter.as_ref().unwrap_or(&Filter::ANY);
+    let size = PageSize::of(request.max_results.as_ref());
+    let start = match &request.next_token {
+        Some(text) => Excluded(token::open(text)?),
+        None => Unbounded,
+    };
+    let mut rows = repository
+        .images
+        .range((start, Unbounded))
+        .filter(|(_, image)| filter.admits(image))
+        .peekable();
+    let mut details = Vec::new();
+    let mut last = None;
+    for (digest, image) in rows.by_ref().take(size) {
+        details.push(detail(&registry, name, digest, image));
+        last = Some(digest);
+    }
+    let mut answer = json!({"imageDetails": details});
+    if let (Some(last), Some(_)) = (last, rows.peek()) {
+        answer["nextToken"] = token::seal(last).into();
+    }
+    Ok(answer)
+}
+
+pub(super) fn list_images(context: &mut Context<'_>, request: &ListImages) -> Answer {
+    let registry = context.registry(request.registry_id.as_ref());
+    let repository = context
+        .world
+        .repository(&registry, &request.repository_name)?;
+    let filter = request.filter.as_ref().unwrap_or(&Filter::ANY);
+    let size = PageSize::of(request.max_results.as_ref());
+    let after = request.next_token.as_deref().map(token::open).transpose()?;
+    // A row's name is its digest and its tag; the token is the name of the last row given.
+    let start = match after.as_deref().and_then(|name| name.split_once(' ')) {
+        Some((digest, _)) => Included(digest.to_owned()),
+        None => Unbounded,
+    };
+    let mut rows = repository
+        .images
+        .range((start, Unbounded))
+        .filter(|(_, image)| filter.admits(image))
+        .flat_map(|(digest, image)| rows_of(digest, image))
+        .filter(|(digest, tag)| {
+            after
+                .as_ref()
+                .is_none_or(|after| row_name(digest, *tag) > *after)
+        })
+        .peekable();
+    let page: Vec<_> = rows.by_ref().take(size).collect();
+    let ids: Vec<Value> = page
+        .iter()
+        .map(|(digest, tag)| image_id(Some(digest), *tag))
+        .collect();
+    let mut answer = json!({"imageIds": ids});
+    if let (Some((digest, tag)), Some(_)) = (page.last(), rows.peek()) {
+        answer["nextToken"] = token::seal(&row_name(digest, *tag)).into();
+    }
+    Ok(answer)
+}
+
+/// One row per tag, and one for an image without any.
+fn rows_of<'a>(
+    digest: &'a str,
+    image: &'a StoredImage,
+) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+    let untagged = image.tags.is_empty().then_some((digest, None));
+    let tagged = image
+        .tags
+        .iter()
+        .map(move |tag| (digest, Some(tag.as_str())));
+    tagged.chain(untagged)
+}
+
+fn row_name(digest: &str, tag: Option<&str>) -> String {
+    format!("{digest} {}", tag.unwrap_or_default())
+}
+
+/// The row of one image that was asked for; one that is missing fails the whole call.
+fn detail_of(registry: &RegistryId, name: &str, repository: &Repository, id: &ImageId) -> Answer {
+    let (tag, digest) = (id.image_tag.as_deref(), id.image_digest.as_deref());
+    let found = tag
+        .or(digest)
+        .filter(|reference| {
+            digest.is_none() || tag.is_none() || {
+                repository.tags.get(*reference).map(String::as_str) == digest
+            }
+        })
+        .and_then(|reference| repository.resolve(reference))
+        .and_then(|digest| repository.images.get_key_value(digest));
+    match found {
+        Some((digest, image)) => Ok(detail(registry, name, digest, image)),
+        None => Err(ApiError::new(
+            "ImageNotFoundException",
+            format!(
+                "The image with imageId {{imageDigest:'{}', imageTag:'{}'}} does not exist within the repository with name '{name}' in the registry with id '{}'",
+                digest.unwrap_or("null"),
+                tag.unwrap_or("null"),
+                registry.account
+            ),
+        )),
+    }
+}
+
+fn detail(registry: &RegistryId, name: &str, digest: &str, image: &StoredImage) -> Value {
+    let mut row = json!({
+        "registryId": registry.account,
+        "repositoryName": name,
+        "imageDigest": digest,
+        "imageSizeInBytes": image.size,
+        "imagePushedAt": epoch_seconds(image.pushed_at),
+        "imageManifestMediaType": image.manifest.media_type,
+        "imageStatus": "ACTIVE",
+    });
+    if !image.tags.is_empty() {
+        row["imageTags"] = json!(image.tags);
+    }
+    if let Some(artifact) = image.manifest.artifact_media_type() {
+        row["artifactMediaType"] = Value::from(artifact);
+    }
+    if let Some(subject) = &image.manifest.subject {
+        row["subjectManifestDigest"] = Value::from(subject.digest.as_str());
+    }
+    if let Some(pulled_at) = image.pulled_at {
+        row["lastRecordedPullTime"] = Value::from(epoch_seconds(pulled_at));
+    }
+    row
+}

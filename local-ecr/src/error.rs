@@ -1,0 +1,54 @@
+//! Refusals, as ECR words them.
+
+use crate::registry_id::RegistryId;
+use std::fmt;
+
+/// An error answer of the ECR API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// The HTTP status: 400 for everything a client did wrong, 5xx for the service's own faults.
+    pub status: u16,
+    /// The exception's name, such as `RepositoryNotFoundException`.
+    pub code: String,
+    /// The text beside it.
+    pub message: String,
+}
+
+impl ApiError {
+    pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
+        Self {
+            status: 400,
+            code: code.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn invalid_parameter(message: impl Into<String>) -> Self {
+        Self::new("InvalidParameterException", message)
+    }
+
+    /// What ECR says of every manifest that its schema does not accept, whatever is wrong with it.
+    pub(crate) fn invalid_manifest() -> Self {
+        Self::invalid_parameter(
+            "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'",
+        )
+    }
+
+    pub(crate) fn repository_not_found(registry: &RegistryId, repository: &str) -> Self {
+        Self::new(
+            "RepositoryNotFoundException",
+            format!(
+                "The repository with name '{repository}' does not exist in the registry with id '{}'",
+                registry.account
+            ),
+        )
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for ApiError {}

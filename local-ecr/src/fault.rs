@@ -1,0 +1,186 @@
+//! What goes wrong, and when.
+
+use crate::journal::CallInfo;
+use crate::lock;
+use crate::random::Random;
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// The operation of a presigned URL's download.
+pub const BLOB: &str = "Blob";
+/// Every operation.
+pub const ANY: &str = "*";
+
+/// What happens to a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaultKind {
+    /// It is carried out and answered this much later.
+    Latency(Duration),
+    /// It is carried out and answered later, by a time between the two.
+    RandomLatency(Duration, Duration),
+    /// It is refused: `ThrottlingException`, "Rate exceeded"; `SlowDown` for a blob.
+    Throttle,
+    /// It is refused with this error.
+    Error {
+        /// The HTTP status.
+        status: u16,
+        /// The exception.
+        code: String,
+        /// The text beside it.
+        message: String,
+    },
+    /// It is refused with this status and an empty body.
+    Status(u16),
+    /// It is answered with a redirect to this address.
+    Redirect(String),
+    /// The connection drops before the call takes effect.
+    ResetBefore,
+    /// The call takes effect, then the connection drops without an answer.
+    ResetAfter,
+    /// It is never answered and takes no effect.
+    Hang,
+    /// It takes effect, and its answer is a web page.
+    NotJson,
+    /// It takes effect, and its answer breaks off in the middle.
+    Truncated,
+    /// It takes effect, and one byte of its answer is wrong.
+    Corrupt,
+    /// Its answer never ends.
+    Endless,
+}
+
+impl FaultKind {
+    /// An error of status 400, as all of ECR's exceptions are but its own failures.
+    pub fn refusal(code: &str, message: &str) -> Self {
+        Self::Error {
+            status: 400,
+            code: code.to_owned(),
+            message: message.to_owned(),
+        }
+    }
+
+    /// `ServerException`, status 500.
+    pub fn server_error() -> Self {
+        Self::Error {
+            status: 500,
+            code: String::from("ServerException"),
+            message: String::from("An internal error occurred"),
+        }
+    }
+}
+
+/// A fault and the calls that it strikes: all of its operation, until it is narrowed down.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    operation: String,
+    repository: Option<String>,
+    skip: u64,
+    left: Option<u64>,
+    probability: f64,
+    random: Random,
+    kind: FaultKind,
+}
+
+impl Fault {
+    /// A fault of an operation: an API name such as `PutImage`, [`BLOB`] or [`ANY`].
+    pub fn on(operation: &str, kind: FaultKind) -> Self {
+        Self {
+            operation: operation.to_owned(),
+            repository: None,
+            skip: 0,
+            left: None,
+            probability: 1.0,
+            random: Random::seeded(0),
+            kind,
+        }
+    }
+
+    /// Only in this repository.
+    #[must_use]
+    pub fn repository(mut self, name: &str) -> Self {
+        self.repository = Some(name.to_owned());
+        self
+    }
+
+    /// Not for the first `calls` that it would strike.
+    #[must_use]
+    pub fn skip(mut self, calls: u64) -> Self {
+        self.skip = calls;
+        self
+    }
+
+    /// Only so many times.
+    #[must_use]
+    pub fn times(mut self, calls: u64) -> Self {
+        self.left = Some(calls);
+        self
+    }
+
+    /// Only with this probability, drawn from a generator with this seed.
+    #[must_use]
+    pub fn probability(mut self, probability: f64, seed: u64) -> Self {
+        self.probability = probability;
+        self.seed(seed)
+    }
+
+    /// Draws probabilities and latencies from a generator with this seed.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.random = Random::seeded(seed);
+        self
+    }
+
+    /// What it does to this call, if it strikes.
+    fn strike(&mut self, call: &CallInfo) -> Option<FaultKind> {
+        let is_meant = (self.operation == ANY || self.operation == call.operation)
+            && (self.repository.is_none() || self.repository == call.repository);
+        if !is_meant || self.left == Some(0) {
+            return None;
+        }
+        if self.skip > 0 {
+            self.skip -= 1;
+            return None;
+        }
+        if !self.random.happens(self.probability) {
+            return None;
+        }
+        self.left = self.left.map(|left| left - 1);
+        Some(match self.kind {
+            FaultKind::RandomLatency(least, most) => {
+                let range = u64::try_from(most.saturating_sub(least).as_micros()).unwrap_or(0);
+                let extra = self.random.next() % (range + 1);
+                FaultKind::Latency(least + Duration::from_micros(extra))
+            }
+            ref kind => kind.clone(),
+        })
+    }
+}
+
+/// The faults of a server.
+#[derive(Debug, Default)]
+pub struct Faults(Mutex<Vec<Fault>>);
+
+impl Faults {
+    /// Adds a fault to those there are. Latencies add up; of all else, the first added that strikes wins.
+    pub fn add(&self, fault: Fault) {
+        lock(&self.0).push(fault);
+    }
+
+    /// Takes all faults away.
+    pub fn clear(&self) {
+        lock(&self.0).clear();
+    }
+
+    /// How long a call is delayed, and what else becomes of it.
+    pub(crate) fn draw(&self, call: &CallInfo) -> (Duration, Option<FaultKind>) {
+        let mut delay = Duration::ZERO;
+        for fault in lock(&self.0).iter_mut() {
+            match fault.strike(call) {
+                Some(FaultKind::Latency(latency)) => delay += latency,
+                Some(kind) => return (delay, Some(kind)),
+                None => {}
+            }
+        }
+        (delay, None)
+    }
+}

@@ -1,0 +1,112 @@
+//! Lists of images.
+
+use super::artifact::{Artifact, Content, Document};
+use crate::manifest::{Descriptor, Platform};
+use crate::media_type::{DOCKER_LIST, OCI_INDEX};
+use std::collections::BTreeMap;
+
+/// An OCI image index or a Docker manifest list.
+#[derive(Debug, Clone)]
+pub struct Index {
+    media_type: &'static str,
+    entries: Vec<Entry>,
+    annotations: BTreeMap<String, String>,
+}
+
+/// One entry of a list.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    artifact: Artifact,
+    platform: Option<Platform>,
+    annotations: BTreeMap<String, String>,
+}
+
+impl Index {
+    /// An OCI image index of these entries, in this order.
+    pub fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
+        Self {
+            media_type: OCI_INDEX,
+            entries: entries.into_iter().collect(),
+            annotations: BTreeMap::new(),
+        }
+    }
+
+    /// A Docker manifest list of these entries, in this order.
+    pub fn docker(entries: impl IntoIterator<Item = Entry>) -> Self {
+        Self {
+            media_type: DOCKER_LIST,
+            ..Self::of(entries)
+        }
+    }
+
+    /// Adds an annotation to the list itself.
+    #[must_use]
+    pub fn annotation(mut self, key: &str, value: &str) -> Self {
+        self.annotations.insert(key.to_owned(), value.to_owned());
+        self
+    }
+}
+
+impl Entry {
+    /// An entry for an image, with the image's platform, or for a list, with none.
+    pub fn of(content: &impl Content) -> Self {
+        let artifact = content.artifact();
+        Self {
+            platform: artifact.platform.clone(),
+            artifact,
+            annotations: BTreeMap::new(),
+        }
+    }
+
+    /// States another platform, `os/architecture[/variant]`, than the image's own.
+    #[must_use]
+    pub fn platform(mut self, platform: &str) -> Self {
+        self.platform = Some(Platform::named(platform));
+        self
+    }
+
+    /// States no platform.
+    #[must_use]
+    pub fn without_platform(mut self) -> Self {
+        self.platform = None;
+        self
+    }
+
+    /// Adds an annotation to the entry.
+    #[must_use]
+    pub fn annotation(mut self, key: &str, value: &str) -> Self {
+        self.annotations.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The digest of the image.
+    pub fn digest(&self) -> String {
+        self.artifact.digest()
+    }
+
+    fn descriptor(&self) -> Descriptor {
+        Descriptor {
+            platform: self.platform.clone(),
+            annotations: (!self.annotations.is_empty()).then(|| self.annotations.clone()),
+            ..Descriptor::of(&self.artifact)
+        }
+    }
+}
+
+impl Content for Index {
+    fn artifact(&self) -> Artifact {
+        let document = Document {
+            manifests: Some(self.entries.iter().map(Entry::descriptor).collect()),
+            annotations: self.annotations.clone(),
+            ..Document::new(self.media_type)
+        };
+        Artifact {
+            children: self
+                .entries
+                .iter()
+                .map(|entry| entry.artifact.clone())
+                .collect(),
+            ..document.into()
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! One repository: its images, tags and blobs.
+
+use crate::manifest::Manifest;
+use crate::mutability::Mutability;
+use crate::visibility::Visibility;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::SystemTime;
+
+/// A repository's whole state.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Repository {
+    pub(crate) created_at: SystemTime,
+    pub(crate) mutability: Mutability,
+    /// By digest: an order that tells nothing, yet stays the same from page to page.
+    pub(crate) images: BTreeMap<String, StoredImage>,
+    pub(crate) tags: BTreeMap<String, String>,
+    #[serde(with = "crate::persistence::digests")]
+    pub(crate) blobs: HashMap<String, Bytes>,
+    /// What each tag has named, oldest first.
+    pub(crate) history: HashMap<String, Vec<String>>,
+    /// How many images name a blob, and how many lists name an image.
+    references: HashMap<String, usize>,
+    #[serde(skip)]
+    pub(crate) visibility: Visibility,
+}
+
+/// An image of a repository: anything that has a manifest.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StoredImage {
+    #[serde(skip)]
+    pub(crate) bytes: Bytes,
+    pub(crate) manifest: Manifest,
+    pub(crate) size: u64,
+    /// When this digest first arrived; a new tag does not refresh it.
+    pub(crate) pushed_at: SystemTime,
+    pub(crate) pulled_at: Option<SystemTime>,
+    pub(crate) tags: BTreeSet<String>,
+}
+
+impl Repository {
+    pub(crate) fn new(created_at: SystemTime) -> Self {
+        Self {
+            created_at,
+            mutability: Mutability::Mutable,
+            images: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            blobs: HashMap::new(),
+            history: HashMap::new(),
+            references: HashMap::new(),
+            visibility: Visibility::default(),
+        }
+    }
+
+    /// The digest that `reference`, a tag or a digest, names.
+    pub(crate) fn resolve(&self, reference: &str) -> Option<&str> {
+        let digest = self
+            .tags
+            .get(reference)
+            .map_or(reference, |digest| digest.as_str());
+        self.images
+            .get_key_value(digest)
+            .map(|(digest, _)| digest.as_str())
+    }
+
+    /// Whether an image names this blob, or a list this image.
+    pub(crate) fn is_referenced(&self, digest: &str) -> bool {
+        self.references.contains_key(digest)
+    }
+
+    /// Adds an image, unless it is there already.
+    pub(crate) fn insert(
+        &mut self,
+        digest: &str,
+        bytes: Bytes,
+        manifest: Manifest,
+        now: SystemTime,
+    ) {
+        if self.images.contains_key(digest) {
+            return;
+        }
+        for reference in references(&manifest) {
+            *self.references.entry(reference.to_owned()).or_default() += 1;
+        }
+        let image = StoredImage {
+            size: self.size(&manifest),
+            bytes,
+            manifest,
+            pushed_at: now,
+            pulled_at: None,
+            tags: BTreeSet::new(),
+        };
+        self.images.insert(digest.to_owned(), image);
+    }
+
+    /// Makes `tag` name `digest`. The image that it named before stays, without the tag.
+    pub(crate) fn point(&mut self, tag: &str, digest: &str) {
+        let before = self.tags.insert(tag.to_owned(), digest.to_owned());
+        if before.as_deref() == Some(digest) {
+            return;
+        }
+        if let Some(image) = before.and_then(|before| self.images.get_mut(&before)) {
+            image.tags.remove(tag);
+        }
+        if let Some(image) = self.images.get_mut(digest) {
+            image.tags.insert(tag.to_owned());
+        }
+        self.history
+            .entry(tag.to_owned())
+            .or_default()
+            .push(digest.to_owned());
+    }
+
+    /// Takes the tag away and leaves the image.
+    pub(crate) fn untag(&mut self, tag: &str) -> Option<String> {
+        let digest = self.tags.remove(tag)?;
+        if let Some(image) = self.images.get_mut(&digest) {
+            image.tags.remove(tag);
+        }
+        Some(digest)
+    }
+
+    /// Takes an image away with all its tags.
+    pub(crate) fn remove(&mut self, digest: &str) -> Option<StoredImage> {
+        let image = self.images.remove(digest)?;
+        for tag in &image.tags {
+            self.tags.remove(tag);
+        }
+        for reference in references(&image.manifest) {
+            if let Some(count) = self.references.get_mut(reference) {
+                *count -= 1;
+                if *count == 0 {
+                    self.references.remove(reference);
+                }
+            }
+        }
+        Some(image)
+    }
+
+    /// What `tag` named before what it names now.
+    pub(crate) fn previous(&self, tag: &str) -> Option<&str> {
+        self.history
+            .get(tag)?
+            .iter()
+            .rev()
+            .nth(1)
+            .map(String::as_str)
+    }
+
+    /// `imageSizeInBytes`: an image's blobs, and for a list "the max size of all manifests in the list".
+    fn size(&self, manifest: &Manifest) -> u64 {
+        let largest_child = manifest
+            .children
+            .iter()
+            .filter_map(|child| self.images.get(&child.digest))
+            .map(|image| image.size)
+            .max();
+        largest_child.unwrap_or_else(|| manifest.blobs().map(|blob| blob.size).sum())
+    }
+}
+
+fn references(manifest: &Manifest) -> impl Iterator<Item = &str> {
+    manifest
+        .blobs()
+        .chain(&manifest.children)
+        .map(|descriptor| descriptor.digest.as_str())
+}

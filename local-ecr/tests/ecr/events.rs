@@ -1,0 +1,77 @@
+//! What `EventBridge` is told.
+
+use crate::client::call;
+use local_ecr::image::{Entry, Image, Index};
+use local_ecr::media_type::{OCI_CONFIG, OCI_INDEX, OCI_MANIFEST};
+use local_ecr::{LocalEcr, Options};
+use serde_json::{Value, json};
+use std::time::{Duration, UNIX_EPOCH};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+fn drain(events: &mut UnboundedReceiver<Value>) -> Vec<Value> {
+    std::iter::from_fn(|| events.try_recv().ok()).collect()
+}
+
+#[test]
+fn a_push_is_announced_as_ecr_does() {
+    let ecr = LocalEcr::start(Options::default()).unwrap();
+    let registry = ecr.registry("999999999999", "us-west-2");
+    registry.push("early", Some("a"), &Image::oci("linux/amd64"));
+    let mut events = ecr.events();
+    ecr.clock()
+        .set(UNIX_EPOCH + Duration::from_secs(1_573_869_274));
+    let digest = registry.push("app", Some("1.2.3-amd64"), &Image::oci("linux/amd64"));
+    let event = drain(&mut events).remove(0);
+    assert_eq!(event["id"].as_str().unwrap().len(), 36);
+    assert_eq!(
+        event,
+        json!({
+            "version": "0", "id": event["id"], "detail-type": "ECR Image Action",
+            "source": "aws.ecr", "account": "999999999999", "time": "2019-11-16T01:54:34Z",
+            "region": "us-west-2", "resources": [],
+            "detail": {
+                "result": "SUCCESS", "repository-name": "app", "image-digest": digest,
+                "action-type": "PUSH", "image-tag": "1.2.3-amd64",
+                "manifest-media-type": OCI_MANIFEST, "artifact-media-type": OCI_CONFIG,
+            },
+        })
+    );
+}
+
+#[test]
+fn every_manifest_has_an_event_and_untagged_ones_have_two_spellings() {
+    let ecr = LocalEcr::start(Options::default()).unwrap();
+    let mut events = ecr.events();
+    let list = Index::of([
+        Entry::of(&Image::oci("linux/amd64")),
+        Entry::of(&Image::oci("linux/arm64")),
+    ]);
+    ecr.home().push("app", Some("1"), &list);
+    let details: Vec<Value> = drain(&mut events)
+        .iter()
+        .map(|event| event["detail"].clone())
+        .collect();
+    let tags: Vec<Option<&Value>> = details
+        .iter()
+        .map(|detail| detail.get("image-tag"))
+        .collect();
+    assert_eq!(tags, [Some(&json!("")), None, Some(&json!("1"))]);
+    assert_eq!(details[2]["manifest-media-type"], OCI_INDEX);
+    assert_eq!(details[2].get("artifact-media-type"), None);
+    // What changes nothing is no push.
+    ecr.home().push("app", Some("1"), &list);
+    assert_eq!(drain(&mut events), [Value::Null; 0]);
+}
+
+#[test]
+fn deletions_are_announced() {
+    let ecr = LocalEcr::start(Options::default()).unwrap();
+    ecr.home()
+        .push("app", Some("a"), &Image::oci("linux/amd64"));
+    let mut events = ecr.events();
+    let request = json!({"repositoryName": "app", "imageIds": [{"imageTag": "a"}]});
+    call(&ecr, "BatchDeleteImage", &request);
+    let event = drain(&mut events).remove(0);
+    assert_eq!(event["detail"]["action-type"], "DELETE");
+    assert_eq!(event["detail"]["image-tag"], "a");
+}
