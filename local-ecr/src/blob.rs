@@ -17,22 +17,14 @@ pub(crate) const PREFIX: &str = "/blobs/";
 impl Shared {
     /// A URL that gives access to `bytes` at `path` for an hour.
     pub(crate) fn presign(&self, world: &mut World, path: String, bytes: Bytes) -> String {
-        let signature =
-            world.random.uuid().replace('-', "") + &world.random.uuid().replace('-', "");
+        let signature = world.random.uuid().replace('-', "") + &world.random.uuid().replace('-', "");
         let url = format!(
             "{}{path}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-SignedHeaders=host&X-Amz-Expires={}&X-Amz-Signature={signature}",
             self.url(),
             LIFETIME.as_secs()
         );
         let expires = self.clock.now() + LIFETIME;
-        world.grants.insert(
-            signature,
-            Grant {
-                path,
-                bytes,
-                expires,
-            },
-        );
+        world.grants.insert(signature, Grant { path, bytes, expires });
         url
     }
 
@@ -46,11 +38,7 @@ impl Shared {
             );
         }
         if request.method() != Method::GET {
-            return Reply::s3_error(
-                403,
-                "SignatureDoesNotMatch",
-                "The request signature does not match",
-            );
+            return Reply::s3_error(403, "SignatureDoesNotMatch", "The request signature does not match");
         }
         let signature = request
             .uri()
@@ -61,11 +49,9 @@ impl Shared {
             .unwrap_or_default();
         let world = self.world();
         match world.grants.get(signature) {
-            Some(grant) if grant.path != request.uri().path() => Reply::s3_error(
-                403,
-                "SignatureDoesNotMatch",
-                "The request signature does not match",
-            ),
+            Some(grant) if grant.path != request.uri().path() => {
+                Reply::s3_error(403, "SignatureDoesNotMatch", "The request signature does not match")
+            }
             Some(grant) if grant.expires > self.clock.now() => {
                 Reply::status(200).body("application/octet-stream", grant.bytes.clone())
             }

@@ -21,18 +21,12 @@ impl Body for Payload {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         Poll::Ready(match &mut *self {
             Self::Whole(bytes) => bytes.take().map(|bytes| Ok(Frame::data(bytes))),
-            Self::Cut(bytes) => Some(
-                bytes
-                    .take()
-                    .map(Frame::data)
-                    .ok_or_else(|| io::ErrorKind::ConnectionReset.into()),
-            ),
+            Self::Cut(bytes) => {
+                Some(bytes.take().map(Frame::data).ok_or_else(|| io::ErrorKind::ConnectionReset.into()))
+            }
             Self::Endless(bytes) => Some(Ok(Frame::data(bytes.clone()))),
         })
     }
@@ -43,9 +37,7 @@ impl Body for Payload {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes) => {
-                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
-            }
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Cut(_) | Self::Endless(_) => SizeHint::default(),
         }
     }

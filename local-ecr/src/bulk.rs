@@ -12,12 +12,7 @@ impl Registry {
     ///
     /// # Errors
     /// Where a platform makes an image that ECR would refuse.
-    pub fn fill(
-        &self,
-        repository: &str,
-        versions: usize,
-        platforms: &[&str],
-    ) -> Result<(), ApiError> {
+    pub fn fill(&self, repository: &str, versions: usize, platforms: &[&str]) -> Result<(), ApiError> {
         let now = self.ecr.clock().now();
         self.with(repository, |repository| {
             for version in 0..versions {

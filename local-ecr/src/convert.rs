@@ -1,8 +1,6 @@
 //! Manifest conversion for clients that do not accept what is stored.
 
-use crate::media_type::{
-    DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST, OCI_CONFIG, OCI_LAYER, OCI_MANIFEST,
-};
+use crate::media_type::{DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST, OCI_CONFIG, OCI_LAYER, OCI_MANIFEST};
 use crate::repository::Repository;
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -17,26 +15,15 @@ pub(crate) struct Converted {
 /// An image's manifest in a type among `accepted` (any, where there is none): ECR converts image
 /// manifests between Docker's and OCI's types and answers a list with the image for `linux/amd64`.
 /// What cannot be converted is answered as it is stored.
-pub(crate) fn convert(
-    repository: &Repository,
-    digest: &str,
-    accepted: Option<&[&str]>,
-) -> Option<Converted> {
+pub(crate) fn convert(repository: &Repository, digest: &str, accepted: Option<&[&str]>) -> Option<Converted> {
     let image = repository.images.get(digest)?;
-    let stored = Converted {
-        bytes: image.bytes.clone(),
-        media_type: image.manifest.media_type.clone(),
-    };
-    let Some(accepted) = accepted.filter(|types| !types.contains(&stored.media_type.as_str()))
-    else {
+    let stored = Converted { bytes: image.bytes.clone(), media_type: image.manifest.media_type.clone() };
+    let Some(accepted) = accepted.filter(|types| !types.contains(&stored.media_type.as_str())) else {
         return Some(stored);
     };
     if image.manifest.is_index() {
         let child = image.manifest.children.iter().find(|child| {
-            child
-                .platform
-                .as_ref()
-                .is_some_and(|platform| platform.os == "linux" && platform.architecture == "amd64")
+            child.platform.as_ref().is_some_and(|platform| platform.os == "linux" && platform.architecture == "amd64")
         });
         return child
             .filter(|child| crate::media_type::is_image(&child.media_type))
@@ -48,10 +35,7 @@ pub(crate) fn convert(
         DOCKER_MANIFEST => OCI_MANIFEST,
         _ => return Some(stored),
     };
-    let converted = accepted
-        .contains(&target)
-        .then(|| translate(&stored.bytes, target))
-        .flatten();
+    let converted = accepted.contains(&target).then(|| translate(&stored.bytes, target)).flatten();
     Some(converted.unwrap_or(stored))
 }
 
@@ -69,20 +53,12 @@ fn translate(bytes: &[u8], target: &str) -> Option<Converted> {
             "size": descriptor.get("size"),
         })
     };
-    let layers: Vec<Value> = source
-        .get("layers")?
-        .as_array()?
-        .iter()
-        .map(|layer| retyped(layer, layer_type))
-        .collect();
+    let layers: Vec<Value> = source.get("layers")?.as_array()?.iter().map(|layer| retyped(layer, layer_type)).collect();
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": target,
         "config": retyped(source.get("config")?, config_type),
         "layers": layers,
     });
-    Some(Converted {
-        bytes: Bytes::from(manifest.to_string()),
-        media_type: target.to_owned(),
-    })
+    Some(Converted { bytes: Bytes::from(manifest.to_string()), media_type: target.to_owned() })
 }

@@ -2,7 +2,8 @@
 
 use crate::api;
 use crate::blob;
-use crate::error::ApiError;
+use crate::distribution;
+use crate::error::{ApiError, THROTTLED};
 use crate::fault::BLOB;
 use crate::journal::CallInfo;
 use crate::reply::Reply;
@@ -12,19 +13,54 @@ use http::header::AUTHORIZATION;
 use http::{Method, Request};
 use serde_json::{Value, json};
 
+/// The protocols that are spoken on the one port.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Door<'a> {
+    /// ECR's API.
+    Api,
+    /// Presigned URLs, and what follows their prefix.
+    Blob(&'a str),
+    /// The registry protocol.
+    Distribution,
+}
+
+impl<'a> Door<'a> {
+    pub(crate) fn of(path: &'a str) -> Self {
+        match path.strip_prefix(blob::PREFIX) {
+            Some(rest) => Self::Blob(rest),
+            None if path.starts_with(distribution::PREFIX) || path == "/v2" => Self::Distribution,
+            None => Self::Api,
+        }
+    }
+
+    /// An error as this door words it.
+    pub(crate) fn refuse(self, error: ApiError) -> Reply {
+        match self {
+            Self::Api => Reply::api(Err(error)),
+            Self::Blob(_) if error.code == THROTTLED => {
+                Reply::s3_error(503, "SlowDown", "Please reduce your request rate.")
+            }
+            Self::Blob(_) => Reply::s3_error(error.status, &error.code, &error.message),
+            Self::Distribution => distribution::refuse(&error),
+        }
+    }
+}
+
 /// What a request asks for, as far as it can be told.
 pub(crate) fn identify(shared: &Shared, request: &Request<Bytes>) -> CallInfo {
-    match request.uri().path().strip_prefix(blob::PREFIX) {
-        Some(path) => identify_blob(shared, path),
-        None => identify_api(shared, request),
+    match Door::of(request.uri().path()) {
+        Door::Blob(path) => identify_blob(shared, path),
+        Door::Distribution => distribution::identify(shared, request),
+        Door::Api => identify_api(shared, request),
     }
 }
 
 /// Carries a request out.
 pub(crate) fn enter(shared: &Shared, request: &Request<Bytes>, info: &CallInfo) -> Reply {
-    match info.operation.as_str() {
-        BLOB => shared.download(request),
-        _ => Reply::api(call_api(shared, request, info)),
+    match Door::of(request.uri().path()) {
+        Door::Blob(_) => shared.download(request),
+        Door::Distribution => distribution::answer(shared, request, info),
+        Door::Api => Reply::api(call_api(shared, request, info)),
     }
 }
 
@@ -45,22 +81,13 @@ fn identify_blob(shared: &Shared, path: &str) -> CallInfo {
 }
 
 fn identify_api(shared: &Shared, request: &Request<Bytes>) -> CallInfo {
-    let header = |name: &str| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    };
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
     let field = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
     let region = scope_region(header(AUTHORIZATION.as_str())).unwrap_or(&shared.options.region);
     let target = header("x-amz-target");
     CallInfo {
-        operation: target
-            .strip_prefix(api::TARGET)
-            .unwrap_or_default()
-            .to_owned(),
+        operation: target.strip_prefix(api::TARGET).unwrap_or_default().to_owned(),
         account: field("registryId").unwrap_or_else(|| shared.options.account.clone()),
         region: region.to_owned(),
         repository: field("repositoryName"),
@@ -75,22 +102,13 @@ fn scope_region(authorization: &str) -> Option<&str> {
 
 fn call_api(shared: &Shared, request: &Request<Bytes>, info: &CallInfo) -> Result<Value, ApiError> {
     if request.method() != Method::POST || request.uri().path() != "/" {
-        return Err(ApiError {
-            status: 404,
-            ..ApiError::new("UnknownOperationException", "")
-        });
+        return Err(ApiError { status: 404, ..ApiError::new("UnknownOperationException", "") });
     }
     if !request.headers().contains_key(AUTHORIZATION) {
-        return Err(ApiError::new(
-            "MissingAuthenticationTokenException",
-            "Missing Authentication Token",
-        ));
+        return Err(ApiError::new("MissingAuthenticationTokenException", "Missing Authentication Token"));
     }
     if !info.request.is_object() {
-        return Err(ApiError::new(
-            "SerializationException",
-            "The request is not a JSON object",
-        ));
+        return Err(ApiError::new("SerializationException", "The request is not a JSON object"));
     }
     api::run(shared, &info.operation, &info.region, &info.request)
 }

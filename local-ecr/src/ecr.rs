@@ -43,17 +43,11 @@ impl LocalEcr {
         let shared = Arc::new(Shared::new(options, port, World::new()));
         let (stop, stopped) = oneshot::channel();
         let serving = Arc::clone(&shared);
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new()
             .name(String::from("local-ecr"))
             .spawn(move || runtime.block_on(serve(serving, listener, stopped)))?;
-        let server = Arc::new(Server {
-            shared,
-            stop: Mutex::new(Some(stop)),
-            thread: Mutex::new(Some(thread)),
-        });
+        let server = Arc::new(Server { shared, stop: Mutex::new(Some(stop)), thread: Mutex::new(Some(thread)) });
         let _ = server.shared.handle.set(Arc::downgrade(&server));
         Ok(Self(server))
     }

@@ -3,6 +3,9 @@
 use crate::registry_id::RegistryId;
 use std::fmt;
 
+/// The exception of a client that asks too often; no operation's model names it.
+pub(crate) const THROTTLED: &str = "ThrottlingException";
+
 /// An error answer of the ECR API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
@@ -16,11 +19,7 @@ pub struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(code: &str, message: impl Into<String>) -> Self {
-        Self {
-            status: 400,
-            code: code.to_owned(),
-            message: message.into(),
-        }
+        Self { status: 400, code: code.to_owned(), message: message.into() }
     }
 
     pub(crate) fn invalid_parameter(message: impl Into<String>) -> Self {

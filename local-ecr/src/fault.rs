@@ -18,7 +18,8 @@ pub enum FaultKind {
     Latency(Duration),
     /// It is carried out and answered later, by a time between the two.
     RandomLatency(Duration, Duration),
-    /// It is refused: `ThrottlingException`, "Rate exceeded"; `SlowDown` for a blob.
+    /// It is refused: `ThrottlingException`, "Rate exceeded"; `SlowDown` for a blob,
+    /// `TOOMANYREQUESTS` in the registry protocol.
     Throttle,
     /// It is refused with this error.
     Error {
@@ -52,11 +53,7 @@ pub enum FaultKind {
 impl FaultKind {
     /// An error of status 400, as all of ECR's exceptions are but its own failures.
     pub fn refusal(code: &str, message: &str) -> Self {
-        Self::Error {
-            status: 400,
-            code: code.to_owned(),
-            message: message.to_owned(),
-        }
+        Self::Error { status: 400, code: code.to_owned(), message: message.to_owned() }
     }
 
     /// `ServerException`, status 500.

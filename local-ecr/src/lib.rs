@@ -26,6 +26,7 @@ mod bulk;
 mod clock;
 mod convert;
 mod digest;
+mod distribution;
 mod door;
 mod ecr;
 mod error;

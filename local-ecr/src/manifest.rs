@@ -42,11 +42,7 @@ pub(crate) struct Descriptor {
 pub(crate) struct Platform {
     pub(crate) architecture: String,
     pub(crate) os: String,
-    #[serde(
-        rename = "os.version",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "os.version", default, skip_serializing_if = "Option::is_none")]
     pub(crate) os_version: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) variant: Option<String>,
@@ -76,8 +72,7 @@ impl Descriptor {
 impl Manifest {
     /// Reads `bytes`, whose type is `declared` or stated in the document.
     pub(crate) fn read(bytes: &[u8], declared: Option<&str>) -> Result<Self, ApiError> {
-        let document: Document =
-            serde_json::from_slice(bytes).map_err(|_| ApiError::invalid_manifest())?;
+        let document: Document = serde_json::from_slice(bytes).map_err(|_| ApiError::invalid_manifest())?;
         let media_type = match (declared, document.media_type.as_deref()) {
             (Some(declared), Some(stated)) if declared != stated => {
                 return Err(ApiError::invalid_parameter(format!(
@@ -90,10 +85,7 @@ impl Manifest {
             }
             (Some(media_type), _) | (None, Some(media_type)) => media_type.to_owned(),
         };
-        document
-            .into_manifest(media_type)
-            .filter(Manifest::is_well_formed)
-            .ok_or_else(ApiError::invalid_manifest)
+        document.into_manifest(media_type).filter(Manifest::is_well_formed).ok_or_else(ApiError::invalid_manifest)
     }
 
     pub(crate) fn is_index(&self) -> bool {
@@ -102,19 +94,14 @@ impl Manifest {
 
     /// The blobs that an image consists of.
     pub(crate) fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
-        self.config
-            .iter()
-            .chain(self.layers.iter().filter(|layer| layer.is_distributable()))
+        self.config.iter().chain(self.layers.iter().filter(|layer| layer.is_distributable()))
     }
 
     /// The `artifactMediaType` that ECR reports: the config's type, or the artifact's own. A list has none.
     pub(crate) fn artifact_media_type(&self) -> Option<&str> {
         match &self.artifact_type {
             Some(artifact_type) if !self.is_index() => Some(artifact_type),
-            _ => self
-                .config
-                .as_ref()
-                .map(|config| config.media_type.as_str()),
+            _ => self.config.as_ref().map(|config| config.media_type.as_str()),
         }
     }
 

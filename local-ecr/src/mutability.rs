@@ -35,10 +35,7 @@ impl Mutability {
 
     /// Whether `tag` may come to name another image.
     pub(crate) fn may_move(&self, tag: &str) -> bool {
-        let excluded = self
-            .filters()
-            .iter()
-            .any(|filter| matches(filter.as_bytes(), tag.as_bytes()));
+        let excluded = self.filters().iter().any(|filter| matches(filter.as_bytes(), tag.as_bytes()));
         match self {
             Self::Mutable => true,
             Self::Immutable => false,
@@ -53,8 +50,7 @@ fn matches(filter: &[u8], tag: &[u8]) -> bool {
     match (filter.split_first(), tag.split_first()) {
         (None, None) => true,
         (Some((b'*', filter_rest)), tag_first) => {
-            matches(filter_rest, tag)
-                || tag_first.is_some_and(|(_, tag_rest)| matches(filter, tag_rest))
+            matches(filter_rest, tag) || tag_first.is_some_and(|(_, tag_rest)| matches(filter, tag_rest))
         }
         (Some((f, filter_rest)), Some((t, tag_rest))) => f == t && matches(filter_rest, tag_rest),
         _ => false,
@@ -69,14 +65,8 @@ mod tests {
     fn filters_are_wildcards_over_the_whole_tag() {
         let some = Mutability::ImmutableWithExclusion(vec!["latest".into(), "*-dev".into()]);
         let tags = ["latest", "1.2-dev", "latest2", "1.2", "-dev-"];
-        assert_eq!(
-            tags.map(|tag| some.may_move(tag)),
-            [true, true, false, false, false]
-        );
+        assert_eq!(tags.map(|tag| some.may_move(tag)), [true, true, false, false, false]);
         let others = Mutability::MutableWithExclusion(vec!["v*.*".into()]);
-        assert_eq!(
-            ["v1", "v1.2"].map(|tag| others.may_move(tag)),
-            [true, false]
-        );
+        assert_eq!(["v1", "v1.2"].map(|tag| others.may_move(tag)), [true, false]);
     }
 }

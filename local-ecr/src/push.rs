@@ -78,12 +78,8 @@ impl World {
 impl Place<'_> {
     /// Everything that a manifest names has to be in the same repository.
     fn check_content(self, repository: &Repository, manifest: &Manifest) -> Result<(), ApiError> {
-        let layers = missing(manifest.blobs(), |digest| {
-            repository.blobs.contains_key(digest)
-        });
-        let images = missing(manifest.children.iter(), |digest| {
-            repository.images.contains_key(digest)
-        });
+        let layers = missing(manifest.blobs(), |digest| repository.blobs.contains_key(digest));
+        let images = missing(manifest.children.iter(), |digest| repository.images.contains_key(digest));
         let (code, what, digests) = if !layers.is_empty() {
             ("LayersNotFoundException", "Layers", layers)
         } else if !images.is_empty() {
@@ -102,18 +98,9 @@ impl Place<'_> {
         ))
     }
 
-    fn check_tag(
-        self,
-        repository: &Repository,
-        tag: Option<&str>,
-        digest: &str,
-    ) -> Result<(), ApiError> {
+    fn check_tag(self, repository: &Repository, tag: Option<&str>, digest: &str) -> Result<(), ApiError> {
         let Some(tag) = tag else {
-            return if repository.images.contains_key(digest) {
-                Err(self.image_exists(digest, None))
-            } else {
-                Ok(())
-            };
+            return if repository.images.contains_key(digest) { Err(self.image_exists(digest, None)) } else { Ok(()) };
         };
         let may_move = repository.mutability.may_move(tag);
         match repository.tags.get(tag) {
@@ -122,11 +109,7 @@ impl Place<'_> {
                 _ => Err(self.image_exists(digest, Some(tag))),
             },
             Some(_) if !may_move => Err(self.tag_exists(tag)),
-            _ if repository
-                .images
-                .get(digest)
-                .is_some_and(|image| image.tags.len() >= TAGS_PER_IMAGE) =>
-            {
+            _ if repository.images.get(digest).is_some_and(|image| image.tags.len() >= TAGS_PER_IMAGE) => {
                 Err(ApiError::new(
                     "LimitExceededException",
                     format!("The limit of {TAGS_PER_IMAGE} tags per image has been exceeded"),
@@ -159,12 +142,6 @@ impl Place<'_> {
     }
 }
 
-fn missing<'a>(
-    descriptors: impl Iterator<Item = &'a Descriptor>,
-    exists: impl Fn(&str) -> bool,
-) -> Vec<&'a str> {
-    descriptors
-        .map(|descriptor| descriptor.digest.as_str())
-        .filter(|digest| !exists(digest))
-        .collect()
+fn missing<'a>(descriptors: impl Iterator<Item = &'a Descriptor>, exists: impl Fn(&str) -> bool) -> Vec<&'a str> {
+    descriptors.map(|descriptor| descriptor.digest.as_str()).filter(|digest| !exists(digest)).collect()
 }

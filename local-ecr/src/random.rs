@@ -18,10 +18,7 @@ impl Random {
     }
 
     /// Whether an event of this probability happens.
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "53 bits are all that a f64 holds"
-    )]
+    #[allow(clippy::cast_precision_loss, reason = "53 bits are all that a f64 holds")]
     pub(crate) fn happens(&mut self, probability: f64) -> bool {
         ((self.next() >> 11) as f64) / ((1u64 << 53) as f64) < probability
     }

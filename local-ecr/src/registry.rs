@@ -45,10 +45,7 @@ impl Registry {
     ///
     /// # Panics
     /// Where ECR would refuse the push.
-    #[allow(
-        clippy::panic,
-        reason = "a fixture that ECR refuses is a mistake of the test"
-    )]
+    #[allow(clippy::panic, reason = "a fixture that ECR refuses is a mistake of the test")]
     pub fn push(&self, repository: &str, tag: Option<&str>, content: &impl Content) -> String {
         match self.try_push(repository, tag, content) {
             Ok(digest) => digest,
@@ -60,19 +57,9 @@ impl Registry {
     ///
     /// # Errors
     /// The refusal, such as `ImageTagAlreadyExistsException` for a tag that is immutable.
-    pub fn try_push(
-        &self,
-        repository: &str,
-        tag: Option<&str>,
-        content: &impl Content,
-    ) -> Result<String, ApiError> {
+    pub fn try_push(&self, repository: &str, tag: Option<&str>, content: &impl Content) -> Result<String, ApiError> {
         self.create(repository);
-        self.upload(
-            &mut self.ecr.shared().world(),
-            repository,
-            tag,
-            &content.artifact(),
-        )
+        self.upload(&mut self.ecr.shared().world(), repository, tag, &content.artifact())
     }
 
     fn upload(
@@ -90,12 +77,8 @@ impl Registry {
         for blob in &artifact.blobs {
             repository.blobs.insert(digest_of(blob), blob.clone());
         }
-        let place = Place {
-            registry: &self.id,
-            repository: name,
-            repush: shared.options.repush,
-            now: shared.clock.now(),
-        };
+        let place =
+            Place { registry: &self.id, repository: name, repush: shared.options.repush, now: shared.clock.now() };
         let push = Push {
             bytes: artifact.manifest.clone(),
             media_type: Some(artifact.media_type.as_str()),
@@ -120,9 +103,8 @@ impl Registry {
     ) -> String {
         let bytes = bytes.into();
         let digest = claimed_digest.map_or_else(|| digest_of(&bytes), str::to_owned);
-        let mut manifest = Manifest::read(&bytes, None)
-            .or_else(|_| Manifest::read(&bytes, Some(media_type)))
-            .unwrap_or_default();
+        let mut manifest =
+            Manifest::read(&bytes, None).or_else(|_| Manifest::read(&bytes, Some(media_type))).unwrap_or_default();
         media_type.clone_into(&mut manifest.media_type);
         let now = self.ecr.clock().now();
         self.with(repository, |repository| {
@@ -136,12 +118,7 @@ impl Registry {
     }
 
     /// Stores a blob, under a digest that may be wrong; what had that digest is replaced. Gives the digest.
-    pub fn store_blob(
-        &self,
-        repository: &str,
-        bytes: impl Into<Bytes>,
-        claimed_digest: Option<&str>,
-    ) -> String {
+    pub fn store_blob(&self, repository: &str, bytes: impl Into<Bytes>, claimed_digest: Option<&str>) -> String {
         let bytes = bytes.into();
         let digest = claimed_digest.map_or_else(|| digest_of(&bytes), str::to_owned);
         self.with(repository, |repository| {
@@ -158,10 +135,7 @@ impl Registry {
 
     /// A repository's tags.
     pub fn tags(&self, repository: &str) -> Vec<String> {
-        self.read(repository, |repository| {
-            Some(repository.tags.keys().cloned().collect())
-        })
-        .unwrap_or_default()
+        self.read(repository, |repository| Some(repository.tags.keys().cloned().collect())).unwrap_or_default()
     }
 
     /// The digest that a tag names.
@@ -179,31 +153,23 @@ impl Registry {
 
     /// A blob's bytes.
     pub fn blob(&self, repository: &str, digest: &str) -> Option<Bytes> {
-        self.read(repository, |repository| {
-            repository.blobs.get(digest).cloned()
-        })
+        self.read(repository, |repository| repository.blobs.get(digest).cloned())
     }
 
     /// Everything that a tag has named, oldest first, what it names now last.
     pub fn history(&self, repository: &str, tag: &str) -> Vec<String> {
-        self.read(repository, |repository| {
-            repository.history.get(tag).cloned()
-        })
-        .unwrap_or_default()
+        self.read(repository, |repository| repository.history.get(tag).cloned()).unwrap_or_default()
     }
 
     /// Makes a tag name a stored image, whatever the mutability, with the event of a push. Says
     /// whether the image is there.
     pub fn retag(&self, repository: &str, tag: &str, digest: &str) -> bool {
         let mut world = self.ecr.shared().world();
-        let manifest = world
-            .repository(&self.id, repository)
-            .ok()
-            .and_then(|stored| {
-                let manifest = stored.images.get(digest)?.manifest.clone();
-                stored.point(tag, digest);
-                Some(manifest)
-            });
+        let manifest = world.repository(&self.id, repository).ok().and_then(|stored| {
+            let manifest = stored.images.get(digest)?.manifest.clone();
+            stored.point(tag, digest);
+            Some(manifest)
+        });
         if let Some(manifest) = &manifest {
             world.announce_push(&ImageAction {
                 registry: &self.id,
@@ -235,10 +201,7 @@ impl Registry {
     /// Hides what a tag or digest names from the next `reads` by `BatchGetImage` that would find it.
     pub fn hide(&self, repository: &str, reference: &str, reads: u32) {
         self.with(repository, |repository| {
-            repository
-                .visibility
-                .hidden
-                .insert(reference.to_owned(), reads);
+            repository.visibility.hidden.insert(reference.to_owned(), reads);
         });
     }
 
@@ -252,10 +215,7 @@ impl Registry {
     /// Makes `BatchGetImage` answer a failure code, such as `KmsError`, for a tag or digest.
     pub fn fail(&self, repository: &str, reference: &str, code: &str) {
         self.with(repository, |repository| {
-            repository
-                .visibility
-                .failing
-                .insert(reference.to_owned(), code.to_owned());
+            repository.visibility.failing.insert(reference.to_owned(), code.to_owned());
         });
     }
 
@@ -269,10 +229,7 @@ impl Registry {
     pub(crate) fn with<T>(&self, name: &str, change: impl FnOnce(&mut Repository) -> T) -> T {
         let now = self.ecr.clock().now();
         let mut world = self.ecr.shared().world();
-        let repository = world
-            .repositories(&self.id)
-            .entry(name.to_owned())
-            .or_insert_with(|| Repository::new(now));
+        let repository = world.repositories(&self.id).entry(name.to_owned()).or_insert_with(|| Repository::new(now));
         change(repository)
     }
 
@@ -280,11 +237,7 @@ impl Registry {
         self.change(name, |repository| read(repository))
     }
 
-    fn change<T>(
-        &self,
-        name: &str,
-        change: impl FnOnce(&mut Repository) -> Option<T>,
-    ) -> Option<T> {
+    fn change<T>(&self, name: &str, change: impl FnOnce(&mut Repository) -> Option<T>) -> Option<T> {
         let mut world = self.ecr.shared().world();
         world.repository(&self.id, name).ok().and_then(change)
     }

@@ -13,16 +13,10 @@ pub struct RegistryId {
 
 impl RegistryId {
     pub(crate) fn new(account: impl Into<String>, region: impl Into<String>) -> Self {
-        Self {
-            account: account.into(),
-            region: region.into(),
-        }
+        Self { account: account.into(), region: region.into() }
     }
 
     pub(crate) fn arn(&self, repository: &str) -> String {
-        format!(
-            "arn:aws:ecr:{}:{}:repository/{repository}",
-            self.region, self.account
-        )
+        format!("arn:aws:ecr:{}:{}:repository/{repository}", self.region, self.account)
     }
 }

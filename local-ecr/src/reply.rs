@@ -1,7 +1,8 @@
 //! An answer before it is sent, and what faults make of it.
 
 use crate::body::Payload;
-use crate::error::ApiError;
+use crate::door::Door;
+use crate::error::{ApiError, THROTTLED};
 use crate::fault::FaultKind;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
@@ -23,10 +24,7 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(crate) fn status(status: u16) -> Self {
-        Self {
-            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            ..Self::default()
-        }
+        Self { status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), ..Self::default() }
     }
 
     /// Adds a header; one that no header can hold is left out.
@@ -66,37 +64,16 @@ impl Reply {
         let body = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
         );
-        Self::status(status)
-            .body("application/xml", body)
-            .failing(code)
+        Self::status(status).body("application/xml", body).failing(code)
     }
 
     /// The answer of a call that a fault keeps from taking effect; none for other faults.
-    pub(crate) fn refusal(fault: &FaultKind, is_blob: bool) -> Option<Self> {
+    pub(crate) fn refusal(fault: &FaultKind, door: Door<'_>) -> Option<Self> {
         match fault {
-            FaultKind::Throttle if is_blob => Some(Self::s3_error(
-                503,
-                "SlowDown",
-                "Please reduce your request rate.",
-            )),
-            FaultKind::Throttle => Some(Self::api(Err(ApiError::new(
-                "ThrottlingException",
-                "Rate exceeded",
-            )))),
-            FaultKind::Error {
-                status,
-                code,
-                message,
-            } if is_blob => Some(Self::s3_error(*status, code, message)),
-            FaultKind::Error {
-                status,
-                code,
-                message,
-            } => Some(Self::api(Err(ApiError {
-                status: *status,
-                code: code.clone(),
-                message: message.clone(),
-            }))),
+            FaultKind::Throttle => Some(door.refuse(ApiError::new(THROTTLED, "Rate exceeded"))),
+            FaultKind::Error { status, code, message } => {
+                Some(door.refuse(ApiError { status: *status, code: code.clone(), message: message.clone() }))
+            }
             FaultKind::Status(status) => Some(Self::status(*status)),
             FaultKind::Redirect(location) => Some(Self::status(302).header(LOCATION, location)),
             _ => None,
@@ -106,9 +83,9 @@ impl Reply {
     /// The response on the wire, broken as the fault says.
     pub(crate) fn into_response(mut self, fault: Option<&FaultKind>) -> Response<Payload> {
         let payload = match fault {
-            Some(FaultKind::NotJson) => Payload::Whole(Some(Bytes::from_static(
-                b"<html><body>It works!</body></html>",
-            ))),
+            Some(FaultKind::NotJson) => {
+                Payload::Whole(Some(Bytes::from_static(b"<html><body>It works!</body></html>")))
+            }
             Some(FaultKind::Corrupt) => {
                 let mut bytes = self.body.to_vec();
                 let middle = bytes.len() / 2;
@@ -118,8 +95,7 @@ impl Reply {
                 Payload::Whole(Some(bytes.into()))
             }
             Some(FaultKind::Truncated) => {
-                self.headers
-                    .insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
+                self.headers.insert(CONTENT_LENGTH, HeaderValue::from(self.body.len()));
                 Payload::Cut(Some(self.body.slice(..self.body.len() / 2)))
             }
             Some(FaultKind::Endless) => Payload::Endless(Bytes::from_static(&[b' '; 4_096])),

@@ -55,13 +55,8 @@ impl Repository {
 
     /// The digest that `reference`, a tag or a digest, names.
     pub(crate) fn resolve(&self, reference: &str) -> Option<&str> {
-        let digest = self
-            .tags
-            .get(reference)
-            .map_or(reference, |digest| digest.as_str());
-        self.images
-            .get_key_value(digest)
-            .map(|(digest, _)| digest.as_str())
+        let digest = self.tags.get(reference).map_or(reference, |digest| digest.as_str());
+        self.images.get_key_value(digest).map(|(digest, _)| digest.as_str())
     }
 
     /// Whether an image names this blob, or a list this image.
@@ -70,13 +65,7 @@ impl Repository {
     }
 
     /// Adds an image, unless it is there already.
-    pub(crate) fn insert(
-        &mut self,
-        digest: &str,
-        bytes: Bytes,
-        manifest: Manifest,
-        now: SystemTime,
-    ) {
+    pub(crate) fn insert(&mut self, digest: &str, bytes: Bytes, manifest: Manifest, now: SystemTime) {
         if self.images.contains_key(digest) {
             return;
         }
@@ -106,10 +95,7 @@ impl Repository {
         if let Some(image) = self.images.get_mut(digest) {
             image.tags.insert(tag.to_owned());
         }
-        self.history
-            .entry(tag.to_owned())
-            .or_default()
-            .push(digest.to_owned());
+        self.history.entry(tag.to_owned()).or_default().push(digest.to_owned());
     }
 
     /// Takes the tag away and leaves the image.
@@ -140,29 +126,17 @@ impl Repository {
 
     /// What `tag` named before what it names now.
     pub(crate) fn previous(&self, tag: &str) -> Option<&str> {
-        self.history
-            .get(tag)?
-            .iter()
-            .rev()
-            .nth(1)
-            .map(String::as_str)
+        self.history.get(tag)?.iter().rev().nth(1).map(String::as_str)
     }
 
     /// `imageSizeInBytes`: an image's blobs, and for a list "the max size of all manifests in the list".
     fn size(&self, manifest: &Manifest) -> u64 {
-        let largest_child = manifest
-            .children
-            .iter()
-            .filter_map(|child| self.images.get(&child.digest))
-            .map(|image| image.size)
-            .max();
+        let largest_child =
+            manifest.children.iter().filter_map(|child| self.images.get(&child.digest)).map(|image| image.size).max();
         largest_child.unwrap_or_else(|| manifest.blobs().map(|blob| blob.size).sum())
     }
 }
 
 fn references(manifest: &Manifest) -> impl Iterator<Item = &str> {
-    manifest
-        .blobs()
-        .chain(&manifest.children)
-        .map(|descriptor| descriptor.digest.as_str())
+    manifest.blobs().chain(&manifest.children).map(|descriptor| descriptor.digest.as_str())
 }

@@ -2,9 +2,9 @@
 
 use crate::body::Payload;
 use crate::clock::Clock;
-use crate::door;
+use crate::door::{self, Door};
 use crate::ecr::{LocalEcr, Server};
-use crate::fault::{BLOB, FaultKind, Faults};
+use crate::fault::{FaultKind, Faults};
 use crate::journal::{CallInfo, End, Journal};
 use crate::lock;
 use crate::options::Options;
@@ -92,16 +92,12 @@ impl Shared {
         let body = body.collect().await.map_err(|_| Dropped)?.to_bytes();
         let request = Request::from_parts(parts, body);
         let call = door::identify(self, &request);
-        let number = self
-            .journal
-            .begin(&call, request.headers().contains_key(AUTHORIZATION));
+        let number = self.journal.begin(&call, request.headers().contains_key(AUTHORIZATION));
         let (delay, fault) = self.faults.draw(&call);
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        let refusal = fault
-            .as_ref()
-            .and_then(|fault| Reply::refusal(fault, call.operation == BLOB));
+        let refusal = fault.as_ref().and_then(|fault| Reply::refusal(fault, Door::of(request.uri().path())));
         let (reply, is_refused) = match (&fault, refusal) {
             (Some(FaultKind::Hang), _) => pending().await,
             (Some(FaultKind::ResetBefore), _) => {
@@ -131,11 +127,7 @@ impl Shared {
 }
 
 /// Accepts connections until it is told to stop.
-pub(crate) async fn serve(
-    shared: Arc<Shared>,
-    listener: std::net::TcpListener,
-    mut stop: oneshot::Receiver<()>,
-) {
+pub(crate) async fn serve(shared: Arc<Shared>, listener: std::net::TcpListener, mut stop: oneshot::Receiver<()>) {
     let Ok(listener) = TcpListener::from_std(listener) else {
         return;
     };
@@ -153,7 +145,5 @@ pub(crate) async fn serve(
 async fn converse(shared: Arc<Shared>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| shared.answer(request));
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

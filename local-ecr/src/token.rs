@@ -11,13 +11,9 @@ pub(crate) fn seal(row: &str) -> String {
 
 /// The row that a token stands for.
 pub(crate) fn open(token: &str) -> Result<String, ApiError> {
-    URL_SAFE_NO_PAD
-        .decode(token)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| {
-            ApiError::invalid_parameter(
-                "Invalid parameter at 'nextToken' failed to satisfy constraint: 'must be a token of an earlier answer'",
-            )
-        })
+    URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(|| {
+        ApiError::invalid_parameter(
+            "Invalid parameter at 'nextToken' failed to satisfy constraint: 'must be a token of an earlier answer'",
+        )
+    })
 }

@@ -56,11 +56,7 @@ impl World {
         self.registries.entry(registry.clone()).or_default()
     }
 
-    pub(crate) fn repository(
-        &mut self,
-        registry: &RegistryId,
-        name: &str,
-    ) -> Result<&mut Repository, ApiError> {
+    pub(crate) fn repository(&mut self, registry: &RegistryId, name: &str) -> Result<&mut Repository, ApiError> {
         self.registries
             .get_mut(registry)
             .and_then(|repositories| repositories.get_mut(name))
@@ -69,7 +65,6 @@ impl World {
 
     /// Tells every subscriber that is still there.
     pub(crate) fn publish(&mut self, event: &Value) {
-        self.subscribers
-            .retain(|subscriber| subscriber.send(event.clone()).is_ok());
+        self.subscribers.retain(|subscriber| subscriber.send(event.clone()).is_ok());
     }
 }

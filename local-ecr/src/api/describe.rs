@@ -57,10 +57,7 @@ enum ImageStatus {
 }
 
 impl Filter {
-    const ANY: Self = Self {
-        tag_status: None,
-        image_status: None,
-    };
+    const ANY: Self = Self { tag_status: None, image_status: None };
 
     /// Every image here is active: none is ever archived.
     fn admits(&self, image: &StoredImage) -> bool {
@@ -69,11 +66,7 @@ impl Filter {
             Some(TagStatus::Untagged) => image.tags.is_empty(),
             Some(TagStatus::Any) | None => true,
         };
-        by_tag
-            && !matches!(
-                self.image_status,
-                Some(ImageStatus::Archived | ImageStatus::Activating)
-            )
+        by_tag && !matches!(self.image_status, Some(ImageStatus::Archived | ImageStatus::Activating))
     }
 }
 
@@ -87,10 +80,8 @@ pub(super) fn describe_images(context: &mut Context<'_>, request: &DescribeImage
                 "Invalid parameter: nextToken and maxResults cannot be used with imageIds",
             ));
         }
-        let details: Result<Vec<Value>, ApiError> = ids
-            .iter()
-            .map(|id| detail_of(&registry, name, repository, id))
-            .collect();
+        let details: Result<Vec<Value>, ApiError> =
+            ids.iter().map(|id| detail_of(&registry, name, repository, id)).collect();
         return Ok(json!({"imageDetails": details?}));
     }
     let filter = request.filter.as_ref().unwrap_or(&Filter::ANY);
@@ -99,11 +90,7 @@ pub(super) fn describe_images(context: &mut Context<'_>, request: &DescribeImage
         Some(text) => Excluded(token::open(text)?),
         None => Unbounded,
     };
-    let mut rows = repository
-        .images
-        .range((start, Unbounded))
-        .filter(|(_, image)| filter.admits(image))
-        .peekable();
+    let mut rows = repository.images.range((start, Unbounded)).filter(|(_, image)| filter.admits(image)).peekable();
     let mut details = Vec::new();
     let mut last = None;
     for (digest, image) in rows.by_ref().take(size) {
@@ -119,9 +106,7 @@ pub(super) fn describe_images(context: &mut Context<'_>, request: &DescribeImage
 
 pub(super) fn list_images(context: &mut Context<'_>, request: &ListImages) -> Answer {
     let registry = context.registry(request.registry_id.as_ref());
-    let repository = context
-        .world
-        .repository(&registry, &request.repository_name)?;
+    let repository = context.world.repository(&registry, &request.repository_name)?;
     let filter = request.filter.as_ref().unwrap_or(&Filter::ANY);
     let size = PageSize::of(request.max_results.as_ref());
     let after = request.next_token.as_deref().map(token::open).transpose()?;
@@ -135,17 +120,10 @@ pub(super) fn list_images(context: &mut Context<'_>, request: &ListImages) -> An
         .range((start, Unbounded))
         .filter(|(_, image)| filter.admits(image))
         .flat_map(|(digest, image)| rows_of(digest, image))
-        .filter(|(digest, tag)| {
-            after
-                .as_ref()
-                .is_none_or(|after| row_name(digest, *tag) > *after)
-        })
+        .filter(|(digest, tag)| after.as_ref().is_none_or(|after| row_name(digest, *tag) > *after))
         .peekable();
     let page: Vec<_> = rows.by_ref().take(size).collect();
-    let ids: Vec<Value> = page
-        .iter()
-        .map(|(digest, tag)| image_id(Some(digest), *tag))
-        .collect();
+    let ids: Vec<Value> = page.iter().map(|(digest, tag)| image_id(Some(digest), *tag)).collect();
     let mut answer = json!({"imageIds": ids});
     if let (Some((digest, tag)), Some(_)) = (page.last(), rows.peek()) {
         answer["nextToken"] = token::seal(&row_name(digest, *tag)).into();
@@ -154,15 +132,9 @@ pub(super) fn list_images(context: &mut Context<'_>, request: &ListImages) -> An
 }
 
 /// One row per tag, and one for an image without any.
-fn rows_of<'a>(
-    digest: &'a str,
-    image: &'a StoredImage,
-) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+fn rows_of<'a>(digest: &'a str, image: &'a StoredImage) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
     let untagged = image.tags.is_empty().then_some((digest, None));
-    let tagged = image
-        .tags
-        .iter()
-        .map(move |tag| (digest, Some(tag.as_str())));
+    let tagged = image.tags.iter().map(move |tag| (digest, Some(tag.as_str())));
     tagged.chain(untagged)
 }
 
@@ -176,9 +148,7 @@ fn detail_of(registry: &RegistryId, name: &str, repository: &Repository, id: &Im
     let found = tag
         .or(digest)
         .filter(|reference| {
-            digest.is_none() || tag.is_none() || {
-                repository.tags.get(*reference).map(String::as_str) == digest
-            }
+            digest.is_none() || tag.is_none() || { repository.tags.get(*reference).map(String::as_str) == digest }
         })
         .and_then(|reference| repository.resolve(reference))
         .and_then(|digest| repository.images.get_key_value(digest));

@@ -41,26 +41,16 @@ pub(super) fn download_url(context: &mut Context<'_>, request: &GetDownloadUrlFo
         .filter(|_| repository.is_referenced(digest))
         .cloned()
         .ok_or_else(|| layer_not_found(&registry, name, digest))?;
-    let path = format!(
-        "/blobs/{}/{}/{name}/{digest}",
-        registry.account, registry.region
-    );
+    let path = format!("/blobs/{}/{}/{name}/{digest}", registry.account, registry.region);
     let url = context.shared.presign(context.world, path, bytes);
     Ok(json!({"downloadUrl": url, "layerDigest": digest}))
 }
 
-pub(super) fn batch_check(
-    context: &mut Context<'_>,
-    request: &BatchCheckLayerAvailability,
-) -> Answer {
+pub(super) fn batch_check(context: &mut Context<'_>, request: &BatchCheckLayerAvailability) -> Answer {
     let registry = context.registry(request.registry_id.as_ref());
-    let repository = context
-        .world
-        .repository(&registry, &request.repository_name)?;
-    let (valid, invalid): (Vec<&String>, Vec<&String>) = request
-        .layer_digests
-        .iter()
-        .partition(|digest| is_digest(digest));
+    let repository = context.world.repository(&registry, &request.repository_name)?;
+    let (valid, invalid): (Vec<&String>, Vec<&String>) =
+        request.layer_digests.iter().partition(|digest| is_digest(digest));
     let layers: Vec<_> = valid
         .iter()
         .map(|digest| match repository.blobs.get(*digest) {

@@ -8,6 +8,8 @@ mod read;
 mod repositories;
 mod upload;
 
+pub(crate) use delete::delete_image;
+
 use crate::error::ApiError;
 use crate::registry_id::RegistryId;
 use crate::server::Shared;
@@ -42,22 +44,14 @@ struct ImageId {
 impl Context<'_> {
     /// The registry of a request: the account it names or the server's own, in the Region it was signed for.
     fn registry(&self, account: Option<&Account>) -> RegistryId {
-        RegistryId::new(
-            account.map_or(self.shared.options.account.as_str(), |account| account),
-            self.region,
-        )
+        RegistryId::new(account.map_or(self.shared.options.account.as_str(), |account| account), self.region)
     }
 }
 
 /// Runs one operation.
 pub(crate) fn run(shared: &Shared, operation: &str, region: &str, request: &Value) -> Answer {
     let mut world = shared.world();
-    let context = &mut Context {
-        shared,
-        world: &mut world,
-        region,
-        now: shared.clock.now(),
-    };
+    let context = &mut Context { shared, world: &mut world, region, now: shared.clock.now() };
     match operation {
         "BatchCheckLayerAvailability" => with(context, request, layers::batch_check),
         "BatchDeleteImage" => with(context, request, delete::batch_delete_image),
@@ -83,8 +77,7 @@ fn with<'de, P: Deserialize<'de>>(
     request: &'de Value,
     operation: fn(&mut Context<'_>, &P) -> Answer,
 ) -> Answer {
-    let parameters =
-        P::deserialize(request).map_err(|error| ApiError::invalid_parameter(error.to_string()))?;
+    let parameters = P::deserialize(request).map_err(|error| ApiError::invalid_parameter(error.to_string()))?;
     operation(context, &parameters)
 }
 

@@ -63,10 +63,7 @@ impl TryFrom<String> for Account {
         if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Ok(Self(text));
         }
-        Err(constraint(
-            "'registryId'",
-            "Member must satisfy regular expression pattern: [0-9]{12}",
-        ))
+        Err(constraint("'registryId'", "Member must satisfy regular expression pattern: [0-9]{12}"))
     }
 }
 
@@ -90,10 +87,7 @@ impl TryFrom<u64> for PageSize {
     fn try_from(number: u64) -> Result<Self, String> {
         match usize::try_from(number) {
             Ok(size @ 1..=1000) => Ok(Self(size)),
-            _ => Err(constraint(
-                "'maxResults'",
-                "Member must have value between 1 and 1000, inclusive",
-            )),
+            _ => Err(constraint("'maxResults'", "Member must have value between 1 and 1000, inclusive")),
         }
     }
 }
@@ -140,12 +134,9 @@ impl Deref for RepositoryName {
 pub(crate) fn is_repository_name(name: &str) -> bool {
     (2..=256).contains(&name.len())
         && name.split('/').all(|component| {
-            component.split(['.', '_', '-']).all(|word| {
-                !word.is_empty()
-                    && word
-                        .bytes()
-                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-            })
+            component
+                .split(['.', '_', '-'])
+                .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
         })
 }
 
@@ -154,9 +145,7 @@ pub(crate) fn is_tag(tag: &str) -> bool {
     let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     tag.len() <= 300
         && tag.bytes().next().is_some_and(is_word)
-        && tag
-            .bytes()
-            .all(|byte| is_word(byte) || matches!(byte, b'.' | b'-'))
+        && tag.bytes().all(|byte| is_word(byte) || matches!(byte, b'.' | b'-'))
 }
 
 fn constraint(at: &str, what: &str) -> String {
@@ -172,16 +161,7 @@ mod tests {
         for good in ["ab", "team-a/app", "a.b_c-d/e0", &"a".repeat(256)] {
             assert!(is_repository_name(good), "{good}");
         }
-        for bad in [
-            "a",
-            "App",
-            "a--b",
-            "/ab",
-            "ab/",
-            "a//b",
-            "-ab",
-            &"a".repeat(257),
-        ] {
+        for bad in ["a", "App", "a--b", "/ab", "ab/", "a//b", "-ab", &"a".repeat(257)] {
             assert!(!is_repository_name(bad), "{bad}");
         }
         assert!(is_tag("_1.2-x") && is_tag(&"t".repeat(300)));

@@ -25,9 +25,7 @@ type Failure = (String, String);
 pub(super) fn batch_get_image(context: &mut Context<'_>, request: &BatchGetImage) -> Answer {
     let registry = context.registry(request.registry_id.as_ref());
     let now = context.now;
-    let repository = context
-        .world
-        .repository(&registry, &request.repository_name)?;
+    let repository = context.world.repository(&registry, &request.repository_name)?;
     let accepted: Vec<&str> = match &request.accepted_media_types {
         Some(types) => types.iter().map(|media_type| &**media_type).collect(),
         // A client that does not say is one from before there were lists.
@@ -46,9 +44,7 @@ pub(super) fn batch_get_image(context: &mut Context<'_>, request: &BatchGetImage
                 }
                 // "If you pull an image by digest, there is no translation available."
                 let accepted = asked_digest.is_none().then_some(accepted.as_slice());
-                if let Some(Converted { bytes, media_type }) =
-                    convert(repository, &digest, accepted)
-                {
+                if let Some(Converted { bytes, media_type }) = convert(repository, &digest, accepted) {
                     images.push(json!({
                         "registryId": registry.account,
                         "repositoryName": &*request.repository_name,
@@ -69,11 +65,7 @@ pub(super) fn batch_get_image(context: &mut Context<'_>, request: &BatchGetImage
 }
 
 /// The digest that an image id names for this read.
-fn find(
-    repository: &mut Repository,
-    tag: Option<&str>,
-    digest: Option<&str>,
-) -> Result<String, Failure> {
+fn find(repository: &mut Repository, tag: Option<&str>, digest: Option<&str>) -> Result<String, Failure> {
     let failure = |code: &str, reason: &str| Err((code.to_owned(), reason.to_owned()));
     let not_found = || failure("ImageNotFound", "Requested image not found");
     if digest.is_some_and(|digest| !is_digest(digest)) {
@@ -83,24 +75,16 @@ fn find(
         );
     }
     if tag.is_some_and(|tag| !is_tag(tag)) {
-        return failure(
-            "InvalidImageTag",
-            "Invalid request parameters: image tag is not valid",
-        );
+        return failure("InvalidImageTag", "Invalid request parameters: image tag is not valid");
     }
     let Some(reference) = tag.or(digest) else {
-        return failure(
-            "MissingDigestAndTag",
-            "Invalid request parameters: both tag and digest cannot be null",
-        );
+        return failure("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null");
     };
     let Some(found) = repository.resolve(reference).map(str::to_owned) else {
         return not_found();
     };
     if take(&mut repository.visibility.hidden, reference)
-        || digest.is_some_and(|digest| {
-            digest != reference && take(&mut repository.visibility.hidden, digest)
-        })
+        || digest.is_some_and(|digest| digest != reference && take(&mut repository.visibility.hidden, digest))
     {
         return not_found();
     }
@@ -113,10 +97,9 @@ fn find(
         found
     };
     match digest {
-        Some(digest) if digest != seen => failure(
-            "ImageTagDoesNotMatchDigest",
-            "Requested image tag does not match the requested image digest",
-        ),
+        Some(digest) if digest != seen => {
+            failure("ImageTagDoesNotMatchDigest", "Requested image tag does not match the requested image digest")
+        }
         _ => Ok(seen),
     }
 }
@@ -124,11 +107,7 @@ fn find(
 /// Refuses an image that a test has put out of reach.
 fn check_state(repository: &Repository, id: &ImageId, digest: &str) -> Result<(), Failure> {
     let failing = &repository.visibility.failing;
-    let code = id
-        .image_tag
-        .as_deref()
-        .and_then(|tag| failing.get(tag))
-        .or_else(|| failing.get(digest));
+    let code = id.image_tag.as_deref().and_then(|tag| failing.get(tag)).or_else(|| failing.get(digest));
     match code {
         Some(code) => Err((code.clone(), format!("The image is not available: {code}"))),
         None => Ok(()),
@@ -150,8 +129,5 @@ fn shuffled(ids: &[ImageId]) -> Vec<&ImageId> {
     if keyed.is_sorted_by_key(|(_, position)| *position) {
         keyed.reverse();
     }
-    keyed
-        .into_iter()
-        .filter_map(|(_, position)| ids.get(position))
-        .collect()
+    keyed.into_iter().filter_map(|(_, position)| ids.get(position)).collect()
 }

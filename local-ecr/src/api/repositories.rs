@@ -79,10 +79,7 @@ pub(super) fn create(context: &mut Context<'_>, request: &CreateRepository) -> A
     if repositories.contains_key(name) {
         return Err(ApiError::new(
             "RepositoryAlreadyExistsException",
-            format!(
-                "The repository with name '{name}' already exists in the registry with id '{}'",
-                registry.account
-            ),
+            format!("The repository with name '{name}' already exists in the registry with id '{}'", registry.account),
         ));
     }
     let mut repository = Repository::new(context.now);
@@ -117,10 +114,7 @@ pub(super) fn describe(context: &mut Context<'_>, request: &DescribeRepositories
     let size = PageSize::of(request.max_results.as_ref());
     let mut rest = repositories.range((start, Unbounded)).peekable();
     let page: Vec<_> = rest.by_ref().take(size).collect();
-    let rows: Vec<Value> = page
-        .iter()
-        .map(|(name, repository)| description(&registry, name, repository))
-        .collect();
+    let rows: Vec<Value> = page.iter().map(|(name, repository)| description(&registry, name, repository)).collect();
     let mut answer = json!({"repositories": rows});
     if let (Some((name, _)), Some(_)) = (page.last(), rest.peek()) {
         answer["nextToken"] = token::seal(name).into();
@@ -132,10 +126,8 @@ pub(super) fn put_mutability(context: &mut Context<'_>, request: &PutImageTagMut
     let registry = context.registry(request.registry_id.as_ref());
     let name = &*request.repository_name;
     let repository = context.world.repository(&registry, name)?;
-    repository.mutability = mutability(
-        &request.image_tag_mutability,
-        request.image_tag_mutability_exclusion_filters.as_deref(),
-    )?;
+    repository.mutability =
+        mutability(&request.image_tag_mutability, request.image_tag_mutability_exclusion_filters.as_deref())?;
     Ok(json!({
         "registryId": registry.account,
         "repositoryName": name,
@@ -163,12 +155,7 @@ fn mutability(setting: &str, filters: Option<&[ExclusionFilter]>) -> Result<Muta
     let texts: Vec<String> = filters
         .unwrap_or_default()
         .iter()
-        .map(
-            |ExclusionFilter {
-                 filter_type: FilterType::Wildcard,
-                 filter,
-             }| filter.clone(),
-        )
+        .map(|ExclusionFilter { filter_type: FilterType::Wildcard, filter }| filter.clone())
         .collect();
     if !texts.iter().all(|text| is_filter(text)) {
         return refused("filters must satisfy regular expression '^[0-9a-zA-Z._*-]{1,128}$'");
@@ -183,25 +170,15 @@ fn mutability(setting: &str, filters: Option<&[ExclusionFilter]>) -> Result<Muta
 }
 
 fn is_filter(text: &str) -> bool {
-    (1..=128).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"._*-".contains(&b))
+    (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._*-".contains(&b))
 }
 
 fn filters(mutability: &Mutability) -> Vec<Value> {
-    mutability
-        .filters()
-        .iter()
-        .map(|filter| json!({"filterType": "WILDCARD", "filter": filter}))
-        .collect()
+    mutability.filters().iter().map(|filter| json!({"filterType": "WILDCARD", "filter": filter})).collect()
 }
 
 fn description(registry: &RegistryId, name: &str, repository: &Repository) -> Value {
-    let host = format!(
-        "{}.dkr.ecr.{}.amazonaws.com",
-        registry.account, registry.region
-    );
+    let host = format!("{}.dkr.ecr.{}.amazonaws.com", registry.account, registry.region);
     let mut row = json!({
         "repositoryArn": registry.arn(name),
         "registryId": registry.account,

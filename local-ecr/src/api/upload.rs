@@ -82,14 +82,9 @@ pub(super) fn put_image(context: &mut Context<'_>, request: &PutImage) -> Answer
 
 pub(super) fn initiate(context: &mut Context<'_>, request: &InitiateLayerUpload) -> Answer {
     let registry = context.registry(request.registry_id.as_ref());
-    context
-        .world
-        .repository(&registry, &request.repository_name)?;
+    context.world.repository(&registry, &request.repository_name)?;
     let id = context.world.random.uuid();
-    let upload = Upload {
-        repository: request.repository_name.to_owned(),
-        bytes: Vec::new(),
-    };
+    let upload = Upload { repository: request.repository_name.to_owned(), bytes: Vec::new() };
     context.world.uploads.insert(id.clone(), upload);
     Ok(json!({"uploadId": id, "partSize": PART_SIZE}))
 }
@@ -111,9 +106,7 @@ pub(super) fn part(context: &mut Context<'_>, request: &UploadLayerPart) -> Answ
     if request.part_first_byte != first || request.part_last_byte + 1 != first + length {
         return Err(ApiError::new(
             "InvalidLayerPartException",
-            format!(
-                "The layer part does not start at byte {first} or is not of the size it states"
-            ),
+            format!("The layer part does not start at byte {first} or is not of the size it states"),
         ));
     }
     upload.bytes.extend_from_slice(&blob);
@@ -140,23 +133,14 @@ pub(super) fn complete(context: &mut Context<'_>, request: &CompleteLayerUpload)
     }
     let digest = digest_of(&upload.bytes);
     if !request.layer_digests.contains(&digest) {
-        return Err(ApiError::new(
-            "InvalidLayerException",
-            format!("The layer's digest is '{digest}'"),
-        ));
+        return Err(ApiError::new("InvalidLayerException", format!("The layer's digest is '{digest}'")));
     }
-    let bytes = context
-        .world
-        .uploads
-        .remove(&request.upload_id)
-        .map_or_else(Bytes::new, |upload| upload.bytes.into());
+    let bytes = context.world.uploads.remove(&request.upload_id).map_or_else(Bytes::new, |upload| upload.bytes.into());
     let blobs = &mut context.world.repository(&registry, name)?.blobs;
     if blobs.insert(digest.clone(), bytes).is_some() {
         return Err(ApiError::new(
             "LayerAlreadyExistsException",
-            format!(
-                "The layer with digest '{digest}' already exists in the repository with name '{name}'"
-            ),
+            format!("The layer with digest '{digest}' already exists in the repository with name '{name}'"),
         ));
     }
     Ok(json!({
@@ -168,8 +152,5 @@ pub(super) fn complete(context: &mut Context<'_>, request: &CompleteLayerUpload)
 }
 
 fn upload_not_found(id: &str) -> ApiError {
-    ApiError::new(
-        "UploadNotFoundException",
-        format!("The upload with id '{id}' does not exist"),
-    )
+    ApiError::new("UploadNotFoundException", format!("The upload with id '{id}' does not exist"))
 }

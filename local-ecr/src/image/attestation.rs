@@ -55,10 +55,7 @@ fn statement(image: &Artifact) -> Bytes {
 }
 
 fn layer(statement: &Bytes) -> Descriptor {
-    let predicate = (
-        String::from("in-toto.io/predicate-type"),
-        PREDICATE.to_owned(),
-    );
+    let predicate = (String::from("in-toto.io/predicate-type"), PREDICATE.to_owned());
     Descriptor {
         annotations: Some(BTreeMap::from([predicate])),
         ..descriptor("application/vnd.in-toto+json", statement)
@@ -66,11 +63,7 @@ fn layer(statement: &Bytes) -> Descriptor {
 }
 
 fn entry(image: &Artifact, document: Document, blobs: Vec<Bytes>) -> Entry {
-    let artifact = Artifact {
-        blobs,
-        platform: Some(Platform::named("unknown/unknown")),
-        ..document.into()
-    };
+    let artifact = Artifact { blobs, platform: Some(Platform::named("unknown/unknown")), ..document.into() };
     Entry::of(&artifact)
         .annotation("vnd.docker.reference.digest", &image.digest())
         .annotation("vnd.docker.reference.type", "attestation-manifest")

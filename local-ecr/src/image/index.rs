@@ -24,19 +24,12 @@ pub struct Entry {
 impl Index {
     /// An OCI image index of these entries, in this order.
     pub fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
-        Self {
-            media_type: OCI_INDEX,
-            entries: entries.into_iter().collect(),
-            annotations: BTreeMap::new(),
-        }
+        Self { media_type: OCI_INDEX, entries: entries.into_iter().collect(), annotations: BTreeMap::new() }
     }
 
     /// A Docker manifest list of these entries, in this order.
     pub fn docker(entries: impl IntoIterator<Item = Entry>) -> Self {
-        Self {
-            media_type: DOCKER_LIST,
-            ..Self::of(entries)
-        }
+        Self { media_type: DOCKER_LIST, ..Self::of(entries) }
     }
 
     /// Adds an annotation to the list itself.
@@ -51,11 +44,7 @@ impl Entry {
     /// An entry for an image, with the image's platform, or for a list, with none.
     pub fn of(content: &impl Content) -> Self {
         let artifact = content.artifact();
-        Self {
-            platform: artifact.platform.clone(),
-            artifact,
-            annotations: BTreeMap::new(),
-        }
+        Self { platform: artifact.platform.clone(), artifact, annotations: BTreeMap::new() }
     }
 
     /// States another platform, `os/architecture[/variant]`, than the image's own.
@@ -100,13 +89,6 @@ impl Content for Index {
             annotations: self.annotations.clone(),
             ..Document::new(self.media_type)
         };
-        Artifact {
-            children: self
-                .entries
-                .iter()
-                .map(|entry| entry.artifact.clone())
-                .collect(),
-            ..document.into()
-        }
+        Artifact { children: self.entries.iter().map(|entry| entry.artifact.clone()).collect(), ..document.into() }
     }
 }

@@ -8,9 +8,7 @@ pub use artifact::{Artifact, Content};
 pub use index::{Entry, Index};
 
 use crate::manifest::{Descriptor, Platform};
-use crate::media_type::{
-    DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST, OCI_CONFIG, OCI_LAYER, OCI_MANIFEST,
-};
+use crate::media_type::{DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST, OCI_CONFIG, OCI_LAYER, OCI_MANIFEST};
 use artifact::{Document, descriptor, pretty};
 use bytes::Bytes;
 use serde::Serialize;
@@ -139,13 +137,8 @@ impl Image {
         pretty(&Config {
             platform: self.platform.clone(),
             os_features: self.os_features.clone(),
-            runtime: RuntimeConfig {
-                labels: self.labels.clone(),
-            },
-            rootfs: RootFs {
-                r#type: "layers",
-                diff_ids: vec![crate::digest_of(&layer)],
-            },
+            runtime: RuntimeConfig { labels: self.labels.clone() },
+            rootfs: RootFs { r#type: "layers", diff_ids: vec![crate::digest_of(&layer)] },
         })
     }
 
@@ -168,11 +161,7 @@ impl Content for Image {
             annotations: self.annotations.clone(),
             ..Document::new(manifest_type)
         };
-        Artifact {
-            blobs: vec![config, layer],
-            platform: self.platform.clone(),
-            ..document.into()
-        }
+        Artifact { blobs: vec![config, layer], platform: self.platform.clone(), ..document.into() }
     }
 }
 
@@ -182,20 +171,12 @@ impl Platform {
         let mut parts = text.splitn(3, '/').map(str::to_owned);
         let os = parts.next().unwrap_or_default();
         let architecture = parts.next().unwrap_or_default();
-        Self {
-            architecture,
-            os,
-            os_version: None,
-            variant: parts.next(),
-        }
+        Self { architecture, os, os_version: None, variant: parts.next() }
     }
 }
 
 impl Descriptor {
     pub(crate) fn of(artifact: &Artifact) -> Self {
-        Self {
-            platform: artifact.platform.clone(),
-            ..descriptor(&artifact.media_type, &artifact.manifest)
-        }
+        Self { platform: artifact.platform.clone(), ..descriptor(&artifact.media_type, &artifact.manifest) }
     }
 }

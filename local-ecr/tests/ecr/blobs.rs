@@ -32,10 +32,7 @@ fn a_config_comes_from_a_presigned_url() {
     ecr.clock().advance(Duration::from_secs(3601));
     assert_eq!(send(&url, "GET", &[], b"").unwrap().status, 403);
     let call = &ecr.journal()[1];
-    assert_eq!(
-        (call.operation.as_str(), call.repository.as_deref()),
-        ("Blob", Some("app"))
-    );
+    assert_eq!((call.operation.as_str(), call.repository.as_deref()), ("Blob", Some("app")));
     assert!(!call.authorized && call.took_effect);
 }
 
@@ -47,10 +44,7 @@ fn only_what_an_image_names_has_a_url() {
     let loose = ecr.home().store_blob("app", "loose", None);
     for digest in [manifest, loose, digest_of(b"nothing")] {
         let request = json!({"repositoryName": "app", "layerDigest": digest});
-        assert_eq!(
-            refusal(&ecr, "GetDownloadUrlForLayer", &request),
-            "LayersNotFoundException"
-        );
+        assert_eq!(refusal(&ecr, "GetDownloadUrlForLayer", &request), "LayersNotFoundException");
     }
     let config = digest_of(&image.config());
     ecr.home().store_blob("app", "corrupt", Some(&config));
@@ -65,15 +59,9 @@ fn layers_arrive_in_parts() {
     let config = Image::oci("linux/arm64").config();
     let digest = digest_of(&config);
     let check = json!({"repositoryName": "app", "layerDigests": [digest]});
-    let availability = || {
-        call(&ecr, "BatchCheckLayerAvailability", &check)["layers"][0]["layerAvailability"].clone()
-    };
+    let availability = || call(&ecr, "BatchCheckLayerAvailability", &check)["layers"][0]["layerAvailability"].clone();
     assert_eq!(availability(), "UNAVAILABLE");
-    let begun = call(
-        &ecr,
-        "InitiateLayerUpload",
-        &json!({"repositoryName": "app"}),
-    );
+    let begun = call(&ecr, "InitiateLayerUpload", &json!({"repositoryName": "app"}));
     let part = |first: usize, bytes: &[u8]| {
         json!({
             "repositoryName": "app", "uploadId": begun["uploadId"], "partFirstByte": first,
@@ -81,23 +69,15 @@ fn layers_arrive_in_parts() {
         })
     };
     call(&ecr, "UploadLayerPart", &part(0, &config[..10]));
-    assert_eq!(
-        refusal(&ecr, "UploadLayerPart", &part(11, &config[11..])),
-        "InvalidLayerPartException"
-    );
+    assert_eq!(refusal(&ecr, "UploadLayerPart", &part(11, &config[11..])), "InvalidLayerPartException");
     call(&ecr, "UploadLayerPart", &part(10, &config[10..]));
-    let complete = |digest: &str| json!({"repositoryName": "app", "uploadId": begun["uploadId"], "layerDigests": [digest]});
+    let complete =
+        |digest: &str| json!({"repositoryName": "app", "uploadId": begun["uploadId"], "layerDigests": [digest]});
     let wrong = complete(&digest_of(b"else"));
-    assert_eq!(
-        refusal(&ecr, "CompleteLayerUpload", &wrong),
-        "InvalidLayerException"
-    );
+    assert_eq!(refusal(&ecr, "CompleteLayerUpload", &wrong), "InvalidLayerException");
     call(&ecr, "CompleteLayerUpload", &complete(&digest));
     assert_eq!(availability(), "AVAILABLE");
-    assert_eq!(
-        refusal(&ecr, "CompleteLayerUpload", &complete(&digest)),
-        "UploadNotFoundException"
-    );
+    assert_eq!(refusal(&ecr, "CompleteLayerUpload", &complete(&digest)), "UploadNotFoundException");
 }
 
 #[test]
@@ -105,9 +85,7 @@ fn raw_bytes_are_stored_as_they_are() {
     let ecr = LocalEcr::start(Options::default()).unwrap();
     let image = Image::oci("linux/arm64");
     let claimed = image.digest();
-    let digest = ecr
-        .home()
-        .store_raw("app", Some("a"), OCI_MANIFEST, "{broken", Some(&claimed));
+    let digest = ecr.home().store_raw("app", Some("a"), OCI_MANIFEST, "{broken", Some(&claimed));
     assert_eq!(digest, claimed);
     let request = json!({"repositoryName": "app", "imageIds": [{"imageTag": "a"}]});
     let answer = call(&ecr, "BatchGetImage", &request);
@@ -120,14 +98,8 @@ fn raw_bytes_are_stored_as_they_are() {
         "config": {"mediaType": OCI_CONFIG, "digest": config, "size": 12},
         "layers": [],
     });
-    ecr.home()
-        .store_raw("app", Some("b"), OCI_MANIFEST, manifest.to_string(), None);
-    assert_eq!(
-        send(&presigned(&ecr, &config), "GET", &[], b"")
-            .unwrap()
-            .body,
-        b"not a config"
-    );
+    ecr.home().store_raw("app", Some("b"), OCI_MANIFEST, manifest.to_string(), None);
+    assert_eq!(send(&presigned(&ecr, &config), "GET", &[], b"").unwrap().body, b"not a config");
 }
 
 fn base64(bytes: &[u8]) -> String {

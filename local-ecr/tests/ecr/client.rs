@@ -27,7 +27,8 @@ impl Answer {
     }
 }
 
-const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-central-1/ecr/aws4_request, SignedHeaders=host, Signature=00";
+const SIGNED: &str =
+    "AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-central-1/ecr/aws4_request, SignedHeaders=host, Signature=00";
 
 /// Calls an operation and expects it to succeed.
 pub(crate) fn call(ecr: &LocalEcr, operation: &str, request: &Value) -> Value {
@@ -48,21 +49,13 @@ pub(crate) fn refusal(ecr: &LocalEcr, operation: &str, request: &Value) -> Strin
 /// Posts a body to an operation.
 pub(crate) fn post(ecr: &LocalEcr, operation: &str, body: &[u8]) -> io::Result<Answer> {
     let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
-    let headers = [
-        ("x-amz-target", target.as_str()),
-        ("authorization", SIGNED),
-        ("content-type", "application/x-amz-json-1.1"),
-    ];
+    let headers =
+        [("x-amz-target", target.as_str()), ("authorization", SIGNED), ("content-type", "application/x-amz-json-1.1")];
     send(&ecr.url(), "POST", &headers, body)
 }
 
 /// Sends one request and reads its answer to the end.
-pub(crate) fn send(
-    url: &str,
-    method: &str,
-    headers: &[(&str, &str)],
-    body: &[u8],
-) -> io::Result<Answer> {
+pub(crate) fn send(url: &str, method: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Answer> {
     let rest = url.trim_start_matches("http://");
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut stream = TcpStream::connect(host)?;
@@ -91,10 +84,6 @@ fn parse(bytes: &[u8], method: &str) -> Option<Answer> {
         headers: headers.to_owned(),
         body: bytes[end + 4..].to_vec(),
     };
-    let length: usize = answer
-        .header("content-length")
-        .unwrap_or("0")
-        .parse()
-        .ok()?;
+    let length: usize = answer.header("content-length").unwrap_or("0").parse().ok()?;
     (method == "HEAD" || answer.body.len() == length).then_some(answer)
 }

@@ -18,8 +18,7 @@ fn a_push_is_announced_as_ecr_does() {
     let registry = ecr.registry("999999999999", "us-west-2");
     registry.push("early", Some("a"), &Image::oci("linux/amd64"));
     let mut events = ecr.events();
-    ecr.clock()
-        .set(UNIX_EPOCH + Duration::from_secs(1_573_869_274));
+    ecr.clock().set(UNIX_EPOCH + Duration::from_secs(1_573_869_274));
     let digest = registry.push("app", Some("1.2.3-amd64"), &Image::oci("linux/amd64"));
     let event = drain(&mut events).remove(0);
     assert_eq!(event["id"].as_str().unwrap().len(), 36);
@@ -42,19 +41,10 @@ fn a_push_is_announced_as_ecr_does() {
 fn every_manifest_has_an_event_and_untagged_ones_have_two_spellings() {
     let ecr = LocalEcr::start(Options::default()).unwrap();
     let mut events = ecr.events();
-    let list = Index::of([
-        Entry::of(&Image::oci("linux/amd64")),
-        Entry::of(&Image::oci("linux/arm64")),
-    ]);
+    let list = Index::of([Entry::of(&Image::oci("linux/amd64")), Entry::of(&Image::oci("linux/arm64"))]);
     ecr.home().push("app", Some("1"), &list);
-    let details: Vec<Value> = drain(&mut events)
-        .iter()
-        .map(|event| event["detail"].clone())
-        .collect();
-    let tags: Vec<Option<&Value>> = details
-        .iter()
-        .map(|detail| detail.get("image-tag"))
-        .collect();
+    let details: Vec<Value> = drain(&mut events).iter().map(|event| event["detail"].clone()).collect();
+    let tags: Vec<Option<&Value>> = details.iter().map(|detail| detail.get("image-tag")).collect();
     assert_eq!(tags, [Some(&json!("")), None, Some(&json!("1"))]);
     assert_eq!(details[2]["manifest-media-type"], OCI_INDEX);
     assert_eq!(details[2].get("artifact-media-type"), None);
@@ -66,8 +56,7 @@ fn every_manifest_has_an_event_and_untagged_ones_have_two_spellings() {
 #[test]
 fn deletions_are_announced() {
     let ecr = LocalEcr::start(Options::default()).unwrap();
-    ecr.home()
-        .push("app", Some("a"), &Image::oci("linux/amd64"));
+    ecr.home().push("app", Some("a"), &Image::oci("linux/amd64"));
     let mut events = ecr.events();
     let request = json!({"repositoryName": "app", "imageIds": [{"imageTag": "a"}]});
     call(&ecr, "BatchDeleteImage", &request);

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 fn start() -> LocalEcr {
     let ecr = LocalEcr::start(Options::default()).unwrap();
-    ecr.home()
-        .push("app", Some("a"), &Image::oci("linux/amd64"));
+    ecr.home().push("app", Some("a"), &Image::oci("linux/amd64"));
     ecr
 }
 
@@ -23,10 +22,7 @@ fn put(ecr: &LocalEcr) -> io::Result<Answer> {
 
 #[test]
 fn a_connection_drops_before_or_after_the_effect() {
-    for (kind, takes_effect) in [
-        (FaultKind::ResetBefore, false),
-        (FaultKind::ResetAfter, true),
-    ] {
+    for (kind, takes_effect) in [(FaultKind::ResetBefore, false), (FaultKind::ResetAfter, true)] {
         let ecr = start();
         ecr.faults().add(Fault::on("PutImage", kind).times(1));
         assert!(put(&ecr).is_err());
@@ -42,31 +38,19 @@ fn a_connection_drops_before_or_after_the_effect() {
 #[test]
 fn refusals_have_no_effect_and_strike_as_scripted() {
     let ecr = start();
-    ecr.faults()
-        .add(Fault::on("PutImage", FaultKind::Throttle).skip(1).times(2));
-    ecr.faults()
-        .add(Fault::on(ANY, FaultKind::server_error()).repository("other"));
-    let codes: Vec<Value> = (0..4)
-        .map(|_| put(&ecr).unwrap().json()["__type"].clone())
-        .collect();
+    ecr.faults().add(Fault::on("PutImage", FaultKind::Throttle).skip(1).times(2));
+    ecr.faults().add(Fault::on(ANY, FaultKind::server_error()).repository("other"));
+    let codes: Vec<Value> = (0..4).map(|_| put(&ecr).unwrap().json()["__type"].clone()).collect();
     assert_eq!(
         codes,
-        [
-            Value::Null,
-            json!("ThrottlingException"),
-            json!("ThrottlingException"),
-            json!("ImageAlreadyExistsException")
-        ]
+        [Value::Null, json!("ThrottlingException"), json!("ThrottlingException"), json!("ImageAlreadyExistsException")]
     );
     let effects: Vec<bool> = ecr.journal().iter().map(|call| call.took_effect).collect();
     assert_eq!(effects, [true, false, false, false]);
     ecr.home().create("other");
     let read = json!({"repositoryName": "other", "imageIds": [{"imageTag": "a"}]});
     let answer = post(&ecr, "BatchGetImage", read.to_string().as_bytes()).unwrap();
-    assert_eq!(
-        (answer.status, answer.json()["__type"].as_str()),
-        (500, Some("ServerException"))
-    );
+    assert_eq!((answer.status, answer.json()["__type"].as_str()), (500, Some("ServerException")));
     ecr.faults().clear();
     call(&ecr, "BatchGetImage", &read);
 }
@@ -93,10 +77,7 @@ fn a_hang_is_never_answered() {
 #[test]
 fn latencies_add_up_and_probability_repeats() {
     let ecr = start();
-    ecr.faults().add(Fault::on(
-        ANY,
-        FaultKind::Latency(Duration::from_millis(40)),
-    ));
+    ecr.faults().add(Fault::on(ANY, FaultKind::Latency(Duration::from_millis(40))));
     let range = FaultKind::RandomLatency(Duration::from_millis(20), Duration::from_millis(30));
     ecr.faults().add(Fault::on(ANY, range).seed(7));
     let started = Instant::now();
@@ -104,8 +85,7 @@ fn latencies_add_up_and_probability_repeats() {
     assert!(started.elapsed() >= Duration::from_millis(60));
     let draw = |seed: u64| -> Vec<u16> {
         ecr.faults().clear();
-        ecr.faults()
-            .add(Fault::on(ANY, FaultKind::server_error()).probability(0.5, seed));
+        ecr.faults().add(Fault::on(ANY, FaultKind::server_error()).probability(0.5, seed));
         (0..16).map(|_| put(&ecr).unwrap().status).collect()
     };
     let first = draw(3);
@@ -131,16 +111,10 @@ fn answers_are_broken_as_scripted() {
     assert!(get(FaultKind::Truncated).is_err());
     assert_eq!(get(FaultKind::Status(503)).unwrap().status, 503);
     let redirect = get(FaultKind::Redirect("file:///etc/passwd".into())).unwrap();
-    assert_eq!(
-        (redirect.status, redirect.header("location")),
-        (302, Some("file:///etc/passwd"))
-    );
+    assert_eq!((redirect.status, redirect.header("location")), (302, Some("file:///etc/passwd")));
     assert!(get(FaultKind::NotJson).unwrap().body.starts_with(b"<html>"));
     ecr.faults().clear();
-    assert_eq!(
-        send(url.as_str().unwrap(), "GET", &[], b"").unwrap().body,
-        image.config()
-    );
+    assert_eq!(send(url.as_str().unwrap(), "GET", &[], b"").unwrap().body, image.config());
 }
 
 #[test]
@@ -149,9 +123,7 @@ fn an_endless_answer_does_not_end() {
     let ecr = start();
     ecr.faults().add(Fault::on(ANY, FaultKind::Endless));
     let mut stream = std::net::TcpStream::connect(&ecr.url()[7..]).unwrap();
-    stream
-        .write_all(b"GET /blobs/x HTTP/1.1\r\nhost: x\r\n\r\n")
-        .unwrap();
+    stream.write_all(b"GET /blobs/x HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     let mut bytes = vec![0; 4 << 20];
     stream.read_exact(&mut bytes).unwrap();
 }
@@ -162,8 +134,7 @@ fn a_hook_changes_what_the_call_finds() {
     ecr.on_call(|call, ecr| {
         if call.operation == "PutImage" {
             assert_eq!(call.repository.as_deref(), Some("app"));
-            ecr.home()
-                .push("app", Some("b"), &Image::oci("linux/arm64"));
+            ecr.home().push("app", Some("b"), &Image::oci("linux/arm64"));
         }
     });
     ecr.after_call(|call, ecr| {
@@ -181,18 +152,11 @@ fn the_journal_keeps_order_and_can_be_cleared() {
     let ecr = start();
     put(&ecr).unwrap();
     call(&ecr, "DescribeRepositories", &json!({}));
-    let operations: Vec<String> = ecr
-        .journal()
-        .into_iter()
-        .map(|call| call.operation)
-        .collect();
+    let operations: Vec<String> = ecr.journal().into_iter().map(|call| call.operation).collect();
     assert_eq!(operations, ["PutImage", "DescribeRepositories"]);
     let call = &ecr.journal()[0];
     assert_eq!(call.request["imageTag"], "b");
-    assert_eq!(
-        (call.account.as_str(), call.region.as_str()),
-        ("123456789012", "eu-central-1")
-    );
+    assert_eq!((call.account.as_str(), call.region.as_str()), ("123456789012", "eu-central-1"));
     assert!(call.authorized && call.status == Some(200));
     ecr.clear_journal();
     assert!(ecr.journal().is_empty());

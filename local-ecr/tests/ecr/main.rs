@@ -3,6 +3,7 @@
 
 mod blobs;
 mod client;
+mod distribution;
 mod events;
 mod faults;
 mod images;

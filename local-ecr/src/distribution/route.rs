@@ -1,0 +1,103 @@
+//! Paths and queries of the registry protocol.
+
+use super::PREFIX;
+
+/// A path taken apart.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Route {
+    /// The repository; empty for the base.
+    pub(super) name: String,
+    pub(super) resource: Resource,
+}
+
+/// What of a repository is meant.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Resource {
+    Base,
+    Manifest(String),
+    Blob(String),
+    Uploads,
+    Upload(String),
+    Tags,
+    Referrers(String),
+}
+
+impl Route {
+    /// The route of a path. A repository's name may hold slashes, so it is read from its end.
+    pub(super) fn of(path: &str) -> Option<Self> {
+        let path = path.strip_prefix(PREFIX)?;
+        let segments: Vec<&str> = path.split('/').collect();
+        let (name, resource) = match segments.as_slice() {
+            [""] => {
+                return Some(Self { name: String::new(), resource: Resource::Base });
+            }
+            [name @ .., "blobs", "uploads", ""] | [name @ .., "blobs", "uploads"] => (name, Resource::Uploads),
+            [name @ .., "blobs", "uploads", id] => (name, Resource::Upload((*id).to_owned())),
+            [name @ .., "blobs", digest] => (name, Resource::Blob(decode(digest))),
+            [name @ .., "manifests", reference] => (name, Resource::Manifest(decode(reference))),
+            [name @ .., "tags", "list"] => (name, Resource::Tags),
+            [name @ .., "referrers", digest] => (name, Resource::Referrers(decode(digest))),
+            _ => return None,
+        };
+        (!name.is_empty()).then(|| Self { name: name.join("/"), resource })
+    }
+
+    pub(super) fn kind(&self) -> &'static str {
+        match self.resource {
+            Resource::Base => "base",
+            Resource::Manifest(_) => "manifests",
+            Resource::Blob(_) => "blobs",
+            Resource::Uploads | Resource::Upload(_) => "uploads",
+            Resource::Tags => "tags",
+            Resource::Referrers(_) => "referrers",
+        }
+    }
+}
+
+/// A parameter of a query.
+pub(super) fn query(query: &str, name: &str) -> Option<String> {
+    query.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=')?;
+        (key == name).then(|| decode(value))
+    })
+}
+
+/// Percent-decodes; what is no valid escape stays.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let escaped = (first == b'%')
+            .then(|| tail.get(..2))
+            .flatten()
+            .and_then(|two| std::str::from_utf8(two).ok())
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.push(escaped.unwrap_or(first));
+        rest = tail.get(escaped.map_or(0, |_| 2)..).unwrap_or_default();
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_may_hold_slashes_and_even_the_words_of_the_protocol() {
+        for (path, name, resource) in [
+            ("/v2/", "", Resource::Base),
+            ("/v2/a/b/manifests/1.0", "a/b", Resource::Manifest("1.0".into())),
+            ("/v2/blobs/uploads/blobs/uploads/", "blobs/uploads", Resource::Uploads),
+            ("/v2/app/blobs/uploads/7", "app", Resource::Upload("7".into())),
+            ("/v2/app/blobs/sha256%3Aab", "app", Resource::Blob("sha256:ab".into())),
+            ("/v2/tags/tags/list", "tags", Resource::Tags),
+        ] {
+            assert_eq!(Route::of(path), Some(Route { name: name.into(), resource }));
+        }
+        for path in ["/v2/manifests/1.0", "/v2/app", "/v2", "/v2/_catalog"] {
+            assert_eq!(Route::of(path), None);
+        }
+        assert_eq!(query("n=1&from=a%2Fb", "from").as_deref(), Some("a/b"));
+        assert_eq!(decode("100%"), "100%");
+    }
+}
