@@ -8,7 +8,6 @@ use crate::options::Options;
 use crate::registry::Registry;
 use crate::registry_id::RegistryId;
 use crate::server::{Shared, serve};
-use crate::world::World;
 use serde_json::Value;
 use std::fmt;
 use std::io;
@@ -40,7 +39,7 @@ impl LocalEcr {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
-        let shared = Arc::new(Shared::new(options, port, World::new()));
+        let shared = Arc::new(Shared::new(options, port)?);
         let (stop, stopped) = oneshot::channel();
         let serving = Arc::clone(&shared);
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
@@ -132,12 +131,12 @@ impl Drop for Server {
         if let Some(stop) = lock(&self.stop).take() {
             let _ = stop.send(());
         }
-        let Some(thread) = lock(&self.thread).take() else {
-            return;
-        };
         // The last handle may be the one that a hook was given: a thread cannot wait for itself.
-        if thread.thread().id() != thread::current().id() {
+        let thread = lock(&self.thread).take();
+        if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id()) {
             let _ = thread.join();
         }
+        // A call that cannot be saved says so; here nobody is left to be told.
+        let _ = self.shared.save();
     }
 }

@@ -22,6 +22,10 @@ impl ApiError {
         Self { status: 400, code: code.to_owned(), message: message.into() }
     }
 
+    pub(crate) fn internal(error: &impl fmt::Display) -> Self {
+        Self { status: 500, ..Self::new("ServerException", error.to_string()) }
+    }
+
     pub(crate) fn invalid_parameter(message: impl Into<String>) -> Self {
         Self::new("InvalidParameterException", message)
     }

@@ -16,7 +16,8 @@ pub struct Options {
     pub repush: Repush,
     /// Whether a push through the registry protocol creates its repository.
     pub create_on_push: bool,
-    /// The folder that keeps blobs and state from one run to the next.
+    /// The folder that keeps blobs and state from one run to the next. It is written after every call
+    /// and when the server ends; changes made in-process are written with the next call.
     pub data: Option<PathBuf>,
 }
 

@@ -4,10 +4,12 @@ use crate::body::Payload;
 use crate::clock::Clock;
 use crate::door::{self, Door};
 use crate::ecr::{LocalEcr, Server};
+use crate::error::ApiError;
 use crate::fault::{FaultKind, Faults};
 use crate::journal::{CallInfo, End, Journal};
 use crate::lock;
 use crate::options::Options;
+use crate::persistence::Folder;
 use crate::reply::Reply;
 use crate::world::World;
 use http::header::AUTHORIZATION;
@@ -17,8 +19,10 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::pending;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -38,6 +42,7 @@ pub(crate) struct Shared {
     /// The handle that hooks are given; weak, or it would keep the server up for ever.
     pub(crate) handle: OnceLock<Weak<Server>>,
     world: Mutex<World>,
+    folder: Option<Folder>,
 }
 
 /// The connection is to be dropped without an answer.
@@ -53,8 +58,12 @@ impl fmt::Display for Dropped {
 impl std::error::Error for Dropped {}
 
 impl Shared {
-    pub(crate) fn new(options: Options, port: u16, world: World) -> Self {
-        Self {
+    pub(crate) fn new(options: Options, port: u16) -> io::Result<Self> {
+        let (folder, registries) = match &options.data {
+            Some(path) => Folder::open(path).map(|(folder, found)| (Some(folder), found))?,
+            None => (None, BTreeMap::new()),
+        };
+        Ok(Self {
             options,
             port,
             clock: Clock::default(),
@@ -63,12 +72,18 @@ impl Shared {
             before: Mutex::default(),
             after: Mutex::default(),
             handle: OnceLock::new(),
-            world: Mutex::new(world),
-        }
+            world: Mutex::new(World::new(registries)),
+            folder,
+        })
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         lock(&self.world)
+    }
+
+    /// Writes the state to the folder that keeps it, if there is one.
+    pub(crate) fn save(&self) -> io::Result<()> {
+        self.folder.as_ref().map_or(Ok(()), |folder| folder.save(&self.world()))
     }
 
     pub(crate) fn url(&self) -> String {
@@ -97,7 +112,8 @@ impl Shared {
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
-        let refusal = fault.as_ref().and_then(|fault| Reply::refusal(fault, Door::of(request.uri().path())));
+        let door = Door::of(request.uri().path());
+        let refusal = fault.as_ref().and_then(|fault| Reply::refusal(fault, door));
         let (reply, is_refused) = match (&fault, refusal) {
             (Some(FaultKind::Hang), _) => pending().await,
             (Some(FaultKind::ResetBefore), _) => {
@@ -109,7 +125,9 @@ impl Shared {
                 self.run(&self.before, &call);
                 let reply = door::enter(self, &request, &call);
                 self.run(&self.after, &call);
-                (reply, false)
+                let saved = self.save();
+                let failure = saved.map_err(|error| door.refuse(ApiError::internal(&error)));
+                (failure.err().unwrap_or(reply), false)
             }
         };
         let is_dropped = fault == Some(FaultKind::ResetAfter);

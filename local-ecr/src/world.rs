@@ -41,9 +41,9 @@ pub(crate) struct Grant {
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(registries: BTreeMap<RegistryId, Repositories>) -> Self {
         Self {
-            registries: BTreeMap::new(),
+            registries,
             uploads: HashMap::new(),
             grants: HashMap::new(),
             random: Random::seeded(0x0ec2),

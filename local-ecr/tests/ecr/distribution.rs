@@ -185,3 +185,27 @@ fn the_host_names_the_registry() {
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with(r#"{"name":"app","tags":["a"]}"#), "{answer}");
 }
+
+#[test]
+fn state_outlives_the_server_where_a_folder_is_given() {
+    let folder = std::env::temp_dir().join(format!("local-ecr-{}", std::process::id()));
+    let options = || Options { data: Some(folder.clone()), ..Options::default() };
+    let image = Image::oci("linux/amd64");
+    let url = {
+        let ecr = LocalEcr::start(options()).unwrap();
+        ecr.home().push("team/app", Some("1-amd64"), &image);
+        ecr.home().set_mutability("team/app", Mutability::Immutable);
+        ecr.url()
+    };
+    assert!(send(&url, "GET", &[], b"").is_err(), "the first server has ended");
+    let ecr = LocalEcr::start(options()).unwrap();
+    let pulled = ask(&ecr, "GET", "/v2/team/app/manifests/1-amd64");
+    assert_eq!(pulled.body, image.artifact().manifest);
+    let config = digest_of(&image.config());
+    let blob = ask(&ecr, "GET", &format!("/v2/team/app/blobs/{config}"));
+    assert_eq!(blob.body, image.config());
+    let other = image.clone().content("other");
+    let refused = ecr.home().try_push("team/app", Some("1-amd64"), &other);
+    assert_eq!(refused.unwrap_err().code, "ImageTagAlreadyExistsException");
+    std::fs::remove_dir_all(folder).unwrap();
+}
