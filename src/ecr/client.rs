@@ -1,0 +1,158 @@
+//! Clients of the SDK, one for each Region and pace, kept while the environment is warm.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_config::retry::{RetryConfig, RetryMode};
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_ecr::config::{ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig};
+use aws_sdk_ecr::error::ProvideErrorMetadata as _;
+use aws_sdk_ecr::operation::put_image::PutImageError;
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
+
+use super::Registry;
+use super::memory::ConfigMemory;
+use crate::blob::Blobs;
+use crate::repository::{Region, RegistryId};
+
+/// How often a call is sent before its error stands.
+const MAX_ATTEMPTS: u32 = 4;
+/// The first pause between attempts; it doubles, with jitter.
+const INITIAL_BACKOFF: Duration = Duration::from_millis(200);
+/// The longest of these pauses.
+const MAX_BACKOFF: Duration = Duration::from_secs(5);
+/// How long a connection may take to stand.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one attempt may take.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
+/// How long a call may take with all its attempts.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// How a client behaves when ECR throttles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pace {
+    /// Each call backs off by itself: for one version, soon.
+    Prompt,
+    /// All calls of the client slow down together: for many versions, in the background.
+    Yielding,
+}
+
+/// What all clients share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) blobs: Blobs,
+    pub(super) memory: ConfigMemory,
+    calls: Arc<AtomicU64>,
+}
+
+/// The registries of all accounts and Regions.
+#[derive(Debug)]
+pub struct Registries {
+    sdk: SdkConfig,
+    clients: Mutex<HashMap<(Region, Pace), Client>>,
+    shared: Arc<Shared>,
+}
+
+impl Registries {
+    /// Takes endpoints, credentials and Region from the environment.
+    pub async fn from_environment() -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
+            .build();
+        let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .timeout_config(timeouts)
+            // Every response is read whole within the attempt's timeout, so no stream can stall unseen.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .load()
+            .await;
+        Self { sdk, clients: Mutex::default(), shared: Arc::default() }
+    }
+
+    /// The function's own Region, where the environment names one.
+    pub fn home_region(&self) -> Option<Region> {
+        self.sdk.region().and_then(|region| region.as_ref().parse().ok())
+    }
+
+    /// The registry of an account in a Region.
+    pub fn open(&self, id: &RegistryId, pace: Pace) -> Registry {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = clients.entry((id.region.clone(), pace)).or_insert_with(|| self.client(&id.region, pace));
+        Registry { client: client.clone(), account: id.account.clone(), shared: Arc::clone(&self.shared) }
+    }
+
+    /// How many calls were sent to ECR so far, each attempt of the SDK counted.
+    pub fn calls(&self) -> u64 {
+        self.shared.calls.load(Ordering::Relaxed)
+    }
+
+    fn client(&self, region: &Region, pace: Pace) -> Client {
+        let mode = match pace {
+            Pace::Prompt => RetryMode::Standard,
+            Pace::Yielding => RetryMode::Adaptive,
+        };
+        let retries = RetryConfig::standard()
+            .with_retry_mode(mode)
+            .with_max_attempts(MAX_ATTEMPTS)
+            .with_initial_backoff(INITIAL_BACKOFF)
+            .with_max_backoff(MAX_BACKOFF);
+        let config = aws_sdk_ecr::config::Builder::from(&self.sdk)
+            .region(aws_sdk_ecr::config::Region::new(region.to_string()))
+            .retry_config(retries)
+            .retry_classifier(QuotasAreFinal)
+            .interceptor(CallCounter(Arc::clone(&self.shared.calls)))
+            .build();
+        Client::from_conf(config)
+    }
+}
+
+/// Counts what is sent.
+#[derive(Debug)]
+struct CallCounter(Arc<AtomicU64>);
+
+impl Intercept for CallCounter {
+    fn name(&self) -> &'static str {
+        "CallCounter"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), aws_sdk_ecr::error::BoxError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Keeps the SDK from retrying a quota that is used up, which it takes for throttling.
+#[derive(Debug)]
+struct QuotasAreFinal;
+
+impl ClassifyRetry for QuotasAreFinal {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let error = context.output_or_error().and_then(Result::err);
+        let error = error.and_then(|error| error.as_operation_error());
+        let code = error.and_then(|error| error.downcast_ref::<PutImageError>()).and_then(|error| error.code());
+        match code {
+            Some("LimitExceededException") => RetryAction::RetryForbidden,
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "QuotasAreFinal"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}

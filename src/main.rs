@@ -1,0 +1,28 @@
+//! The Lambda function: settings and registries once, then one invocation after the other.
+
+use std::process::ExitCode;
+
+use ecr_multiarch::ecr::Registries;
+use ecr_multiarch::function::Function;
+use ecr_multiarch::lambda::{self, StartError};
+use ecr_multiarch::settings::Settings;
+use ecr_multiarch::telemetry;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    telemetry::start();
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            lambda::report_start_error(&error).await;
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), StartError> {
+    let settings = Settings::read(|name| std::env::var(name).ok())?;
+    let function = &Function::new(settings, Registries::from_environment().await);
+    lambda::serve(async |input, invocation| function.handle(input, &invocation).await).await
+}
