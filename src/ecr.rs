@@ -11,7 +11,7 @@ use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{Image, ImageFailureCode, ImageIdentifier};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-pub use client::{Pace, Registries};
+pub use client::{Pace, Registries, behavior_version};
 pub use listing::ListedImage;
 
 use crate::blob::BlobError;

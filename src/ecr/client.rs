@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_config::retry::{RetryConfig, RetryMode};
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_ecr::config::{ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig};
@@ -20,6 +20,11 @@ use super::Registry;
 use super::memory::ConfigMemory;
 use crate::blob::Blobs;
 use crate::repository::{Region, RegistryId};
+
+/// The defaults of the SDK, as they were when this was written: they change under no one's feet.
+pub fn behavior_version() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
 
 /// How often a call is sent before its error stands.
 const MAX_ATTEMPTS: u32 = 4;
@@ -62,12 +67,17 @@ pub struct Registries {
 impl Registries {
     /// Takes endpoints, credentials and Region from the environment.
     pub async fn from_environment() -> Self {
+        Self::load(aws_config::defaults(behavior_version())).await
+    }
+
+    /// Takes endpoints, credentials and Region from a loader; timeouts and retries are set here.
+    pub async fn load(loader: ConfigLoader) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
-        let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        let sdk = loader
             .timeout_config(timeouts)
             // Every response is read whole within the attempt's timeout, so no stream can stall unseen.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
