@@ -107,3 +107,27 @@ impl Journal {
         entries.calls.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_call_that_was_cleared_away_is_not_anothers() {
+        let info = CallInfo {
+            operation: String::from("PutImage"),
+            account: String::new(),
+            region: String::new(),
+            repository: None,
+            request: Value::Null,
+        };
+        let journal = Journal::default();
+        let first = journal.begin(&info, true);
+        journal.clear();
+        let second = journal.begin(&info, true);
+        journal.end(first, End::default());
+        assert_eq!(journal.calls()[0].ended, None);
+        journal.end(second, End::default());
+        assert!(journal.calls()[0].ended.is_some());
+    }
+}

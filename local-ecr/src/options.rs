@@ -1,5 +1,6 @@
 //! How a server is set up.
 
+use crate::mutability::Mutability;
 use crate::push::Repush;
 use std::path::PathBuf;
 
@@ -16,6 +17,8 @@ pub struct Options {
     pub repush: Repush,
     /// Whether a push through the registry protocol creates its repository.
     pub create_on_push: bool,
+    /// The tag mutability of repositories that spring up with a push.
+    pub mutability: Mutability,
     /// The folder that keeps blobs and state from one run to the next. It is written after every call
     /// and when the server ends; changes made in-process are written with the next call.
     pub data: Option<PathBuf>,
@@ -29,6 +32,7 @@ impl Default for Options {
             region: String::from("eu-central-1"),
             repush: Repush::default(),
             create_on_push: false,
+            mutability: Mutability::default(),
             data: None,
         }
     }

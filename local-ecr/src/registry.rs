@@ -228,9 +228,9 @@ impl Registry {
 
     pub(crate) fn with<T>(&self, name: &str, change: impl FnOnce(&mut Repository) -> T) -> T {
         let now = self.ecr.clock().now();
-        let mut world = self.ecr.shared().world();
-        let repository = world.repositories(&self.id).entry(name.to_owned()).or_insert_with(|| Repository::new(now));
-        change(repository)
+        let shared = self.ecr.shared();
+        let created = || Repository::new(now, shared.options.mutability.clone());
+        change(shared.world().repositories(&self.id).entry(name.to_owned()).or_insert_with(created))
     }
 
     fn read<T>(&self, name: &str, read: impl FnOnce(&Repository) -> Option<T>) -> Option<T> {

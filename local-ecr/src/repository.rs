@@ -40,10 +40,10 @@ pub(crate) struct StoredImage {
 }
 
 impl Repository {
-    pub(crate) fn new(created_at: SystemTime) -> Self {
+    pub(crate) fn new(created_at: SystemTime, mutability: Mutability) -> Self {
         Self {
             created_at,
-            mutability: Mutability::Mutable,
+            mutability,
             images: BTreeMap::new(),
             tags: BTreeMap::new(),
             blobs: HashMap::new(),

@@ -82,8 +82,7 @@ pub(super) fn create(context: &mut Context<'_>, request: &CreateRepository) -> A
             format!("The repository with name '{name}' already exists in the registry with id '{}'", registry.account),
         ));
     }
-    let mut repository = Repository::new(context.now);
-    repository.mutability = mutability;
+    let repository = Repository::new(context.now, mutability);
     let answer = json!({"repository": description(&registry, name, &repository)});
     repositories.insert(name.to_owned(), repository);
     Ok(answer)

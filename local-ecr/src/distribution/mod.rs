@@ -121,7 +121,8 @@ impl Visit<'_> {
             return Err(name_invalid(name));
         }
         let now = self.now;
-        self.world.repositories(self.registry).entry(name.clone()).or_insert_with(|| Repository::new(now));
+        let created = || Repository::new(now, self.shared.options.mutability.clone());
+        self.world.repositories(self.registry).entry(name.clone()).or_insert_with(created);
         Ok(())
     }
 }

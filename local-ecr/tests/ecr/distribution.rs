@@ -84,6 +84,10 @@ fn blobs_are_read_in_ranges_mounted_and_deleted() {
     assert_eq!(middle.header("content-range"), Some("bytes 2-4/10"));
     assert_eq!(part("bytes=8-").body, b"89");
     assert_eq!(part("bytes=10-").status, 416);
+    let image = Image::oci("linux/amd64");
+    ecr.home().push("app", None, &image);
+    let config = format!("/v2/app/blobs/{}", digest_of(&image.config()));
+    assert_eq!(ask(&ecr, "DELETE", &config).status, 405);
     let mount = format!("/v2/other/blobs/uploads/?mount={digest}&from=app");
     assert_eq!(ask(&ecr, "POST", &mount).status, 201);
     assert_eq!(ecr.home().blob("other", &digest).unwrap(), "0123456789");
@@ -131,6 +135,10 @@ fn manifests_are_converted_for_clients_that_ask_for_less() {
     let both = format!("{OCI_MANIFEST};q=0.5, {OCI_INDEX}");
     assert_eq!(get(&both).header("content-type"), Some(OCI_INDEX));
     assert_eq!(get("*/*").header("content-type"), Some(OCI_INDEX));
+    let list = ecr.home().tag("app", "1").unwrap();
+    let by_digest = format!("{}/v2/app/manifests/{list}", ecr.url());
+    let stored = send(&by_digest, "GET", &[("accept", OCI_MANIFEST)], b"").unwrap();
+    assert_eq!(stored.header("content-type"), Some(OCI_INDEX));
     let child = get(OCI_MANIFEST);
     assert_eq!(child.header("docker-content-digest"), Some(&*image.digest()));
     let converted = get(DOCKER_MANIFEST);

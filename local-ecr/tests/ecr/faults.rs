@@ -110,6 +110,7 @@ fn answers_are_broken_as_scripted() {
     assert_ne!(corrupt, image.config());
     assert!(get(FaultKind::Truncated).is_err());
     assert_eq!(get(FaultKind::Status(503)).unwrap().status, 503);
+    assert!(!ecr.journal().last().unwrap().took_effect);
     let redirect = get(FaultKind::Redirect("file:///etc/passwd".into())).unwrap();
     assert_eq!((redirect.status, redirect.header("location")), (302, Some("file:///etc/passwd")));
     assert!(get(FaultKind::NotJson).unwrap().body.starts_with(b"<html>"));

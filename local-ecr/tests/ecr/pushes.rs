@@ -98,6 +98,7 @@ fn manifests_that_the_schema_does_not_know_are_refused() {
         list.replace(OCI_INDEX, OCI_MANIFEST),
         list.replace("sha256:", "sha512:"),
         list.replace("\"size\": ", "\"size\": -"),
+        list.replace("\"manifests\"", "\"layers\": [], \"manifests\""),
     ] {
         let answer = post(&ecr, "PutImage", put(Some("1"), &bad).to_string().as_bytes()).unwrap();
         assert_eq!(answer.json()["__type"], "InvalidParameterException", "{bad}");
@@ -151,6 +152,8 @@ fn an_image_that_a_list_names_is_not_deleted_and_the_last_tag_takes_its_image_al
     let delete = |id: Value| call(&ecr, "BatchDeleteImage", &json!({"repositoryName": "app", "imageIds": [id]}));
     let refused = delete(json!({"imageDigest": child}));
     assert_eq!(refused["failures"][0]["failureCode"], "ImageReferencedByManifestList");
+    let mismatched = delete(json!({"imageTag": "again", "imageDigest": list}));
+    assert_eq!(mismatched["failures"][0]["failureCode"], "ImageTagDoesNotMatchDigest");
     assert_eq!(delete(json!({"imageTag": "again"}))["failures"], json!([]));
     assert!(home.tag("app", "again").is_none() && home.tag("app", "1-amd64").is_some());
     assert_eq!(delete(json!({"imageTag": "1"}))["imageIds"][0]["imageDigest"], list);
