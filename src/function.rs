@@ -12,7 +12,7 @@ use crate::drive::reconcile;
 use crate::ecr::{Pace, Registries};
 use crate::error::Error;
 use crate::input::{Assemble, Input, Push, Sweep};
-use crate::metrics::Measured;
+use crate::metrics::{self, Measured};
 use crate::reconcile::Job;
 use crate::repository::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName};
 use crate::settings::{Policy, Settings};
@@ -24,6 +24,7 @@ use crate::tag::Tag;
 pub struct Function {
     settings: Settings,
     registries: Registries,
+    emit: fn(&Measured<'_>),
 }
 
 /// What Lambda says of an invocation.
@@ -64,7 +65,13 @@ impl From<Error> for Refusal {
 impl Function {
     /// A function with these settings.
     pub fn new(settings: Settings, registries: Registries) -> Self {
-        Self { settings, registries }
+        Self { settings, registries, emit: metrics::emit }
+    }
+
+    /// The function with its metrics handed over instead of written to standard output.
+    #[must_use]
+    pub fn with_metrics(self, emit: fn(&Measured<'_>)) -> Self {
+        Self { emit, ..self }
     }
 
     /// Handles one invocation.
@@ -84,7 +91,7 @@ impl Function {
             request_id: &invocation.request_id,
         };
         subject.log(&measured);
-        measured.emit();
+        (self.emit)(&measured);
         result
     }
 

@@ -80,15 +80,15 @@ pub struct Measured<'a> {
     pub request_id: &'a str,
 }
 
-impl Measured<'_> {
-    /// Writes the line to standard output, which on Lambda is the log.
-    pub fn emit(&self) {
-        let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "ecr-multiarch".to_owned());
-        let line = self.line(&function, SystemTime::now());
-        // A log that cannot be written to leaves nobody to tell.
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
-    }
+/// Writes the line of an invocation to standard output, which on Lambda is the log.
+pub fn emit(measured: &Measured<'_>) {
+    let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "ecr-multiarch".to_owned());
+    let line = measured.line(&function, SystemTime::now());
+    // A log that cannot be written to leaves nobody to tell.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
 
+impl Measured<'_> {
     /// The line.
     ///
     /// Lambda filters lines by their level, and takes one without a level for INFO. The highest level is the one that

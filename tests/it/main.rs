@@ -8,3 +8,4 @@ mod runtime_api;
 mod world;
 
 mod assemble;
+mod golden;
