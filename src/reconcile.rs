@@ -281,7 +281,8 @@ impl Run {
             PutReply::TagTaken => Ok(self.confirm(written, true, Duration::ZERO)),
             PutReply::ImageMissing => {
                 let what = format!("an image that {} is to name", self.job.image(&self.job.version));
-                self.observe_again(what)
+                // Nothing was written, so this was no round.
+                Self { rounds: self.rounds - 1, ..self }.observe_again(what)
             }
         }
     }

@@ -8,4 +8,9 @@ mod runtime_api;
 mod world;
 
 mod assemble;
+mod failures;
 mod golden;
+mod inputs;
+mod logs;
+mod races;
+mod start;
