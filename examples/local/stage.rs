@@ -1,0 +1,57 @@
+//! The local ECR, and the function that serves it through the real SDK.
+
+use std::time::Duration;
+
+use aws_config::Region;
+use aws_sdk_ecr::config::Credentials;
+use ecr_multiarch::ecr::{Registries, behavior_version};
+use ecr_multiarch::error::Error;
+use ecr_multiarch::function::{Answer, Function, Invocation};
+use ecr_multiarch::settings::{InvalidSetting, Settings, variable};
+use local_ecr::{LocalEcr, Registry};
+use serde_json::Value;
+use tokio::time::Instant;
+
+/// What Lambda gives the function as it ships.
+const TIME_TO_ANSWER: Duration = Duration::from_secs(30);
+
+/// A registry, and the function beside it.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) ecr: LocalEcr,
+    function: Function,
+}
+
+impl Stage {
+    pub(crate) fn settings(platforms: &str, tag_template: &str) -> Result<Settings, InvalidSetting> {
+        Settings::read(|name| match name {
+            variable::PLATFORMS => Some(platforms.to_owned()),
+            variable::TAG_TEMPLATE => Some(tag_template.to_owned()),
+            _ => None,
+        })
+    }
+
+    pub(crate) async fn new(ecr: LocalEcr, settings: Settings) -> Self {
+        let home = ecr.home().id().clone();
+        let sdk = aws_config::defaults(behavior_version())
+            .endpoint_url(ecr.url())
+            .region(Region::new(home.region))
+            .credentials_provider(Credentials::new("local", "local", None, None, "local"));
+        let function = Function::new(settings, Registries::load(sdk).await).with_metrics(|_| ());
+        Self { ecr, function }
+    }
+
+    pub(crate) fn registry(&self) -> Registry {
+        self.ecr.home()
+    }
+
+    /// Invokes the function, as Lambda would.
+    pub(crate) async fn invoke(&self, input: Value) -> Result<Answer, Error> {
+        let invocation = Invocation {
+            own_account: self.registry().id().account.parse().ok(),
+            deadline: Instant::now() + TIME_TO_ANSWER,
+            request_id: input["id"].as_str().unwrap_or_default().to_owned(),
+        };
+        self.function.handle(input, &invocation).await
+    }
+}
