@@ -1,5 +1,6 @@
 //! Amazon ECR through its SDK: the requests of the core carried out, and every answer told apart.
 
+mod backoff;
 mod client;
 mod failure;
 mod listing;
@@ -24,6 +25,7 @@ use crate::observation::{Configs, Found, Stored};
 use crate::reconcile::PutReply;
 use crate::repository::{AccountId, RepositoryName};
 use crate::tag::Tag;
+use backoff::Backoff;
 use client::Shared;
 use failure::{error_of, resource_of};
 
@@ -56,10 +58,17 @@ const PARALLEL: usize = 8;
 pub struct Registry {
     client: Client,
     account: Option<AccountId>,
+    backoff: Arc<Backoff>,
     shared: Arc<Shared>,
 }
 
 impl Registry {
+    /// The client, as soon as its calls may go on.
+    async fn client(&self) -> &Client {
+        self.backoff.wait().await;
+        &self.client
+    }
+
     fn account(&self) -> Option<String> {
         self.account.as_ref().map(ToString::to_string)
     }
@@ -82,7 +91,8 @@ impl Registry {
     async fn read_batch(&self, repository: &RepositoryName, references: &[Reference]) -> Result<Found, Error> {
         let resource = || resource_of(repository, references);
         let output = self
-            .client
+            .client()
+            .await
             .batch_get_image()
             .set_registry_id(self.account())
             .repository_name(repository.as_str())
@@ -132,7 +142,8 @@ impl Registry {
         let unavailable =
             |message| Error::RegistryUnavailable { action: action::GET_DOWNLOAD_URL, resource: resource(), message };
         let output = self
-            .client
+            .client()
+            .await
             .get_download_url_for_layer()
             .set_registry_id(self.account())
             .repository_name(repository.as_str())
@@ -160,7 +171,8 @@ impl Registry {
     /// Every error of ECR but those that [`PutReply`] tells.
     pub async fn put(&self, repository: &RepositoryName, tag: &Tag, list: &ManifestList) -> Result<PutReply, Error> {
         let result = self
-            .client
+            .client()
+            .await
             .put_image()
             .set_registry_id(self.account())
             .repository_name(repository.as_str())

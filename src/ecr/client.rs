@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_config::retry::{RetryConfig, RetryMode};
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_ecr::Client;
@@ -17,6 +17,7 @@ use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 
 use super::Registry;
+use super::backoff::{Backoff, BackoffInterceptor};
 use super::memory::ConfigMemory;
 use crate::blob::Blobs;
 use crate::repository::{Region, RegistryId};
@@ -56,11 +57,18 @@ pub(super) struct Shared {
     calls: Arc<AtomicU64>,
 }
 
+/// A client that is kept, with the patience that its calls share.
+#[derive(Debug, Clone)]
+struct Kept {
+    client: Client,
+    backoff: Arc<Backoff>,
+}
+
 /// The registries of all accounts and Regions.
 #[derive(Debug)]
 pub struct Registries {
     sdk: SdkConfig,
-    clients: Mutex<HashMap<(Region, Pace), Client>>,
+    clients: Mutex<HashMap<(Region, Pace), Kept>>,
     shared: Arc<Shared>,
 }
 
@@ -94,8 +102,9 @@ impl Registries {
     /// The registry of an account in a Region.
     pub fn open(&self, id: &RegistryId, pace: Pace) -> Registry {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let client = clients.entry((id.region.clone(), pace)).or_insert_with(|| self.client(&id.region, pace));
-        Registry { client: client.clone(), account: id.account.clone(), shared: Arc::clone(&self.shared) }
+        let kept = clients.entry((id.region.clone(), pace)).or_insert_with(|| self.keep(&id.region, pace));
+        let Kept { client, backoff } = kept.clone();
+        Registry { client, account: id.account.clone(), backoff, shared: Arc::clone(&self.shared) }
     }
 
     /// How many calls were sent to ECR so far, each attempt of the SDK counted.
@@ -103,23 +112,21 @@ impl Registries {
         self.shared.calls.load(Ordering::Relaxed)
     }
 
-    fn client(&self, region: &Region, pace: Pace) -> Client {
-        let mode = match pace {
-            Pace::Prompt => RetryMode::Standard,
-            Pace::Yielding => RetryMode::Adaptive,
-        };
+    fn keep(&self, region: &Region, pace: Pace) -> Kept {
+        let backoff = Arc::<Backoff>::default();
         let retries = RetryConfig::standard()
-            .with_retry_mode(mode)
             .with_max_attempts(MAX_ATTEMPTS)
             .with_initial_backoff(INITIAL_BACKOFF)
             .with_max_backoff(MAX_BACKOFF);
-        let config = aws_sdk_ecr::config::Builder::from(&self.sdk)
+        let mut config = aws_sdk_ecr::config::Builder::from(&self.sdk)
             .region(aws_sdk_ecr::config::Region::new(region.to_string()))
             .retry_config(retries)
             .retry_classifier(QuotasAreFinal)
-            .interceptor(CallCounter(Arc::clone(&self.shared.calls)))
-            .build();
-        Client::from_conf(config)
+            .interceptor(CallCounter(Arc::clone(&self.shared.calls)));
+        if pace == Pace::Yielding {
+            config = config.interceptor(BackoffInterceptor(Arc::clone(&backoff)));
+        }
+        Kept { client: Client::from_conf(config.build()), backoff }
     }
 }
 

@@ -40,12 +40,13 @@ impl Registry {
             .page_size(PAGE_SIZE)
             .send();
         let mut names = Vec::new();
-        while let Some(page) = pages.next().await {
+        loop {
+            self.backoff.wait().await;
+            let Some(page) = pages.next().await else { return Ok(names) };
             let page = page.map_err(|error| error_of(action::DESCRIBE_REPOSITORIES, self.name(), error))?;
             let page = page.repositories.unwrap_or_default().into_iter();
             names.extend(page.filter_map(|repository| repository.repository_name?.parse().ok()));
         }
-        Ok(names)
     }
 
     /// Hands every page of a repository's tagged images on.
@@ -66,11 +67,12 @@ impl Registry {
             .into_paginator()
             .page_size(PAGE_SIZE)
             .send();
-        while let Some(page) = pages.next().await {
+        loop {
+            self.backoff.wait().await;
+            let Some(page) = pages.next().await else { return Ok(()) };
             let page = page.map_err(|error| error_of(action::DESCRIBE_IMAGES, repository.to_string(), error))?;
             page_read(page.image_details.unwrap_or_default().into_iter().filter_map(listed).collect());
         }
-        Ok(())
     }
 
     fn name(&self) -> String {

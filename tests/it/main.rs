@@ -14,3 +14,4 @@ mod inputs;
 mod logs;
 mod races;
 mod start;
+mod sweeping;
