@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter};
 
 use crate::digest::Digest;
-use crate::manifest::{Descriptor, MediaType};
+use crate::manifest::{Annotations, Descriptor, MediaType};
 use crate::platform::{Platform, RequiredPlatform};
 use crate::settings::Attestations;
 
@@ -29,7 +29,7 @@ pub enum Origin {
     /// The tag names an index with the image and its attestations.
     Index {
         /// The index's entry for the image.
-        image: Descriptor,
+        image: Box<Descriptor>,
         /// The index's entries that attest the image.
         attestations: Vec<Descriptor>,
     },
@@ -97,15 +97,15 @@ impl Layout {
                 media_type: entry.media_type.as_str().to_owned(),
                 digest: entry.digest,
                 size: entry.size,
-                urls: None,
-                annotations: Default::default(),
+                urls: Vec::new(),
+                annotations: Annotations::new(),
                 data: String::new(),
                 platform: Some(self.platform(source)),
                 artifact_type: String::new(),
             }],
             Origin::Index { image, attestations: attesting } => {
                 let platform = image.known_platform().cloned().unwrap_or_else(|| self.platform(source));
-                let image = Descriptor { platform: Some(platform), ..image.clone() };
+                let image = Descriptor { platform: Some(platform), ..(**image).clone() };
                 let kept = attesting.iter().filter(|_| attestations == Attestations::Keep).cloned();
                 std::iter::once(image).chain(kept).collect()
             }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::platform::{Platform, text_or_nothing};
+use crate::platform::{Platform, value_or_nothing};
 
 /// The media types of the manifests that this product reads and writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -75,28 +75,20 @@ pub struct Descriptor {
     /// The number of those bytes.
     pub size: u64,
     /// Other places from which the content may be had.
-    #[serde(default, skip_serializing_if = "is_empty")]
-    pub urls: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "value_or_nothing", skip_serializing_if = "Vec::is_empty")]
+    pub urls: Vec<String>,
     /// What else there is to say of it.
-    #[serde(default, deserialize_with = "annotations_or_none", skip_serializing_if = "Annotations::is_empty")]
+    #[serde(default, deserialize_with = "value_or_nothing", skip_serializing_if = "Annotations::is_empty")]
     pub annotations: Annotations,
     /// The content itself, in base64.
-    #[serde(default, deserialize_with = "text_or_nothing", skip_serializing_if = "String::is_empty")]
+    #[serde(default, deserialize_with = "value_or_nothing", skip_serializing_if = "String::is_empty")]
     pub data: String,
     /// What the image runs on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// The type of an artifact that is no image.
-    #[serde(default, deserialize_with = "text_or_nothing", skip_serializing_if = "String::is_empty")]
+    #[serde(default, deserialize_with = "value_or_nothing", skip_serializing_if = "String::is_empty")]
     pub artifact_type: String,
-}
-
-fn is_empty(urls: &Option<Vec<String>>) -> bool {
-    urls.as_ref().is_none_or(Vec::is_empty)
-}
-
-fn annotations_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Annotations, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl Descriptor {
@@ -122,7 +114,7 @@ pub struct ImageManifest {
     /// The config, which states the platform.
     pub config: ConfigDescriptor,
     /// What else there is to say of the image.
-    #[serde(default, deserialize_with = "annotations_or_none")]
+    #[serde(default, deserialize_with = "value_or_nothing")]
     pub annotations: Annotations,
 }
 
@@ -144,7 +136,7 @@ pub struct Index {
     /// Its entries.
     pub manifests: Vec<Descriptor>,
     /// What else there is to say of it.
-    #[serde(default, deserialize_with = "annotations_or_none")]
+    #[serde(default, deserialize_with = "value_or_nothing")]
     pub annotations: Annotations,
 }
 

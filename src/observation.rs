@@ -138,7 +138,7 @@ fn pick(index: Index, required: &RequiredPlatform) -> Result<(Origin, Annotation
     let digest = image.digest.to_string();
     let attestations = attestations.into_iter().filter(|entry| entry.attests() == Some(&digest)).collect();
     let annotations = index.annotations.into_iter().chain(image.annotations.clone()).collect();
-    Ok((Origin::Index { image, attestations }, annotations))
+    Ok((Origin::Index { image: Box::new(image), attestations }, annotations))
 }
 
 /// A version as its tags stand.

@@ -14,22 +14,26 @@ use crate::text::checked_text;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Platform {
     /// The architecture, in the words of Go's `GOARCH`.
-    #[serde(default, deserialize_with = "text_or_nothing")]
+    #[serde(default, deserialize_with = "value_or_nothing")]
     pub architecture: String,
     /// The operating system, in the words of Go's `GOOS`.
-    #[serde(default, deserialize_with = "text_or_nothing")]
+    #[serde(default, deserialize_with = "value_or_nothing")]
     pub os: String,
     /// The version of the operating system, which Windows images state.
-    #[serde(rename = "os.version", default, deserialize_with = "text_or_nothing")]
+    #[serde(rename = "os.version", default, deserialize_with = "value_or_nothing")]
     #[serde(skip_serializing_if = "String::is_empty")]
     pub os_version: String,
     /// The variant of the architecture, such as `v7` of `arm`.
-    #[serde(default, deserialize_with = "text_or_nothing", skip_serializing_if = "String::is_empty")]
+    #[serde(default, deserialize_with = "value_or_nothing", skip_serializing_if = "String::is_empty")]
     pub variant: String,
 }
 
-/// Reads `null` as Go does: as no text.
-pub(crate) fn text_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+/// Reads `null` as Go does: as the empty value.
+pub(crate) fn value_or_nothing<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -52,11 +56,9 @@ impl Platform {
             ("x86_64" | "x86-64", variant) => ("amd64", variant),
             ("aarch64" | "arm64", "" | "8" | "v8") => ("arm64", ""),
             ("aarch64", variant) => ("arm64", variant),
-            ("armhf", _) => ("arm", "v7"),
-            ("armel", _) => ("arm", "v6"),
+            ("armel", _) | ("arm", "6") => ("arm", "v6"),
+            ("armhf", _) | ("arm", "7") => ("arm", "v7"),
             ("arm", "5") => ("arm", "v5"),
-            ("arm", "6") => ("arm", "v6"),
-            ("arm", "7") => ("arm", "v7"),
             ("arm", "8") => ("arm", "v8"),
             other => other,
         };

@@ -130,6 +130,7 @@ pub enum Verdict {
 }
 
 /// What follows on a step.
+#[expect(clippy::large_enum_variant, reason = "each is taken apart as soon as it is made")]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Next {
     /// Something is to be done, whose reply the machine waits for.
@@ -307,7 +308,7 @@ impl Run {
             // The tag as it was before the write: ECR shows an earlier state, which a moment mends.
             same if same == written.replaced => match self.pause() {
                 Some((this, after)) => Ok(this.confirm(written, tag_was_taken, after)),
-                None if same.is_none() => Err(self.not_yet_visible(self.job.image(&self.job.version).to_string())),
+                None if same.is_none() => Err(not_yet_visible(self.job.image(&self.job.version).to_string())),
                 None => self.observed(found),
             },
             _ => self.observed(found),
@@ -320,7 +321,7 @@ impl Run {
                 let ask = Ask::Read { references: this.job.references(), after };
                 Ok(this.go(Stage::Observing, ask))
             }
-            None => Err(self.not_yet_visible(what)),
+            None => Err(not_yet_visible(what)),
         }
     }
 
@@ -329,13 +330,13 @@ impl Run {
         Some((Self { pauses: self.pauses + 1, ..self.clone() }, Duration::from_millis(*pause_ms)))
     }
 
-    fn not_yet_visible(&self, what: String) -> Error {
-        Error::NotYetVisible { what, waited_ms: PAUSES_MS.iter().sum() }
-    }
-
     fn go(self, stage: Stage, ask: Ask) -> Next {
         Next::Ask(Reconciliation { run: self, stage }, ask)
     }
+}
+
+fn not_yet_visible(what: String) -> Error {
+    Error::NotYetVisible { what, waited_ms: PAUSES_MS.iter().sum() }
 }
 
 fn record(observation: &Observation) -> Vec<(RequiredPlatform, Tag, Digest)> {

@@ -396,7 +396,7 @@ mod tests {
         assert_eq!((policy.revisions, policy.attestations), (Revisions::Same, Attestations::Keep));
         assert!(policy.version_pattern.is_none());
         assert_eq!(settings.sweep().puts_per_second.to_string(), "2");
-        assert_eq!(settings.sweep().incomplete_until, Duration::from_secs(7 * 86_400));
+        assert_eq!(settings.sweep().incomplete_until, Duration::from_hours(7 * 24));
     }
 
     #[test]

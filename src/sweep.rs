@@ -122,9 +122,9 @@ async fn before<T>(instant: Instant, work: impl Future<Output = T>) -> Option<T>
 
 /// The repositories to sweep. They are listed only where neither the request nor the settings name them.
 async fn repositories(registry: &Registry, settings: &Settings, scope: &Scope) -> Result<Vec<RepositoryName>, Error> {
-    let named = |globs: &[RepositoryGlob]| globs.iter().map(RepositoryGlob::literal).collect::<Option<Vec<_>>>();
-    let named = scope.repositories.as_deref().and_then(named).or_else(|| named(settings.repositories()));
-    let mut names = match named {
+    let literals = |globs: &[RepositoryGlob]| globs.iter().map(RepositoryGlob::literal).collect::<Option<Vec<_>>>();
+    let stated = scope.repositories.as_deref().and_then(literals).or_else(|| literals(settings.repositories()));
+    let mut names = match stated {
         Some(names) => names,
         None => registry.repositories().await?,
     };

@@ -209,7 +209,7 @@ fn a_dry_run_gives_the_exact_bytes_and_writes_nothing() {
     let world = World::new();
     world.registry.push("app", Some("1-amd64"), &Image::oci("linux/amd64"));
     world.registry.push("app", Some("1-arm64"), &Image::oci("linux/arm64"));
-    let dry = world.assemble_with("1", json!({"dry_run": true})).unwrap();
+    let dry = world.assemble_with("1", &json!({"dry_run": true})).unwrap();
     assert_eq!(dry["outcome"], "would_publish");
     assert_eq!(world.calls("PutImage").len(), 0);
 
@@ -218,7 +218,7 @@ fn a_dry_run_gives_the_exact_bytes_and_writes_nothing() {
     assert_eq!(published.get("manifest"), None);
     let (_, bytes) = world.registry.manifest("app", "1").unwrap();
     assert_eq!(dry["manifest"].as_str().unwrap().as_bytes(), bytes);
-    assert_outcome(&world.assemble_with("1", json!({"dry_run": true})), "unchanged");
+    assert_outcome(&world.assemble_with("1", &json!({"dry_run": true})), "unchanged");
 }
 
 #[test]
@@ -246,15 +246,15 @@ fn what_is_not_this_functions_to_replace_is_a_conflict_until_forced() {
     let s390x = Image::oci("linux/s390x");
     let plain = world.registry.push("app", Some("1"), &s390x);
     for dry_run in [false, true] {
-        let conflict = world.assemble_with("1", json!({"dry_run": dry_run}));
+        let conflict = world.assemble_with("1", &json!({"dry_run": dry_run}));
         assert_failure(&conflict, "TagConflict", &["app:1", &plain, "force"]);
     }
     let foreign = world.registry.push("app", Some("1"), &Index::of([Entry::of(&s390x).platform("linux/s390x")]));
     assert_failure(&world.announce("1-arm64"), "TagConflict", &["app:1", &foreign, "linux/s390x", "force"]);
     assert_eq!(world.calls("PutImage").len(), 0);
 
-    assert_outcome(&world.assemble_with("1", json!({"force": true, "dry_run": true})), "would_publish");
-    assert_outcome(&world.assemble_with("1", json!({"force": true})), "published");
+    assert_outcome(&world.assemble_with("1", &json!({"force": true, "dry_run": true})), "would_publish");
+    assert_outcome(&world.assemble_with("1", &json!({"force": true})), "published");
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn an_immutable_tag_is_written_once_and_then_a_conflict_that_force_does_not_help
     world.registry.push("app", Some("1-arm64"), &Image::oci("linux/arm64").content("mended"));
     world.registry.set_mutability("app", Mutability::Immutable);
     assert_failure(&world.announce("1-arm64"), "TagConflict", &["app:1", "immutable", &first]);
-    assert_failure(&world.assemble_with("1", json!({"force": true})), "TagConflict", &["immutable"]);
+    assert_failure(&world.assemble_with("1", &json!({"force": true})), "TagConflict", &["immutable"]);
     assert_eq!(world.registry.tag("app", "1"), Some(first));
 }
 
@@ -300,6 +300,6 @@ fn account_and_region_of_the_registry_are_the_events() {
     assert_outcome(&world.function.invoke(&event), "published");
     assert!(there.tag("app", "1").is_some() && world.registry.tag("app", "1").is_none());
 
-    let answer = world.assemble_with("1", json!({"account": "210987654321", "region": "us-west-2"}));
+    let answer = world.assemble_with("1", &json!({"account": "210987654321", "region": "us-west-2"}));
     assert_outcome(&answer, "unchanged");
 }

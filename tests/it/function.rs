@@ -17,7 +17,7 @@ pub const ACCOUNT: &str = "123456789012";
 pub const REGION: &str = "eu-central-1";
 
 /// How long a test waits for an answer before it fails. Lambda's own limit is what the function sees.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A function that is about to start.
 pub struct Setup {

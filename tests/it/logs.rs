@@ -10,7 +10,7 @@ fn is_rfc3339(text: &str) -> bool {
     aws_sdk_ecr::primitives::DateTime::from_str(text, aws_sdk_ecr::primitives::DateTimeFormat::DateTime).is_ok()
 }
 
-fn is_metrics(line: &&Value) -> bool {
+fn is_metrics(line: &Value) -> bool {
     line.get("_aws").is_some()
 }
 
@@ -63,7 +63,7 @@ fn metrics_count_what_happened_in_a_line_that_no_filter_drops() {
     world.announce("1").unwrap();
     let _ = world.push("1-arm64", &Image::oci("linux/amd64").content("wrong"));
     let lines = world.function.log_lines();
-    let metrics: Vec<_> = lines.iter().filter(is_metrics).collect();
+    let metrics: Vec<_> = lines.iter().filter(|line| is_metrics(line)).collect();
     let [waiting, published, ignored, failed] = metrics.as_slice() else { panic!("{metrics:?}") };
     assert_eq!((&waiting["Waiting"], &waiting["EcrCalls"]), (&json!(1), &json!(1)));
     assert_eq!(published["Published"], 1);

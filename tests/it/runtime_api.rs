@@ -137,13 +137,12 @@ impl Host {
     fn answered(&self, path: &str, body: String) {
         let mut parts = path.split('/').skip(1);
         let (id, kind) = (parts.next().unwrap(), parts.next().unwrap());
-        let reply = match kind {
-            "response" => Reply::Response(body),
-            _ => {
-                let error: Value = serde_json::from_str(&body).unwrap();
-                let text = |field: &str| error[field].as_str().unwrap_or_default().to_owned();
-                Reply::Error { error_type: text("errorType"), message: text("errorMessage") }
-            }
+        let reply = if kind == "response" {
+            Reply::Response(body)
+        } else {
+            let error: Value = serde_json::from_str(&body).unwrap();
+            let text = |field: &str| error[field].as_str().unwrap_or_default().to_owned();
+            Reply::Error { error_type: text("errorType"), message: text("errorMessage") }
         };
         if let Some(waiting) = self.waiting.lock().unwrap().remove(id) {
             // Nobody waits any more for an invocation that was given up.

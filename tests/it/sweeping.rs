@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::function::{Failure, Setup};
 use crate::world::{World, assert_failure, assert_outcome};
 
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// A world whose writes are not held up.
 fn fast() -> World {
@@ -270,7 +270,7 @@ fn a_sweep_stops_ahead_of_its_deadline_and_the_next_goes_on() {
     let published = first["published"].as_u64().unwrap();
     assert!((10..60).contains(&published), "{published}");
 
-    world.function = world.function.with_time_left(Duration::from_secs(60));
+    world.function = world.function.with_time_left(Duration::from_mins(1));
     world.ecr.clear_journal();
     let second = sweep(&world, &json!({}));
     assert_eq!(second["complete"], true);

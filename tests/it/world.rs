@@ -43,7 +43,7 @@ impl World {
     }
 
     /// Asks for a version of `app` with more said.
-    pub fn assemble_with(&self, version: &str, more: Value) -> Result<Value, Failure> {
+    pub fn assemble_with(&self, version: &str, more: &Value) -> Result<Value, Failure> {
         let mut request = assemble("app", version);
         request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.function.invoke(&request)
