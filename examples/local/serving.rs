@@ -5,7 +5,7 @@ use std::time::Duration;
 use ecr_multiarch::error::Error;
 use ecr_multiarch::function::Answer;
 use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream::FuturesOrdered;
 use local_ecr::{ANY, Fault, FaultKind, LocalEcr, Mutability};
 use serde_json::{Value, json};
 
@@ -23,14 +23,14 @@ pub(crate) async fn run(options: &Options) -> Result<(), String> {
     guide::print(options, &ecr, &settings);
     let stage = Stage::new(ecr, settings).await;
     let mut end = Box::pin(wished_end());
-    let mut decisions = FuturesUnordered::new();
+    let mut decisions = FuturesOrdered::new();
     if options.data.is_some() {
         // What was pushed while nobody decided is made up for, as the schedule does on Lambda.
         println!("  {}", decision(&stage.invoke(json!({"action": "sweep"})).await));
     }
     loop {
         tokio::select! {
-            Some(event) = events.recv() => decisions.push(decide(&stage, event)),
+            Some(event) = events.recv() => decisions.push_back(decide(&stage, event)),
             Some((arrival, decided)) = decisions.next() => println!("{}", arrival.line(&decided)),
             ended = &mut end => return ended.map_err(|error| format!("no signal can be waited for: {error}")),
         }

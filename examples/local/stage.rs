@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_config::Region;
 use aws_sdk_ecr::config::Credentials;
+use aws_smithy_http_client::Builder;
 use ecr_multiarch::ecr::{Registries, behavior_version};
 use ecr_multiarch::error::Error;
 use ecr_multiarch::function::{Answer, Function, Invocation};
@@ -35,6 +36,8 @@ impl Stage {
         let home = ecr.home().id().clone();
         let sdk = aws_config::defaults(behavior_version())
             .endpoint_url(ecr.url())
+            // Loopback is reached without the proxy that the environment may name.
+            .http_client(Builder::new().build_http())
             .region(Region::new(home.region))
             .credentials_provider(Credentials::new("local", "local", None, None, "local"));
         let function = Function::new(settings, Registries::load(sdk).await).with_metrics(|_| ());
