@@ -8,6 +8,7 @@ mod runtime_api;
 mod world;
 
 mod assemble;
+mod clients;
 mod failures;
 mod golden;
 mod inputs;
