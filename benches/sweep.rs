@@ -1,0 +1,96 @@
+//! What a sweep costs as a registry grows: calls, seconds, and peak memory of a process that does nothing else.
+//!
+//! `cargo bench --bench sweep` fills a local ECR with 10,000 and with 100,000 images and sweeps each twice: once as
+//! events were lost for a hundredth of the versions, once settled.
+
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints, and stops where it cannot go on")]
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::Duration;
+
+use ecr_multiarch::ecr::{Pace, Registries};
+use ecr_multiarch::repository::RegistryId;
+use ecr_multiarch::settings::{Settings, variable};
+use ecr_multiarch::sweep::{Scope, sweep};
+use local_ecr::image::Image;
+use local_ecr::{LocalEcr, Options};
+use tokio::time::Instant;
+
+const ENDPOINT: &str = "AWS_ENDPOINT_URL_ECR";
+const PLATFORMS: [&str; 2] = ["linux/amd64", "linux/arm64"];
+
+fn main() {
+    if std::env::var_os(ENDPOINT).is_some() {
+        sweep_once();
+        return;
+    }
+    println!(
+        "{:>8} {:>9} {:>10} {:>8} {:>9} {:>9}  calls",
+        "images", "versions", "state", "seconds", "peak MiB", "published"
+    );
+    for images in [10_000, 100_000] {
+        let ecr = LocalEcr::start(Options::default()).unwrap();
+        // A version has its two images and, once it is published, its list.
+        let versions = images / 3;
+        ecr.home().fill("app", versions, &PLATFORMS).unwrap();
+        // The first run is not shown: it publishes the many lists that a settled registry has.
+        let _ = run(&ecr);
+        let lost = versions / 100;
+        for version in 0..lost {
+            let image = Image::oci("linux/arm64").content(&format!("pushed again {version}"));
+            ecr.clock().advance(Duration::from_millis(10));
+            ecr.home().push("app", Some(&format!("1.0.{version}-arm64")), &image);
+        }
+        ecr.clock().advance(Duration::from_secs(1));
+        for state in ["1% lost", "settled"] {
+            ecr.clear_journal();
+            let told = run(&ecr);
+            let mut calls = BTreeMap::<String, usize>::new();
+            for call in ecr.journal() {
+                *calls.entry(call.operation).or_default() += 1;
+            }
+            let calls: Vec<_> = calls.iter().map(|(operation, count)| format!("{operation} {count}")).collect();
+            println!("{images:>8} {versions:>9} {state:>10} {told}  {}", calls.join(", "));
+        }
+    }
+}
+
+/// Sweeps in a process of its own, so that its memory is its own.
+fn run(ecr: &LocalEcr) -> String {
+    let output = Command::new(std::env::current_exe().unwrap())
+        .env(ENDPOINT, ecr.url())
+        .envs([("AWS_REGION", "eu-central-1"), ("AWS_ACCESS_KEY_ID", "bench"), ("AWS_SECRET_ACCESS_KEY", "bench")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+fn sweep_once() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let settings = Settings::read(|name| match name {
+            variable::PLATFORMS => Some(PLATFORMS.join(",")),
+            variable::SWEEP_PUTS_PER_SECOND => Some("1000".to_owned()),
+            _ => None,
+        });
+        let registries = Registries::from_environment().await;
+        let region = registries.home_region().unwrap();
+        let registry = registries.open(&RegistryId { account: None, region }, Pace::Yielding);
+        let begun = Instant::now();
+        let deadline = begun + Duration::from_hours(1);
+        let scope = Scope { repositories: None, dry_run: false, deep: false, stop_at: deadline, deadline };
+        let swept = sweep(&registry, &settings.unwrap(), &scope, &()).await.unwrap();
+        assert!(swept.complete && swept.failed.total == 0, "{swept:?}");
+        println!("{:>8.2} {:>9.1} {:>9}", begun.elapsed().as_secs_f64(), peak_mib(), swept.published);
+    });
+}
+
+/// The most memory that this process held, in MiB, where the system tells.
+fn peak_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse().unwrap_or(f64::NAN);
+    kib / 1024.0
+}

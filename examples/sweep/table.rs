@@ -1,0 +1,127 @@
+//! What a sweep saw: progress while it runs, and at the end a table of versions by platform.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use ecr_multiarch::answer::Swept;
+use ecr_multiarch::inventory::Version;
+use ecr_multiarch::repository::RepositoryName;
+use ecr_multiarch::settings::Policy;
+use ecr_multiarch::sweep::{State, Watch};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Collects what a sweep shows.
+pub struct Seen {
+    bar: ProgressBar,
+    rows_shown: usize,
+    repositories: RefCell<BTreeMap<RepositoryName, Repository>>,
+}
+
+struct Repository {
+    platforms: Vec<String>,
+    versions: usize,
+    rows: Vec<Row>,
+}
+
+/// A version; those that need attention come first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    rank: u8,
+    version: String,
+    cells: Vec<&'static str>,
+    state: String,
+}
+
+impl Seen {
+    /// A table of so many rows a repository.
+    pub fn new(rows_shown: usize) -> Self {
+        let bar = ProgressBar::new(0);
+        let style = ProgressStyle::with_template("{spinner} {pos} of {len} versions {wide_bar} {elapsed} {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(std::time::Duration::from_millis(100));
+        Self { bar, rows_shown, repositories: RefCell::default() }
+    }
+
+    /// Takes the progress away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Watch for Seen {
+    fn listed(&self, repository: &RepositoryName, versions: usize, to_read: usize) {
+        self.bar.inc_length(versions as u64);
+        self.bar.set_message(format!("{repository}: {to_read} to read"));
+    }
+
+    fn dealt_with(&self, repository: &RepositoryName, policy: &Policy, version: &Version, state: &State) {
+        self.bar.inc(1);
+        let platforms = policy.naming.platforms();
+        let mut repositories = self.repositories.borrow_mut();
+        let seen = repositories.entry(repository.clone()).or_insert_with(|| Repository {
+            platforms: platforms.iter().map(ToString::to_string).collect(),
+            versions: 0,
+            rows: Vec::new(),
+        });
+        seen.versions += 1;
+        let cells =
+            (0..platforms.len()).map(|index| if version.platforms.contains(index) { "there" } else { "missing" });
+        let (rank, state) = describe(state);
+        seen.rows.push(Row { rank, version: version.tag.to_string(), cells: cells.collect(), state });
+        // What is not going to be shown need not be kept: a registry may have a million versions.
+        if seen.rows.len() > 2 * self.rows_shown.max(1) {
+            seen.rows.sort();
+            seen.rows.truncate(self.rows_shown);
+        }
+    }
+}
+
+fn describe(state: &State) -> (u8, String) {
+    match state {
+        State::Failed(error) => (0, format!("refused: {}: {error}", error.error_type())),
+        State::Unfinished => (1, "not finished".to_owned()),
+        State::Published => (2, "published".to_owned()),
+        State::WouldPublish => (2, "would be published".to_owned()),
+        State::HeldBack(reason) => (3, format!("held back: {reason}")),
+        State::Incomplete => (4, "incomplete".to_owned()),
+        State::Unchanged => (5, "right".to_owned()),
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, repository) in self.repositories.borrow_mut().iter_mut() {
+            repository.rows.sort();
+            let mut table = Table::new();
+            table.load_style(NOTHING);
+            let platforms = repository.platforms.iter().map(String::as_str);
+            table.set_header(["version"].into_iter().chain(platforms).chain(["list"]));
+            for row in repository.rows.iter().take(self.rows_shown) {
+                let cells = row.cells.iter().copied();
+                table.add_row([row.version.as_str()].into_iter().chain(cells).chain([row.state.as_str()]));
+            }
+            writeln!(f, "{name}\n{}", table.trim_fmt())?;
+            if let left_out @ 1.. = repository.versions.saturating_sub(self.rows_shown) {
+                writeln!(f, " and {left_out} more")?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// One line for the whole sweep.
+pub fn summary(swept: &Swept, calls: u64) -> String {
+    let done = match &swept.pending {
+        Some(pending) => format!("{} would be published", pending.total),
+        None => format!("{} published", swept.published),
+    };
+    format!(
+        "{} versions in {} repositories: {done}, {} right, {} incomplete or held back within the window, {} refused; \
+         {calls} calls to ECR",
+        swept.versions, swept.repositories, swept.unchanged, swept.incomplete.total, swept.failed.total,
+    )
+}
