@@ -28,7 +28,7 @@ const DENIALS: [&str; 12] = [
 ];
 
 /// The codes by which AWS asks for patience.
-pub(super) const THROTTLES: [&str; 10] = [
+const THROTTLES: [&str; 10] = [
     "BandwidthLimitExceeded",
     "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
@@ -67,6 +67,10 @@ where
         return Error::RegistryUnavailable { action, resource, message: DisplayErrorContext(error).to_string() };
     };
     let status = context.raw().status().as_u16();
+    if (200..300).contains(&status) {
+        let message = format!("its answer (HTTP {status}) cannot be read");
+        return Error::RegistryUnavailable { action, resource, message };
+    }
     let code = context.err().code().unwrap_or_default();
     let message = context.err().message().unwrap_or_default().to_owned();
     if code == "RepositoryNotFoundException" {
