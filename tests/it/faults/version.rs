@@ -1,0 +1,121 @@
+//! The images of a version, and the list that they make, written down by hand rather than by the code under test.
+
+use local_ecr::image::{Artifact, Content, Image};
+use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX};
+use local_ecr::{Registry, digest_of};
+
+/// The platforms of a version, in the order of their tags.
+pub const PLATFORMS: [&str; 2] = ["amd64", "arm64"];
+
+/// Which images a version consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Docker images.
+    Plain,
+    /// OCI indexes of an image and its attestation.
+    Attested,
+}
+
+impl Style {
+    /// A build of a platform; each text is another build.
+    pub fn image(self, platform: &str, build: &str) -> Artifact {
+        let platform = format!("linux/{platform}");
+        match self {
+            Self::Plain => Image::docker(&platform).content(build).label("build", build).artifact(),
+            Self::Attested => Image::oci(&platform).content(build).label("build", build).attested().artifact(),
+        }
+    }
+
+    /// The list of one image of each platform, with its media type.
+    pub fn list(self, images: &[Artifact; 2]) -> (String, &'static str) {
+        match self {
+            Self::Plain => (docker_list(images), DOCKER_LIST),
+            Self::Attested => (oci_index(images), OCI_INDEX),
+        }
+    }
+}
+
+/// As `docker manifest push` writes it.
+fn docker_list(images: &[Artifact; 2]) -> String {
+    let entries = PLATFORMS.iter().zip(images).map(|(platform, image)| {
+        format!(
+            r#"      {{
+         "mediaType": "{}",
+         "size": {},
+         "digest": "{}",
+         "platform": {{
+            "architecture": "{platform}",
+            "os": "linux"
+         }}
+      }}"#,
+            image.media_type,
+            image.manifest.len(),
+            image.digest(),
+        )
+    });
+    let entries = entries.collect::<Vec<_>>().join(",\n");
+    format!(
+        r#"{{
+   "schemaVersion": 2,
+   "mediaType": "{DOCKER_LIST}",
+   "manifests": [
+{entries}
+   ]
+}}"#
+    )
+}
+
+/// As `docker buildx imagetools create` writes it, of indexes of an image and its attestation.
+fn oci_index(indexes: &[Artifact; 2]) -> String {
+    let entry = |artifact: &Artifact, annotations: &str, platform: &str| {
+        format!(
+            r#"    {{
+      "mediaType": "{}",
+      "digest": "{}",
+      "size": {},{annotations}
+      "platform": {{
+        {platform}
+      }}
+    }}"#,
+            artifact.media_type,
+            artifact.digest(),
+            artifact.manifest.len(),
+        )
+    };
+    let entries = PLATFORMS.iter().zip(indexes).flat_map(|(platform, index)| {
+        let [image, attestation] = index.children.as_slice() else { panic!("an image and its attestation") };
+        let annotations = format!(
+            r#"
+      "annotations": {{
+        "vnd.docker.reference.digest": "{}",
+        "vnd.docker.reference.type": "attestation-manifest"
+      }},"#,
+            image.digest()
+        );
+        [
+            entry(image, "", &format!("\"architecture\": \"{platform}\",\n        \"os\": \"linux\"")),
+            entry(attestation, &annotations, "\"architecture\": \"unknown\",\n        \"os\": \"unknown\""),
+        ]
+    });
+    let entries = entries.collect::<Vec<_>>().join(",\n");
+    format!(
+        r#"{{
+  "schemaVersion": 2,
+  "mediaType": "{OCI_INDEX}",
+  "manifests": [
+{entries}
+  ]
+}}"#
+    )
+}
+
+/// Puts the list of these images under the version's tag, as a function did before. Gives its digest.
+pub fn publish(registry: &Registry, repository: &str, version: &str, style: Style, images: &[Artifact; 2]) -> String {
+    let (text, media_type) = style.list(images);
+    registry.store_raw(repository, Some(version), media_type, text, None)
+}
+
+/// The digest of the list of these images.
+pub fn digest_of_list(style: Style, images: &[Artifact; 2]) -> String {
+    digest_of(style.list(images).0.as_bytes())
+}

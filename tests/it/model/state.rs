@@ -1,0 +1,123 @@
+//! All that the model knows at one moment, and what may happen next.
+
+use std::sync::Arc;
+
+use ecr_multiarch::error::Error;
+
+use super::catalog::{PLATFORMS, View};
+use super::handler::{Event, Handler};
+
+/// How often Lambda delivers an event again whose invocation failed.
+const REDELIVERIES: u8 = 2;
+
+/// How often each thing may happen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Budget {
+    pub pushes: u8,
+    pub doubled: u8,
+    pub dropped: u8,
+    pub crashes: u8,
+    /// Writes that take effect and are not answered, so that the SDK sends them again.
+    pub resent: u8,
+    /// Lookups that see what a tag named before.
+    pub stale: u8,
+}
+
+/// All there is at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct State {
+    pub now: View,
+    /// What each tag named before it named what it names now.
+    pub before: View,
+    /// The builds that each platform's tag has named, as bits.
+    pub seen: [u8; PLATFORMS],
+    pub events: Vec<Event>,
+    pub handlers: Vec<Arc<Handler>>,
+    pub left: Budget,
+    pub is_swept: bool,
+    pub sweeps_left: u8,
+    /// An event was dropped, or given up after its last delivery, or a lookup was stale: only the sweep mends these.
+    pub is_lost: bool,
+    pub is_rewritten: bool,
+    pub flaw: Option<Flaw>,
+}
+
+/// What must never happen, and is seen in passing only.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Flaw {
+    /// A list was written that is not that of one build of each platform.
+    UnknownList,
+    /// A list was said to be published that is not under the tag.
+    FalseAnswer,
+    /// The event of the list's own push would start a handler.
+    OwnEventTakenUp,
+    /// An error that nothing called for.
+    Unexpected(Error),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    Push(usize),
+    /// A handler starts on an event and makes its first lookup, maybe a stale one.
+    Take(Event, Option<usize>),
+    Double(Event),
+    Drop(Event),
+    /// The call of a handler is carried out, maybe with a stale lookup.
+    Step(usize, Option<usize>),
+    Resend(usize),
+    Crash(usize),
+    Sweep,
+}
+
+impl State {
+    /// An empty repository.
+    pub fn first(left: Budget, sweeps_left: u8) -> Self {
+        Self {
+            now: View::default(),
+            before: View::default(),
+            seen: [0; PLATFORMS],
+            events: Vec::new(),
+            handlers: Vec::new(),
+            left,
+            is_swept: false,
+            sweeps_left,
+            is_lost: false,
+            is_rewritten: false,
+            flaw: None,
+        }
+    }
+
+    /// Nothing is in flight.
+    pub fn is_at_rest(&self) -> bool {
+        self.events.is_empty() && self.handlers.is_empty()
+    }
+
+    pub fn event(&mut self, event: Event) {
+        self.events.push(event);
+        self.events.sort_unstable();
+    }
+
+    pub fn take(&mut self, event: Event) {
+        let at = self.events.iter().position(|one| *one == event).unwrap();
+        self.events.remove(at);
+    }
+
+    pub fn handler(&mut self, handler: Arc<Handler>) {
+        self.handlers.push(handler);
+        // One handler is as good as the other: in one order, fewer states are told apart.
+        self.handlers.sort_unstable_by_key(|one| one.fingerprint());
+    }
+
+    /// Delivers an event again after a failure, as Lambda does, or gives it up.
+    pub fn failed(&mut self, event: Option<Event>) {
+        match event {
+            Some(event) if event.failures < REDELIVERIES => self.event(Event { failures: event.failures + 1, ..event }),
+            Some(_) => self.is_lost = true,
+            // The next sweep comes as the last one came; until then, the list may be the one that this one left.
+            None => {
+                self.is_lost = true;
+                self.sweeps_left += 1;
+            }
+        }
+    }
+}
