@@ -87,9 +87,10 @@ impl Version {
 
     fn push(&self, stage: &Stage, tag: &str, platform: &str) -> Result<String, local_ecr::ApiError> {
         let image = self.image(platform);
-        match self.attested {
-            true => stage.registry().try_push(REPOSITORY, Some(tag), &image.attested()),
-            false => stage.registry().try_push(REPOSITORY, Some(tag), &image),
+        if self.attested {
+            stage.registry().try_push(REPOSITORY, Some(tag), &image.attested())
+        } else {
+            stage.registry().try_push(REPOSITORY, Some(tag), &image)
         }
     }
 

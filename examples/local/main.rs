@@ -24,10 +24,7 @@ use options::Options;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let result = match options.serve {
-        true => serving::run(&options).await,
-        false => demonstration::run().await,
-    };
+    let result = if options.serve { serving::run(&options).await } else { demonstration::run().await };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {

@@ -19,11 +19,11 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 0, requires = "serve")]
     pub(crate) port: u16,
 
-    /// The platforms that every list must have, as the function's setting PLATFORMS
+    /// The platforms that every list must have, comma-separated
     #[arg(long, default_value = "linux/amd64,linux/arm64", requires = "serve")]
     pub(crate) platforms: String,
 
-    /// How a platform's tag is made, as the function's setting TAG_TEMPLATE
+    /// How a platform's tag is made
     #[arg(long, default_value = "{version}-{platform}", requires = "serve")]
     pub(crate) tag_template: String,
 

@@ -38,7 +38,7 @@ impl Image {
             "architecture": "unknown", "os": "unknown", "config": {},
             "rootfs": {"type": "layers", "diff_ids": [digest_of(&statement)]},
         });
-        let layer = descriptor("application/vnd.in-toto+json", &statement);
+        let layer = &descriptor("application/vnd.in-toto+json", &statement);
         let attestation = Self::of(OCI_MANIFEST, OCI_CONFIG, &config, layer, statement);
         let (os, architecture) = platform.split_once('/').unwrap();
         let mut entries = [descriptor(OCI_MANIFEST, &image.manifest), descriptor(OCI_MANIFEST, &attestation.manifest)];
@@ -83,10 +83,10 @@ impl Image {
         if let Some(variant) = parts.next() {
             config["variant"] = variant.into();
         }
-        Self::of(media_type, config_type, &config, descriptor(layer_type, &layer), layer)
+        Self::of(media_type, config_type, &config, &descriptor(layer_type, &layer), layer)
     }
 
-    fn of(media_type: &'static str, config_type: &str, config: &Value, layer: Value, blob: Vec<u8>) -> Self {
+    fn of(media_type: &'static str, config_type: &str, config: &Value, layer: &Value, blob: Vec<u8>) -> Self {
         let config = config.to_string().into_bytes();
         let manifest = json!({
             "schemaVersion": 2, "mediaType": media_type,

@@ -22,9 +22,15 @@ pub struct Server {
 impl Server {
     /// Starts a server that writes to its standard error where it listens, behind these words.
     pub fn start(command: &mut Command, words: &str) -> Self {
+        Self::start_with(command, words, |_| ())
+    }
+
+    /// Starts a server that is told something before it listens.
+    pub fn start_with(command: &mut Command, words: &str, tell: impl FnOnce(&mut ChildStdin)) -> Self {
         let started = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = started.unwrap_or_else(|error| missing(command, &error));
-        let stdin = child.stdin.take().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        tell(&mut stdin);
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let mut said = Vec::new();
         let address = lines.by_ref().find_map(|line| {
