@@ -28,7 +28,7 @@ const DENIALS: [&str; 12] = [
 ];
 
 /// The codes by which AWS asks for patience.
-const THROTTLES: [&str; 10] = [
+pub(super) const THROTTLES: [&str; 10] = [
     "BandwidthLimitExceeded",
     "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
