@@ -23,6 +23,8 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), StartError> {
     let settings = Settings::read(|name| std::env::var(name).ok())?;
-    let function = &Function::new(settings, Registries::from_environment().await);
+    let registries = Registries::from_environment().await;
+    registries.warm_up();
+    let function = &Function::new(settings, registries);
     lambda::serve(async |input, invocation| function.handle(input, &invocation).await).await
 }

@@ -153,6 +153,9 @@ fn of_sweep(swept: &Swept) -> Vec<(String, &'static str, u64)> {
         count(name::FAILED, swept.failed.total),
         count(name::SWEEP_COMPLETE, usize::from(swept.complete)),
     ];
+    if let Some(pending) = &swept.pending {
+        metrics.push(count(name::WOULD_PUBLISH, pending.total));
+    }
     for error_type in ErrorType::ALL {
         let failed = swept.failed.first.iter().filter(|failed| failed.error.error_type() == error_type).count();
         if failed > 0 {

@@ -99,6 +99,13 @@ impl Registries {
         self.sdk.region().and_then(|region| region.as_ref().parse().ok())
     }
 
+    /// Makes the client of the function's own Region ahead of the first event, while Lambda does not yet count the CPU.
+    pub fn warm_up(&self) {
+        if let Some(region) = self.home_region() {
+            self.open(&RegistryId { account: None, region }, Pace::Prompt);
+        }
+    }
+
     /// The registry of an account in a Region.
     pub fn open(&self, id: &RegistryId, pace: Pace) -> Registry {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);

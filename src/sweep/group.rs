@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
 use super::{Group, Run, State, before};
@@ -12,6 +12,9 @@ use crate::inventory::Version;
 use crate::observation::Found;
 use crate::reconcile::{Ask, Job, Next, Reconciliation, Reply};
 use crate::repository::RepositoryName;
+
+/// How many versions of a group go on by themselves at a time.
+const PARALLEL_VERSIONS: usize = 16;
 
 /// A version under way.
 struct UnderWay {
@@ -53,7 +56,8 @@ impl Run<'_> {
             let start = |(index, version)| Some(UnderWay::start(index, self.job(&group, version)?));
             let together = jobs.filter_map(start).collect();
             let (mut ended, apart) = self.read_together(&group.repository, together).await;
-            ended.extend(join_all(apart.into_iter().map(|one| self.finish(one))).await);
+            let apart = stream::iter(apart).map(|one| self.finish(one)).buffer_unordered(PARALLEL_VERSIONS);
+            ended.extend(apart.collect::<Vec<_>>().await);
             for (index, state) in ended {
                 states[index] = state;
             }

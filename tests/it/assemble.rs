@@ -4,6 +4,7 @@ use local_ecr::image::{Entry, Image, Index};
 use local_ecr::{Mutability, digest_of};
 use serde_json::json;
 
+use crate::function::{Setup, push_event};
 use crate::world::{World, architectures, assert_failure, assert_outcome};
 
 const REVISION: &str = "org.opencontainers.image.revision";
@@ -284,8 +285,18 @@ fn templates_rules_and_patterns_name_versions_as_they_say() {
     assert_eq!((&ignored["outcome"], &ignored["version"]), (&json!("ignored"), &json!("x")));
 
     world.registry.push("other", Some("1-s390x"), &Image::oci("linux/s390x"));
-    let other = world.function.invoke(&crate::function::push_event("other", "1-s390x"));
+    let other = world.function.invoke(&push_event("other", "1-s390x"));
     assert_outcome(&other, "published");
+}
+
+#[test]
+fn the_endpoint_may_be_given_for_ecr_or_for_all_services() {
+    let world = World::new();
+    world.registry.push("app", Some("1-amd64"), &Image::oci("linux/amd64"));
+    world.registry.push("app", Some("1-arm64"), &Image::oci("linux/arm64"));
+    let url = world.ecr.url();
+    let function = Setup::with(&world.ecr).unset("AWS_ENDPOINT_URL_ECR").set("AWS_ENDPOINT_URL", &url).start();
+    assert_outcome(&function.invoke(&push_event("app", "1-arm64")), "published");
 }
 
 #[test]
@@ -294,7 +305,7 @@ fn account_and_region_of_the_registry_are_the_events() {
     let there = world.ecr.registry("210987654321", "us-west-2");
     there.push("app", Some("1-amd64"), &Image::oci("linux/amd64"));
     there.push("app", Some("1-arm64"), &Image::oci("linux/arm64"));
-    let mut event = crate::function::push_event("app", "1-arm64");
+    let mut event = push_event("app", "1-arm64");
     event["account"] = json!("210987654321");
     event["region"] = json!("us-west-2");
     assert_outcome(&world.function.invoke(&event), "published");

@@ -27,11 +27,16 @@ pub struct Setup {
 
 /// A function that runs.
 pub struct Function {
-    child: Child,
+    process: Mutex<Process>,
     api: RuntimeApi,
     time_left: Duration,
-    log: Arc<Mutex<Vec<String>>>,
+}
+
+/// Its process, and what that writes.
+struct Process {
+    child: Child,
     readers: Vec<JoinHandle<()>>,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 /// An invocation that failed.
@@ -95,16 +100,14 @@ impl Setup {
             collect(child.stdout.take().unwrap(), Arc::clone(&log)),
             collect(child.stderr.take().unwrap(), Arc::clone(&log)),
         ];
-        Function { child, api, time_left: Duration::from_secs(30), log, readers }
+        let process = Mutex::new(Process { child, readers, log });
+        Function { process, api, time_left: Duration::from_secs(30) }
     }
 
     /// Starts a function that is to end by itself.
     pub fn start_and_end(self) -> Ended {
-        let mut function = self.start();
-        let status = function.child.wait().unwrap();
-        for reader in function.readers.drain(..) {
-            reader.join().unwrap();
-        }
+        let function = self.start();
+        let status = function.process.lock().unwrap().child.wait().unwrap();
         Ended { status, log: function.log(), init_errors: function.api.init_errors() }
     }
 }
@@ -143,20 +146,38 @@ impl Function {
         })
     }
 
-    /// Everything that it wrote so far.
+    /// Ends it, and gives everything that it wrote.
     pub fn log(&self) -> String {
-        self.log.lock().unwrap().join("\n")
+        self.process.lock().unwrap().end().join("\n")
     }
 
-    /// The lines that it wrote so far, each of them JSON.
+    /// Ends it, and gives the lines that it wrote, each of them JSON.
     #[track_caller]
     pub fn log_lines(&self) -> Vec<Value> {
-        self.log.lock().unwrap().iter().map(|line| serde_json::from_str(line).expect(line)).collect()
+        self.log().lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
     /// The id of its process.
     pub fn process_id(&self) -> u32 {
-        self.child.id()
+        self.process.lock().unwrap().child.id()
+    }
+}
+
+impl Process {
+    fn end(&mut self) -> Vec<String> {
+        // A process that has ended cannot be killed, which is as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        for reader in self.readers.drain(..) {
+            reader.join().unwrap();
+        }
+        self.log.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -165,14 +186,6 @@ pub fn answer(receiver: &Receiver<Reply>) -> Result<Value, Failure> {
     match receiver.recv_timeout(PATIENCE).expect("no answer came") {
         Reply::Response(body) => Ok(serde_json::from_str(&body).unwrap()),
         Reply::Error { error_type, message } => Err(Failure { error_type, message }),
-    }
-}
-
-impl Drop for Function {
-    fn drop(&mut self) {
-        // A process that has ended cannot be killed, which is as well.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
