@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::ecr::{Registry, action};
+use crate::action;
+use crate::ecr::Registry;
 use crate::error::Error;
 use crate::reconcile::{Ask, Job, Next, Outcome, Reconciliation, Reply};
 

@@ -19,12 +19,13 @@
 //! * [`reconcile`] with [`observation`]: the state machine of one version;
 //! * [`list`]: the product and its exact bytes;
 //! * [`inventory`]: the versions of a repository, from listings;
-//! * [`answer`] and [`error`]: what comes out.
+//! * [`answer`] and [`error`]: what comes out; [`action`]: what it takes the permission for.
 //!
 //! The shell around it: [`ecr`] and [`blob`] talk to AWS, [`drive`] carries out what the machine asks, [`sweep`] does
 //! so for whole registries, [`function`] handles an invocation, [`lambda`] is the runtime, [`telemetry`] and
 //! [`metrics`] are what it says meanwhile.
 
+pub mod action;
 pub mod answer;
 pub mod blob;
 pub mod config;

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::action;
 use crate::digest::Digest;
 use crate::error::{Conflict, Error, ImageName, Reference};
 use crate::list::ManifestList;
@@ -197,7 +198,7 @@ impl Reconciliation {
                 run.confirming(written, tag_was_taken, found)
             }
             _ => Err(Error::RegistryUnavailable {
-                action: "ecr:BatchGetImage",
+                action: action::BATCH_GET_IMAGE,
                 resource: run.job.image(&run.job.version).to_string(),
                 message: "the reply was not to what was asked".to_owned(),
             }),

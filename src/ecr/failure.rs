@@ -4,7 +4,7 @@ use aws_sdk_ecr::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::ImageFailure;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use super::action;
+use crate::action;
 use crate::blob::BlobError;
 use crate::error::{Error, Reference};
 use crate::repository::RepositoryName;

@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, TagStatus};
 
+use super::Registry;
 use super::failure::error_of;
-use super::{Registry, action};
+use crate::action;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::repository::RepositoryName;
