@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ecr_multiarch::answer::OutcomeName;
 use ecr_multiarch::error::Error;
 use ecr_multiarch::function::Answer;
 use futures_util::StreamExt as _;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use crate::guide;
 use crate::happening::{Arrival, decision};
 use crate::options::Options;
+use crate::published::Published;
 use crate::signals::wished_end;
 use crate::stage::Stage;
 
@@ -31,7 +33,12 @@ pub(crate) async fn run(options: &Options) -> Result<(), String> {
     loop {
         tokio::select! {
             Some(event) = events.recv() => decisions.push_back(decide(&stage, event)),
-            Some((arrival, decided)) = decisions.next() => println!("{}", arrival.line(&decided)),
+            Some((arrival, decided)) = decisions.next() => {
+                println!("{}", arrival.line(&decided));
+                if let Some(list) = published(&stage, &decided) {
+                    println!("\n{list}\n");
+                }
+            }
             ended = &mut end => return ended.map_err(|error| format!("no signal can be waited for: {error}")),
         }
     }
@@ -54,6 +61,14 @@ fn start(options: &Options) -> Result<LocalEcr, String> {
         ecr.faults().add(Fault::on(ANY, FaultKind::Latency(Duration::from_millis(options.latency_ms))));
     }
     Ok(ecr)
+}
+
+/// The list that the function has published, unless it is already gone.
+fn published(stage: &Stage, decided: &Result<Answer, Error>) -> Option<Published> {
+    let Ok(Answer::Reconciled(answer)) = decided else { return None };
+    let (repository, tag) = (answer.repository.as_deref()?, answer.tag.as_ref()?);
+    let is_new = answer.outcome == OutcomeName::Published;
+    is_new.then(|| Published::read(&stage.registry(), repository, tag.as_str()).ok())?
 }
 
 async fn decide(stage: &Stage, event: Value) -> (Arrival, Result<Answer, Error>) {

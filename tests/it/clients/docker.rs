@@ -18,12 +18,16 @@ impl Docker {
         Self(tempfile::tempdir().unwrap())
     }
 
-    #[track_caller]
-    fn manifest(&self, verb: &str, arguments: &[String]) -> Vec<u8> {
+    fn command(&self, verb: &str, arguments: &[String]) -> Command {
         let home = self.0.path();
         let mut command = Command::new("docker");
         command.args(["manifest", verb, "--insecure"]).args(arguments).env("HOME", home).env("DOCKER_CONFIG", home);
-        run(&mut command)
+        command
+    }
+
+    #[track_caller]
+    fn manifest(&self, verb: &str, arguments: &[String]) -> Vec<u8> {
+        run(&mut self.command(verb, arguments))
     }
 
     /// Merges the tags into another, and gives the list's digest.
@@ -121,6 +125,20 @@ fn any_text_in_a_config_gets_the_digest_that_docker_gives_it() {
         ("arm64", Image::docker("linux/arm64/v8")),
     ];
     Merged::from("windows/amd64=amd64,linux/arm64", &images).assert_same();
+}
+
+#[test]
+fn the_features_that_docker_writes_and_ecr_refuses_are_left_out() {
+    let (mut site, docker) = (Site::of("windows/amd64=amd64"), Docker::new());
+    site.registry.push("app", Some("1-amd64"), &Image::docker("windows/amd64").os_features(["win32k"]));
+    let list: Value = serde_json::from_slice(&site.published("1")).unwrap();
+    assert_eq!(list["manifests"][0]["platform"], json!({"architecture": "amd64", "os": "windows"}));
+
+    let names = [site.name("merged"), site.name("1-amd64")];
+    docker.manifest("create", &names);
+    let refused = docker.command("push", &names[..1]).output().unwrap();
+    assert!(!refused.status.success());
+    assert_eq!(site.registry.tag("app", "merged"), None);
 }
 
 #[test]
