@@ -254,7 +254,12 @@ fn each_function_may_do_what_it_calls_and_no_more() {
 #[test]
 fn a_function_reaches_the_repositories_accounts_and_regions_that_are_given() {
     let template = template();
-    let given = [("Repositories", "team-a/*, base"), ("Accounts", "111122223333"), ("FurtherRegions", "eu-west-1")];
+    let given = [
+        ("Repositories", "team-a/*, base"),
+        ("Accounts", "111122223333"),
+        ("FurtherRegions", "eu-west-1"),
+        ("SigningProfileArn", "arn:aws:signer:eu-central-1:123456789012:/signing-profiles/images"),
+    ];
     for (stack, repositories, accounts, regions) in [
         (template.deploy(&[PLATFORMS]), vec!["*"], vec![ACCOUNT], vec![REGION]),
         (
@@ -298,14 +303,26 @@ fn besides_ecr_a_function_reaches_its_own_log_the_queue_of_the_failed_and_its_tr
 }
 
 #[test]
-fn lists_may_be_signed_where_a_signing_profile_is_given() {
+fn lists_and_their_signatures_may_be_written_where_a_signing_profile_is_given() {
     let template = template();
     let profile = "arn:aws:signer:eu-central-1:123456789012:/signing-profiles/images";
-    let stack = template.deploy(&[PLATFORMS, ("SigningProfileArn", profile)]);
+    let given = [PLATFORMS, ("Repositories", "app")];
+    let (plain, signing) =
+        (template.deploy(&given), template.deploy(&[&given[..], &[("SigningProfileArn", profile)]].concat()));
     for role in ["AssemblerRole", "SweeperRole"] {
-        let allowed = allowed(&stack.resource(role));
-        let (_, statement) = allowed.iter().find(|(action, _)| action == "signer:SignPayload").unwrap();
-        assert_eq!(statement["Resource"], profile);
+        let before = actions(&plain.resource(role));
+        let added = allowed(&signing.resource(role)).into_iter().filter(|(action, _)| !before.contains(action));
+        let added: BTreeMap<_, _> = added.map(|(action, statement)| (action, statement["Resource"].clone())).collect();
+        let repository = json!(["arn:*:ecr:*:*:repository/app"]);
+        // Amazon ECR user guide, "Managed signing", prerequisites.
+        let expected = [
+            ("ecr:BatchCheckLayerAvailability", &repository),
+            ("ecr:CompleteLayerUpload", &repository),
+            ("ecr:InitiateLayerUpload", &repository),
+            ("ecr:UploadLayerPart", &repository),
+            ("signer:SignPayload", &profile.into()),
+        ];
+        assert_eq!(added, expected.map(|(action, resource)| (action.to_owned(), resource.clone())).into());
     }
     assert!(!template.takes("SigningProfileArn", "arn:aws:signer:eu-central-1:123456789012:/signing-profiles/*"));
 }
