@@ -1,11 +1,9 @@
 //! The config of an image, which states what it runs on and from which revision it was built.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 
 use crate::digest::Digest;
-use crate::manifest::{Corruption, ImageFault, Unsupported};
+use crate::manifest::{Annotations, Corruption, ImageFault, Unsupported, revision_alone};
 use crate::platform::Platform;
 
 /// How many bytes of a config are read. Configs have kilobytes.
@@ -42,8 +40,8 @@ impl ImageConfig {
         }
         #[derive(Deserialize)]
         struct Execution {
-            #[serde(rename = "Labels")]
-            labels: Option<BTreeMap<String, String>>,
+            #[serde(rename = "Labels", default, deserialize_with = "revision_alone")]
+            labels: Annotations,
         }
 
         let found = Digest::of(bytes);
@@ -58,7 +56,7 @@ impl ImageConfig {
             return Err(Unsupported::NoPlatform.into());
         }
         // Labels of another shape are no reason to refuse an image: they run nothing.
-        let labels = serde_json::from_slice(bytes).ok().and_then(|document: Document| document.config?.labels);
+        let labels = serde_json::from_slice(bytes).ok().and_then(|document: Document| Some(document.config?.labels));
         let revision = labels.and_then(|mut labels| labels.remove(REVISION));
         Ok(Self { platform, revision: revision.filter(|revision| !revision.is_empty()) })
     }

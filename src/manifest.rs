@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use crate::config::REVISION;
 use crate::digest::Digest;
 use crate::platform::{Platform, value_or_nothing};
 
@@ -91,6 +92,42 @@ pub struct Descriptor {
     pub artifact_type: String,
 }
 
+/// Keeps the revision of all that a map says. Maps of as many bytes as a manifest may have would take ten times as
+/// many in memory.
+pub(crate) fn revision_alone<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Annotations, D::Error> {
+    struct Kept(Annotations);
+
+    impl<'de> Deserialize<'de> for Kept {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_map(Keeping)
+        }
+    }
+
+    struct Keeping;
+
+    impl<'de> Visitor<'de> for Keeping {
+        type Value = Kept;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map of texts")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Kept, A::Error> {
+            let mut kept = Annotations::new();
+            while let Some(key) = map.next_key::<String>()? {
+                if key == REVISION {
+                    kept.insert(key, map.next_value()?);
+                } else {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(Kept(kept))
+        }
+    }
+
+    Ok(Option::<Kept>::deserialize(deserializer)?.map(|Kept(kept)| kept).unwrap_or_default())
+}
+
 impl Descriptor {
     /// The digest of the image that this entry attests, where it is a `BuildKit` attestation.
     ///
@@ -113,8 +150,8 @@ impl Descriptor {
 pub struct ImageManifest {
     /// The config, which states the platform.
     pub config: ConfigDescriptor,
-    /// What else there is to say of the image.
-    #[serde(default, deserialize_with = "value_or_nothing")]
+    /// The revision that it was built from, and nothing else that is said of the image.
+    #[serde(default, deserialize_with = "revision_alone")]
     pub annotations: Annotations,
 }
 
@@ -135,8 +172,8 @@ pub struct ConfigDescriptor {
 pub struct Index {
     /// Its entries.
     pub manifests: Vec<Descriptor>,
-    /// What else there is to say of it.
-    #[serde(default, deserialize_with = "value_or_nothing")]
+    /// The revision that its images were built from, and nothing else that is said of it.
+    #[serde(default, deserialize_with = "revision_alone")]
     pub annotations: Annotations,
 }
 
@@ -251,8 +288,8 @@ pub fn sniff_media_type(text: &str) -> Option<MediaType> {
     #[serde(rename_all = "camelCase")]
     struct Sniffed {
         media_type: Option<String>,
-        manifests: Option<serde::de::IgnoredAny>,
-        config: Option<serde::de::IgnoredAny>,
+        manifests: Option<IgnoredAny>,
+        config: Option<IgnoredAny>,
     }
     let sniffed: Sniffed = serde_json::from_str(text).ok()?;
     match sniffed {
