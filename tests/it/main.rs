@@ -12,6 +12,7 @@ mod clients;
 mod failures;
 mod faults;
 mod golden;
+mod hostile;
 mod inputs;
 mod logs;
 mod model;
