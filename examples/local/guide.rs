@@ -42,7 +42,8 @@ pub(crate) fn print(options: &Options, ecr: &LocalEcr, settings: &Settings) {
 
     headline("Ask its API");
     let region = ecr.home().id().region.clone();
-    println!("  export AWS_REGION={region} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local");
+    println!("  export AWS_REGION={region} AWS_DEFAULT_REGION={region}");
+    println!("  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local");
     println!("  aws ecr --endpoint-url {url} describe-images --repository-name {REPOSITORY}");
     headline("Run the function as Lambda would, with those variables and these");
     println!("  export AWS_ENDPOINT_URL_ECR={url}");
