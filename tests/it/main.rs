@@ -20,3 +20,4 @@ mod races;
 mod start;
 mod storm;
 mod sweeping;
+mod template;
