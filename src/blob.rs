@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
@@ -42,14 +43,23 @@ pub enum BlobError {
 #[derive(Debug, Clone)]
 pub struct Blobs(SharedHttpConnector);
 
-impl Default for Blobs {
-    fn default() -> Self {
-        let provider = tls::Provider::Rustls(CryptoMode::AwsLc);
-        Self(SharedHttpConnector::new(Connector::builder().tls_provider(provider).build()))
-    }
-}
-
 impl Blobs {
+    /// By the proxy that the environment names, as the SDK does, or without one.
+    pub fn from_environment() -> Self {
+        Self::by(ProxyConfig::from_env())
+    }
+
+    /// Without any proxy.
+    pub fn without_proxy() -> Self {
+        Self::by(ProxyConfig::disabled())
+    }
+
+    fn by(proxy: ProxyConfig) -> Self {
+        let provider = tls::Provider::Rustls(CryptoMode::AwsLc);
+        let connector = Connector::builder().tls_provider(provider).proxy_config(proxy).build();
+        Self(SharedHttpConnector::new(connector))
+    }
+
     /// The bytes behind the URL, up to `max_bytes` of them. Faults that may pass are tried again.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_config::Region;
 use aws_sdk_ecr::config::Credentials;
 use aws_smithy_http_client::Builder;
+use ecr_multiarch::blob::Blobs;
 use ecr_multiarch::ecr::{Registries, behavior_version};
 use ecr_multiarch::error::Error;
 use ecr_multiarch::function::{Answer, Function, Invocation};
@@ -40,7 +41,8 @@ impl Stage {
             .http_client(Builder::new().build_http())
             .region(Region::new(home.region))
             .credentials_provider(Credentials::new("local", "local", None, None, "local"));
-        let function = Function::new(settings, Registries::load(sdk).await).with_metrics(|_| ());
+        let function =
+            Function::new(settings, Registries::load(sdk, Blobs::without_proxy()).await).with_metrics(|_| ());
         Self { ecr, function }
     }
 

@@ -50,7 +50,7 @@ pub enum Pace {
 }
 
 /// What all clients share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) blobs: Blobs,
     pub(super) memory: ConfigMemory,
@@ -75,11 +75,11 @@ pub struct Registries {
 impl Registries {
     /// Takes endpoints, credentials and Region from the environment.
     pub async fn from_environment() -> Self {
-        Self::load(aws_config::defaults(behavior_version())).await
+        Self::load(aws_config::defaults(behavior_version()), Blobs::from_environment()).await
     }
 
     /// Takes endpoints, credentials and Region from a loader; timeouts and retries are set here.
-    pub async fn load(loader: ConfigLoader) -> Self {
+    pub async fn load(loader: ConfigLoader, blobs: Blobs) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -91,7 +91,8 @@ impl Registries {
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .load()
             .await;
-        Self { sdk, clients: Mutex::default(), shared: Arc::default() }
+        let shared = Shared { blobs, memory: ConfigMemory::default(), calls: Arc::default() };
+        Self { sdk, clients: Mutex::default(), shared: Arc::new(shared) }
     }
 
     /// The function's own Region, where the environment names one.

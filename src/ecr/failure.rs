@@ -1,6 +1,6 @@
 //! The refusals and faults of ECR, each brought to its error.
 
-use aws_sdk_ecr::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::ImageFailure;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
@@ -58,13 +58,20 @@ pub(super) fn resource_of(repository: &RepositoryName, references: &[Reference])
     }
 }
 
+/// What an error says, and what those behind it say.
+fn chain_of(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    let said = std::iter::once(error.to_string()).chain(causes.map(ToString::to_string));
+    said.collect::<Vec<_>>().join(": ")
+}
+
 /// The error for a call that failed.
 pub(super) fn error_of<E>(action: &'static str, resource: String, error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let SdkError::ServiceError(context) = &error else {
-        return Error::RegistryUnavailable { action, resource, message: DisplayErrorContext(error).to_string() };
+        return Error::RegistryUnavailable { action, resource, message: chain_of(&error) };
     };
     let status = context.raw().status().as_u16();
     if (200..300).contains(&status) {
