@@ -82,7 +82,7 @@ impl Registry {
             .set_accepted_media_types(Some(MediaType::ALL.map(|media_type| media_type.as_str().to_owned()).into()))
             .send()
             .await
-            .map_err(|error| error_of(action::BATCH_GET_IMAGE, resource(), error))?;
+            .map_err(|error| error_of(action::BATCH_GET_IMAGE, resource(), &error))?;
 
         let mut absent = Vec::new();
         for failure in output.failures() {
@@ -132,7 +132,7 @@ impl Registry {
             .layer_digest(digest.to_string())
             .send()
             .await
-            .map_err(|error| error_of(action::GET_DOWNLOAD_URL, resource(), error))?;
+            .map_err(|error| error_of(action::GET_DOWNLOAD_URL, resource(), &error))?;
         let url = output.download_url.ok_or_else(|| unavailable("the answer holds no URL".to_owned()))?;
         let bytes = match self.shared.blobs.get(&url, config::MAX_BYTES).await {
             Ok(bytes) => bytes,
@@ -169,7 +169,7 @@ impl Registry {
             Some("ImageAlreadyExistsException") => Ok(PutReply::Stored),
             Some("ImageTagAlreadyExistsException") => Ok(PutReply::TagTaken),
             Some("ReferencedImagesNotFoundException") => Ok(PutReply::ImageMissing),
-            _ => Err(error_of(action::PUT_IMAGE, format!("{repository}:{tag}"), error)),
+            _ => Err(error_of(action::PUT_IMAGE, format!("{repository}:{tag}"), &error)),
         }
     }
 }

@@ -105,7 +105,7 @@ impl Input {
 
 /// The detail of an `ECR Image Action`. ECR leaves out and adds fields as it pleases, so none is required here.
 ///
-/// Amazon ECR user guide, "Amazon ECR events and `EventBridge`".
+/// Amazon ECR user guide, "Amazon ECR events and EventBridge".
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct ImageAction {

@@ -1,6 +1,6 @@
 //! Joins the per-architecture images of an Amazon ECR registry into multi-architecture manifest lists, on push.
 //!
-//! CI pushes `app:1.2.3-amd64` and `app:1.2.3-arm64`; this function, told by `EventBridge`, reads the version's tags
+//! CI pushes `app:1.2.3-amd64` and `app:1.2.3-arm64`; this function, told by EventBridge, reads the version's tags
 //! back, verifies what they name, and pushes the list `app:1.2.3`.
 //!
 //! # The invariant

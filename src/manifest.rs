@@ -129,10 +129,10 @@ pub(crate) fn revision_alone<'de, D: serde::Deserializer<'de>>(deserializer: D) 
 }
 
 impl Descriptor {
-    /// The digest of the image that this entry attests, where it is a `BuildKit` attestation.
+    /// The digest of the image that this entry attests, where it is a BuildKit attestation.
     ///
     /// The annotation alone tells: in the form of an OCI artifact, an attestation has neither an unknown platform nor
-    /// a config that would give it away. (`BuildKit`, attestation storage.)
+    /// a config that would give it away. (BuildKit, attestation storage.)
     pub fn attests(&self) -> Option<&str> {
         let kind = self.annotations.get("vnd.docker.reference.type")?;
         (kind == "attestation-manifest")

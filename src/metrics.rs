@@ -1,4 +1,4 @@
-//! One line of metrics an invocation, in the embedded metric format of `CloudWatch`.
+//! One line of metrics an invocation, in the embedded metric format of CloudWatch.
 
 use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -63,7 +63,7 @@ pub enum Revisions {
     Any,
 }
 
-/// What to do with the `BuildKit` attestations of the sources.
+/// What to do with the BuildKit attestations of the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Attestations {
     /// Each follows its image in the list.

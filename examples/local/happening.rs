@@ -16,7 +16,7 @@ pub(crate) struct Arrival {
 }
 
 impl Arrival {
-    /// Of an event as `EventBridge` delivers it.
+    /// Of an event as EventBridge delivers it.
     pub(crate) fn of(event: &Value) -> Self {
         let text = |field: &str| event["detail"][field].as_str().unwrap_or_default();
         let (repository, tag, digest) = (text("repository-name"), text("image-tag"), text("image-digest"));

@@ -33,7 +33,7 @@ pub(crate) fn epoch_seconds(time: SystemTime) -> f64 {
     since.as_millis() as f64 / 1000.0
 }
 
-/// `time` as `EventBridge` writes it: RFC 3339 in UTC, to the second.
+/// `time` as EventBridge writes it: RFC 3339 in UTC, to the second.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let (year, month, day) = civil_date(seconds / 86_400);

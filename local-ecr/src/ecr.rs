@@ -75,7 +75,7 @@ impl LocalEcr {
         self.registry(&options.account, &options.region)
     }
 
-    /// The events from now on, exactly as `EventBridge` delivers them. Every call is a subscriber of its own.
+    /// The events from now on, exactly as EventBridge delivers them. Every call is a subscriber of its own.
     pub fn events(&self) -> UnboundedReceiver<Value> {
         let (sender, receiver) = unbounded_channel();
         self.shared().world().subscribers.push(sender);

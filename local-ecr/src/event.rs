@@ -1,4 +1,4 @@
-//! The events that ECR sends to `EventBridge`.
+//! The events that ECR sends to EventBridge.
 
 use crate::clock::rfc3339;
 use crate::manifest::Manifest;

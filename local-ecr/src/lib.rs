@@ -2,7 +2,7 @@
 //!
 //! It stands where ECR stands: a real SDK talks to it over HTTP, and it refuses what ECR refuses, in
 //! ECR's words. Beside the API it serves the presigned URLs that the API hands out, emits the events
-//! that ECR sends to `EventBridge`, keeps a journal of every call, and fails on demand.
+//! that ECR sends to EventBridge, keeps a journal of every call, and fails on demand.
 //!
 //! # Layout
 //! - [`LocalEcr`]: the server; [`Options`] set it up.

@@ -23,7 +23,7 @@ impl Random {
         ((self.next() >> 11) as f64) / ((1u64 << 53) as f64) < probability
     }
 
-    /// A version 4 UUID, as `EventBridge` names events and ECR names uploads.
+    /// A version 4 UUID, as EventBridge names events and ECR names uploads.
     pub(crate) fn uuid(&mut self) -> String {
         let (a, b) = (self.next(), self.next());
         format!(

@@ -66,12 +66,12 @@ fn chain_of(error: &dyn std::error::Error) -> String {
 }
 
 /// The error for a call that failed.
-pub(super) fn error_of<E>(action: &'static str, resource: String, error: SdkError<E, HttpResponse>) -> Error
+pub(super) fn error_of<E>(action: &'static str, resource: String, error: &SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    let SdkError::ServiceError(context) = &error else {
-        return Error::RegistryUnavailable { action, resource, message: chain_of(&error) };
+    let SdkError::ServiceError(context) = error else {
+        return Error::RegistryUnavailable { action, resource, message: chain_of(error) };
     };
     let status = context.raw().status().as_u16();
     if (200..300).contains(&status) {

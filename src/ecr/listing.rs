@@ -44,7 +44,7 @@ impl Registry {
         loop {
             self.backoff.wait().await;
             let Some(page) = pages.next().await else { return Ok(names) };
-            let page = page.map_err(|error| error_of(action::DESCRIBE_REPOSITORIES, self.name(), error))?;
+            let page = page.map_err(|error| error_of(action::DESCRIBE_REPOSITORIES, self.name(), &error))?;
             let page = page.repositories.unwrap_or_default().into_iter();
             names.extend(page.filter_map(|repository| repository.repository_name?.parse().ok()));
         }
@@ -71,7 +71,7 @@ impl Registry {
         loop {
             self.backoff.wait().await;
             let Some(page) = pages.next().await else { return Ok(()) };
-            let page = page.map_err(|error| error_of(action::DESCRIBE_IMAGES, repository.to_string(), error))?;
+            let page = page.map_err(|error| error_of(action::DESCRIBE_IMAGES, repository.to_string(), &error))?;
             page_read(page.image_details.unwrap_or_default().into_iter().filter_map(listed).collect());
         }
     }

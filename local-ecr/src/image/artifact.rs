@@ -105,7 +105,7 @@ pub(super) fn descriptor(media_type: &str, bytes: &[u8]) -> Descriptor {
     }
 }
 
-/// JSON as `BuildKit` writes it: two spaces, fields in their order, no newline at the end.
+/// JSON as BuildKit writes it: two spaces, fields in their order, no newline at the end.
 pub(super) fn pretty(value: &impl Serialize) -> Bytes {
     // These types hold strings and numbers alone, which always have a form in JSON.
     serde_json::to_vec_pretty(value).unwrap_or_default().into()

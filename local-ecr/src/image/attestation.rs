@@ -1,4 +1,4 @@
-//! `BuildKit`'s attestations of an image, in both of their forms.
+//! BuildKit's attestations of an image, in both of their forms.
 
 use super::artifact::{Artifact, Document, descriptor, pretty};
 use super::index::Entry;

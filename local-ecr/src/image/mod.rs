@@ -126,7 +126,7 @@ impl Image {
         Index::of([Entry::of(self), attestation::classic(&self.artifact())])
     }
 
-    /// What `BuildKit` leaves since 0.32: the attestation is an OCI artifact.
+    /// What BuildKit leaves since 0.32: the attestation is an OCI artifact.
     pub fn attested_as_artifact(&self) -> Index {
         Index::of([Entry::of(self), attestation::as_artifact(&self.artifact())])
     }
