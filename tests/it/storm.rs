@@ -14,15 +14,17 @@ use local_ecr::{LocalEcr, Mutability, Options, Registry};
 use serde_json::json;
 
 use crate::faults::version::{PLATFORMS, Style, digest_of_list};
-use crate::function::{Function, Setup};
+use crate::function::{Function, Setup, assemble};
 use weather::{Random, Weather};
 
-const VERSIONS: [&str; 2] = ["1.0.0", "1.0.1"];
+const VERSIONS: [&str; 4] = ["1.0.0", "1.0.1", "1.1.0", "2.0.0"];
 const REPOSITORY: &str = "app";
+/// How many processes of the function there are.
+const PROCESSES: usize = 8;
 /// How many storms `cargo test` runs.
 const FEW: u64 = 24;
 /// How many storms run at a time. They wait more than they work.
-const AT_A_TIME: usize = 6;
+const AT_A_TIME: usize = 3;
 
 /// A push that is to come.
 #[derive(Debug, Clone, Copy)]
@@ -34,22 +36,22 @@ pub struct Push {
 
 /// How a storm is laid out.
 struct Storm {
-    styles: [Style; 2],
+    styles: [Style; VERSIONS.len()],
     /// How many builds each platform of each version sees.
-    builds: [[usize; 2]; 2],
+    builds: [[usize; 2]; VERSIONS.len()],
     is_immutable: bool,
 }
 
 impl Storm {
     fn of(random: &mut Random) -> Self {
-        let styles = [(); 2].map(|()| if random.happens(0.5) { Style::Plain } else { Style::Attested });
-        let builds = [(); 2].map(|()| [(); 2].map(|()| 1 + random.below(4)));
+        let styles = [(); VERSIONS.len()].map(|()| if random.happens(0.5) { Style::Plain } else { Style::Attested });
+        let builds = [(); VERSIONS.len()].map(|()| [(); 2].map(|()| 1 + random.below(3)));
         Self { styles, builds, is_immutable: random.happens(0.2) }
     }
 
     fn pushes(&self) -> impl Iterator<Item = Push> {
         (0..VERSIONS.len() * PLATFORMS.len()).flat_map(|index| {
-            let (version, platform) = (index / 2, index % 2);
+            let (version, platform) = (index / PLATFORMS.len(), index % PLATFORMS.len());
             (0..self.builds[version][platform]).map(move |build| Push { version, platform, build })
         })
     }
@@ -104,7 +106,11 @@ fn run(seed: u64) -> Vec<String> {
         registry.set_mutability(REPOSITORY, Mutability::ImmutableWithExclusion(platforms.into()));
     }
     let functions: Vec<Function> =
-        (0..3).map(|_| Setup::with(&ecr).set("SWEEP_PUTS_PER_SECOND", "50").start()).collect();
+        (0..PROCESSES).map(|_| Setup::with(&ecr).set("SWEEP_PUTS_PER_SECOND", "50").start()).collect();
+    for function in &functions {
+        // A process that has yet to start sees only how everything ended.
+        assert_eq!(function.invoke(&assemble("absent", "1")).unwrap_err().error_type, "RepositoryNotFound");
+    }
     let mut weather = Weather::over(&ecr, random);
     let lost = weather.rage(&functions, storm.pushes(), |push| storm.carry_out(&registry, push));
 

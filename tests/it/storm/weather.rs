@@ -16,9 +16,9 @@ use crate::runtime_api::Reply;
 /// How often Lambda delivers an event again whose invocation failed.
 const REDELIVERIES: u32 = 2;
 /// Over how many milliseconds the pushes are spread.
-const PUSHES_MS: usize = 120;
+const PUSHES_MS: usize = 250;
 /// By how many milliseconds an event is late, at the most.
-const LATE_MS: usize = 80;
+const LATE_MS: usize = 30;
 /// No storm takes as long.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -69,14 +69,19 @@ pub struct Weather {
     due: BTreeMap<(Duration, u64), Due>,
     planned: u64,
     in_flight: Vec<InFlight>,
+    /// How likely an event is to get lost.
+    loss: f64,
     lost: usize,
 }
 
 impl Weather {
     /// Lets the weather loose on an ECR.
     pub fn over(ecr: &LocalEcr, mut random: Random) -> Self {
-        let slowness = Duration::from_millis(5 + random.below(40) as u64);
+        let slowness = Duration::from_millis(2 + random.below(20) as u64);
         ecr.faults().add(Fault::on(ANY, FaultKind::RandomLatency(Duration::ZERO, slowness)).seed(random.next()));
+        // Some calls take far longer than others: whoever read first then writes last.
+        let straggling = FaultKind::RandomLatency(Duration::from_millis(20), Duration::from_millis(400));
+        ecr.faults().add(Fault::on("PutImage", straggling).probability(0.5, random.next()));
         let probability = [0.0, 0.02, 0.08][random.below(3)];
         let throttle = FaultKind::Throttle;
         for kind in
@@ -84,6 +89,7 @@ impl Weather {
         {
             ecr.faults().add(Fault::on(ANY, kind).probability(probability, random.next()));
         }
+        let loss = [0.0, 0.0, 0.05][random.below(3)];
         Self {
             random,
             announced: ecr.events(),
@@ -91,6 +97,7 @@ impl Weather {
             due: BTreeMap::new(),
             planned: 0,
             in_flight: Vec::new(),
+            loss,
             lost: 0,
         }
     }
@@ -151,11 +158,11 @@ impl Weather {
 
     fn take_events(&mut self) {
         while let Ok(event) = self.announced.try_recv() {
-            if self.random.happens(0.02) {
+            if self.random.happens(self.loss) {
                 self.lost += 1;
                 continue;
             }
-            let times = if self.random.happens(0.2) { 2 } else { 1 };
+            let times = if self.random.happens(0.1) { 2 } else { 1 };
             (0..times).for_each(|_| self.later(event.clone(), 0));
         }
     }
