@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use ecr_multiarch::ecr::action;
+use ecr_multiarch::action;
 use ecr_multiarch::error::ErrorType;
 use ecr_multiarch::input::Input;
+use ecr_multiarch::metrics::name::{INCOMPLETE_VERSIONS, PUBLISHED, PUSH_TO_PUBLISHED, SWEEP_COMPLETE, WAITING};
 use ecr_multiarch::metrics::{self, failed_of_type};
 use ecr_multiarch::settings::{Settings, variable};
 use serde_json::{Map, Value, json};
@@ -569,12 +570,12 @@ fn alarms_watch_metrics_that_there_are() {
     let expected = [
         ("AssemblerErrorsAlarm", ("Errors", "Assembler")),
         ("FailedAlarm", ("ApproximateNumberOfMessagesVisible", "FailedQueue.QueueName")),
-        ("SweepAlarm", (metrics::name::SWEEP_COMPLETE, "Sweeper")),
+        ("SweepAlarm", (SWEEP_COMPLETE, "Sweeper")),
         ("SweeperErrorsAlarm", ("Errors", "Sweeper")),
         ("ThrottlesAlarm", ("Throttles", "Assembler")),
         ("UndeliveredAlarm", ("ApproximateNumberOfMessagesVisible", "UndeliveredQueue.QueueName")),
         ("VersionsFailedAlarm", (metrics::name::FAILED, "Sweeper")),
-        ("VersionsIncompleteAlarm", (metrics::name::INCOMPLETE_VERSIONS, "Sweeper")),
+        ("VersionsIncompleteAlarm", (INCOMPLETE_VERSIONS, "Sweeper")),
     ];
     let expected = expected.map(|(name, (metric, value))| (name.to_owned(), (metric.to_owned(), value.to_owned())));
     assert_eq!(watched.collect::<BTreeMap<_, _>>(), expected.into());
@@ -627,7 +628,6 @@ fn the_dashboard_shows_metrics_that_there_are_every_kind_of_failure_among_them()
             assert!(shown.contains(&(failed_of_type(error_type), function.to_owned())), "{error_type} of {function}");
         }
     }
-    use metrics::name::{INCOMPLETE_VERSIONS, PUBLISHED, PUSH_TO_PUBLISHED, SWEEP_COMPLETE, WAITING};
     for (name, function) in [
         (PUBLISHED, "Assembler"),
         (PUSH_TO_PUBLISHED, "Assembler"),

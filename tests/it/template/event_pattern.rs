@@ -1,11 +1,11 @@
-//! Event patterns as EventBridge reads them, as far as ours go.
+//! Event patterns as `EventBridge` reads them, as far as ours go.
 
 use serde_json::Value;
 
 /// Whether a pattern takes an event.
 ///
-/// Amazon EventBridge user guide, "Event pattern syntax": every field that the pattern names must be there, except where
-/// it is asked to be absent, and one of the matchers listed for it must take one of its values.
+/// Amazon `EventBridge` user guide, "Event pattern syntax": every field that the pattern names must be there, except
+/// where it is asked to be absent, and one of the matchers listed for it must take one of its values.
 pub fn takes(pattern: &Value, event: &Value) -> bool {
     pattern.as_object().unwrap().iter().all(|(name, expected)| match (expected, event.get(name)) {
         (Value::Object(_), Some(part)) => part.is_object() && takes(expected, part),
@@ -37,7 +37,7 @@ fn matches(matcher: &Value, value: Option<&Value>) -> bool {
     }
 }
 
-/// EventBridge refuses two stars in a row.
+/// `EventBridge` refuses two stars in a row.
 fn is_wildcard_match(wildcard: &str, text: &str) -> bool {
     assert!(!wildcard.contains("**"), "{wildcard}");
     match wildcard.split_once('*') {

@@ -1,4 +1,4 @@
-//! Just enough of CloudFormation to see what a template comes to with given parameters.
+//! Just enough of `CloudFormation` to see what a template comes to with given parameters.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -60,7 +60,7 @@ impl Template {
     }
 }
 
-/// CloudFormation holds each entry of a list to the pattern, and a pattern to the whole of the value.
+/// `CloudFormation` holds each entry of a list to the pattern, and a pattern to the whole of the value.
 fn takes(declared: &Value, value: &str) -> bool {
     let among = |values: &Vec<Value>| values.iter().any(|allowed| text_of(allowed) == value);
     let matches = |pattern: &str| Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(value);
