@@ -139,7 +139,7 @@ pub enum InvalidSetting {
         allowed: &'static str,
     },
     /// A variable has a value that is not allowed.
-    #[error("{variable} is {value:?}: {reason}. Allowed is {allowed}")]
+    #[error("{variable} is \"{value}\": {reason}. Allowed is {allowed}")]
     Value {
         /// The variable, with the place within it for one that holds JSON.
         variable: String,
@@ -436,7 +436,7 @@ mod tests {
             let settings: Vec<_> =
                 [("PLATFORMS", "linux/amd64")].into_iter().filter(|(name, _)| *name != variable).collect();
             let error = read(&[settings, vec![(variable, value)]].concat()).expect_err(value).to_string();
-            for part in [variable, &format!("{value:?}"), allowed] {
+            for part in [variable, &format!("\"{value}\""), allowed] {
                 assert!(error.contains(part), "{variable}={value}: {part:?} is not in: {error}");
             }
         }
