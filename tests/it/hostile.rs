@@ -3,6 +3,7 @@
 //! What must hold is in [`target`], which the fuzz targets under `fuzz/` share. What those found worth keeping is in
 //! the corpus, and replayed here.
 
+mod edges;
 mod memory;
 mod target;
 

@@ -24,7 +24,7 @@ pub const ALL: [Target; 5] =
     [("input", input), ("config", config), ("settings", settings), ("naming", naming), ("version", version)];
 
 /// Between the texts of an input that consists of several.
-const SEPARATOR: &str = "\n====\n";
+pub const SEPARATOR: &str = "\n====\n";
 /// The most calls that a machine can make of itself, whatever it reads.
 const MAX_STEPS: usize = 40;
 
@@ -114,15 +114,7 @@ pub fn version(bytes: &[u8]) {
 
 /// The list that the version of [`version`] gets, if it gets one.
 pub fn list_of(bytes: &[u8]) -> Option<ManifestList> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let mut texts: Vec<_> = text.split(SEPARATOR).take(10).map(stored).collect();
-    for index in (1..texts.len()).rev() {
-        let digest = texts[index].as_ref().map_or_else(|| Digest::of(""), |stored| stored.digest);
-        for earlier in texts[..index].iter_mut().flatten() {
-            let text = earlier.text.replace(&format!("sha256:#{index}"), &digest.to_string());
-            *earlier = Stored { digest: Digest::of(&text), text: text.into(), ..earlier.clone() };
-        }
-    }
+    let mut texts = texts(bytes)?;
     let made = run("linux/amd64,linux/arm64", &texts);
     assert_eq!(made, run("linux/arm64,linux/amd64", &texts), "the order of PLATFORMS shows in the list");
     let list = made?;
@@ -132,6 +124,24 @@ pub fn list_of(bytes: &[u8]) -> Option<ManifestList> {
         Some(Stored { digest: list.digest, media_type: list.media_type.to_string(), text: list.text.as_str().into() });
     assert_eq!(run("linux/amd64,linux/arm64", &texts), None, "a list that is there is written again");
     Some(list)
+}
+
+/// The same for other platforms, whose texts come first, ahead of the version's own.
+pub fn list_of_platforms(platforms: &str, bytes: &[u8]) -> Option<ManifestList> {
+    run(platforms, &texts(bytes)?)
+}
+
+fn texts(bytes: &[u8]) -> Option<Vec<Option<Stored>>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let mut texts: Vec<_> = text.split(SEPARATOR).take(10).map(stored).collect();
+    for index in (1..texts.len()).rev() {
+        let digest = texts[index].as_ref().map_or_else(|| Digest::of(""), |stored| stored.digest);
+        for earlier in texts[..index].iter_mut().flatten() {
+            let text = earlier.text.replace(&format!("sha256:#{index}"), &digest.to_string());
+            *earlier = Stored { digest: Digest::of(&text), text: text.into(), ..earlier.clone() };
+        }
+    }
+    Some(texts)
 }
 
 fn stored(text: &str) -> Option<Stored> {
@@ -164,10 +174,10 @@ fn run(platforms: &str, texts: &[Option<Stored>]) -> Option<ManifestList> {
         force: false,
         pushed: None,
     });
-    let tags = [&job.platforms[0].0, &job.platforms[1].0, &job.version];
+    let tags = job.references();
     let mut found = Found::new();
     for (index, text) in texts.iter().enumerate().filter_map(|(index, text)| Some((index, text.as_ref()?))) {
-        let reference = tags.get(index).map_or(Reference::Digest(text.digest), |tag| Reference::Tag((*tag).clone()));
+        let reference = tags.get(index).cloned().unwrap_or(Reference::Digest(text.digest));
         found.insert(reference, text.clone());
     }
     let (mut machine, mut ask) = Reconciliation::start(Arc::clone(&job));
