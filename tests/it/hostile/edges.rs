@@ -1,7 +1,12 @@
 //! Edges at which mutation testing found the core unwatched: what is just within, and what is just beyond.
 
+use std::time::SystemTime;
+
 use ecr_multiarch::config::{ImageConfig, MAX_BYTES, is_image_config};
 use ecr_multiarch::digest::Digest;
+use ecr_multiarch::inventory::{Inventory, Sighting};
+use ecr_multiarch::manifest::{Manifest, MediaType};
+use ecr_multiarch::settings::Settings;
 
 use super::target::{SEPARATOR, list_of, list_of_platforms};
 
@@ -111,4 +116,29 @@ fn a_variant_is_the_image_s_own_but_for_arm_images_that_state_none() {
         let document: serde_json::Value = serde_json::from_str(&list.text).unwrap();
         assert_eq!(document["manifests"][0]["platform"]["variant"].as_str(), variant, "{platforms} {stated}");
     }
+}
+
+#[test]
+fn annotations_of_another_shape_are_told() {
+    let text = r#"{"manifests":[],"annotations":7}"#;
+    let fault = Manifest::read(MediaType::OciIndex, text).unwrap_err();
+    assert!(fault.to_string().contains("a map of texts"), "{fault}");
+    assert!(Manifest::read(MediaType::OciIndex, r#"{"manifests":[],"annotations":null}"#).is_ok());
+}
+
+#[test]
+fn a_listing_tells_which_platforms_a_version_lacks_and_a_list_alone_is_no_version() {
+    let platforms = "linux/amd64,linux/arm64,linux/s390x";
+    let settings = Settings::read(|name| (name == "PLATFORMS").then(|| platforms.to_owned())).unwrap();
+    let policy = settings.policy(&"app".parse().unwrap()).unwrap();
+    let now = SystemTime::now();
+    let mut inventory = Inventory::new(policy);
+    for (tag, media_type) in [("1-arm64", OCI), ("2", OCI_INDEX)] {
+        inventory.add(Sighting { tag, pushed_at: now, media_type });
+    }
+    let versions = inventory.versions(now, &settings.sweep());
+    assert_eq!(versions.iter().map(|version| version.tag.as_str()).collect::<Vec<_>>(), ["1"]);
+    let mut missing: Vec<_> = versions[0].missing(&policy.naming).map(ToString::to_string).collect();
+    missing.sort();
+    assert_eq!(missing, ["linux/amd64", "linux/s390x"]);
 }

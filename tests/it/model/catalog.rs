@@ -156,6 +156,10 @@ impl Catalog {
         &self.version
     }
 
+    pub fn version_reference(&self) -> Reference {
+        Reference::Tag(self.version.clone())
+    }
+
     pub fn platform_tag(&self, platform: usize) -> &Tag {
         &self.platform_tags[platform]
     }
@@ -185,7 +189,8 @@ impl Catalog {
         })
     }
 
-    fn reply(&self, answer: Answer) -> Reply {
+    /// The reply that an answer comes as.
+    pub fn reply(&self, answer: Answer) -> Reply {
         let view = match answer {
             Answer::Put(reply) => return Reply::Put(reply),
             Answer::Read(view) => view,

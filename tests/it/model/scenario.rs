@@ -245,8 +245,8 @@ impl Scenario {
                 let is_due = match &error {
                     Error::NotYetVisible { .. } => self.budget.stale > 0,
                     Error::TagConflict { .. } => self.immutable,
-                    // With few pushes, the other handlers run out of reasons to write before a handler is out of rounds.
-                    Error::Contended { .. } => self.budget.pushes > 3,
+                    // With little change, the others run out of reasons to write before a handler is out of rounds.
+                    Error::Contended { .. } => self.budget.pushes + self.budget.stale > 3,
                     _ => false,
                 };
                 if !is_due {
