@@ -1,9 +1,11 @@
 //! What an invocation answers.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::digest::Digest;
-use crate::error::Error;
+use crate::error::{Error, ErrorType};
 use crate::list::ManifestList;
 use crate::manifest::MediaType;
 use crate::reconcile::{Job, Outcome, Verdict};
@@ -221,6 +223,8 @@ pub struct Swept {
     pub incomplete: Listed<IncompleteVersion>,
     /// Those that failed.
     pub failed: Listed<FailedVersion>,
+    /// How many of them failed with each type of error.
+    pub failed_by_type: BTreeMap<ErrorType, usize>,
     /// Whether it came to its end ahead of the deadline.
     pub complete: bool,
     /// Those that a dry run would publish; none, where it was no dry run.
@@ -228,10 +232,25 @@ pub struct Swept {
 }
 
 impl Swept {
+    /// The answer of a sweep that found nothing.
+    pub fn empty(dry_run: bool) -> Self {
+        Self { complete: true, pending: dry_run.then(Listed::default), ..Self::default() }
+    }
+
+    /// Adds a version, or a repository, that failed.
+    pub fn failed(&mut self, failed: FailedVersion) {
+        *self.failed_by_type.entry(failed.error.error_type()).or_default() += 1;
+        self.failed.push(failed);
+    }
+
     /// The answer for both this registry and another.
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
+    pub fn and(mut self, other: Self) -> Self {
+        for (error_type, count) in other.failed_by_type {
+            *self.failed_by_type.entry(error_type).or_default() += count;
+        }
         Self {
+            failed_by_type: self.failed_by_type,
             repositories: self.repositories + other.repositories,
             versions: self.versions + other.versions,
             published: self.published + other.published,

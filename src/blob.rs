@@ -121,7 +121,7 @@ fn redirected(from: &str, location: Option<&str>) -> Result<String, BlobError> {
     }
     match location.split_once("://") {
         Some((to, _)) if to.eq_ignore_ascii_case(scheme) => Ok(location.to_owned()),
-        _ => Err(BlobError::Redirected("to another scheme")),
+        _ => Err(BlobError::Redirected("to another scheme, or to no full URL")),
     }
 }
 

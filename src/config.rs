@@ -52,7 +52,8 @@ impl ImageConfig {
             serde_json::error::Category::Data => ImageFault::from(Unsupported::NoPlatform),
             _ => Corruption::NotJson { part: "config", message: error.to_string() }.into(),
         })?;
-        if platform.is_unknown() {
+        // The config of a BuildKit attestation states "unknown" for both.
+        if platform.is_unknown() || platform.os == "unknown" || platform.architecture == "unknown" {
             return Err(Unsupported::NoPlatform.into());
         }
         // Labels of another shape are no reason to refuse an image: they run nothing.

@@ -37,7 +37,7 @@ pub async fn carry_out(registry: &Registry, job: &Job, ask: Ask, deadline: Insta
         match ask {
             Ask::Read { references, after } => {
                 sleep(after).await;
-                registry.read(&job.repository, &references).await.map(Reply::Read)
+                Ok(Reply::Read(registry.read(&job.repository, &references).await?))
             }
             Ask::Configs(digests) => registry.configs(&job.repository, &digests).await.map(Reply::Configs),
             Ask::Put(list) => registry.put(&job.repository, &job.version, &list).await.map(Reply::Put),

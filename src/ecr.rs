@@ -9,6 +9,7 @@ mod memory;
 use std::sync::Arc;
 
 use aws_sdk_ecr::Client;
+use aws_sdk_ecr::config::retry::RetryConfig;
 use aws_sdk_ecr::types::{Image, ImageFailureCode, ImageIdentifier};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -22,7 +23,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Reference};
 use crate::list::ManifestList;
 use crate::manifest::{Corruption, MediaType};
-use crate::observation::{Configs, Found, Stored};
+use crate::observation::{Configs, Found, ReadConfig, Stored};
 use crate::reconcile::PutReply;
 use crate::repository::{AccountId, RepositoryName};
 use crate::tag::Tag;
@@ -35,19 +36,42 @@ pub const MAX_BATCH: usize = 100;
 /// How many calls for one version are under way at a time.
 const PARALLEL: usize = 8;
 
+/// Why manifests could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadError {
+    /// The call failed.
+    Call(Error),
+    /// The call went well, and ECR does not give one of the images.
+    Image(Error),
+}
+
+impl From<ReadError> for Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Call(error) | ReadError::Image(error) => error,
+        }
+    }
+}
+
 /// One registry, with what is shared among all of them.
 #[derive(Debug, Clone)]
 pub struct Registry {
     client: Client,
     account: Option<AccountId>,
+    pace: Pace,
     backoff: Arc<Backoff>,
     shared: Arc<Shared>,
 }
 
 impl Registry {
+    /// Waits for as long as ECR is to be left alone after it has throttled a call.
+    pub async fn ready(&self) {
+        self.backoff.wait().await;
+    }
+
     /// The client, as soon as its calls may go on.
     async fn client(&self) -> &Client {
-        self.backoff.wait().await;
+        self.ready().await;
         &self.client
     }
 
@@ -59,7 +83,7 @@ impl Registry {
     ///
     /// # Errors
     /// Every error of ECR but the absence of an image.
-    pub async fn read(&self, repository: &RepositoryName, references: &[Reference]) -> Result<Found, Error> {
+    pub async fn read(&self, repository: &RepositoryName, references: &[Reference]) -> Result<Found, ReadError> {
         let batches = references.chunks(MAX_BATCH).map(|batch| self.read_batch(repository, batch));
         stream::iter(batches)
             .buffered(PARALLEL)
@@ -70,7 +94,7 @@ impl Registry {
             .await
     }
 
-    async fn read_batch(&self, repository: &RepositoryName, references: &[Reference]) -> Result<Found, Error> {
+    async fn read_batch(&self, repository: &RepositoryName, references: &[Reference]) -> Result<Found, ReadError> {
         let resource = || resource_of(repository, references);
         let output = self
             .client()
@@ -82,23 +106,23 @@ impl Registry {
             .set_accepted_media_types(Some(MediaType::ALL.map(|media_type| media_type.as_str().to_owned()).into()))
             .send()
             .await
-            .map_err(|error| error_of(action::BATCH_GET_IMAGE, resource(), &error))?;
+            .map_err(|error| ReadError::Call(error_of(action::BATCH_GET_IMAGE, resource(), &error)))?;
 
         let mut absent = Vec::new();
         for failure in output.failures() {
             if failure.failure_code() != Some(&ImageFailureCode::ImageNotFound) {
-                return Err(failure::of_image(resource(), failure));
+                return Err(ReadError::Image(failure::of_image(resource(), failure)));
             }
             absent.extend(failure.image_id().and_then(|id| requested(id, references)));
         }
         let found: Found =
             output.images.unwrap_or_default().into_iter().filter_map(|image| stored(image, references)).collect();
         match references.iter().find(|reference| !found.contains_key(reference) && !absent.contains(reference)) {
-            Some(left_out) => Err(Error::RegistryUnavailable {
+            Some(left_out) => Err(ReadError::Image(Error::RegistryUnavailable {
                 action: action::BATCH_GET_IMAGE,
                 resource: resource(),
                 message: format!("the answer says nothing of {left_out:?}"),
-            }),
+            })),
             None => Ok(found),
         }
     }
@@ -112,11 +136,7 @@ impl Registry {
         stream::iter(read).buffer_unordered(PARALLEL).try_collect().await
     }
 
-    async fn config(
-        &self,
-        repository: &RepositoryName,
-        digest: Digest,
-    ) -> Result<Result<ImageConfig, crate::manifest::ImageFault>, Error> {
+    async fn config(&self, repository: &RepositoryName, digest: Digest) -> Result<ReadConfig, Error> {
         if let Some(config) = self.shared.memory.get(&digest) {
             return Ok(Ok(config));
         }
@@ -137,7 +157,6 @@ impl Registry {
         let bytes = match self.shared.blobs.get(&url, config::MAX_BYTES).await {
             Ok(bytes) => bytes,
             Err(BlobError::TooLong) => return Ok(Err(Corruption::Endless.into())),
-            Err(error @ BlobError::Unavailable(_)) => return Err(unavailable(error.to_string())),
             Err(error) => return Err(failure::of_blob(resource(), &error)),
         };
         let config = ImageConfig::read(digest, &bytes);
@@ -152,7 +171,7 @@ impl Registry {
     /// # Errors
     /// Every error of ECR but those that [`PutReply`] tells.
     pub async fn put(&self, repository: &RepositoryName, tag: &Tag, list: &ManifestList) -> Result<PutReply, Error> {
-        let result = self
+        let mut put = self
             .client()
             .await
             .put_image()
@@ -162,8 +181,12 @@ impl Registry {
             .image_manifest(&list.text)
             .image_manifest_media_type(list.media_type.as_str())
             .image_digest(list.digest.to_string())
-            .send()
-            .await;
+            .customize();
+        if self.pace == Pace::Yielding {
+            // The sweep sends a write again in its turn, where the SDK would send it at once.
+            put = put.config_override(aws_sdk_ecr::config::Builder::new().retry_config(RetryConfig::disabled()));
+        }
+        let result = put.send().await;
         let Err(error) = result else { return Ok(PutReply::Stored) };
         match failure::code_of(&error) {
             Some("ImageAlreadyExistsException") => Ok(PutReply::Stored),
@@ -183,9 +206,10 @@ fn identifier(reference: &Reference) -> ImageIdentifier {
 
 /// The reference that ECR answers to: it keeps no order, and gives back tag and digest of an image.
 fn requested<'a>(id: &ImageIdentifier, references: &'a [Reference]) -> Option<&'a Reference> {
+    let digest: Option<Digest> = id.image_digest().and_then(|digest| digest.parse().ok());
     let answers = |reference: &&Reference| match reference {
         Reference::Tag(tag) => id.image_tag() == Some(tag.as_str()),
-        Reference::Digest(digest) => id.image_digest() == Some(digest.to_string().as_str()),
+        Reference::Digest(named) => digest == Some(*named),
     };
     references.iter().find(answers)
 }

@@ -153,11 +153,13 @@ impl Function {
         };
         let accounts: Vec<_> = match &request.account {
             Some(account) => vec![Some(account)],
-            None => std::iter::once(invocation.own_account.as_ref())
-                .chain(self.settings.accounts().iter().map(Some))
-                .collect(),
+            None => {
+                let own = invocation.own_account.as_ref();
+                let further = self.settings.accounts().iter().map(Some).filter(|account| *account != own);
+                std::iter::once(own).chain(further).collect()
+            }
         };
-        let mut all: Result<_, Error> = Ok(Swept { complete: true, ..Swept::of(&scope) });
+        let mut all: Result<_, Error> = Ok(Swept::empty(request.dry_run));
         for account in accounts {
             let id = self.registry_id(account, request.region.as_ref())?;
             let registry = self.registries.open(&id, Pace::Yielding);

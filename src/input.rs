@@ -3,6 +3,8 @@
 use std::time::SystemTime;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -115,13 +117,21 @@ struct ImageAction {
     image_tag: Option<String>,
 }
 
-fn read_image_action(value: Value) -> Result<Input, Error> {
+fn read_image_action(mut value: Value) -> Result<Input, Error> {
     let unreadable =
         |error: &dyn std::fmt::Display| invalid(format_args!("the ECR Image Action is unreadable: {error}"));
+    // Only what is needed must be readable: a time in another form is no reason to leave a push aside.
+    let time =
+        value.get("time").and_then(Value::as_str).and_then(|time| DateTime::from_str(time, Format::DateTime).ok());
+    if let Some(event) = value.as_object_mut() {
+        event.retain(|key, _| ["detail-type", "source", "account", "region", "detail"].contains(&key.as_str()));
+    }
     let event: EventBridgeEvent<ImageAction> = serde_json::from_value(value).map_err(|error| unreadable(&error))?;
-    let ImageAction { action_type, result, repository_name, image_tag } = event.detail;
-    let repository = repository_name.ok_or_else(|| unreadable(&"it names no repository"))?;
-    let ignored = |reason: String| Ok(Input::Ignored { reason, repository: Some(repository.clone()) });
+    let ImageAction { action_type, result, repository_name: repository, image_tag } = event.detail;
+    if action_type.is_none() && repository.is_none() {
+        return Err(unreadable(&"it names neither an action nor a repository"));
+    }
+    let ignored = |reason: String| Ok(Input::Ignored { reason, repository: repository.clone() });
 
     let action = action_type.unwrap_or_default();
     if action != "PUSH" {
@@ -142,9 +152,9 @@ fn read_image_action(value: Value) -> Result<Input, Error> {
     Ok(Input::Push(Push {
         account: account.parse().map_err(|error| unreadable(&error))?,
         region: region.parse().map_err(|error| unreadable(&error))?,
-        repository: repository.parse().map_err(|error| unreadable(&error))?,
+        repository: repository.unwrap_or_default().parse().map_err(|error| unreadable(&error))?,
         tag,
-        time: event.time.map(SystemTime::from),
+        time: time.and_then(|time| SystemTime::try_from(time).ok()),
     }))
 }
 
@@ -234,6 +244,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_needed_of_an_event_need_not_be_readable() {
+        let detail = json!({"result":"SUCCESS","repository-name":"app","action-type":"PUSH","image-tag":"1-amd64"});
+        for (key, value) in
+            [("time", json!("yesterday")), ("time", json!(7)), ("resources", json!({})), ("id", json!(1))]
+        {
+            let mut event = push(&detail);
+            event[key] = value;
+            let Ok(Input::Push(read)) = Input::read(event.clone()) else { panic!("{event}") };
+            assert_eq!(read.time.is_some(), key != "time");
+        }
+    }
+
+    #[test]
     fn what_is_no_tagged_successful_push_is_ignored_with_the_reason() {
         for (detail, expected) in [
             (
@@ -243,6 +266,7 @@ mod tests {
             (json!({"action-type":"UPDATE_STORAGE_CLASS","repository-name":"app"}), "UPDATE_STORAGE_CLASS"),
             (json!({"action-type":"A_NEW_ONE","repository-name":"app"}), "A_NEW_ONE"),
             (json!({"repository-name":"app"}), "not a PUSH"),
+            (json!({"action-type":"A_NEW_ONE"}), "A_NEW_ONE"),
             (json!({"action-type":"PUSH","result":"FAILURE","repository-name":"app","image-tag":"1"}), "FAILURE"),
             (json!({"action-type":"PUSH","result":"SUCCESS","repository-name":"app"}), "without a tag"),
             (json!({"action-type":"PUSH","result":"SUCCESS","repository-name":"app","image-tag":""}), "without a tag"),
@@ -282,6 +306,7 @@ mod tests {
             push(&json!(null)),
             push(&json!("text")),
             push(&json!([])),
+            push(&json!({})),
             push(&json!({"action-type":"PUSH","result":"SUCCESS","image-tag":"1-amd64"})),
             with_detail("image-tag", json!(7)),
             with_detail("repository-name", json!("No Name")),

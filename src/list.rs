@@ -46,12 +46,20 @@ pub struct Entry {
     pub size: u64,
 }
 
-impl Source {
-    /// The digest by which the list names the image.
+impl Origin {
+    /// The digest by which a list names the image.
     pub fn digest(&self) -> Digest {
-        match &self.origin {
-            Origin::Image(entry) => entry.digest,
-            Origin::Index { image, .. } => image.digest,
+        match self {
+            Self::Image(entry) => entry.digest,
+            Self::Index { image, .. } => image.digest,
+        }
+    }
+
+    /// Takes over the size of the image's raw manifest; what an index says of it may be wrong.
+    pub(crate) fn set_size(&mut self, size: u64) {
+        match self {
+            Self::Image(entry) => entry.size = size,
+            Self::Index { image, .. } => image.size = size,
         }
     }
 }
@@ -161,14 +169,13 @@ impl<'a> From<&'a Descriptor> for DockerEntry<'a> {
     }
 }
 
+#[expect(clippy::expect_used, reason = "nothing fails: memory is written to, map keys are strings")]
 fn to_go_json(indent: &[u8], value: &impl Serialize) -> String {
     let mut bytes = Vec::new();
     let formatter = GoFormatter(PrettyFormatter::with_indent(indent));
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, formatter);
-    // Writing to memory cannot fail, nor can these types: their map keys are strings.
-    let written = value.serialize(&mut serializer);
-    debug_assert!(written.is_ok());
-    String::from_utf8(bytes).unwrap_or_default()
+    value.serialize(&mut serializer).expect("memory can be written to");
+    String::from_utf8(bytes).expect("JSON is UTF-8")
 }
 
 /// JSON as Go's `encoding/json` indents and escapes it: `<`, `>`, `&` and the two line separators of Unicode as well.

@@ -282,6 +282,15 @@ fn read<T: DeserializeOwned>(media_type: MediaType, text: &str) -> Result<T, Ima
     })
 }
 
+/// Checks that a text is JSON at all.
+///
+/// # Errors
+/// [`Corruption::NotJson`], where it is not.
+pub fn check_json(text: &str) -> Result<(), Corruption> {
+    let read = serde_json::from_str::<IgnoredAny>(text);
+    read.map(|_| ()).map_err(|error| Corruption::NotJson { part: "manifest", message: error.to_string() })
+}
+
 /// The media type that a manifest states itself or has by its shape, for a registry that does not tell.
 pub fn sniff_media_type(text: &str) -> Option<MediaType> {
     #[derive(Deserialize)]

@@ -156,12 +156,8 @@ fn of_sweep(swept: &Swept) -> Vec<(String, &'static str, u64)> {
     if let Some(pending) = &swept.pending {
         metrics.push(count(name::WOULD_PUBLISH, pending.total));
     }
-    for error_type in ErrorType::ALL {
-        let failed = swept.failed.first.iter().filter(|failed| failed.error.error_type() == error_type).count();
-        if failed > 0 {
-            metrics.push(count(&failed_of_type(error_type), failed));
-        }
-    }
+    metrics
+        .extend(swept.failed_by_type.iter().map(|(error_type, failed)| count(&failed_of_type(*error_type), *failed)));
     metrics
 }
 

@@ -9,7 +9,7 @@ use crate::error::{Error, ImageName, Reference};
 use crate::list::{Entry, Origin, Source};
 use crate::manifest::{
     Annotations, Corruption, Descriptor, ImageFault, ImageManifest, Index, Manifest, MediaType, Unsupported,
-    sniff_media_type,
+    check_json, sniff_media_type,
 };
 use crate::platform::RequiredPlatform;
 use crate::reconcile::Job;
@@ -29,8 +29,11 @@ pub struct Stored {
 /// The manifests that one read found; what is not in it is not in ECR.
 pub type Found = BTreeMap<Reference, Stored>;
 
-/// The configs that were asked for, each with what is the matter with it where it cannot be read.
-pub type Configs = BTreeMap<Digest, Result<ImageConfig, ImageFault>>;
+/// A config, or what is the matter with it.
+pub type ReadConfig = Result<ImageConfig, ImageFault>;
+
+/// The configs that were asked for.
+pub type Configs = BTreeMap<Digest, ReadConfig>;
 
 impl Stored {
     /// The media type, where it is one of the four that matter here.
@@ -43,11 +46,19 @@ impl Stored {
 
     /// Reads the manifest, after its bytes were compared with its digest.
     fn read(&self) -> Result<(Entry, Manifest), ImageFault> {
-        let media_type = self.known_media_type().ok_or_else(|| Unsupported::MediaType(self.media_type.clone()))?;
+        // The digest of a signed schema 1 manifest is not that of all its bytes, so what is named otherwise goes first.
+        let unsupported = || ImageFault::from(Unsupported::MediaType(self.media_type.clone()));
+        if !self.media_type.is_empty() && self.known_media_type().is_none() {
+            return Err(unsupported());
+        }
         let found = Digest::of(&*self.text);
         if found != self.digest {
             return Err(Corruption::Digest { part: "manifest", found, expected: self.digest }.into());
         }
+        let Some(media_type) = self.known_media_type() else {
+            check_json(&self.text)?;
+            return Err(unsupported());
+        };
         let entry = Entry { media_type, digest: self.digest, size: self.text.len() as u64 };
         Ok((entry, Manifest::read(media_type, &self.text)?))
     }
@@ -83,16 +94,14 @@ impl Candidate {
 
     /// The digest by which a list names the image.
     pub fn digest(&self) -> Digest {
-        match &self.origin {
-            Origin::Image(entry) => entry.digest,
-            Origin::Index { image, .. } => image.digest,
-        }
+        self.origin.digest()
     }
 
     fn revision<'a>(&'a self, config: &'a ImageConfig) -> Option<&'a str> {
         let annotated = |annotations: &'a Annotations| annotations.get(config::REVISION).map(String::as_str);
         let of_manifest = || self.manifest.as_ref().and_then(|manifest| annotated(&manifest.annotations));
-        config.revision.as_deref().or_else(of_manifest).or_else(|| annotated(&self.annotations))
+        let of_index = || annotated(&self.annotations);
+        config.revision.as_deref().or_else(of_manifest).or_else(of_index).filter(|revision| !revision.is_empty())
     }
 }
 
@@ -192,7 +201,10 @@ impl Observation {
                 return Ok(Some(digest));
             };
             let image = match stored.read() {
-                Ok((_, Manifest::Image(image))) => checked(image),
+                Ok((entry, Manifest::Image(image))) => {
+                    candidate.origin.set_size(entry.size);
+                    checked(image)
+                }
                 Ok((_, Manifest::Index(_))) => Err(Unsupported::NestedIndex.into()),
                 Err(fault) => Err(fault),
             };

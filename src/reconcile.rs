@@ -170,7 +170,7 @@ struct Written {
     list: ManifestList,
     tags: BTreeMap<Tag, Digest>,
     replaced: Option<Digest>,
-    outcome: Outcome,
+    record: Vec<(RequiredPlatform, Tag, Digest)>,
 }
 
 type Step = Result<Next, Error>;
@@ -180,6 +180,15 @@ impl Reconciliation {
     pub fn start(job: Arc<Job>) -> (Self, Ask) {
         let ask = Ask::Read { references: job.references(), after: Duration::ZERO };
         (Self { run: Run { job, rounds: 0, pauses: 0 }, stage: Stage::Observing }, ask)
+    }
+
+    /// Leaves a write undone and reads the version afresh, with the patience that is left.
+    #[must_use]
+    pub fn read_afresh(self) -> (Self, Ask) {
+        let Self { run, stage } = self;
+        let rounds = run.rounds - u8::from(matches!(stage, Stage::Putting(_)));
+        let ask = Ask::Read { references: run.job.references(), after: Duration::ZERO };
+        (Self { run: Run { rounds, ..run }, stage: Stage::Observing }, ask)
     }
 
     /// Takes the reply to what was asked, and says what follows.
@@ -247,16 +256,16 @@ impl Run {
         let resolved = observation.resolve(&self.job, configs)?;
         let record = record(observation);
         let done = |verdict, record| Ok(Next::Done(Outcome { verdict, record }));
-        if self.job.revisions == Revisions::Same
-            && let Some(reason) = resolved.differing_revisions()
-        {
-            return done(Verdict::RevisionsDiffer(reason), record);
-        }
         let list = ManifestList::assemble(&resolved.sources, self.job.attestations);
         let target = observation.target.as_ref();
         if target.is_some_and(|target| target.digest == list.digest) {
             let verdict = if self.rounds == 0 { Verdict::Unchanged(list) } else { Verdict::Published(list) };
             return done(verdict, record);
+        }
+        if self.job.revisions == Revisions::Same
+            && let Some(reason) = resolved.differing_revisions()
+        {
+            return done(Verdict::RevisionsDiffer(reason), record);
         }
         if let Some(conflict) = target.filter(|_| !self.job.force).and_then(|target| conflict(&self.job, target)) {
             return Err(Error::TagConflict { tag: self.job.image(&self.job.version), conflict });
@@ -271,7 +280,7 @@ impl Run {
             list: list.clone(),
             tags: observation.tags.clone(),
             replaced: target.map(|target| target.digest),
-            outcome: Outcome { verdict: Verdict::Published(list.clone()), record },
+            record,
         };
         let this = Self { rounds: self.rounds + 1, ..self };
         Ok(this.go(Stage::Putting(written), Ask::Put(list)))
@@ -301,7 +310,10 @@ impl Run {
             return self.observed(found);
         }
         match target {
-            Some(digest) if digest == written.list.digest => Ok(Next::Done(written.outcome)),
+            Some(digest) if digest == written.list.digest => {
+                let Written { list, record, .. } = written;
+                Ok(Next::Done(Outcome { verdict: Verdict::Published(list), record }))
+            }
             Some(digest) if tag_was_taken => Err(Error::TagConflict {
                 tag: self.job.image(&self.job.version),
                 conflict: Conflict::Immutable { digest, made: written.list.digest },

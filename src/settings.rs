@@ -1,5 +1,6 @@
 //! What the function is told by its environment: which platforms, which repositories, which rules.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -164,7 +165,7 @@ const ATTESTATIONS_ALLOWED: &str = "keep or drop";
 const ACCOUNTS_ALLOWED: &str = "a comma-separated list of account ids of 12 digits, such as 111122223333,444455556666";
 const RULES_ALLOWED: &str = "a JSON array of objects with \"repositories\" (an array of names or globs) and any of \
                              \"platforms\", \"tag_template\", \"version_pattern\", \"revisions\", \"attestations\"";
-const PUTS_ALLOWED: &str = "a number above 0 and up to 1000, such as 2 or 0.5";
+const PUTS_ALLOWED: &str = "a number above 0 (from 0.01) and up to 1000, such as 2 or 0.5";
 const AGE_ALLOWED: &str = "a whole number with s, m, h or d, such as 90m or 7d";
 const WINDOW_ALLOWED: &str = "an age above that of INCOMPLETE_AFTER, such as 7d";
 
@@ -282,7 +283,11 @@ impl Settings {
             repositories: Reading::new(variable::REPOSITORIES, &repositories, REPOSITORIES_ALLOWED).list()?,
             accounts: match accounts.as_str() {
                 "" => Vec::new(),
-                accounts => Reading::new(variable::ACCOUNTS, accounts, ACCOUNTS_ALLOWED).list()?,
+                accounts => {
+                    let accounts: BTreeSet<_> =
+                        Reading::new(variable::ACCOUNTS, accounts, ACCOUNTS_ALLOWED).list()?.into_iter().collect();
+                    accounts.into_iter().collect()
+                }
             },
             rules: match rules.as_str() {
                 "" => Vec::new(),
@@ -354,7 +359,7 @@ fn read_sweep_limits(text: impl Fn(&'static str, &str) -> String) -> Result<Swee
     let puts = text(variable::SWEEP_PUTS_PER_SECOND, "2");
     let puts = Reading::new(variable::SWEEP_PUTS_PER_SECOND, &puts, PUTS_ALLOWED);
     let puts_per_second: f64 = puts.parse()?;
-    if !(puts_per_second > 0.0 && puts_per_second <= 1000.0) {
+    if !(0.01..=1000.0).contains(&puts_per_second) {
         return Err(puts.refuse("it is out of range"));
     }
     let after = text(variable::INCOMPLETE_AFTER, "1h");
@@ -424,6 +429,7 @@ mod tests {
             ("RULES", "{", "JSON array"),
             ("RULES", r#"[{"repositories":["a*"],"platform":"x"}]"#, "JSON array"),
             ("SWEEP_PUTS_PER_SECOND", "0", "above 0"),
+            ("SWEEP_PUTS_PER_SECOND", "1e-20", "above 0"),
             ("SWEEP_PUTS_PER_SECOND", "NaN", "above 0"),
             ("SWEEP_PUTS_PER_SECOND", "inf", "above 0"),
             ("INCOMPLETE_AFTER", "1w", "7d"),

@@ -86,7 +86,7 @@ fn describe(state: &State) -> (u8, String) {
         State::Published => (2, "published".to_owned()),
         State::WouldPublish => (2, "would be published".to_owned()),
         State::HeldBack(reason) => (3, format!("held back: {reason}")),
-        State::Incomplete => (4, "incomplete".to_owned()),
+        State::Incomplete(_) => (4, "incomplete".to_owned()),
         State::Unchanged => (5, "right".to_owned()),
     }
 }

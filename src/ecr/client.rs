@@ -112,7 +112,7 @@ impl Registries {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = clients.entry((id.region.clone(), pace)).or_insert_with(|| self.keep(&id.region, pace));
         let Kept { client, backoff } = kept.clone();
-        Registry { client, account: id.account.clone(), backoff, shared: Arc::clone(&self.shared) }
+        Registry { client, account: id.account.clone(), pace, backoff, shared: Arc::clone(&self.shared) }
     }
 
     /// How many calls were sent to ECR so far, each attempt of the SDK counted.

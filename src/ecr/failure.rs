@@ -28,18 +28,25 @@ const DENIALS: [&str; 12] = [
 ];
 
 /// The codes by which AWS asks for patience.
-pub(super) const THROTTLES: [&str; 10] = [
+pub(super) const THROTTLES: [&str; 13] = [
     "BandwidthLimitExceeded",
+    "EC2ThrottledException",
     "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
     "RequestThrottledException",
     "SlowDown",
+    "ThrottledException",
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
+    "TransactionInProgressException",
 ];
+
+/// The codes of faults that pass.
+const FAULTS: [&str; 5] =
+    ["InternalFailure", "RequestTimeout", "RequestTimeoutException", "ServerException", "ServiceUnavailable"];
 
 /// The failure codes of an image that mean that an upstream registry is out of reach for a while.
 const PASSING: [&str; 2] = ["UpstreamTooManyRequests", "UpstreamUnavailable"];
@@ -84,7 +91,7 @@ where
         let repository = resource.split([':', '@']).next().unwrap_or_default().to_owned();
         return Error::RepositoryNotFound { repository, message };
     }
-    if THROTTLES.contains(&code) || status == 429 || status >= 500 || code == "ServerException" {
+    if [&THROTTLES[..], &FAULTS].concat().contains(&code) || matches!(status, 408 | 429 | 500..) {
         let message = format!("{code} (HTTP {status}) {message}");
         return Error::RegistryUnavailable { action, resource, message: message.trim().to_owned() };
     }

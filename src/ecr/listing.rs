@@ -7,7 +7,6 @@ use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, TagStatus};
 use super::Registry;
 use super::failure::error_of;
 use crate::action;
-use crate::digest::Digest;
 use crate::error::Error;
 use crate::repository::RepositoryName;
 
@@ -17,8 +16,6 @@ const PAGE_SIZE: i32 = 1_000;
 /// A tagged image of a repository, as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedImage {
-    /// Its digest.
-    pub digest: Digest,
     /// Its tags.
     pub tags: Vec<String>,
     /// When it was first pushed; a tag that moves to it does not change that.
@@ -86,7 +83,6 @@ fn listed(image: ImageDetail) -> Option<ListedImage> {
     let pushed_at = image.image_pushed_at?;
     let since_epoch = Duration::from_millis(pushed_at.to_millis().ok()?.try_into().ok()?);
     Some(ListedImage {
-        digest: image.image_digest?.parse().ok()?,
         tags: image.image_tags.unwrap_or_default(),
         pushed_at: SystemTime::UNIX_EPOCH + since_epoch,
         media_type: image.image_manifest_media_type.unwrap_or_default(),

@@ -1,17 +1,21 @@
 //! A group of versions: read together, then each brought to its end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
-use super::{Group, Run, State, before};
+use super::{Group, Run, State, Target, before};
 use crate::drive::carry_out;
+use crate::ecr::ReadError;
 use crate::error::{Error, Reference};
 use crate::inventory::Version;
 use crate::observation::Found;
 use crate::reconcile::{Ask, Job, Next, Reconciliation, Reply};
-use crate::repository::RepositoryName;
+
+/// How often a write of the sweep is sent again, each time in its turn.
+const MAX_RESENDS: u8 = 3;
 
 /// How many versions of a group go on by themselves at a time.
 const PARALLEL_VERSIONS: usize = 16;
@@ -28,6 +32,11 @@ impl UnderWay {
     fn start(index: usize, job: Arc<Job>) -> Self {
         let (machine, ask) = Reconciliation::start(Arc::clone(&job));
         Self { index, job, machine, ask }
+    }
+
+    fn read_afresh(self) -> Self {
+        let (machine, ask) = self.machine.read_afresh();
+        Self { machine, ask, ..self }
     }
 
     fn wants_manifests(&self) -> Option<&[Reference]> {
@@ -49,41 +58,41 @@ impl UnderWay {
 
 impl Run<'_> {
     /// Brings the versions of a group to their ends, side by side.
-    pub(super) async fn reconcile_group(&self, group: Group<'_>) -> Vec<(RepositoryName, Version, State)> {
-        let mut states: Vec<_> = group.versions.iter().map(|_| State::Unfinished).collect();
+    pub(super) async fn reconcile_group<'a>(&self, group: Group<'a>) -> (Target<'a>, Vec<(Version, State)>) {
+        let Group { target, versions } = group;
+        let mut states: Vec<_> = versions.iter().map(|_| State::Unfinished).collect();
         if Instant::now() < self.scope.stop_at {
-            let jobs = group.versions.iter().enumerate();
-            let start = |(index, version)| Some(UnderWay::start(index, self.job(&group, version)?));
+            let jobs = versions.iter().enumerate();
+            let start = |(index, version)| Some(UnderWay::start(index, self.job(&target, version)?));
             let together = jobs.filter_map(start).collect();
-            let (mut ended, apart) = self.read_together(&group.repository, together).await;
+            let (mut ended, apart) = self.read_together(&target, together).await;
             let apart = stream::iter(apart).map(|one| self.finish(one)).buffer_unordered(PARALLEL_VERSIONS);
             ended.extend(apart.collect::<Vec<_>>().await);
             for (index, state) in ended {
                 states[index] = state;
             }
         }
-        let versions = group.versions.into_iter().zip(states);
-        versions.map(|(version, state)| (group.repository.clone(), version, state)).collect()
+        (target, versions.into_iter().zip(states).collect())
     }
 
     /// Joins the reads of all versions for as long as there are any, and hands back what goes on by itself.
     async fn read_together(
         &self,
-        repository: &RepositoryName,
+        target: &Target<'_>,
         mut together: Vec<UnderWay>,
     ) -> (Vec<(usize, State)>, Vec<UnderWay>) {
         let (mut ended, mut apart) = (Vec::new(), Vec::new());
         while !together.is_empty() {
-            let references =
-                together.iter().filter_map(UnderWay::wants_manifests).flatten().cloned().collect::<Vec<_>>();
-            let found = match before(self.scope.deadline, self.registry.read(repository, &references)).await {
+            let references: BTreeSet<_> = together.iter().filter_map(UnderWay::wants_manifests).flatten().collect();
+            let references: Vec<_> = references.into_iter().cloned().collect();
+            let found = match before(self.scope.deadline, self.registry.read(&target.repository, &references)).await {
                 Some(Ok(found)) => found,
-                // ECR refuses a whole read for one image in it. By itself, each version gets its own answer.
-                Some(Err(Error::RegistryRefused { .. })) => {
+                // One image fails a whole read. By itself, each version gets its own answer.
+                Some(Err(ReadError::Image(_) | ReadError::Call(Error::RegistryRefused { .. }))) => {
                     apart.extend(together);
                     break;
                 }
-                Some(Err(error)) => {
+                Some(Err(ReadError::Call(error))) => {
                     ended.extend(together.iter().map(|one| (one.index, State::Failed(error.clone()))));
                     break;
                 }
@@ -102,36 +111,40 @@ impl Run<'_> {
         (ended, apart)
     }
 
-    /// Brings one version to its end by itself. Its write waits for its turn.
+    /// Brings one version to its end by itself. Each of its writes goes out in its turn.
     async fn finish(&self, mut one: UnderWay) -> (usize, State) {
         let index = one.index;
         let mut turn = None;
+        let mut resends = 0;
         loop {
-            if matches!(one.ask, Ask::Put(_)) {
-                match turn.take() {
-                    None => {
-                        let Some(taken) = before(self.scope.stop_at, self.pacer.take_turn()).await else {
-                            return (index, State::Unfinished);
-                        };
-                        let read_afresh = taken.was_waited_for;
-                        turn = Some(taken);
-                        if read_afresh {
-                            one = UnderWay::start(index, one.job);
-                        }
-                        continue;
-                    }
-                    Some(taken) => {
-                        if before(self.scope.stop_at, taken.come()).await.is_none() {
-                            return (index, State::Unfinished);
-                        }
-                    }
+            let is_write = matches!(one.ask, Ask::Put(_));
+            if is_write && turn.is_none() {
+                let Some(taken) = before(self.scope.stop_at, self.pacer.take_turn()).await else {
+                    return (index, State::Unfinished);
+                };
+                if turn.insert(taken).was_waited_for {
+                    one = one.read_afresh();
+                    continue;
+                }
+            }
+            if is_write && let Some(turn) = &turn {
+                let come = turn.come(self.registry.ready());
+                if before(self.scope.stop_at, come).await.is_none() {
+                    return (index, State::Unfinished);
                 }
             }
             let reply = match carry_out(self.registry, &one.job, one.ask.clone(), self.scope.deadline).await {
                 Ok(reply) => reply,
                 Err(_) if Instant::now() >= self.scope.deadline => return (index, State::Unfinished),
+                Err(Error::RegistryUnavailable { .. }) if is_write && resends < MAX_RESENDS => {
+                    resends += 1;
+                    continue;
+                }
                 Err(error) => return (index, State::Failed(error)),
             };
+            if is_write {
+                turn = None;
+            }
             one = match one.step(reply) {
                 Ok(next) => next,
                 Err(end) => return end,

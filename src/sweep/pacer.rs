@@ -14,7 +14,7 @@ pub(super) struct Pacer {
     front: Semaphore,
 }
 
-/// A place among those whose turn is near.
+/// A place among those whose turn is near, kept until the write has gone out.
 #[derive(Debug)]
 pub(super) struct Turn<'a> {
     pacer: &'a Pacer,
@@ -46,12 +46,13 @@ impl Pacer {
 }
 
 impl Turn<'_> {
-    /// Waits until a write may go out. No two are closer together than the pace allows.
-    pub(super) async fn come(self) {
+    /// Waits until a write may go out, and until ECR is ready for one. No two are closer together than the pace allows.
+    pub(super) async fn come(&self, ready: impl Future<Output = ()>) {
         let mut next = self.pacer.next.lock().await;
         if let Some(at) = *next {
             sleep_until(at).await;
         }
+        ready.await;
         *next = Some(Instant::now() + self.pacer.interval);
     }
 }
@@ -66,11 +67,25 @@ mod tests {
         let start = Instant::now();
         let mut at = Vec::new();
         for _ in 0..9 {
-            pacer.take_turn().await.come().await;
+            pacer.take_turn().await.come(async {}).await;
             at.push(start.elapsed().as_millis());
         }
         for (index, at_ms) in (0..).zip(&at) {
             assert!((index * 250..=index * 250 + 20).contains(at_ms), "{at:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn writes_that_waited_for_ecr_to_be_ready_do_not_go_out_in_a_burst() {
+        let pacer = Pacer::new(4.0);
+        let open = Instant::now() + Duration::from_secs(5);
+        let write = async || {
+            pacer.take_turn().await.come(sleep_until(open)).await;
+            Instant::now()
+        };
+        let (one, two, three) = tokio::join!(write(), write(), write());
+        for (earlier, later) in [(one, two), (two, three)] {
+            assert!(later - earlier >= Duration::from_millis(250));
         }
     }
 

@@ -1,12 +1,14 @@
 //! From pushes to lists: what is published, when, and what it is made of.
 
-use local_ecr::image::{Entry, Image, Index};
+use local_ecr::image::{Content as _, Entry, Image, Index};
 use local_ecr::{Mutability, digest_of};
 use serde_json::json;
 
 use crate::function::{Setup, push_event};
 use crate::world::{World, architectures, assert_failure, assert_outcome};
 
+const OCI_IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const REVISION: &str = "org.opencontainers.image.revision";
 
 #[test]
@@ -163,6 +165,23 @@ fn an_index_entry_without_a_platform_gets_that_of_its_config() {
     assert_outcome(&world.push("1-arm64", &bare("linux/arm64/v8")), "published");
     assert_eq!(architectures(&world.list("1")), ["amd64", "arm64"]);
     assert_eq!(world.list("1")["manifests"][1]["platform"].get("variant"), None);
+}
+
+#[test]
+fn the_size_in_the_list_is_that_of_the_image_whatever_an_index_says() {
+    let world = World::new();
+    world.push("1-amd64", &Image::oci("linux/amd64")).unwrap();
+    let arm64 = Image::oci("linux/arm64");
+    world.registry.push("app", None, &arm64);
+    let index = json!({
+        "schemaVersion": 2, "mediaType": OCI_INDEX,
+        "manifests": [{"mediaType": OCI_IMAGE, "digest": arm64.digest(), "size": 7,
+                       "platform": {"architecture": "arm64", "os": "linux"}}],
+    });
+    world.registry.store_raw("app", Some("1-arm64"), OCI_INDEX, index.to_string(), None);
+    assert_outcome(&world.announce("1-arm64"), "published");
+    let (_, bytes) = world.registry.manifest("app", &arm64.digest()).unwrap();
+    assert_eq!(world.list("1")["manifests"][1]["size"], bytes.len());
 }
 
 #[test]

@@ -350,6 +350,41 @@ fn registries_of_further_accounts_are_swept_too() {
 }
 
 #[test]
+fn an_account_that_is_named_twice_is_swept_once() {
+    let accounts = "123456789012,210987654321,210987654321";
+    let world = World::with(|setup| setup.set("SWEEP_PUTS_PER_SECOND", "1000").set("ACCOUNTS", accounts));
+    push_both(&world, "app", "1");
+    assert_eq!(counts(&sweep(&world, &json!({}))), [1, 1, 0, 0, 0]);
+    assert_eq!(world.calls("DescribeRepositories").len(), 2);
+}
+
+#[test]
+fn a_version_that_a_listing_shows_and_a_read_does_not_is_incomplete_by_what_the_read_lacks() {
+    let world = fast();
+    world.ecr.clock().set(SystemTime::now() - HOUR * 2);
+    push_both(&world, "app", "1");
+    world.registry.hide("app", "1-arm64", u32::MAX);
+    let swept = sweep(&world, &json!({}));
+    assert_eq!(swept["incomplete"], json!([{"repository": "app", "version": "1", "missing": ["linux/arm64"]}]));
+}
+
+#[test]
+fn a_write_that_was_throttled_is_sent_again_in_its_turn() {
+    let world = World::with(|setup| setup.set("SWEEP_PUTS_PER_SECOND", "4"));
+    for version in 0..6 {
+        push_both(&world, "app", &version.to_string());
+    }
+    world.ecr.faults().add(Fault::on("PutImage", FaultKind::Throttle).skip(1).times(3));
+    assert_eq!(counts(&sweep(&world, &json!({}))), [6, 6, 0, 0, 0]);
+    let puts = world.calls("PutImage");
+    assert_eq!(puts.len(), 9);
+    for pair in puts.windows(2) {
+        let gap = pair[1].started - pair[0].started;
+        assert!(gap >= Duration::from_millis(230), "two writes within {gap:?}");
+    }
+}
+
+#[test]
 fn the_digest_of_a_list_is_the_same_by_sweep_and_by_event() {
     let (one, two) = (fast(), fast());
     for world in [&one, &two] {
