@@ -151,13 +151,11 @@ impl Function {
             stop_at: stop_sweep_at(invocation.deadline),
             deadline: answer_by(invocation.deadline),
         };
+        let own = invocation.own_account.as_ref();
+        let further = self.settings.accounts().iter().map(Some).filter(|account| *account != own);
         let accounts: Vec<_> = match &request.account {
-            Some(account) => vec![Some(account)],
-            None => {
-                let own = invocation.own_account.as_ref();
-                let further = self.settings.accounts().iter().map(Some).filter(|account| *account != own);
-                std::iter::once(own).chain(further).collect()
-            }
+            account @ Some(_) => vec![account.as_ref()],
+            None => std::iter::once(own).chain(further).collect(),
         };
         let mut all: Result<_, Error> = Ok(Swept::empty(request.dry_run));
         for account in accounts {

@@ -5,8 +5,9 @@
 //!
 //! # The invariant
 //!
-//! When nothing is in flight, the version's tag names exactly the list of the configured platforms' current images,
-//! or it names what it named before any list was due. No list ever lacks a configured platform.
+//! When nothing is in flight and no error was answered, the tag of a version that is complete, and of one revision, names
+//! exactly the list of its platforms' images as their tags stand. No list ever lacks a configured platform, or names an
+//! image for a platform that it is not.
 //!
 //! # Layout
 //!

@@ -131,7 +131,6 @@ pub enum Verdict {
 }
 
 /// What follows on a step.
-#[expect(clippy::large_enum_variant, reason = "each is taken apart as soon as it is made")]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Next {
     /// Something is to be done, whose reply the machine waits for.
