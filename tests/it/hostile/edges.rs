@@ -6,7 +6,8 @@ use ecr_multiarch::config::{ImageConfig, MAX_BYTES, is_image_config};
 use ecr_multiarch::digest::Digest;
 use ecr_multiarch::inventory::{Inventory, Sighting};
 use ecr_multiarch::manifest::{Manifest, MediaType};
-use ecr_multiarch::settings::Settings;
+use ecr_multiarch::platform::RequiredPlatform;
+use ecr_multiarch::settings::{InvalidSetting, Settings};
 
 use super::target::{SEPARATOR, list_of, list_of_platforms};
 
@@ -37,10 +38,10 @@ fn index(entries: &[String]) -> String {
 
 const ON_AMD64: &str = r#","platform":{"architecture":"amd64","os":"linux"}"#;
 
-/// The list of a version whose amd64 tag names an index of these entries, whose first is the image of text 3.
+/// The list of a version whose amd64 tag names an index of these entries. Text 3 is an image of amd64, text 4 another.
 fn list_of_index(entries: &[String]) -> Option<String> {
     let texts =
-        [index(entries), image(5), "-".to_owned(), image(4), AMD64.to_owned(), ARM64.to_owned(), image(4) + " "];
+        [index(entries), image(6), "-".to_owned(), image(5), image(5) + " ", AMD64.to_owned(), ARM64.to_owned()];
     list_of(texts.join(SEPARATOR).as_bytes()).map(|list| list.text)
 }
 
@@ -75,7 +76,7 @@ fn an_entry_that_is_no_image_does_not_stand_for_the_platform() {
     let the_image = entry(OCI, 3, ON_AMD64);
     assert!(list_of_index(std::slice::from_ref(&the_image)).is_some());
     let artifact = format!(r#"{ON_AMD64},"artifactType":"application/spdx+json""#);
-    for other in [entry("application/x", 6, ON_AMD64), entry(OCI, 6, &artifact)] {
+    for other in [entry("application/x", 4, ON_AMD64), entry(OCI, 4, &artifact)] {
         assert!(list_of_index(&[the_image.clone(), other.clone()]).is_some(), "{other}");
         assert!(list_of_index(std::slice::from_ref(&other)).is_none(), "{other}");
     }
@@ -87,14 +88,15 @@ fn an_entry_that_is_no_image_does_not_stand_for_the_platform() {
 fn two_entries_for_one_platform_are_one_too_many_unless_they_are_the_same() {
     let the_image = entry(OCI, 3, ON_AMD64);
     assert!(list_of_index(&[the_image.clone(), the_image.clone()]).is_some());
-    assert!(list_of_index(&[the_image, entry(OCI, 6, ON_AMD64)]).is_none());
-    assert!(list_of_index(&[entry(OCI, 3, ""), entry(OCI, 6, "")]).is_none());
+    assert!(list_of_index(&[entry(OCI, 4, ON_AMD64)]).is_some() && list_of_index(&[entry(OCI, 4, "")]).is_some());
+    assert!(list_of_index(&[the_image, entry(OCI, 4, ON_AMD64)]).is_none());
+    assert!(list_of_index(&[entry(OCI, 3, ""), entry(OCI, 4, "")]).is_none());
     assert!(list_of_index(&[]).is_none());
 }
 
 #[test]
 fn an_index_within_an_index_is_refused_whatever_stands_beside_it() {
-    assert!(list_of_index(&[entry(OCI, 3, ON_AMD64), entry(OCI_INDEX, 6, ON_AMD64)]).is_none());
+    assert!(list_of_index(&[entry(OCI, 3, ON_AMD64), entry(OCI_INDEX, 4, ON_AMD64)]).is_none());
 }
 
 #[test]
@@ -141,4 +143,37 @@ fn a_listing_tells_which_platforms_a_version_lacks_and_a_list_alone_is_no_versio
     let mut missing: Vec<_> = versions[0].missing(&policy.naming).map(ToString::to_string).collect();
     missing.sort();
     assert_eq!(missing, ["linux/amd64", "linux/s390x"]);
+}
+
+#[test]
+fn a_version_of_an_os_has_letters_digits_full_stops_and_hyphens() {
+    for (text, is_platform) in
+        [("windows(10.0-rc1)/amd64", true), ("windows(10_0)/amd64", false), ("windows(10 0)/amd64", false)]
+    {
+        assert_eq!(text.parse::<RequiredPlatform>().is_ok(), is_platform, "{text}");
+    }
+}
+
+fn settings(variable: &str, value: &str) -> Result<Settings, InvalidSetting> {
+    Settings::read(|name| match name {
+        "PLATFORMS" => Some("linux/amd64".to_owned()),
+        name => (name == variable).then(|| value.to_owned()),
+    })
+}
+
+#[test]
+fn an_age_is_in_seconds_minutes_hours_or_days() {
+    for (value, seconds) in [("90s", 90), ("90m", 5_400), ("2h", 7_200), ("1d", 86_400)] {
+        let after = settings("INCOMPLETE_AFTER", value).unwrap().sweep().incomplete_after;
+        assert_eq!(after.as_secs(), seconds, "{value}");
+    }
+    let refusal = settings("INCOMPLETE_UNTIL", "30m").unwrap_err().to_string();
+    assert!(refusal.contains("an age above that of INCOMPLETE_AFTER"), "{refusal}");
+}
+
+#[test]
+fn the_accounts_are_those_of_the_setting() {
+    let accounts = settings("ACCOUNTS", "111122223333, 444455556666").unwrap().accounts().to_vec();
+    assert_eq!(accounts.iter().map(|account| account.as_str()).collect::<Vec<_>>(), ["111122223333", "444455556666"]);
+    assert!(settings("ACCOUNTS", "").unwrap().accounts().is_empty());
 }
