@@ -7,6 +7,7 @@ use ecr_multiarch::digest::Digest;
 use ecr_multiarch::inventory::{Inventory, Sighting};
 use ecr_multiarch::manifest::{Manifest, MediaType};
 use ecr_multiarch::platform::RequiredPlatform;
+use ecr_multiarch::repository::AccountId;
 use ecr_multiarch::settings::{InvalidSetting, Settings};
 
 use super::target::{SEPARATOR, list_of, list_of_platforms};
@@ -174,6 +175,6 @@ fn an_age_is_in_seconds_minutes_hours_or_days() {
 #[test]
 fn the_accounts_are_those_of_the_setting() {
     let accounts = settings("ACCOUNTS", "111122223333, 444455556666").unwrap().accounts().to_vec();
-    assert_eq!(accounts.iter().map(|account| account.as_str()).collect::<Vec<_>>(), ["111122223333", "444455556666"]);
+    assert_eq!(accounts.iter().map(AccountId::as_str).collect::<Vec<_>>(), ["111122223333", "444455556666"]);
     assert!(settings("ACCOUNTS", "").unwrap().accounts().is_empty());
 }
