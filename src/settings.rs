@@ -1,7 +1,10 @@
 //! What the function is told by its environment: which platforms, which repositories, which rules.
 
+pub mod variable;
+
+mod reading;
+
 use std::collections::BTreeSet;
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -11,49 +14,8 @@ use serde::Deserialize;
 use crate::naming::{Naming, TagTemplate};
 use crate::repository::{AccountId, RepositoryGlob, RepositoryName};
 use crate::tag::Tag;
-
-/// The environment variables that hold the settings.
-///
-/// The SAM template passes exactly these; a test compares the two.
-pub mod variable {
-    /// The platforms that every list must have.
-    pub const PLATFORMS: &str = "PLATFORMS";
-    /// How a platform's tag is made.
-    pub const TAG_TEMPLATE: &str = "TAG_TEMPLATE";
-    /// The repositories that are served.
-    pub const REPOSITORIES: &str = "REPOSITORIES";
-    /// What a version must look like.
-    pub const VERSION_PATTERN: &str = "VERSION_PATTERN";
-    /// Whether a version is held back where its revisions differ.
-    pub const REVISIONS: &str = "REVISIONS";
-    /// Whether attestations are kept.
-    pub const ATTESTATIONS: &str = "ATTESTATIONS";
-    /// Further accounts whose registries are served.
-    pub const ACCOUNTS: &str = "ACCOUNTS";
-    /// Other settings for some repositories.
-    pub const RULES: &str = "RULES";
-    /// The sweep's own limit of writes.
-    pub const SWEEP_PUTS_PER_SECOND: &str = "SWEEP_PUTS_PER_SECOND";
-    /// From which age on a version counts as incomplete.
-    pub const INCOMPLETE_AFTER: &str = "INCOMPLETE_AFTER";
-    /// Up to which age a version counts as incomplete.
-    pub const INCOMPLETE_UNTIL: &str = "INCOMPLETE_UNTIL";
-
-    /// All of them.
-    pub const ALL: [&str; 11] = [
-        PLATFORMS,
-        TAG_TEMPLATE,
-        REPOSITORIES,
-        VERSION_PATTERN,
-        REVISIONS,
-        ATTESTATIONS,
-        ACCOUNTS,
-        RULES,
-        SWEEP_PUTS_PER_SECOND,
-        INCOMPLETE_AFTER,
-        INCOMPLETE_UNTIL,
-    ];
-}
+pub use reading::InvalidSetting;
+use reading::Reading;
 
 /// What to do with a version whose platforms carry different revisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -128,31 +90,6 @@ pub struct Settings {
     sweep: SweepLimits,
 }
 
-/// A setting that cannot be followed. Its message names the variable, its value and what is allowed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidSetting {
-    /// A variable without which there is nothing to do is not there.
-    #[error("{variable} is not set: {allowed}")]
-    Missing {
-        /// The variable.
-        variable: &'static str,
-        /// What is allowed.
-        allowed: &'static str,
-    },
-    /// A variable has a value that is not allowed.
-    #[error("{variable} is \"{value}\": {reason}. Allowed is {allowed}")]
-    Value {
-        /// The variable, with the place within it for one that holds JSON.
-        variable: String,
-        /// Its value.
-        value: String,
-        /// What is wrong with it.
-        reason: String,
-        /// What is allowed.
-        allowed: &'static str,
-    },
-}
-
 const PLATFORMS_ALLOWED: &str = "a comma-separated list of os[(os.version)]/arch[/variant][=tag-part], such as \
                                  linux/amd64,linux/arm64 or windows(10.0.20348)/amd64=ltsc2022";
 const TAG_TEMPLATE_ALLOWED: &str =
@@ -178,56 +115,6 @@ struct Rule {
     version_pattern: Option<String>,
     revisions: Option<String>,
     attestations: Option<String>,
-}
-
-/// One variable: its name, its value, what is allowed there.
-struct Reading<'a> {
-    variable: String,
-    value: &'a str,
-    allowed: &'static str,
-}
-
-impl<'a> Reading<'a> {
-    fn new(variable: impl Into<String>, value: &'a str, allowed: &'static str) -> Self {
-        Self { variable: variable.into(), value, allowed }
-    }
-
-    fn refuse(&self, reason: impl fmt::Display) -> InvalidSetting {
-        InvalidSetting::Value {
-            variable: self.variable.clone(),
-            value: self.value.to_owned(),
-            reason: reason.to_string(),
-            allowed: self.allowed,
-        }
-    }
-
-    fn parse<T: FromStr<Err: fmt::Display>>(&self) -> Result<T, InvalidSetting> {
-        self.value.parse().map_err(|error| self.refuse(error))
-    }
-
-    fn list<T: FromStr<Err: fmt::Display>>(&self) -> Result<Vec<T>, InvalidSetting> {
-        self.value.split(',').map(|item| item.trim().parse().map_err(|error| self.refuse(error))).collect()
-    }
-
-    fn one_of<T: Copy>(&self, choices: [(&str, T); 2]) -> Result<T, InvalidSetting> {
-        let chosen = choices.into_iter().find(|(name, _)| *name == self.value);
-        chosen.map(|(_, choice)| choice).ok_or_else(|| self.refuse("it is neither of the two"))
-    }
-
-    fn age(&self) -> Result<Duration, InvalidSetting> {
-        let seconds = self.value.split_at_checked(self.value.len().saturating_sub(1)).and_then(|(number, unit)| {
-            let unit_seconds: u64 = match unit {
-                "s" => 1,
-                "m" => 60,
-                "h" => 3_600,
-                "d" => 86_400,
-                _ => return None,
-            };
-            let digits = number.bytes().all(|byte| byte.is_ascii_digit());
-            number.parse::<u64>().ok().filter(|_| digits)?.checked_mul(unit_seconds)
-        });
-        seconds.map(Duration::from_secs).ok_or_else(|| self.refuse("it is no age"))
-    }
 }
 
 /// The texts from which a policy is read, each with the variable that it comes from.
