@@ -13,17 +13,20 @@ use ecr_multiarch::reconcile::{Ask, Job, Next, Reconciliation, Reply, Verdict};
 use ecr_multiarch::settings::{Attestations, Revisions};
 use serde::Deserialize;
 
-const INPUTS: &str = include_str!("../golden/inputs.json");
-
 /// An image or index as it was when the tools were run on it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Input {
-    media_type: Option<String>,
-    manifest: String,
-    config: Option<String>,
+pub struct Input {
+    pub media_type: Option<String>,
+    pub manifest: String,
+    pub config: Option<String>,
     #[serde(default)]
-    children: Vec<Input>,
+    pub children: Vec<Input>,
+}
+
+/// All of them, by name.
+pub fn inputs() -> BTreeMap<String, Input> {
+    serde_json::from_str(include_str!("../golden/inputs.json")).unwrap()
 }
 
 impl Input {
@@ -36,7 +39,7 @@ impl Input {
 
 /// Runs a dry reconciliation of these inputs, each pushed for a platform, in ascending order of their tags.
 fn assemble(images: &[(&str, &str)]) -> String {
-    let inputs: BTreeMap<String, Input> = serde_json::from_str(INPUTS).unwrap();
+    let inputs = inputs();
     let mut stored = Found::new();
     let mut configs = Configs::new();
     let mut platforms = Vec::new();

@@ -1,49 +1,32 @@
 //! The bytes that a registry holds in the end, beside those that the docker tools wrote from the same images.
 
-use std::collections::BTreeMap;
-
 use local_ecr::media_type::OCI_MANIFEST;
-use serde::Deserialize;
 
 use super::site::Site;
 use crate::function::push_event;
+use crate::golden::{Input, inputs};
 
-const INPUTS: &str = include_str!("../../golden/inputs.json");
-
-/// An image or index as it was when the tools were run on it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Input {
-    media_type: Option<String>,
-    manifest: String,
-    config: Option<String>,
-    #[serde(default)]
-    children: Vec<Input>,
-}
-
-impl Input {
-    /// Stores it in `app`. Its layers are not at hand, and nobody reads them.
-    fn store(&self, site: &Site, tag: Option<&str>) {
-        for child in &self.children {
-            child.store(site, None);
-        }
-        if let Some(config) = &self.config {
-            site.registry.store_blob("app", config.clone(), None);
-        }
-        let media_type = self.media_type.as_deref().unwrap_or(OCI_MANIFEST);
-        site.registry.store_raw("app", tag, media_type, self.manifest.clone(), None);
+/// Stores an input in `app`. Its layers are not at hand, and nobody reads them.
+fn store(input: &Input, site: &Site, tag: Option<&str>) {
+    for child in &input.children {
+        store(child, site, None);
     }
+    if let Some(config) = &input.config {
+        site.registry.store_blob("app", config.clone(), None);
+    }
+    let media_type = input.media_type.as_deref().unwrap_or(OCI_MANIFEST);
+    site.registry.store_raw("app", tag, media_type, input.manifest.clone(), None);
 }
 
 /// Publishes these images, of each platform one, and compares the list with a tool's.
 #[track_caller]
 fn check(images: [(&str, &str); 2], golden: &str) {
-    let inputs: BTreeMap<String, Input> = serde_json::from_str(INPUTS).unwrap();
+    let inputs = inputs();
     let platforms = images.map(|(_, platform)| platform).join(",");
     let mut site = Site::of(&platforms);
     for (name, platform) in images {
         let tag = format!("1-{}", platform.trim_start_matches("linux/"));
-        inputs[name].store(&site, Some(&tag));
+        store(&inputs[name], &site, Some(&tag));
         site.announce(&push_event("app", &tag));
     }
     assert_eq!(String::from_utf8(site.manifest("1")).unwrap(), golden);
