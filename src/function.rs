@@ -85,6 +85,7 @@ impl Function {
         let result = self.answer(input, invocation, &mut subject).await;
         let measured = Measured {
             result: result.as_ref(),
+            is_whole_sweep: subject.is_whole_sweep,
             since_push: subject.pushed_at.and_then(|at| SystemTime::now().duration_since(at).ok()),
             took: started.elapsed(),
             ecr_calls: self.registries.calls() - calls_before,
@@ -235,21 +236,25 @@ struct Subject {
     repository: Option<String>,
     version: Option<Tag>,
     pushed_at: Option<SystemTime>,
+    is_whole_sweep: bool,
 }
 
 impl Subject {
     fn of(input: &Input) -> Self {
         match input {
             Input::Push(push) => {
-                Self { repository: Some(push.repository.to_string()), version: None, pushed_at: push.time }
+                Self { repository: Some(push.repository.to_string()), pushed_at: push.time, ..Self::default() }
             }
             Input::Assemble(request) => Self {
                 repository: Some(request.repository.to_string()),
                 version: Some(request.version.clone()),
-                pushed_at: None,
+                ..Self::default()
             },
             Input::Ignored { repository, .. } => Self { repository: repository.clone(), ..Self::default() },
-            Input::Sweep(_) => Self::default(),
+            Input::Sweep(Sweep { account, region, repositories, dry_run, deep: _ }) => Self {
+                is_whole_sweep: account.is_none() && region.is_none() && repositories.is_none() && !dry_run,
+                ..Self::default()
+            },
         }
     }
 

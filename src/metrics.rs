@@ -40,7 +40,7 @@ pub mod name {
     pub const VERSIONS: &str = "Versions";
     /// Versions of the window that lack a platform or are held back, as a sweep found them.
     pub const INCOMPLETE_VERSIONS: &str = "IncompleteVersions";
-    /// 1 for a sweep that came to its end, 0 for one that stopped ahead of its deadline.
+    /// 1 for a sweep of all that is served that came to its end, 0 for one that stopped ahead of its deadline.
     pub const SWEEP_COMPLETE: &str = "SweepComplete";
 
     /// All but those with an error type behind them.
@@ -70,6 +70,8 @@ pub fn failed_of_type(error_type: ErrorType) -> String {
 pub struct Measured<'a> {
     /// What it came to.
     pub result: Result<&'a Answer, &'a Error>,
+    /// Whether it was a sweep of all that is served, and no dry run.
+    pub is_whole_sweep: bool,
     /// The time from the push event to now.
     pub since_push: Option<Duration>,
     /// The time that it took.
@@ -133,7 +135,13 @@ impl Measured<'_> {
                     metrics.push((name::PUSH_TO_PUBLISHED.to_owned(), "Milliseconds", milliseconds(since_push)));
                 }
             }
-            Ok(Answer::Swept(swept)) => metrics.extend(of_sweep(swept)),
+            Ok(Answer::Swept(swept)) => {
+                metrics.extend(of_sweep(swept));
+                // A look at some repositories must not hide that the schedule's sweep is missing.
+                if self.is_whole_sweep {
+                    metrics.push(count(name::SWEEP_COMPLETE, u64::from(swept.complete)));
+                }
+            }
             Err(error) => {
                 metrics.push(count(name::FAILED, 1));
                 metrics.push(count(&failed_of_type(error.error_type()), 1));
@@ -151,7 +159,6 @@ fn of_sweep(swept: &Swept) -> Vec<(String, &'static str, u64)> {
         count(name::UNCHANGED, swept.unchanged),
         count(name::INCOMPLETE_VERSIONS, swept.incomplete.total),
         count(name::FAILED, swept.failed.total),
-        count(name::SWEEP_COMPLETE, usize::from(swept.complete)),
     ];
     if let Some(pending) = &swept.pending {
         metrics.push(count(name::WOULD_PUBLISH, pending.total));

@@ -134,6 +134,18 @@ fn one_bad_version_stops_nobody() {
 }
 
 #[test]
+fn only_a_sweep_of_all_that_is_served_tells_that_it_came_to_its_end() {
+    let world = fast();
+    push_both(&world, "app", "1");
+    for request in [json!({"repositories": ["app"]}), json!({"dry_run": true}), json!({"deep": true})] {
+        sweep(&world, &request);
+    }
+    let lines = world.function.log_lines();
+    let told = lines.iter().filter(|line| line.get("_aws").is_some()).map(|line| line.get("SweepComplete"));
+    assert_eq!(told.collect::<Vec<_>>(), [None, None, Some(&json!(1))]);
+}
+
+#[test]
 fn a_repository_that_cannot_be_listed_is_reported_and_the_next_is_swept() {
     let world =
         World::with(|setup| setup.set("SWEEP_PUTS_PER_SECOND", "1000").set("REPOSITORIES", "app,missing,denied"));
