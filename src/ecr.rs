@@ -13,10 +13,10 @@ use aws_sdk_ecr::config::retry::RetryConfig;
 use aws_sdk_ecr::types::{Image, ImageFailureCode, ImageIdentifier};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-pub use crate::action;
 pub use client::{Pace, Registries, behavior_version};
 pub use listing::ListedImage;
 
+use crate::action;
 use crate::blob::BlobError;
 use crate::config::{self, ImageConfig};
 use crate::digest::Digest;

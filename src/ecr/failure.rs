@@ -91,7 +91,7 @@ where
         let repository = resource.split([':', '@']).next().unwrap_or_default().to_owned();
         return Error::RepositoryNotFound { repository, message };
     }
-    if [&THROTTLES[..], &FAULTS].concat().contains(&code) || matches!(status, 408 | 429 | 500..) {
+    if THROTTLES.contains(&code) || FAULTS.contains(&code) || matches!(status, 408 | 429 | 500..) {
         let message = format!("{code} (HTTP {status}) {message}");
         return Error::RegistryUnavailable { action, resource, message: message.trim().to_owned() };
     }
