@@ -1,4 +1,4 @@
-//! Blobs by presigned URL. The URL is a secret: whoever has it may read the blob, so it goes nowhere but to the wire.
+//! Blobs by presigned URL. The URL is a secret, since whoever has it can read the blob: it is sent, and never shown.
 
 use std::time::Duration;
 
@@ -13,63 +13,64 @@ use tokio::time::{sleep, timeout};
 /// How long one attempt may take, from the connection to the last byte.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pauses between attempts.
-const BACKOFF: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
-/// How many redirects are followed.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+/// How many redirects are followed. S3 redirects once, to the bucket's Region.
 const MAX_REDIRECTS: usize = 3;
 
-/// Why a blob could not be had. Nothing in it comes from the URL.
+/// Why a blob could not be read. Nothing in it comes from the URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BlobError {
-    /// The store refused for want of permission.
+    /// The store denied access.
     #[error(
-        "the blob store answered 403; where the function runs in a VPC, its S3 endpoint must let it read ECR's layers"
+        "the blob store responded with 403; if the function runs in a VPC, the policy of its S3 endpoint must allow ECR's \
+         layer bucket"
     )]
     Denied,
-    /// The store refused.
-    #[error("the blob store answered {0}")]
-    Refused(u16),
-    /// The store sent the function elsewhere than it goes.
-    #[error("the blob store redirects {0}, which is not followed")]
-    Redirected(&'static str),
-    /// There are more bytes than were to be read.
-    #[error("the blob runs on past the limit")]
-    TooLong,
-    /// The store did not answer, or broke off.
+    /// The store rejected the request.
+    #[error("the blob store responded with {0}")]
+    Rejected(u16),
+    /// The store redirected the request to where it must not go.
+    #[error("{0} from the blob store")]
+    Redirect(&'static str),
+    /// The blob is larger than the limit.
+    #[error("the blob exceeds the limit")]
+    TooLarge,
+    /// The store failed, or did not respond.
     #[error("the blob store {0}")]
     Unavailable(String),
 }
 
-/// Fetches blobs, with the TLS stack and the roots of the SDK.
+/// Reads blobs, with the TLS stack and the root certificates of the SDK.
 #[derive(Debug, Clone)]
-pub struct Blobs(SharedHttpConnector);
+pub struct BlobClient(SharedHttpConnector);
 
-impl Blobs {
-    /// By the proxy that the environment names, as the SDK does, or without one.
+impl BlobClient {
+    /// Uses the proxy of the environment, as the SDK does.
     pub fn from_environment() -> Self {
-        Self::by(ProxyConfig::from_env())
+        Self::with_proxy(ProxyConfig::from_env())
     }
 
-    /// Without any proxy.
+    /// Uses no proxy.
     pub fn without_proxy() -> Self {
-        Self::by(ProxyConfig::disabled())
+        Self::with_proxy(ProxyConfig::disabled())
     }
 
-    fn by(proxy: ProxyConfig) -> Self {
+    fn with_proxy(proxy: ProxyConfig) -> Self {
         let provider = tls::Provider::Rustls(CryptoMode::AwsLc);
         let connector = Connector::builder().tls_provider(provider).proxy_config(proxy).build();
         Self(SharedHttpConnector::new(connector))
     }
 
-    /// The bytes behind the URL, up to `max_bytes` of them. Faults that may pass are tried again.
+    /// Reads the blob of at most `max_bytes` behind the URL. Temporary errors are retried.
     ///
     /// # Errors
     /// [`BlobError`], after the last attempt.
     pub async fn get(&self, url: &str, max_bytes: u64) -> Result<Vec<u8>, BlobError> {
-        let mut backoff = BACKOFF.into_iter();
+        let mut pauses = PAUSES.into_iter();
         loop {
             let attempt = timeout(ATTEMPT_TIMEOUT, self.attempt(url, max_bytes)).await;
-            let result = attempt.unwrap_or_else(|_| Err(BlobError::Unavailable("did not answer in time".to_owned())));
-            match (result, backoff.next()) {
+            let result = attempt.unwrap_or_else(|_| Err(BlobError::Unavailable("did not respond in time".to_owned())));
+            match (result, pauses.next()) {
                 (Err(BlobError::Unavailable(_)), Some(pause)) => sleep(pause).await,
                 (result, _) => return result,
             }
@@ -79,39 +80,39 @@ impl Blobs {
     async fn attempt(&self, url: &str, max_bytes: u64) -> Result<Vec<u8>, BlobError> {
         let mut url = url.to_owned();
         for _ in 0..=MAX_REDIRECTS {
-            let request = Request::get(&url).map_err(|_| BlobError::Redirected("to no URL"))?;
+            let request = Request::get(&url).map_err(|_| BlobError::Redirect("redirect to an invalid URL"))?;
             let response = self.0.call(request).await.map_err(|error| {
-                let cause = if error.is_timeout() { "did not answer in time" } else { "broke the connection" };
+                let cause = if error.is_timeout() { "did not respond in time" } else { "closed the connection" };
                 BlobError::Unavailable(cause.to_owned())
             })?;
             match response.status().as_u16() {
-                200 => return read(ByteStream::new(response.into_body()), max_bytes).await,
+                200 => return collect(ByteStream::new(response.into_body()), max_bytes).await,
                 301 | 302 | 303 | 307 | 308 => url = redirected(&url, response.headers().get("location"))?,
                 403 => return Err(BlobError::Denied),
-                status @ (408 | 429 | 500..) => return Err(BlobError::Unavailable(format!("answered {status}"))),
-                status => return Err(BlobError::Refused(status)),
+                status @ (408 | 429 | 500..) => return Err(BlobError::Unavailable(format!("responded with {status}"))),
+                status => return Err(BlobError::Rejected(status)),
             }
         }
-        Err(BlobError::Redirected("on and on"))
+        Err(BlobError::Redirect("too many redirects"))
     }
 }
 
-async fn read(mut body: ByteStream, max_bytes: u64) -> Result<Vec<u8>, BlobError> {
+async fn collect(mut body: ByteStream, max_bytes: u64) -> Result<Vec<u8>, BlobError> {
     let mut bytes = Vec::new();
     while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|_| BlobError::Unavailable("broke off in the middle".to_owned()))?;
+        let chunk = chunk.map_err(|_| BlobError::Unavailable("closed the connection early".to_owned()))?;
         if (bytes.len() + chunk.len()) as u64 > max_bytes {
-            return Err(BlobError::TooLong);
+            return Err(BlobError::TooLarge);
         }
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes)
 }
 
-/// Where a redirect leads: within the same scheme, or nowhere.
+/// The target of a redirect, which must have the same scheme.
 fn redirected(from: &str, location: Option<&str>) -> Result<String, BlobError> {
-    let location = location.ok_or(BlobError::Redirected("nowhere"))?;
-    let (scheme, rest) = from.split_once("://").ok_or(BlobError::Redirected("from no URL"))?;
+    let location = location.ok_or(BlobError::Redirect("redirect without a location"))?;
+    let (scheme, rest) = from.split_once("://").ok_or(BlobError::Redirect("redirect from an invalid URL"))?;
     if location.starts_with("//") {
         return Ok(format!("{scheme}:{location}"));
     }
@@ -121,7 +122,7 @@ fn redirected(from: &str, location: Option<&str>) -> Result<String, BlobError> {
     }
     match location.split_once("://") {
         Some((to, _)) if to.eq_ignore_ascii_case(scheme) => Ok(location.to_owned()),
-        _ => Err(BlobError::Redirected("to another scheme, or to no full URL")),
+        _ => Err(BlobError::Redirect("redirect to another scheme, or to an incomplete URL,")),
     }
 }
 
@@ -130,19 +131,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_redirect_is_followed_within_the_scheme_alone() {
+    fn redirect_is_followed_within_the_same_scheme() {
         let from = "https://a.example/x?secret";
         let to = |location| redirected(from, location);
         assert_eq!(to(Some("/y?z")).as_deref(), Ok("https://a.example/y?z"));
         assert_eq!(to(Some("//b.example/y")).as_deref(), Ok("https://b.example/y"));
         assert_eq!(to(Some("HTTPS://b.example/y")).as_deref(), Ok("HTTPS://b.example/y"));
         for location in [Some("http://a.example/x"), Some("file:///etc/passwd"), Some("y"), Some("ftp://x"), None] {
-            assert!(matches!(to(location), Err(BlobError::Redirected(_))), "{location:?}");
+            assert!(matches!(to(location), Err(BlobError::Redirect(_))), "{location:?}");
         }
     }
 
     #[test]
-    fn no_error_holds_the_url() {
+    fn errors_do_not_contain_the_url() {
         let error = redirected("https://a.example/x?secret", Some("http://b.example/secret")).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("secret"));
     }

@@ -1,10 +1,10 @@
-//! Amazon ECR through its SDK: the requests of the core carried out, and every answer told apart.
+//! Amazon ECR through its SDK: the calls that the core asks for, and the errors that ECR responds with.
 
 mod backoff;
 mod client;
-mod failure;
-mod listing;
-mod memory;
+mod config_cache;
+mod error;
+mod scan;
 
 use std::sync::Arc;
 
@@ -13,35 +13,35 @@ use aws_sdk_ecr::config::retry::RetryConfig;
 use aws_sdk_ecr::types::{Image, ImageFailureCode, ImageIdentifier};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-pub use client::{Pace, Registries, behavior_version};
-pub use listing::ListedImage;
+pub use client::{Priority, Registries, behavior_version};
+pub use scan::ScannedImage;
 
-use crate::action;
-use crate::blob::BlobError;
-use crate::config::{self, ImageConfig};
-use crate::digest::Digest;
-use crate::error::{Error, Reference};
-use crate::list::ManifestList;
-use crate::manifest::{Corruption, MediaType};
-use crate::observation::{Configs, Found, ReadConfig, Stored};
-use crate::reconcile::PutReply;
-use crate::repository::{AccountId, RepositoryName};
-use crate::tag::Tag;
 use backoff::Backoff;
-use client::Shared;
-use failure::{error_of, resource_of};
+use client::SharedState;
+use ecr_multiarch_core::error::Resource;
+use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES};
+use ecr_multiarch_core::oci::invalid_image::Corruption;
+use ecr_multiarch_core::oci::media_type::MediaType;
+use ecr_multiarch_core::reconcile::machine::PutResponse;
+use ecr_multiarch_core::reconcile::observation::{ConfigResult, ImageConfigs, Manifests, StoredManifest};
+use ecr_multiarch_core::settings::tag_scheme::MAX_BATCH_IDS;
+use ecr_multiarch_core::{
+    AccountId, Digest, Error, IamAction, ImageReference, ManifestList, Reference, RepositoryName, Tag,
+};
+use error::error_code;
 
-/// How many images one `BatchGetImage` may name. (Amazon ECR API reference.)
-pub const MAX_BATCH: usize = 100;
-/// How many calls for one version are under way at a time.
-const PARALLEL: usize = 8;
+use crate::blob::BlobError;
+
+/// How many calls for one version are in flight at a time: enough that the configs of every usual version take one
+/// round trip, and few enough that one version with many platforms does not exhaust a rate limit by itself.
+const MAX_PARALLEL_CALLS: usize = 8;
 
 /// Why manifests could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadError {
     /// The call failed.
     Call(Error),
-    /// The call went well, and ECR does not give one of the images.
+    /// The call succeeded, but ECR did not return one of the images.
     Image(Error),
 }
 
@@ -53,23 +53,23 @@ impl From<ReadError> for Error {
     }
 }
 
-/// One registry, with what is shared among all of them.
+/// One registry, with the state that all registries share.
 #[derive(Debug, Clone)]
 pub struct Registry {
     client: Client,
     account: Option<AccountId>,
-    pace: Pace,
+    priority: Priority,
     backoff: Arc<Backoff>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedState>,
 }
 
 impl Registry {
-    /// Waits for as long as ECR is to be left alone after it has throttled a call.
+    /// Waits until calls may continue after ECR has throttled one.
     pub async fn ready(&self) {
         self.backoff.wait().await;
     }
 
-    /// The client, as soon as its calls may go on.
+    /// The client, as soon as calls may continue.
     async fn client(&self) -> &Client {
         self.ready().await;
         &self.client
@@ -79,23 +79,31 @@ impl Registry {
         self.account.as_ref().map(ToString::to_string)
     }
 
-    /// Reads manifests. What is not there is not in the answer.
+    /// Reads manifests. What does not exist is not in the result.
     ///
     /// # Errors
-    /// Every error of ECR but the absence of an image.
-    pub async fn read(&self, repository: &RepositoryName, references: &[Reference]) -> Result<Found, ReadError> {
-        let batches = references.chunks(MAX_BATCH).map(|batch| self.read_batch(repository, batch));
+    /// Every error of ECR except the absence of an image.
+    pub async fn batch_get_manifests(
+        &self,
+        repository: &RepositoryName,
+        references: &[Reference],
+    ) -> Result<Manifests, ReadError> {
+        let batches = references.chunks(MAX_BATCH_IDS).map(|batch| self.batch_get_image(repository, batch));
         stream::iter(batches)
-            .buffered(PARALLEL)
-            .try_fold(Found::new(), async |mut all, found| {
+            .buffered(MAX_PARALLEL_CALLS)
+            .try_fold(Manifests::new(), async |mut all, found| {
                 all.extend(found);
                 Ok(all)
             })
             .await
     }
 
-    async fn read_batch(&self, repository: &RepositoryName, references: &[Reference]) -> Result<Found, ReadError> {
-        let resource = || resource_of(repository, references);
+    async fn batch_get_image(
+        &self,
+        repository: &RepositoryName,
+        references: &[Reference],
+    ) -> Result<Manifests, ReadError> {
+        let resource = || resource(repository, references);
         let output = self
             .client()
             .await
@@ -103,46 +111,50 @@ impl Registry {
             .set_registry_id(self.account())
             .repository_name(repository.as_str())
             .set_image_ids(Some(references.iter().map(identifier).collect()))
-            .set_accepted_media_types(Some(MediaType::ALL.map(|media_type| media_type.as_str().to_owned()).into()))
+            .set_accepted_media_types(Some(MediaType::ALL.iter().map(ToString::to_string).collect()))
             .send()
             .await
-            .map_err(|error| ReadError::Call(error_of(action::BATCH_GET_IMAGE, resource(), &error)))?;
+            .map_err(|error| ReadError::Call(error::classify(IamAction::BatchGetImage, resource(), &error)))?;
 
         let mut absent = Vec::new();
         for failure in output.failures() {
             if failure.failure_code() != Some(&ImageFailureCode::ImageNotFound) {
-                return Err(ReadError::Image(failure::of_image(resource(), failure)));
+                return Err(ReadError::Image(error::classify_image_failure(resource(), failure)));
             }
             absent.extend(failure.image_id().and_then(|id| requested(id, references)));
         }
-        let found: Found =
-            output.images.unwrap_or_default().into_iter().filter_map(|image| stored(image, references)).collect();
+        let found: Manifests = output
+            .images
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|image| stored_manifest(image, references))
+            .collect();
         match references.iter().find(|reference| !found.contains_key(reference) && !absent.contains(reference)) {
-            Some(left_out) => Err(ReadError::Image(Error::RegistryUnavailable {
-                action: action::BATCH_GET_IMAGE,
+            Some(missing) => Err(ReadError::Image(Error::RegistryUnavailable {
+                action: IamAction::BatchGetImage,
                 resource: resource(),
-                message: format!("the answer says nothing of {left_out:?}"),
+                message: format!("the response leaves out {missing}"),
             })),
             None => Ok(found),
         }
     }
 
-    /// Reads configs, at the same time. Those that are remembered are not read again.
+    /// Reads configs in parallel. Those in the cache are not read again.
     ///
     /// # Errors
-    /// Every error of ECR and of its blob store. What is the matter with a config itself is in the answer.
-    pub async fn configs(&self, repository: &RepositoryName, digests: &[Digest]) -> Result<Configs, Error> {
-        let read = digests.iter().map(async |digest| Ok((*digest, self.config(repository, *digest).await?)));
-        stream::iter(read).buffer_unordered(PARALLEL).try_collect().await
+    /// Every error of ECR and of its blob store. Why a config is invalid is in the result.
+    pub async fn get_configs(&self, repository: &RepositoryName, digests: &[Digest]) -> Result<ImageConfigs, Error> {
+        let read = digests.iter().map(async |digest| Ok((*digest, self.get_config(repository, *digest).await?)));
+        stream::iter(read).buffer_unordered(MAX_PARALLEL_CALLS).try_collect().await
     }
 
-    async fn config(&self, repository: &RepositoryName, digest: Digest) -> Result<ReadConfig, Error> {
-        if let Some(config) = self.shared.memory.get(&digest) {
+    async fn get_config(&self, repository: &RepositoryName, digest: Digest) -> Result<ConfigResult, Error> {
+        if let Some(config) = self.shared.configs.get(&digest) {
             return Ok(Ok(config));
         }
-        let resource = || format!("{repository}@{digest}");
-        let unavailable =
-            |message| Error::RegistryUnavailable { action: action::GET_DOWNLOAD_URL, resource: resource(), message };
+        let resource = || image(repository, Reference::Digest(digest));
+        let action = IamAction::GetDownloadUrlForLayer;
+        let unavailable = |message| Error::RegistryUnavailable { action, resource: resource(), message };
         let output = self
             .client()
             .await
@@ -152,25 +164,30 @@ impl Registry {
             .layer_digest(digest.to_string())
             .send()
             .await
-            .map_err(|error| error_of(action::GET_DOWNLOAD_URL, resource(), &error))?;
-        let url = output.download_url.ok_or_else(|| unavailable("the answer holds no URL".to_owned()))?;
-        let bytes = match self.shared.blobs.get(&url, config::MAX_BYTES).await {
+            .map_err(|error| error::classify(IamAction::GetDownloadUrlForLayer, resource(), &error))?;
+        let url = output.download_url.ok_or_else(|| unavailable("the response has no URL".to_owned()))?;
+        let bytes = match self.shared.blobs.get(&url, MAX_CONFIG_BYTES).await {
             Ok(bytes) => bytes,
-            Err(BlobError::TooLong) => return Ok(Err(Corruption::Endless.into())),
-            Err(error) => return Err(failure::of_blob(resource(), &error)),
+            Err(BlobError::TooLarge) => return Ok(Err(Corruption::TooLarge { max: MAX_CONFIG_BYTES }.into())),
+            Err(error) => return Err(error::classify_blob_error(resource(), &error)),
         };
-        let config = ImageConfig::read(digest, &bytes);
+        let config = ImageConfig::parse(digest, &bytes);
         if let Ok(config) = &config {
-            self.shared.memory.remember(digest, config);
+            self.shared.configs.insert(digest, config);
         }
         Ok(config)
     }
 
-    /// Writes a list under a tag.
+    /// Writes a manifest list under a tag.
     ///
     /// # Errors
-    /// Every error of ECR but those that [`PutReply`] tells.
-    pub async fn put(&self, repository: &RepositoryName, tag: &Tag, list: &ManifestList) -> Result<PutReply, Error> {
+    /// Every error of ECR except those that [`PutResponse`] covers.
+    pub async fn put_manifest_list(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        list: &ManifestList,
+    ) -> Result<PutResponse, Error> {
         let mut put = self
             .client()
             .await
@@ -182,19 +199,34 @@ impl Registry {
             .image_manifest_media_type(list.media_type.as_str())
             .image_digest(list.digest.to_string())
             .customize();
-        if self.pace == Pace::Yielding {
-            // The sweep sends a write again in its turn, where the SDK would send it at once.
+        if self.priority == Priority::Background {
+            // The sweep retries a write at its own rate, where the SDK would retry it at once.
             put = put.config_override(aws_sdk_ecr::config::Builder::new().retry_config(RetryConfig::disabled()));
         }
         let result = put.send().await;
-        let Err(error) = result else { return Ok(PutReply::Stored) };
-        match failure::code_of(&error) {
-            Some("ImageAlreadyExistsException") => Ok(PutReply::Stored),
-            Some("ImageTagAlreadyExistsException") => Ok(PutReply::TagTaken),
-            Some("ReferencedImagesNotFoundException") => Ok(PutReply::ImageMissing),
-            _ => Err(error_of(action::PUT_IMAGE, format!("{repository}:{tag}"), &error)),
+        let Err(error) = result else { return Ok(PutResponse::Stored) };
+        match error_code(&error) {
+            Some("ImageAlreadyExistsException") => Ok(PutResponse::Stored),
+            Some("ImageTagAlreadyExistsException") => Ok(PutResponse::TagImmutable),
+            Some("ReferencedImagesNotFoundException") => Ok(PutResponse::ReferencedImageNotFound),
+            _ => {
+                let resource = image(repository, Reference::Tag(tag.clone()));
+                Err(error::classify(IamAction::PutImage, resource, &error))
+            }
         }
     }
+}
+
+/// What a read of these references accesses.
+fn resource(repository: &RepositoryName, references: &[Reference]) -> Resource {
+    match references {
+        [reference] => image(repository, reference.clone()),
+        _ => Resource::Repository(repository.clone()),
+    }
+}
+
+fn image(repository: &RepositoryName, reference: Reference) -> Resource {
+    Resource::Image(ImageReference { repository: repository.clone(), reference })
 }
 
 fn identifier(reference: &Reference) -> ImageIdentifier {
@@ -204,7 +236,7 @@ fn identifier(reference: &Reference) -> ImageIdentifier {
     }
 }
 
-/// The reference that ECR answers to: it keeps no order, and gives back tag and digest of an image.
+/// The reference that ECR responds to: it keeps no order, and returns tag and digest of an image.
 fn requested<'a>(id: &ImageIdentifier, references: &'a [Reference]) -> Option<&'a Reference> {
     let digest: Option<Digest> = id.image_digest().and_then(|digest| digest.parse().ok());
     let answers = |reference: &&Reference| match reference {
@@ -214,11 +246,11 @@ fn requested<'a>(id: &ImageIdentifier, references: &'a [Reference]) -> Option<&'
     references.iter().find(answers)
 }
 
-fn stored(image: Image, references: &[Reference]) -> Option<(Reference, Stored)> {
+fn stored_manifest(image: Image, references: &[Reference]) -> Option<(Reference, StoredManifest)> {
     let id = image.image_id?;
     let reference = requested(&id, references)?;
     let text: Arc<str> = image.image_manifest?.into();
-    let digest = id.image_digest().and_then(|digest| digest.parse().ok()).unwrap_or_else(|| Digest::of(&*text));
+    let digest = id.image_digest().and_then(|digest| digest.parse().ok()).unwrap_or_else(|| Digest::sha256(&*text));
     let media_type = image.image_manifest_media_type.unwrap_or_default();
-    Some((reference.clone(), Stored { digest, media_type, text }))
+    Some((reference.clone(), StoredManifest { digest, media_type, text }))
 }

@@ -1,11 +1,11 @@
-//! The sweep: every served repository made right, whatever became of its events.
+//! The sweep: scans whole registries, and reconciles the versions that need it, whatever happened to their events.
 //!
-//! Listings find the versions that need work, since they count as no pull. Those versions then go through the same
-//! reconciliation as an event, their first reads joined into few calls, their writes at an even pace.
+//! Scans do not count as pulls. The versions that they find then go through the same reconciliation as an event: their
+//! first reads batched into few calls, their writes at a limited rate.
 
-mod group;
-mod pacer;
-mod tally;
+mod batch;
+mod rate_limiter;
+mod report;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -14,121 +14,117 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout_at};
 
-use crate::answer::Swept;
-use crate::ecr::{ListedImage, MAX_BATCH, Registry};
-use crate::error::Error;
-use crate::inventory::{Inventory, Sighting, Standing, Version};
-use crate::platform::RequiredPlatform;
-use crate::reconcile::{Job, Verdict};
-use crate::repository::{RepositoryGlob, RepositoryName};
-use crate::settings::{Policy, Settings};
-use pacer::Pacer;
-use tally::Tally;
+use ecr_multiarch_core::inventory::{TaggedImage, Version, VersionStatus};
+use ecr_multiarch_core::settings::tag_scheme::MAX_BATCH_IDS;
+use ecr_multiarch_core::{
+    Error, Inventory, Outcome, ReconcileRequest, RepositoryGlob, RepositoryName, RepositorySettings, Settings,
+    SweepReport,
+};
+use rate_limiter::RateLimiter;
+use report::SweepReportBuilder;
 
-/// How many repositories are listed at a time.
-const PARALLEL_LISTINGS: usize = 4;
-/// How many groups of versions are read at a time.
-const PARALLEL_GROUPS: usize = 4;
+use crate::ecr::{Registry, ScannedImage};
 
-/// What a sweep is asked to do.
+/// How many repositories are scanned at a time.
+const MAX_PARALLEL_SCANS: usize = 4;
+/// How many batches of versions are read at a time.
+const MAX_PARALLEL_BATCHES: usize = 4;
+
+/// What a sweep covers, and until when.
 #[derive(Debug, Clone)]
-pub struct Scope {
-    /// The repositories, by name or glob; all that are served, where none is given.
+pub struct SweepScope {
+    /// The repositories, by name or glob; `None` for all that are served.
     pub repositories: Option<Vec<RepositoryGlob>>,
-    /// Nothing is written.
+    /// Whether to write nothing.
     pub dry_run: bool,
-    /// Every complete version is compared by digest.
+    /// Whether to compare every complete version by digest.
     pub deep: bool,
-    /// When no more work is begun.
+    /// When the sweep begins no more work.
     pub stop_at: Instant,
-    /// When what is under way is broken off.
+    /// When work in flight is cancelled.
     pub deadline: Instant,
 }
 
-/// What a sweep shows while it runs.
-pub trait Watch {
-    /// A repository was listed: that many versions, of which that many need to be read.
-    fn listed(&self, _repository: &RepositoryName, _versions: usize, _to_read: usize) {}
+/// Observes a sweep while it runs.
+pub trait SweepObserver {
+    /// A repository was scanned: it has that many versions, of which that many are read.
+    fn on_scan(&self, _repository: &RepositoryName, _versions: usize, _to_read: usize) {}
 
-    /// A version was dealt with.
-    fn dealt_with(&self, _repository: &RepositoryName, _policy: &Policy, _version: &Version, _state: &State) {}
+    /// A version has a result.
+    fn on_version(
+        &self,
+        _repository: &RepositoryName,
+        _settings: &RepositorySettings,
+        _version: &Version,
+        _result: &VersionResult,
+    ) {
+    }
 }
 
-impl Watch for () {}
+impl SweepObserver for () {}
 
-/// What became of a version.
+/// The result of a version.
+pub type VersionResult = Result<Outcome, NotReconciled>;
+
+/// Why a version has no outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// It was right already.
-    Unchanged,
-    /// It got its list.
-    Published,
-    /// It would have got its list, were this no dry run.
-    WouldPublish,
-    /// It lacks these platforms.
-    Incomplete(Vec<RequiredPlatform>),
-    /// It is held back, as this says.
-    HeldBack(String),
+pub enum NotReconciled {
+    /// It is up to date, or incomplete, according to the scan alone.
+    Scanned(VersionStatus),
     /// It failed.
     Failed(Error),
     /// Time was up.
-    Unfinished,
-}
-
-impl State {
-    fn of(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Published(_) => Self::Published,
-            Verdict::Unchanged(_) => Self::Unchanged,
-            Verdict::WouldPublish(_) => Self::WouldPublish,
-            Verdict::Incomplete(missing) => Self::Incomplete(missing),
-            Verdict::RevisionsDiffer(reason) => Self::HeldBack(reason),
-        }
-    }
+    OutOfTime,
 }
 
 /// Sweeps one registry.
 ///
 /// # Errors
-/// Those of listing the repositories. Everything after that is part of the answer.
-pub async fn sweep(registry: &Registry, settings: &Settings, scope: &Scope, watch: &dyn Watch) -> Result<Swept, Error> {
-    let mut tally = Tally::new(watch, scope.dry_run);
+/// Those of scanning the repositories. Later errors are part of the report.
+pub async fn sweep(
+    registry: &Registry,
+    settings: &Settings,
+    scope: &SweepScope,
+    observer: &dyn SweepObserver,
+) -> Result<SweepReport, Error> {
+    let mut report = SweepReportBuilder::new(observer, scope.dry_run);
     let targets = before(scope.stop_at, targets(registry, settings, scope)).await.transpose()?;
     let Some(mut targets) = targets.map(Vec::into_iter) else {
-        return Ok(tally.unfinished());
+        report.mark_incomplete();
+        return Ok(report.build());
     };
-    let run = &Run { registry, settings, scope, pacer: Pacer::new(settings.sweep().puts_per_second) };
-    let mut listings = FuturesUnordered::new();
-    let mut groups = Vec::new();
-    let mut under_way = FuturesUnordered::new();
+    let sweeper = &Sweeper { registry, settings, scope, writes: RateLimiter::new(settings.sweep().puts_per_second) };
+    let mut scans = FuturesUnordered::new();
+    let mut batches = Vec::new();
+    let mut in_flight = FuturesUnordered::new();
     loop {
-        while under_way.len() < PARALLEL_GROUPS
-            && let Some(group) = groups.pop()
+        while in_flight.len() < MAX_PARALLEL_BATCHES
+            && let Some(batch) = batches.pop()
         {
-            under_way.push(run.reconcile_group(group));
+            in_flight.push(sweeper.reconcile_batch(batch));
         }
-        // Listings wait for groups before they begin, never in their middle: a call that nobody polls times out.
-        while groups.len() < PARALLEL_GROUPS
-            && listings.len() < PARALLEL_LISTINGS
+        // Scans wait for batches before they begin, never in the middle: a call that is not polled times out.
+        while batches.len() < MAX_PARALLEL_BATCHES
+            && scans.len() < MAX_PARALLEL_SCANS
             && let Some(target) = targets.next()
         {
-            listings.push(async { (before(scope.stop_at, run.list(&target)).await, target) });
+            scans.push(async { (before(scope.stop_at, sweeper.scan(&target)).await, target) });
         }
         tokio::select! {
-            Some((target, results)) = under_way.next() => {
-                for (version, state) in results {
-                    tally.count(&target, &version, state);
+            Some((target, results)) = in_flight.next() => {
+                for (version, result) in results {
+                    report.record_version(&target, &version, result);
                 }
             }
-            Some((listed, target)) = listings.next() => match listed {
+            Some((scan, target)) = scans.next() => match scan {
                 Some(Ok(versions)) => {
-                    let to_read = tally.take_in(&target, versions, scope.deep);
-                    groups.extend(Group::split(&target, &to_read));
+                    let to_read = report.record_scan(&target, versions, scope.deep);
+                    batches.extend(Batch::split(&target, &to_read));
                 }
-                Some(Err(error)) => tally.unlisted(target.repository, error),
-                None => tally.interrupted(),
+                Some(Err(error)) => report.record_scan_error(target.repository, error),
+                None => report.mark_incomplete(),
             },
-            else => return Ok(tally.swept()),
+            else => return Ok(report.build()),
         }
     }
 }
@@ -137,88 +133,85 @@ async fn before<T>(instant: Instant, work: impl Future<Output = T>) -> Option<T>
     timeout_at(instant, work).await.ok()
 }
 
-/// A repository with the settings that hold for it.
+/// A repository with its settings.
 #[derive(Debug, Clone)]
-struct Target<'a> {
+struct TargetRepository<'a> {
     repository: RepositoryName,
-    policy: &'a Policy,
+    settings: &'a RepositorySettings,
 }
 
-/// The repositories to sweep. They are listed only where neither the request nor the settings name them.
-async fn targets<'a>(registry: &Registry, settings: &'a Settings, scope: &Scope) -> Result<Vec<Target<'a>>, Error> {
+/// The repositories to sweep. They are scanned only where neither the request nor the settings name them.
+async fn targets<'a>(
+    registry: &Registry,
+    settings: &'a Settings,
+    scope: &SweepScope,
+) -> Result<Vec<TargetRepository<'a>>, Error> {
     let literals = |globs: &[RepositoryGlob]| globs.iter().map(RepositoryGlob::literal).collect::<Option<Vec<_>>>();
-    let stated = scope.repositories.as_deref().and_then(literals).or_else(|| literals(settings.repositories()));
-    let mut names = match stated {
+    let named = scope.repositories.as_deref().and_then(literals).or_else(|| literals(settings.repositories()));
+    let mut names = match named {
         Some(names) => names,
-        None => registry.repositories().await?,
+        None => registry.scan_repositories().await?,
     };
     names.sort();
     names.dedup();
-    let asked = |name: &RepositoryName| {
+    let is_requested = |name: &RepositoryName| {
         scope.repositories.as_ref().is_none_or(|globs| globs.iter().any(|glob| glob.matches(name)))
     };
-    let served = |repository: RepositoryName| Some(Target { policy: settings.policy(&repository)?, repository });
-    Ok(names.into_iter().filter(asked).filter_map(served).collect())
+    let served = |repository: RepositoryName| {
+        Some(TargetRepository { settings: settings.for_repository(&repository)?, repository })
+    };
+    Ok(names.into_iter().filter(is_requested).filter_map(served).collect())
 }
 
 /// Versions of one repository whose tags fit into one read.
-struct Group<'a> {
-    target: Target<'a>,
+struct Batch<'a> {
+    target: TargetRepository<'a>,
     versions: Vec<Version>,
 }
 
-impl<'a> Group<'a> {
-    /// The versions in groups, the first of them last.
-    fn split(target: &Target<'a>, versions: &[Version]) -> Vec<Self> {
-        let size = (MAX_BATCH / (target.policy.naming.platforms().len() + 1)).max(1);
-        let group = |versions: &[Version]| Self { target: target.clone(), versions: versions.into() };
-        versions.chunks(size).rev().map(group).collect()
+impl<'a> Batch<'a> {
+    /// Splits versions into batches, the first of them last.
+    fn split(target: &TargetRepository<'a>, versions: &[Version]) -> Vec<Self> {
+        let size = MAX_BATCH_IDS / (target.settings.tag_scheme.platforms().len() + 1);
+        let batch = |versions: &[Version]| Self { target: target.clone(), versions: versions.into() };
+        versions.chunks(size).rev().map(batch).collect()
     }
 }
 
 /// What all parts of a sweep share.
-struct Run<'a> {
+struct Sweeper<'a> {
     registry: &'a Registry,
     settings: &'a Settings,
-    scope: &'a Scope,
-    pacer: Pacer,
+    scope: &'a SweepScope,
+    writes: RateLimiter,
 }
 
-impl Run<'_> {
-    async fn list(&self, target: &Target<'_>) -> Result<Vec<Version>, Error> {
-        let mut inventory = Inventory::new(target.policy);
-        let add = |images: Vec<ListedImage>| {
-            for image in &images {
-                for tag in &image.tags {
-                    inventory.add(Sighting { tag, pushed_at: image.pushed_at, media_type: &image.media_type });
+impl Sweeper<'_> {
+    async fn scan(&self, target: &TargetRepository<'_>) -> Result<Vec<Version>, Error> {
+        let mut inventory = Inventory::new(target.settings);
+        let on_page = |images: Vec<ScannedImage>| {
+            for ScannedImage { tags, pushed_at, media_type } in &images {
+                for tag in tags {
+                    inventory.add(TaggedImage { tag, pushed_at: *pushed_at, media_type });
                 }
             }
         };
-        self.registry.tagged_images(&target.repository, add).await?;
+        self.registry.scan_images(&target.repository, on_page).await?;
         Ok(inventory.versions(SystemTime::now(), &self.settings.sweep()))
     }
 
-    /// The job of a version; none, where its tags are another's, which no inventory says.
-    fn job(&self, target: &Target<'_>, version: &Version) -> Option<Arc<Job>> {
-        let Policy { naming, revisions, attestations, .. } = target.policy;
-        Some(Arc::new(Job {
-            repository: target.repository.clone(),
-            version: version.tag.clone(),
-            platforms: naming.tags(&version.tag).ok()?,
-            revisions: *revisions,
-            attestations: *attestations,
-            dry_run: self.scope.dry_run,
-            force: false,
-            pushed: None,
-        }))
+    /// The request of a version. An inventory contains only versions that have one.
+    fn request(&self, target: &TargetRepository<'_>, version: &Version) -> Option<Arc<ReconcileRequest>> {
+        let request = ReconcileRequest::new(target.repository.clone(), version.tag.clone(), target.settings).ok()?;
+        Some(Arc::new(ReconcileRequest { dry_run: self.scope.dry_run, ..request }))
     }
 }
 
-/// Whether the version's manifests are to be read.
-fn needs_reading(version: &Version, deep: bool) -> bool {
-    match version.standing {
-        Standing::NeedsWork => true,
-        Standing::Settled => deep,
-        Standing::Incomplete => false,
+/// Whether the manifests of a version are to be read.
+fn needs_read(version: &Version, deep: bool) -> bool {
+    match version.status {
+        VersionStatus::OutOfDate => true,
+        VersionStatus::UpToDate => deep,
+        VersionStatus::Incomplete => false,
     }
 }

@@ -1,4 +1,4 @@
-//! One patience for all calls of a client: where ECR throttles one of them, all of them slow down.
+//! One back-off for all calls of a client: when ECR throttles one of them, all of them slow down.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,15 +8,15 @@ use aws_sdk_ecr::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_ecr::error::BoxError;
 use tokio::time::{Instant, sleep_until};
 
-/// The first pause after a throttled call. It doubles while throttling goes on.
+/// The first pause after a throttled call. It doubles while throttling continues.
 const MIN_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause.
 const MAX_PAUSE: Duration = Duration::from_secs(8);
 
-/// When calls may go on.
+/// When calls may continue.
 ///
-/// The SDK's adaptive retries do the like, but estimate the rate at which they go on from the calls of the last
-/// moments. A sweep makes few and large calls, so that a single throttled one would all but stop it.
+/// The SDK's adaptive retry mode serves the same purpose, but derives its rate from the most recent calls. A sweep makes
+/// few and large calls, so a single throttled one would almost stop it.
 #[derive(Debug, Default)]
 pub(super) struct Backoff(Mutex<State>);
 
@@ -27,7 +27,7 @@ struct State {
 }
 
 impl Backoff {
-    /// Waits until calls may go on.
+    /// Waits until calls may continue.
     pub(super) async fn wait(&self) {
         while let Some(until) = self.closed_until() {
             sleep_until(until).await;
@@ -39,8 +39,8 @@ impl Backoff {
         state.closed_until.filter(|until| *until > Instant::now())
     }
 
-    /// Takes note of how a call ended. Those that were under way together count as one.
-    fn note(&self, throttled: bool) {
+    /// Records how a call ended. Calls that were in flight together count as one.
+    fn record(&self, throttled: bool) {
         let now = Instant::now();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.closed_until.is_some_and(|until| until > now) {
@@ -51,7 +51,7 @@ impl Backoff {
     }
 }
 
-/// Tells a [`Backoff`] of every answer.
+/// Reports every response to a [`Backoff`].
 #[derive(Debug)]
 pub(super) struct BackoffInterceptor(pub(super) std::sync::Arc<Backoff>);
 
@@ -68,10 +68,10 @@ impl Intercept for BackoffInterceptor {
     ) -> Result<(), BoxError> {
         let response = context.response();
         let status = response.status().as_u16();
-        // No operation models its throttling, so the code is looked for in the answer itself.
+        // No operation models its throttling, so the code is searched in the response body.
         let body = response.body().bytes().unwrap_or_default();
-        let named = || super::failure::THROTTLES.iter().any(|code| contains(body, code.as_bytes()));
-        self.0.note(matches!(status, 429 | 503) || (status == 400 && named()));
+        let is_throttling = || super::error::THROTTLING_CODES.iter().any(|code| contains(body, code.as_bytes()));
+        self.0.record(matches!(status, 429 | 503) || (status == 400 && is_throttling()));
         Ok(())
     }
 }
@@ -85,22 +85,22 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn pauses_double_while_throttling_goes_on_and_end_with_the_first_success() {
+    async fn pauses_double_until_the_first_success() {
         let backoff = Backoff::default();
-        let paused = async || {
+        let pause = async || {
             let begun = Instant::now();
             backoff.wait().await;
             begun.elapsed().as_millis()
         };
-        assert_eq!(paused().await, 0);
+        assert_eq!(pause().await, 0);
         for expected_ms in [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000] {
-            backoff.note(true);
-            backoff.note(true);
-            backoff.note(false);
-            assert!((expected_ms..=expected_ms + 2).contains(&paused().await), "{expected_ms}");
+            backoff.record(true);
+            backoff.record(true);
+            backoff.record(false);
+            assert!((expected_ms..=expected_ms + 2).contains(&pause().await), "{expected_ms}");
         }
-        backoff.note(false);
-        backoff.note(true);
-        assert!((250..=252).contains(&paused().await));
+        backoff.record(false);
+        backoff.record(true);
+        assert!((250..=252).contains(&pause().await));
     }
 }

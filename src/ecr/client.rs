@@ -1,4 +1,4 @@
-//! Clients of the SDK, one for each Region and pace, kept while the environment is warm.
+//! Clients of the SDK, one for each Region and priority, kept while the execution environment is warm.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,50 +16,51 @@ use aws_sdk_ecr::operation::put_image::PutImageError;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 
+use ecr_multiarch_core::{Region, RegistryId};
+
 use super::Registry;
 use super::backoff::{Backoff, BackoffInterceptor};
-use super::memory::ConfigMemory;
-use crate::blob::Blobs;
-use crate::repository::{Region, RegistryId};
+use super::config_cache::ConfigCache;
+use crate::blob::BlobClient;
 
-/// The defaults of the SDK, as they were when this was written: they change under no one's feet.
+/// The defaults of the SDK, pinned so that an update of the SDK does not change them.
 pub fn behavior_version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
-/// How often a call is sent before its error stands.
+/// How often a call is attempted.
 const MAX_ATTEMPTS: u32 = 4;
 /// The first pause between attempts; it doubles, with jitter.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(200);
 /// The longest of these pauses.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
-/// How long a connection may take to stand.
+/// How long a connection may take to be established.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long a call may take with all its attempts.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// How a client behaves when ECR throttles.
+/// Whose calls go first when ECR throttles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Pace {
-    /// Each call backs off by itself: for one version, soon.
-    Prompt,
-    /// All calls of the client slow down together: for many versions, in the background.
-    Yielding,
+pub enum Priority {
+    /// Each call backs off by itself: for one version, as soon as possible.
+    Interactive,
+    /// All calls of the client slow down together: for many versions.
+    Background,
 }
 
 /// What all clients share.
 #[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) blobs: Blobs,
-    pub(super) memory: ConfigMemory,
+pub(super) struct SharedState {
+    pub(super) blobs: BlobClient,
+    pub(super) configs: ConfigCache,
     calls: Arc<AtomicU64>,
 }
 
-/// A client that is kept, with the patience that its calls share.
+/// A client with the back-off that its calls share.
 #[derive(Debug, Clone)]
-struct Kept {
+struct CachedClient {
     client: Client,
     backoff: Arc<Backoff>,
 }
@@ -68,18 +69,18 @@ struct Kept {
 #[derive(Debug)]
 pub struct Registries {
     sdk: SdkConfig,
-    clients: Mutex<HashMap<(Region, Pace), Kept>>,
-    shared: Arc<Shared>,
+    clients: Mutex<HashMap<(Region, Priority), CachedClient>>,
+    shared: Arc<SharedState>,
 }
 
 impl Registries {
-    /// Takes endpoints, credentials and Region from the environment.
+    /// Loads endpoints, credentials and Region from the environment.
     pub async fn from_environment() -> Self {
-        Self::load(aws_config::defaults(behavior_version()), Blobs::from_environment()).await
+        Self::load(aws_config::defaults(behavior_version()), BlobClient::from_environment()).await
     }
 
-    /// Takes endpoints, credentials and Region from a loader; timeouts and retries are set here.
-    pub async fn load(loader: ConfigLoader, blobs: Blobs) -> Self {
+    /// Loads endpoints, credentials and Region by a loader; timeouts and retries are set here.
+    pub async fn load(loader: ConfigLoader, blobs: BlobClient) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -87,40 +88,41 @@ impl Registries {
             .build();
         let sdk = loader
             .timeout_config(timeouts)
-            // Every response is read whole within the attempt's timeout, so no stream can stall unseen.
+            // Every response is read completely within the timeout of its attempt, so no stream can stall unnoticed.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .load()
             .await;
-        let shared = Shared { blobs, memory: ConfigMemory::default(), calls: Arc::default() };
+        let shared = SharedState { blobs, configs: ConfigCache::default(), calls: Arc::default() };
         Self { sdk, clients: Mutex::default(), shared: Arc::new(shared) }
     }
 
-    /// The function's own Region, where the environment names one.
-    pub fn home_region(&self) -> Option<Region> {
+    /// The function's own Region, if the environment names one.
+    pub fn own_region(&self) -> Option<Region> {
         self.sdk.region().and_then(|region| region.as_ref().parse().ok())
     }
 
-    /// Makes the client of the function's own Region ahead of the first event, while Lambda does not yet count the CPU.
+    /// Builds the client of the function's own Region during initialization, when Lambda does not limit the CPU yet.
     pub fn warm_up(&self) {
-        if let Some(region) = self.home_region() {
-            self.open(&RegistryId { account: None, region }, Pace::Prompt);
+        if let Some(region) = self.own_region() {
+            self.open(&RegistryId { account: None, region }, Priority::Interactive);
         }
     }
 
     /// The registry of an account in a Region.
-    pub fn open(&self, id: &RegistryId, pace: Pace) -> Registry {
+    pub fn open(&self, id: &RegistryId, priority: Priority) -> Registry {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = clients.entry((id.region.clone(), pace)).or_insert_with(|| self.keep(&id.region, pace));
-        let Kept { client, backoff } = kept.clone();
-        Registry { client, account: id.account.clone(), pace, backoff, shared: Arc::clone(&self.shared) }
+        let cached =
+            clients.entry((id.region.clone(), priority)).or_insert_with(|| self.build_client(&id.region, priority));
+        let CachedClient { client, backoff } = cached.clone();
+        Registry { client, account: id.account.clone(), priority, backoff, shared: Arc::clone(&self.shared) }
     }
 
-    /// How many calls were sent to ECR so far, each attempt of the SDK counted.
+    /// How many calls were sent to ECR so far; each attempt of the SDK counts.
     pub fn calls(&self) -> u64 {
         self.shared.calls.load(Ordering::Relaxed)
     }
 
-    fn keep(&self, region: &Region, pace: Pace) -> Kept {
+    fn build_client(&self, region: &Region, priority: Priority) -> CachedClient {
         let backoff = Arc::<Backoff>::default();
         let retries = RetryConfig::standard()
             .with_max_attempts(MAX_ATTEMPTS)
@@ -129,16 +131,16 @@ impl Registries {
         let mut config = aws_sdk_ecr::config::Builder::from(&self.sdk)
             .region(aws_sdk_ecr::config::Region::new(region.to_string()))
             .retry_config(retries)
-            .retry_classifier(QuotasAreFinal)
+            .retry_classifier(NeverRetryQuota)
             .interceptor(CallCounter(Arc::clone(&self.shared.calls)));
-        if pace == Pace::Yielding {
+        if priority == Priority::Background {
             config = config.interceptor(BackoffInterceptor(Arc::clone(&backoff)));
         }
-        Kept { client: Client::from_conf(config.build()), backoff }
+        CachedClient { client: Client::from_conf(config.build()), backoff }
     }
 }
 
-/// Counts what is sent.
+/// Counts the attempts that are sent.
 #[derive(Debug)]
 struct CallCounter(Arc<AtomicU64>);
 
@@ -158,11 +160,11 @@ impl Intercept for CallCounter {
     }
 }
 
-/// Keeps the SDK from retrying a quota that is used up, which it takes for throttling.
+/// Stops the SDK from retrying an exhausted quota, which it takes for throttling.
 #[derive(Debug)]
-struct QuotasAreFinal;
+struct NeverRetryQuota;
 
-impl ClassifyRetry for QuotasAreFinal {
+impl ClassifyRetry for NeverRetryQuota {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let error = context.output_or_error().and_then(Result::err);
         let error = error.and_then(|error| error.as_operation_error());
@@ -174,7 +176,7 @@ impl ClassifyRetry for QuotasAreFinal {
     }
 
     fn name(&self) -> &'static str {
-        "QuotasAreFinal"
+        "NeverRetryQuota"
     }
 
     fn priority(&self) -> RetryClassifierPriority {

@@ -1,0 +1,243 @@
+//! The errors with which an invocation fails. Each message says what to do.
+//!
+//! Causes are held as strings: errors are part of the states that the model checker compares and hashes, and the
+//! errors of the SDK have neither equality nor hashes.
+
+use std::fmt;
+
+use strum::VariantArray;
+
+use crate::iam_action::IamAction;
+use crate::name::{AccountId, RepositoryName};
+use crate::oci::digest::Digest;
+use crate::oci::invalid_image::{Corruption, InvalidImage, Unsupported};
+use crate::oci::reference::ImageReference;
+
+/// Why an invocation, or one version of a sweep, failed.
+///
+/// [`ErrorType`] is the same without the details: the name under which Lambda, the logs and the metrics report it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error, strum::EnumDiscriminants)]
+#[strum_discriminants(
+    name(ErrorType),
+    doc = "The type of an error: its name in answers, logs and metrics.",
+    derive(PartialOrd, Ord, Hash, VariantArray, strum::Display, strum::IntoStaticStr)
+)]
+pub enum Error {
+    /// The input is neither an event nor a request that the function knows.
+    #[error("{0}")]
+    InvalidRequest(String),
+    /// An image is not what its tag says.
+    #[error("{image} is an image of {actual}, but its tag is that of {expected}; push an image of {expected} there")]
+    PlatformMismatch {
+        /// The image.
+        image: ImageReference,
+        /// The platform of its config.
+        actual: String,
+        /// The platform of its tag.
+        expected: String,
+    },
+    /// A tag does not name a container image that can go into a manifest list.
+    #[error("{image} cannot go into a manifest list: {reason}")]
+    UnsupportedImage {
+        /// The image.
+        image: ImageReference,
+        /// Why not.
+        reason: Unsupported,
+    },
+    /// The version's tag names something that the function does not replace.
+    #[error("{tag} is taken: {conflict}")]
+    TagConflict {
+        /// The version's tag.
+        tag: ImageReference,
+        /// What it names.
+        conflict: Conflict,
+    },
+    /// Bytes do not match their digest, or are not JSON.
+    #[error("{image} is corrupt: {reason}; build and push it again")]
+    CorruptImage {
+        /// The image.
+        image: ImageReference,
+        /// What is wrong with its bytes.
+        reason: Corruption,
+    },
+    /// ECR denied access.
+    #[error(
+        "{action} on {resource} was denied; allow it in the policy of the function's role, and in the repository \
+         policy where another account owns the repository. {message}"
+    )]
+    AccessDenied {
+        /// The IAM action.
+        action: IamAction,
+        /// What was accessed.
+        resource: Resource,
+        /// ECR's message.
+        message: String,
+    },
+    /// The repository does not exist.
+    #[error("repository {repository} does not exist in the registry; check its name, or create it. {message}")]
+    RepositoryNotFound {
+        /// The repository.
+        repository: Resource,
+        /// ECR's message.
+        message: String,
+    },
+    /// ECR rejected a call in any other way.
+    #[error("ECR rejected {action} on {resource} with {code}: {message}")]
+    RegistryRefused {
+        /// The IAM action.
+        action: IamAction,
+        /// What was accessed.
+        resource: Resource,
+        /// ECR's error code.
+        code: String,
+        /// ECR's message.
+        message: String,
+    },
+    /// What was pushed could not be read back.
+    #[error(
+        "{image} could not be read back within {waited_ms} ms; it was deleted, or is not yet visible in ECR: retry"
+    )]
+    NotYetVisible {
+        /// The image.
+        image: UnseenImage,
+        /// For how long the function waited, in milliseconds.
+        waited_ms: u64,
+    },
+    /// Other writers kept changing the tags.
+    #[error("{tag}: other writers changed the tags during each of {rounds} attempts; retry after the pushes")]
+    Contended {
+        /// The version's tag.
+        tag: ImageReference,
+        /// How often the manifest list was written.
+        rounds: u8,
+    },
+    /// ECR throttled, failed or did not answer.
+    #[error("{action} on {resource} failed temporarily: {message}; retry")]
+    RegistryUnavailable {
+        /// The IAM action.
+        action: IamAction,
+        /// What was accessed.
+        resource: Resource,
+        /// What happened.
+        message: String,
+    },
+}
+
+impl ErrorType {
+    /// All of them.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The name of the type.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Whether the same invocation can succeed later although nothing else has changed.
+    pub const fn is_retryable(self) -> bool {
+        matches!(self, Self::NotYetVisible | Self::Contended | Self::RegistryUnavailable)
+    }
+}
+
+impl Error {
+    /// The type of this error.
+    pub fn error_type(&self) -> ErrorType {
+        self.into()
+    }
+
+    /// The error of an image that cannot go into a manifest list.
+    pub fn from_image(image: ImageReference, reason: InvalidImage) -> Self {
+        match reason {
+            InvalidImage::Unsupported(reason) => Self::UnsupportedImage { image, reason },
+            InvalidImage::Corrupt(reason) => Self::CorruptImage { image, reason },
+        }
+    }
+}
+
+/// What a call accesses.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Resource {
+    /// A registry as a whole: that of an account, or of the function's own.
+    Registry(Option<AccountId>),
+    /// Several images of a repository.
+    Repository(RepositoryName),
+    /// One image.
+    Image(ImageReference),
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry(Some(account)) => write!(f, "the registry of {account}"),
+            Self::Registry(None) => f.write_str("the registry of the own account"),
+            Self::Repository(repository) => repository.fmt(f),
+            Self::Image(image) => image.fmt(f),
+        }
+    }
+}
+
+impl Resource {
+    /// The repository of an image; anything else as it is.
+    #[must_use]
+    pub fn without_image(self) -> Self {
+        match self {
+            Self::Image(image) => Self::Repository(image.repository),
+            other => other,
+        }
+    }
+}
+
+/// An image that ECR did not return.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum UnseenImage {
+    /// The image of this name.
+    Named(ImageReference),
+    /// An image that the manifest list of this name refers to.
+    ReferencedBy(ImageReference),
+}
+
+impl fmt::Display for UnseenImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Named(image) => image.fmt(f),
+            Self::ReferencedBy(list) => write!(f, "an image that {list} refers to"),
+        }
+    }
+}
+
+/// Why the version's tag cannot be moved to the manifest list.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Conflict {
+    /// It names an image, or anything else that is not a manifest list.
+    #[error(
+        "it names {digest}, a {media_type}, not a manifest list; push single images under platform tags only, \
+         or assemble the version with \"force\": true to replace it"
+    )]
+    NotAManifestList {
+        /// What the tag names.
+        digest: Digest,
+        /// Its media type.
+        media_type: String,
+    },
+    /// It names a manifest list with other platforms than the configured ones.
+    #[error(
+        "it names the manifest list {digest} with {platform}, which is not a configured platform; \
+         add it to PLATFORMS, or assemble the version with \"force\": true to replace the manifest list"
+    )]
+    ForeignPlatform {
+        /// What the tag names.
+        digest: Digest,
+        /// The platform, or the digest of an entry without one.
+        platform: String,
+    },
+    /// It is immutable.
+    #[error(
+        "it is immutable and names {digest}, while the platform tags now make {assembled}; \
+         publish the images as a new version, or delete the tag"
+    )]
+    Immutable {
+        /// What the tag names.
+        digest: Digest,
+        /// The manifest list of the platform tags.
+        assembled: Digest,
+    },
+}

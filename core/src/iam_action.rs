@@ -1,0 +1,34 @@
+//! The IAM actions of the calls that the function makes; the deployment template allows exactly these.
+
+/// An IAM action of Amazon ECR. (Service authorization reference, "Amazon Elastic Container Registry".)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display, strum::IntoStaticStr)]
+pub enum IamAction {
+    /// Reads manifests.
+    #[strum(serialize = "ecr:BatchGetImage")]
+    BatchGetImage,
+    /// Returns the URL of a config.
+    #[strum(serialize = "ecr:GetDownloadUrlForLayer")]
+    GetDownloadUrlForLayer,
+    /// Writes manifest lists.
+    #[strum(serialize = "ecr:PutImage")]
+    PutImage,
+    /// Scans a repository.
+    #[strum(serialize = "ecr:DescribeImages")]
+    DescribeImages,
+    /// Scans the names of the repositories.
+    #[strum(serialize = "ecr:DescribeRepositories")]
+    DescribeRepositories,
+}
+
+impl IamAction {
+    /// What events and `assemble` requests need.
+    pub const ASSEMBLE: [Self; 3] = [Self::BatchGetImage, Self::GetDownloadUrlForLayer, Self::PutImage];
+    /// What `sweep` requests need.
+    pub const SWEEP: [Self; 5] = [
+        Self::BatchGetImage,
+        Self::GetDownloadUrlForLayer,
+        Self::PutImage,
+        Self::DescribeImages,
+        Self::DescribeRepositories,
+    ];
+}

@@ -1,0 +1,296 @@
+//! The inputs of an invocation: push events of ECR, and requests by hand or by schedule.
+//!
+//! The function parses EventBridge's envelope; what an event says is decided here.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::name::{AccountId, Region, RepositoryGlob, RepositoryName};
+use crate::oci::tag::Tag;
+
+/// A validated input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A successful push of a tag.
+    Push(Push),
+    /// A request to assemble one version.
+    Assemble(AssembleRequest),
+    /// A request to sweep repositories.
+    Sweep(SweepRequest),
+    /// An event that is filtered out.
+    Ignored {
+        /// Why.
+        reason: String,
+        /// The repository of the event, if it names one.
+        repository: Option<String>,
+    },
+}
+
+/// A push that ECR announced. The digest of the event is left out: the tag may name another one by now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// The account of the registry.
+    pub account: AccountId,
+    /// The Region of the registry.
+    pub region: Region,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The tag.
+    pub tag: Tag,
+    /// The time of the event, if it states one.
+    pub time: Option<SystemTime>,
+}
+
+/// A request to assemble one version.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssembleRequest {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The version.
+    pub version: Tag,
+    /// Whether to write nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Whether to replace what is not the function's own.
+    #[serde(default)]
+    pub force: bool,
+    /// The account of the registry; by default the function's own.
+    pub account: Option<AccountId>,
+    /// The Region of the registry; by default the function's own.
+    pub region: Option<Region>,
+}
+
+/// A request to sweep repositories.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SweepRequest {
+    /// The repositories; by default all that are served.
+    pub repositories: Option<Vec<RepositoryGlob>>,
+    /// Whether to write nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// Whether to compare every complete version by digest.
+    #[serde(default)]
+    pub deep: bool,
+    /// The account of the registry; by default all that are served.
+    pub account: Option<AccountId>,
+    /// The Region of the registry; by default the function's own.
+    pub region: Option<Region>,
+}
+
+/// An `ECR Image Action` event, reduced to what the function needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageActionEvent {
+    /// The account of the registry.
+    pub account: Option<String>,
+    /// The Region of the registry.
+    pub region: Option<String>,
+    /// The time of the event, if it states a valid one.
+    pub time: Option<SystemTime>,
+    /// What happened.
+    pub detail: ImageAction,
+}
+
+/// The detail of an `ECR Image Action` event. All fields are optional here, since ECR omits and adds fields.
+///
+/// Amazon ECR user guide, "Amazon ECR events and EventBridge".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ImageAction {
+    action_type: Option<String>,
+    result: Option<String>,
+    repository_name: Option<String>,
+    image_tag: Option<String>,
+}
+
+const EXPECTED: &str = "expected one of: an EventBridge event of source aws.ecr and detail-type ECR Image Action; \
+    {\"action\":\"assemble\",\"repository\":\"app\",\"version\":\"1.2.3\"} with dry_run, force, account, region \
+    optional; {\"action\":\"sweep\"} with repositories, dry_run, deep, account, region optional";
+
+/// The error of an input that is neither an event nor a request, with what was expected.
+pub fn invalid_request(reason: impl fmt::Display) -> Error {
+    Error::InvalidRequest(format!("{reason}; {EXPECTED}"))
+}
+
+/// The error of an `ECR Image Action` that cannot be parsed.
+pub fn invalid_event(reason: impl fmt::Display) -> Error {
+    invalid_request(format_args!("invalid ECR Image Action: {reason}"))
+}
+
+impl Input {
+    /// Parses a request: an object with an `action`.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`], with the path of the field that is invalid.
+    pub fn from_request(mut request: Value) -> Result<Self, Error> {
+        let action = request.as_object_mut().and_then(|fields| fields.remove("action")).unwrap_or_default();
+        match action.as_str() {
+            Some("assemble") => parse_request(request).map(Self::Assemble),
+            Some("sweep") => parse_request(request).map(Self::Sweep),
+            _ => Err(invalid_request(format_args!("unknown action {action}"))),
+        }
+    }
+
+    /// Decides what an event means.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`], for a push that names no valid registry or repository.
+    pub fn from_image_action(event: ImageActionEvent) -> Result<Self, Error> {
+        let ImageActionEvent { account, region, time, detail } = event;
+        let ImageAction { action_type, result, repository_name: repository, image_tag } = detail;
+        if action_type.is_none() && repository.is_none() {
+            return Err(invalid_event("it names neither an action nor a repository"));
+        }
+        let ignored = |reason: String| Ok(Self::Ignored { reason, repository: repository.clone() });
+
+        let action = action_type.unwrap_or_default();
+        if action != "PUSH" {
+            return ignored(format!("the action is {action:?}, not a PUSH"));
+        }
+        let result = result.unwrap_or_default();
+        if result != "SUCCESS" {
+            return ignored(format!("the result of the push is {result:?}, not SUCCESS"));
+        }
+        let Some(tag) = image_tag.filter(|tag| !tag.is_empty()) else {
+            return ignored("the push is of an image without a tag".to_owned());
+        };
+        let Ok(tag) = tag.parse() else {
+            return ignored(format!("{tag:?} is not a platform tag"));
+        };
+        Ok(Self::Push(Push {
+            account: account.unwrap_or_default().parse().map_err(invalid_event)?,
+            region: region.unwrap_or_default().parse().map_err(invalid_event)?,
+            repository: repository.unwrap_or_default().parse().map_err(invalid_event)?,
+            tag,
+            time,
+        }))
+    }
+}
+
+fn parse_request<T: DeserializeOwned>(fields: Value) -> Result<T, Error> {
+    serde_path_to_error::deserialize(fields).map_err(|error| invalid_request(format_args!("invalid request: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(detail: Value) -> ImageActionEvent {
+        ImageActionEvent {
+            account: Some("123456789012".to_owned()),
+            region: Some("eu-central-1".to_owned()),
+            time: None,
+            detail: serde_json::from_value(detail).unwrap(),
+        }
+    }
+
+    fn push() -> Value {
+        json!({"result":"SUCCESS","repository-name":"team/app","action-type":"PUSH","image-tag":"1-amd64"})
+    }
+
+    #[test]
+    fn push_names_registry_repository_and_tag() {
+        let Ok(Input::Push(push)) = Input::from_image_action(event(push())) else { panic!() };
+        assert_eq!((push.repository.as_str(), push.tag.as_str()), ("team/app", "1-amd64"));
+        assert_eq!((push.account.as_str(), push.region.as_str()), ("123456789012", "eu-central-1"));
+    }
+
+    #[test]
+    fn other_than_successful_push_of_a_tag_is_ignored() {
+        for (field, value, expected) in [
+            ("action-type", json!("DELETE"), "DELETE"),
+            ("action-type", json!("A_NEW_ONE"), "A_NEW_ONE"),
+            ("action-type", json!(null), "not a PUSH"),
+            ("result", json!("FAILURE"), "FAILURE"),
+            ("image-tag", json!(null), "without a tag"),
+            ("image-tag", json!(""), "without a tag"),
+            ("image-tag", json!("a/b"), "a/b"),
+        ] {
+            let mut detail = push();
+            detail[field] = value;
+            match Input::from_image_action(event(detail)) {
+                Ok(Input::Ignored { reason, .. }) => assert!(reason.contains(expected), "{reason}"),
+                other => panic!("{field}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn unknown_action_needs_no_other_field() {
+        let input = Input::from_image_action(event(json!({"action-type":"A_NEW_ONE"})));
+        assert!(matches!(input, Ok(Input::Ignored { .. })));
+    }
+
+    #[test]
+    fn push_without_a_valid_repository_is_invalid() {
+        for repository in [json!(null), json!("No Name")] {
+            let mut detail = push();
+            detail["repository-name"] = repository;
+            assert!(matches!(Input::from_image_action(event(detail)), Err(Error::InvalidRequest(_))));
+        }
+    }
+
+    #[test]
+    fn push_without_a_valid_registry_is_invalid() {
+        for (account, region) in [(None, Some("eu-central-1")), (Some("123456789012"), None), (Some("1"), Some("x"))] {
+            let (account, region) = (account.map(str::to_owned), region.map(str::to_owned));
+            let event = ImageActionEvent { account, region, ..event(push()) };
+            assert!(matches!(Input::from_image_action(event), Err(Error::InvalidRequest(_))));
+        }
+    }
+
+    #[test]
+    fn event_without_action_or_repository_is_invalid() {
+        assert!(matches!(Input::from_image_action(event(json!({}))), Err(Error::InvalidRequest(_))));
+    }
+
+    #[test]
+    fn optional_fields_of_assemble_have_defaults() {
+        let input = Input::from_request(json!({"action":"assemble","repository":"app","version":"1.2.3"}));
+        let Ok(Input::Assemble(request)) = input else { panic!("{input:?}") };
+        assert!(!request.dry_run && !request.force && request.account.is_none() && request.region.is_none());
+    }
+
+    #[test]
+    fn optional_fields_of_sweep_have_defaults() {
+        let request = json!({"action":"sweep","repositories":["team-a/*"],"deep":true,"region":"eu-west-1"});
+        let Ok(Input::Sweep(request)) = Input::from_request(request) else { panic!() };
+        assert!(request.deep && !request.dry_run && request.repositories.unwrap().len() == 1);
+        assert!(request.region.is_some() && request.account.is_none());
+    }
+
+    #[test]
+    fn invalid_request_names_the_field_and_what_was_expected() {
+        for (request, field) in [
+            (json!({"action":"publish"}), "publish"),
+            (json!({"action":7}), "7"),
+            (json!({"action":"assemble"}), "repository"),
+            (json!({"action":"assemble","repository":"app"}), "version"),
+            (json!({"action":"assemble","repository":"app","version":""}), "version"),
+            (json!({"action":"assemble","repository":"App","version":"1"}), "repository"),
+            (json!({"action":"assemble","repository":"app","version":"1","dryrun":true}), "dryrun"),
+            (json!({"action":"assemble","repository":"app","version":"1","dry_run":"yes"}), "dry_run"),
+            (json!({"action":"assemble","repository":"app","version":"1","account":"12"}), "account"),
+            (json!({"action":"assemble","repository":"app","version":"1","region":"http://x"}), "region"),
+            (json!({"action":"sweep","version":"1"}), "version"),
+            (json!({"action":"sweep","repositories":"app"}), "repositories"),
+            (json!({"action":"sweep","repositories":["A"]}), "repositories[0]"),
+        ] {
+            match Input::from_request(request.clone()) {
+                Err(Error::InvalidRequest(message)) => {
+                    assert!(message.contains(field), "{field}: {message}");
+                    assert!(message.contains("ECR Image Action"), "{message}");
+                }
+                other => panic!("{request}: {other:?}"),
+            }
+        }
+    }
+}

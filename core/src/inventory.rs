@@ -1,0 +1,225 @@
+//! The versions of a repository according to a scan: which are up to date, and which need to be reconciled.
+
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+use crate::oci::media_type::MediaType;
+use crate::oci::tag::Tag;
+use crate::settings::configured_platform::ConfiguredPlatform;
+use crate::settings::tag_scheme::{MAX_PLATFORMS, TagScheme};
+use crate::settings::{RepositorySettings, SweepSettings};
+
+/// A tag of a scan, with what the scan says of its image.
+#[derive(Debug, Clone, Copy)]
+pub struct TaggedImage<'a> {
+    /// The tag.
+    pub tag: &'a str,
+    /// When the image was first pushed.
+    pub pushed_at: SystemTime,
+    /// The media type of its manifest; empty where it is not known.
+    pub media_type: &'a str,
+}
+
+/// The tags of a repository, grouped by version page by page.
+#[derive(Debug)]
+pub struct Inventory<'a> {
+    settings: &'a RepositorySettings,
+    versions: HashMap<Tag, Record>,
+}
+
+/// What is kept of a version: as little as possible, since there may be a hundred thousand.
+#[derive(Debug, Default)]
+struct Record {
+    platforms: PlatformSet,
+    newest_platform: Option<SystemTime>,
+    target: Option<Target>,
+}
+
+/// What the version's own tag names.
+#[derive(Debug, Clone, Copy)]
+struct Target {
+    pushed_at: SystemTime,
+    is_manifest_list: bool,
+}
+
+/// A set of platforms, by their position in [`TagScheme::platforms`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PlatformSet(u128);
+
+const _: () = assert!(MAX_PLATFORMS <= u128::BITS as usize, "each platform needs a bit");
+
+impl PlatformSet {
+    fn insert(&mut self, position: usize) {
+        self.0 |= 1 << position;
+    }
+
+    /// Whether the platform at this position is in the set.
+    pub fn contains(self, position: usize) -> bool {
+        self.0 >> position & 1 == 1
+    }
+
+    fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// The status of a version according to a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VersionStatus {
+    /// All platforms exist, and a manifest list that was pushed after them.
+    UpToDate,
+    /// All platforms exist, and the manifest list is missing, older than one of them, or something else.
+    OutOfDate,
+    /// A platform is missing.
+    Incomplete,
+}
+
+/// A version of the inventory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// Its tag.
+    pub tag: Tag,
+    /// The platforms that exist.
+    pub platforms: PlatformSet,
+    /// Its status.
+    pub status: VersionStatus,
+    /// Whether it is reported, if it is incomplete: by the age of its newest platform, it should be complete, and is
+    /// not too old to matter.
+    pub is_overdue: bool,
+}
+
+impl Version {
+    /// The platforms that are missing.
+    pub fn missing<'a>(&self, tag_scheme: &'a TagScheme) -> impl Iterator<Item = &'a ConfiguredPlatform> {
+        let existing = self.platforms;
+        let platforms = tag_scheme.platforms().iter().enumerate();
+        platforms.filter(move |(position, _)| !existing.contains(*position)).map(|(_, platform)| platform)
+    }
+}
+
+impl<'a> Inventory<'a> {
+    /// An empty inventory of a repository with these settings.
+    pub fn new(settings: &'a RepositorySettings) -> Self {
+        Self { settings, versions: HashMap::new() }
+    }
+
+    /// Adds one tag of one image.
+    pub fn add(&mut self, image: TaggedImage<'_>) {
+        let TaggedImage { tag, pushed_at, media_type } = image;
+        let Ok(tag) = tag.parse() else { return };
+        if let Some(parsed) = self.settings.tag_scheme.parse(&tag) {
+            let record = self.versions.entry(parsed.version).or_default();
+            record.platforms.insert(parsed.position);
+            record.newest_platform = record.newest_platform.max(Some(pushed_at));
+        } else {
+            let is_manifest_list = || MediaType::from_name(media_type).is_some_and(MediaType::is_manifest_list);
+            let is_manifest_list = media_type.is_empty() || is_manifest_list();
+            self.versions.entry(tag).or_default().target = Some(Target { pushed_at, is_manifest_list });
+        }
+    }
+
+    /// The versions that are served and have at least one platform, in ascending order.
+    pub fn versions(self, now: SystemTime, sweep: &SweepSettings) -> Vec<Version> {
+        let Self { settings, versions } = self;
+        let count = settings.tag_scheme.platforms().len();
+        let reported_ages = sweep.incomplete_after..=sweep.incomplete_until;
+        let mut versions: Vec<_> = versions
+            .into_iter()
+            .filter(|(tag, record)| !record.platforms.is_empty() && settings.platform_tags(tag).is_ok())
+            .map(|(tag, record)| {
+                let age = record.newest_platform.and_then(|pushed_at| now.duration_since(pushed_at).ok());
+                let is_overdue = age.is_some_and(|age| reported_ages.contains(&age));
+                Version { tag, platforms: record.platforms, status: record.status(count), is_overdue }
+            })
+            .collect();
+        versions.sort_by(|one, other| one.tag.cmp(&other.tag));
+        versions
+    }
+}
+
+impl Record {
+    fn status(&self, platforms: usize) -> VersionStatus {
+        if (0..platforms).any(|position| !self.platforms.contains(position)) {
+            return VersionStatus::Incomplete;
+        }
+        match self.target {
+            Some(target) if target.is_manifest_list && self.newest_platform <= Some(target.pushed_at) => {
+                VersionStatus::UpToDate
+            }
+            _ => VersionStatus::OutOfDate,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::settings::Settings;
+
+    const LIST: &str = "application/vnd.oci.image.index.v1+json";
+    const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
+    }
+
+    fn versions(tags: &[(&str, u64, &str)], now: SystemTime) -> Vec<Version> {
+        let variables = [("PLATFORMS", "linux/amd64,linux/arm64"), ("VERSION_PATTERN", r"[\d.]+(-amd64)?")];
+        let lookup = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let settings = Settings::from_lookup(lookup).unwrap();
+        let mut inventory = Inventory::new(settings.for_repository(&"app".parse().unwrap()).unwrap());
+        for (tag, pushed_at, media_type) in tags {
+            inventory.add(TaggedImage { tag, pushed_at: at(*pushed_at), media_type });
+        }
+        inventory.versions(now, &settings.sweep())
+    }
+
+    #[track_caller]
+    fn check(tags: &[(&str, u64, &str)], expected: VersionStatus) {
+        let found = versions(tags, at(100));
+        assert_eq!(found.iter().map(|version| version.status).collect::<Vec<_>>(), [expected]);
+    }
+
+    #[test]
+    fn list_no_older_than_its_platforms_is_up_to_date() {
+        check(&[("1-amd64", 1, IMAGE), ("1-arm64", 2, LIST), ("1", 2, LIST)], VersionStatus::UpToDate);
+        check(&[("1", 3, LIST), ("1-amd64", 1, IMAGE), ("1-arm64", 2, IMAGE)], VersionStatus::UpToDate);
+        check(&[("1-amd64", 1, IMAGE), ("1-arm64", 2, IMAGE), ("1", 2, "")], VersionStatus::UpToDate);
+    }
+
+    #[test]
+    fn missing_list_is_out_of_date() {
+        check(&[("1-amd64", 1, IMAGE), ("1-arm64", 2, IMAGE)], VersionStatus::OutOfDate);
+    }
+
+    #[test]
+    fn list_older_than_a_platform_is_out_of_date() {
+        check(&[("1-amd64", 1, IMAGE), ("1-arm64", 4, IMAGE), ("1", 3, LIST)], VersionStatus::OutOfDate);
+    }
+
+    #[test]
+    fn image_under_the_version_tag_is_out_of_date() {
+        check(&[("1-amd64", 1, IMAGE), ("1-arm64", 2, IMAGE), ("1", 3, IMAGE)], VersionStatus::OutOfDate);
+    }
+
+    #[test]
+    fn version_without_a_platform_is_incomplete() {
+        check(&[("1-amd64", 1, IMAGE), ("1", 3, LIST)], VersionStatus::Incomplete);
+    }
+
+    #[test]
+    fn tags_of_versions_not_served_are_left_out() {
+        let tags = [("latest", 1, LIST), ("x-amd64", 1, IMAGE), ("1-amd64-amd64", 1, IMAGE), ("bad/tag", 1, IMAGE)];
+        assert_eq!(versions(&tags, at(100)), []);
+    }
+
+    #[test]
+    fn version_is_overdue_by_the_age_of_its_newest_platform() {
+        for (age_s, expected) in [(3_599, false), (3_600, true), (7 * 86_400, true), (7 * 86_400 + 1, false)] {
+            let found = versions(&[("1-amd64", 0, IMAGE)], at(age_s));
+            assert_eq!(found[0].is_overdue, expected, "{age_s}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The decisions of `ecr-multiarch`, without I/O.
+//!
+//! CI pushes `app:1.2.3-amd64` and `app:1.2.3-arm64`. This crate parses what Amazon ECR holds of version `1.2.3`,
+//! decides whether its manifest list is to be published, and assembles its exact bytes. It does no I/O, reads no clock
+//! and knows no SDK: the function around it does, and a test holds the dependencies of this crate to a list.
+//!
+//! # The invariant
+//!
+//! When nothing is in flight and no error was answered, the tag of a version that is complete, and of one revision,
+//! names exactly the manifest list of its platforms' images as their tags stand. No manifest list lacks a configured
+//! platform, or names an image for a platform that it is not.
+//!
+//! # Layout
+//!
+//! In the order in which data flows:
+//!
+//! * [`settings`]: the environment variables, parsed and validated; which tags belong to a version;
+//! * [`input`]: events and requests;
+//! * [`name`] and [`oci`]: the nouns of ECR and of the OCI specifications, each a strict type;
+//! * [`reconcile`]: the state machine of one version, its observation, its manifest list, its outcome;
+//! * [`inventory`]: the versions of a repository, from a scan;
+//! * [`answer`] and [`error`]: what an invocation returns; [`iam_action`]: what it needs permission for.
+//!
+//! The names that most callers need are re-exported here.
+
+pub mod answer;
+pub mod error;
+pub mod iam_action;
+pub mod input;
+pub mod inventory;
+pub mod name;
+mod newtype;
+pub mod oci;
+pub mod reconcile;
+pub mod settings;
+
+pub use answer::{Answer, SweepReport, VersionReport};
+pub use error::{Error, ErrorType};
+pub use iam_action::IamAction;
+pub use input::Input;
+pub use inventory::Inventory;
+pub use name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName};
+pub use oci::digest::Digest;
+pub use oci::reference::{ImageReference, Reference};
+pub use oci::tag::Tag;
+pub use reconcile::machine::Step;
+pub use reconcile::manifest_list::ManifestList;
+pub use reconcile::outcome::{Outcome, OutcomeKind};
+pub use reconcile::request::ReconcileRequest;
+pub use settings::{RepositorySettings, Settings};

@@ -1,0 +1,144 @@
+//! Names of Amazon ECR: registries, repositories, and the globs that select repositories.
+
+use crate::newtype::validated_string;
+
+validated_string!(
+    /// The name of a repository such as `team-a/app`.
+    ///
+    /// Amazon ECR API reference, `CreateRepository`, `repositoryName`. The length, the characters and the first one
+    /// are checked; which separators may follow each other is left to ECR.
+    RepositoryName,
+    /// A string that is not a valid repository name.
+    InvalidRepositoryName: "a valid repository name: expected 2 to 256 lower-case letters, digits and any of . _ - /, \
+                            the first of them a letter or a digit",
+    |text| {
+        (2..=256).contains(&text.len()) && !text.starts_with(['.', '_', '-', '/']) && text.bytes().all(is_name_byte)
+    }
+);
+
+validated_string!(
+    /// A glob over repository names, in which `*` matches any text, `/` included.
+    RepositoryGlob,
+    /// A string that is not a valid repository glob.
+    InvalidRepositoryGlob: "a valid repository glob: expected lower-case letters, digits and any of . _ - / *",
+    |text| !text.is_empty() && text.bytes().all(|byte| byte == b'*' || is_name_byte(byte))
+);
+
+validated_string!(
+    /// The twelve digits of an AWS account, which name its registry in each Region.
+    AccountId,
+    /// A string that is not a valid account id.
+    InvalidAccountId: "a valid AWS account id: expected 12 digits",
+    |text| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+);
+
+validated_string!(
+    /// The name of an AWS Region such as `eu-central-1`. It becomes part of a host name, so its characters are checked.
+    Region,
+    /// A string that is not a valid Region.
+    InvalidRegion: "a valid AWS Region: expected a name such as eu-central-1",
+    |text| {
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let parts_fit = text.split('-').all(|part| !part.is_empty() && part.bytes().all(allowed));
+        text.len() <= 32 && text.contains('-') && parts_fit
+    }
+);
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-/".contains(&byte)
+}
+
+impl RepositoryGlob {
+    /// Whether the glob matches the whole name.
+    pub fn matches(&self, name: &RepositoryName) -> bool {
+        let mut literals = self.as_str().split('*');
+        let Some(mut rest) = literals.next().and_then(|first| name.as_str().strip_prefix(first)) else {
+            return false;
+        };
+        let Some(last) = literals.next_back() else {
+            return rest.is_empty();
+        };
+        for literal in literals {
+            let Some(at) = rest.find(literal) else { return false };
+            rest = &rest[at + literal.len()..];
+        }
+        rest.ends_with(last)
+    }
+
+    /// The one name that the glob matches, where it has no `*`.
+    pub fn literal(&self) -> Option<RepositoryName> {
+        self.as_str().parse().ok()
+    }
+}
+
+/// One registry: one account's ECR in one Region. Without an account, ECR assumes the caller's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RegistryId {
+    /// The account that owns the registry.
+    pub account: Option<AccountId>,
+    /// The Region that it is in.
+    pub region: Region,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(glob: &str, name: &str, expected: bool) {
+        let matched = glob.parse::<RepositoryGlob>().unwrap().matches(&name.parse().unwrap());
+        assert_eq!(matched, expected, "{glob} {name}");
+    }
+
+    #[test]
+    fn star_matches_any_text_including_slashes() {
+        for name in ["app", "team-a/app", "team-a/x/app"] {
+            check("*", name, true);
+            check("*app", name, true);
+            check("team-a/*", name, name != "app");
+            check("team-a/*/app", name, name == "team-a/x/app");
+            check("t*a/*p", name, name != "app");
+        }
+    }
+
+    #[test]
+    fn glob_without_a_star_matches_the_whole_name() {
+        check("app", "app", true);
+        check("app", "apps", false);
+        check("app", "my-app", false);
+    }
+
+    #[test]
+    fn literal_parts_of_a_glob_do_not_overlap() {
+        check("ab*ba", "aba", false);
+        check("ab*ba", "abba", true);
+        check("a*b*c", "a1c1b", false);
+        check("a*b*c", "abbc", true);
+    }
+
+    #[test]
+    fn repository_name_follows_its_grammar() {
+        for name in ["ap", "team-a/app", "a.b_c-d/e", "0a"] {
+            assert!(name.parse::<RepositoryName>().is_ok(), "{name}");
+        }
+        for name in ["", "a", "App", "/app", "a b", "app:1", &"x".repeat(257)] {
+            assert!(name.parse::<RepositoryName>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn account_id_has_twelve_digits() {
+        assert!("123456789012".parse::<AccountId>().is_ok());
+        assert!("12345678901".parse::<AccountId>().is_err());
+    }
+
+    #[test]
+    fn region_is_a_plain_host_label() {
+        for region in ["eu-central-1", "us-gov-west-1", "cn-north-1"] {
+            assert!(region.parse::<Region>().is_ok(), "{region}");
+        }
+        for region in ["", "eu", "eu-central-1.evil.example", "eu--1", "EU-central-1", "eu-1/x"] {
+            assert!(region.parse::<Region>().is_err(), "{region}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The nouns of the OCI specifications, as far as the function needs them, and the same of Docker's formats.
+
+pub mod annotations;
+pub mod descriptor;
+pub mod digest;
+pub mod image_config;
+pub mod invalid_image;
+pub mod manifest;
+pub mod media_type;
+mod null;
+pub mod platform;
+pub mod reference;
+pub mod tag;

@@ -1,0 +1,87 @@
+//! Content descriptors: what an index says of each manifest in it.
+
+use serde::{Deserialize, Serialize};
+
+use super::annotations::Annotations;
+use super::digest::Digest;
+use super::null::null_as_default;
+use super::platform::Platform;
+
+/// A descriptor, the entry of a manifest list.
+///
+/// OCI image specification, "Content Descriptors"; the fields are in the order in which Go's tools write them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Descriptor {
+    /// The media type of the manifest.
+    pub media_type: String,
+    /// The digest of the manifest's bytes.
+    pub digest: Digest,
+    /// The number of these bytes.
+    pub size: u64,
+    /// Other locations of the content.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    pub urls: Vec<String>,
+    /// Annotations of this entry.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Annotations::is_empty")]
+    pub annotations: Annotations,
+    /// The content itself, in base64.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "String::is_empty")]
+    pub data: String,
+    /// The platform of the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// The type of an artifact that is not an image.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "String::is_empty")]
+    pub artifact_type: String,
+}
+
+impl Descriptor {
+    /// A descriptor with the three properties that are required.
+    pub const fn new(media_type: String, digest: Digest, size: u64) -> Self {
+        Self {
+            media_type,
+            digest,
+            size,
+            urls: Vec::new(),
+            annotations: Annotations::new(),
+            data: String::new(),
+            platform: None,
+            artifact_type: String::new(),
+        }
+    }
+
+    /// The digest of the image that this entry attests, if it is a BuildKit attestation.
+    ///
+    /// Only the annotation identifies it: as an OCI artifact, an attestation has neither an unknown platform nor a
+    /// config of its own. (BuildKit, "Image attestation storage".)
+    pub fn attested_digest(&self) -> Option<&str> {
+        let kind = self.annotations.get("vnd.docker.reference.type")?;
+        (kind == "attestation-manifest")
+            .then(|| self.annotations.get("vnd.docker.reference.digest").map_or("", String::as_str))
+    }
+
+    /// The platform, if it specifies at least os and architecture.
+    pub fn specified_platform(&self) -> Option<&Platform> {
+        self.platform.as_ref().filter(|platform| !platform.is_unspecified())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attestation_is_identified_by_its_annotation() {
+        let descriptor = |more: &str| -> Descriptor {
+            let digest = Digest::sha256("");
+            serde_json::from_str(&format!(r#"{{"mediaType":"m","size":1,"digest":"{digest}"{more}}}"#)).unwrap()
+        };
+        let unknown = r#","platform":{"architecture":"unknown","os":"unknown"}"#;
+        let annotated =
+            r#","annotations":{"vnd.docker.reference.type":"attestation-manifest","vnd.docker.reference.digest":"d"}"#;
+        assert_eq!(descriptor(annotated).attested_digest(), Some("d"));
+        assert_eq!(descriptor(unknown).attested_digest(), None);
+        assert_eq!(descriptor(r#","annotations":null,"platform":null,"urls":null"#).attested_digest(), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! The config of an image, which states its platform and from which revision it was built.
+
+use serde::Deserialize;
+
+use super::annotations::{Annotations, REVISION, only_revision};
+use super::digest::Digest;
+use super::invalid_image::{Corruption, InvalidImage, Part, Unsupported};
+use super::platform::Platform;
+
+/// How many bytes of a config are read: as many as ECR takes of a manifest. Real configs have kilobytes.
+pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
+
+/// Whether a config of this media type is that of a container image.
+pub fn is_image_config(media_type: &str) -> bool {
+    matches!(media_type, "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json")
+}
+
+/// An image config, reduced to what the function needs.
+///
+/// OCI image specification, "Image Configuration".
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ImageConfig {
+    /// The platform of the image.
+    pub platform: Platform,
+    /// The revision label, if there is one.
+    pub revision: Option<String>,
+}
+
+impl ImageConfig {
+    /// Parses the config with this digest.
+    ///
+    /// # Errors
+    /// [`InvalidImage`], if the bytes have another digest, are not JSON, or state no platform.
+    pub fn parse(digest: Digest, bytes: &[u8]) -> Result<Self, InvalidImage> {
+        #[derive(Deserialize)]
+        struct Document {
+            config: Option<Execution>,
+        }
+        #[derive(Deserialize)]
+        struct Execution {
+            #[serde(rename = "Labels", default, deserialize_with = "only_revision")]
+            labels: Annotations,
+        }
+
+        let actual = Digest::sha256(bytes);
+        if actual != digest {
+            return Err(Corruption::Digest { part: Part::Config, actual, expected: digest }.into());
+        }
+        let platform: Platform = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+            serde_json::error::Category::Data => InvalidImage::from(Unsupported::PlatformUnspecified),
+            _ => Corruption::InvalidJson { part: Part::Config, message: error.to_string() }.into(),
+        })?;
+        // The config of a BuildKit attestation states "unknown" for both.
+        if platform.is_unspecified() || platform.os == "unknown" || platform.architecture == "unknown" {
+            return Err(Unsupported::PlatformUnspecified.into());
+        }
+        // A second pass, which may fail: labels of another shape, or of invalid UTF-8, do not make an image invalid.
+        let labels = serde_json::from_slice(bytes).ok().and_then(|document: Document| Some(document.config?.labels));
+        let revision = labels.and_then(|mut labels| labels.remove(REVISION));
+        Ok(Self { platform, revision: revision.filter(|revision| !revision.is_empty()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<ImageConfig, InvalidImage> {
+        ImageConfig::parse(Digest::sha256(text), text.as_bytes())
+    }
+
+    #[test]
+    fn config_states_platform_and_revision() {
+        let config = parse(
+            r#"{"architecture":"amd64","os":"windows","os.version":"10.0.1","os.features":["win32k"],"variant":null,
+                "config":{"Labels":{"a":"b","org.opencontainers.image.revision":"abc"}}}"#,
+        )
+        .unwrap();
+        assert_eq!(config.platform.to_string(), "windows(10.0.1)/amd64");
+        assert_eq!(config.revision.as_deref(), Some("abc"));
+    }
+
+    #[test]
+    fn labels_are_optional() {
+        for rest in ["", r#","config":null"#, r#","config":{}"#, r#","config":{"Labels":null}"#, r#","config":7"#] {
+            let config = parse(&format!(r#"{{"architecture":"arm64","os":"linux"{rest}}}"#)).unwrap();
+            assert_eq!(config.revision, None, "{rest}");
+        }
+    }
+
+    #[test]
+    fn labels_of_invalid_utf_8_are_ignored() {
+        let mut bytes = br#"{"architecture":"arm64","os":"linux","config":{"Labels":{"a":"x"}}}"#.to_vec();
+        let value = bytes.iter().rposition(|byte| *byte == b'x').unwrap();
+        bytes[value] = 0xff;
+        assert_eq!(ImageConfig::parse(Digest::sha256(&bytes), &bytes).unwrap().revision, None);
+    }
+
+    #[test]
+    fn config_without_a_platform_is_unsupported() {
+        for text in ["{}", "[]", r#"{"architecture":"amd64"}"#, r#"{"architecture":"","os":"linux"}"#, r#"{"os":7}"#] {
+            assert_eq!(parse(text), Err(Unsupported::PlatformUnspecified.into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_of_another_digest_are_corrupt() {
+        let result = ImageConfig::parse(Digest::sha256("other"), b"{}");
+        assert!(matches!(result, Err(InvalidImage::Corrupt(Corruption::Digest { part: Part::Config, .. }))));
+    }
+
+    #[test]
+    fn bytes_other_than_json_are_corrupt() {
+        assert!(matches!(parse("{"), Err(InvalidImage::Corrupt(Corruption::InvalidJson { part: Part::Config, .. }))));
+    }
+}

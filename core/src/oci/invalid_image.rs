@@ -1,0 +1,101 @@
+//! Why an image cannot go into a manifest list.
+
+use super::digest::Digest;
+use super::media_type::MediaType;
+
+/// Why an image cannot go into a manifest list.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum InvalidImage {
+    /// It is not the kind of content that a manifest list names.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// It is not the content that was pushed.
+    #[error(transparent)]
+    Corrupt(#[from] Corruption),
+}
+
+/// Why content is not an image that can go into a manifest list.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Unsupported {
+    /// Neither an image nor a manifest list.
+    #[error("its media type {0:?} is neither that of an image nor that of a manifest list")]
+    MediaType(String),
+    /// JSON that does not follow the schema of its media type.
+    #[error("it does not follow the schema of {0}: {1}")]
+    Schema(MediaType, String),
+    /// An artifact in the form of an image.
+    #[error("its config has the media type {0:?}, so it is an artifact, not a container image")]
+    Artifact(String),
+    /// A config that leaves the platform open.
+    #[error("its config does not state os and architecture")]
+    PlatformUnspecified,
+    /// A config larger than any image needs.
+    #[error("its config has {size} bytes; at most {max} are read")]
+    ConfigSize {
+        /// The size that the manifest states.
+        size: u64,
+        /// The limit.
+        max: u64,
+    },
+    /// An index that contains an index.
+    #[error("it is an index that contains another index; push the image, or an index of images")]
+    NestedIndex,
+    /// An index without the platform of its tag.
+    #[error("it is an index without an image of {0}")]
+    PlatformMissing(String),
+    /// An index with several images of the platform of its tag.
+    #[error("it is an index with {count} images of {platform}, so which one is meant is ambiguous")]
+    PlatformAmbiguous {
+        /// The platform of the tag.
+        platform: String,
+        /// How many images match it.
+        count: usize,
+    },
+    /// An index larger than any build makes.
+    #[error("it is an index of {count} entries; at most {max} are read")]
+    TooManyEntries {
+        /// The number of entries.
+        count: usize,
+        /// The limit.
+        max: usize,
+    },
+}
+
+/// Why bytes are not the expected ones.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Corruption {
+    /// The bytes have another digest.
+    #[error("the bytes of its {part} have the digest {actual}, not {expected}")]
+    Digest {
+        /// The part of the image.
+        part: Part,
+        /// The digest of the bytes.
+        actual: Digest,
+        /// The digest by which they were read.
+        expected: Digest,
+    },
+    /// The bytes are not JSON.
+    #[error("its {part} is not valid JSON: {message}")]
+    InvalidJson {
+        /// The part of the image.
+        part: Part,
+        /// The message of the parser.
+        message: String,
+    },
+    /// The config is larger than its manifest states.
+    #[error("its config exceeds {max} bytes")]
+    TooLarge {
+        /// The limit.
+        max: u64,
+    },
+}
+
+/// A part of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display)]
+#[strum(serialize_all = "lowercase")]
+pub enum Part {
+    /// Its manifest.
+    Manifest,
+    /// Its config.
+    Config,
+}

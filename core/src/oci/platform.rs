@@ -1,0 +1,107 @@
+//! The platform of an image, as its config or an index states it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::null::null_as_default;
+
+/// A platform. An empty field is an absent one.
+///
+/// OCI image specification, "Image Index", `platform`; the fields are in the order in which Go's tools write them.
+/// `os.features` and `features` are left out: ECR rejects a manifest list with them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Platform {
+    /// The architecture, a value of Go's `GOARCH`.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub architecture: String,
+    /// The operating system, a value of Go's `GOOS`.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub os: String,
+    /// The version of the operating system, which Windows images state.
+    #[serde(rename = "os.version", default, deserialize_with = "null_as_default")]
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub os_version: String,
+    /// The variant of the architecture, such as `v7` of `arm`.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "String::is_empty")]
+    pub variant: String,
+}
+
+impl Platform {
+    /// Whether architecture or operating system is absent, which leaves open what the image runs on.
+    pub fn is_unspecified(&self) -> bool {
+        self.architecture.is_empty() || self.os.is_empty()
+    }
+
+    /// The platform as containerd, and with it every client, normalizes it before it compares.
+    ///
+    /// The rules are those of containerd's `platforms.Normalize`, except for an arm image without a variant, which is
+    /// not taken for v7: the image leaves it open.
+    #[must_use]
+    pub fn normalized(&self) -> Self {
+        let (architecture, variant) = (self.architecture.to_ascii_lowercase(), self.variant.to_ascii_lowercase());
+        let (architecture, variant) = match (architecture.as_str(), variant.as_str()) {
+            ("i386", _) => ("386", ""),
+            ("x86_64" | "x86-64" | "amd64", "" | "v1") => ("amd64", ""),
+            ("x86_64" | "x86-64", variant) => ("amd64", variant),
+            ("aarch64" | "arm64", "" | "8" | "v8") => ("arm64", ""),
+            ("aarch64", variant) => ("arm64", variant),
+            ("armel", _) | ("arm", "6") => ("arm", "v6"),
+            ("armhf", _) | ("arm", "7") => ("arm", "v7"),
+            ("arm", "5") => ("arm", "v5"),
+            ("arm", "8") => ("arm", "v8"),
+            other => other,
+        };
+        let os = match self.os.to_ascii_lowercase().as_str() {
+            "macos" => "darwin".to_owned(),
+            os => os.to_owned(),
+        };
+        Self {
+            architecture: architecture.to_owned(),
+            os,
+            os_version: self.os_version.clone(),
+            variant: variant.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.os)?;
+        if !self.os_version.is_empty() {
+            write!(f, "({})", self.os_version)?;
+        }
+        write!(f, "/{}", self.architecture)?;
+        if !self.variant.is_empty() {
+            write!(f, "/{}", self.variant)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_other_tools_are_normalized() {
+        for (architecture, variant, expected) in [
+            ("x86_64", "", "linux/amd64"),
+            ("aarch64", "v8", "linux/arm64"),
+            ("armhf", "", "linux/arm/v7"),
+            ("armel", "", "linux/arm/v6"),
+            ("arm", "7", "linux/arm/v7"),
+            ("arm", "", "linux/arm"),
+            ("i386", "", "linux/386"),
+            ("AMD64", "V1", "linux/amd64"),
+        ] {
+            let platform = Platform {
+                architecture: architecture.into(),
+                os: "linux".into(),
+                variant: variant.into(),
+                ..Platform::default()
+            };
+            assert_eq!(platform.normalized().to_string(), expected);
+        }
+    }
+}

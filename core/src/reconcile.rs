@@ -1,0 +1,8 @@
+//! The reconciliation of one version: observe, assemble, publish, confirm.
+
+pub mod go_json;
+pub mod machine;
+pub mod manifest_list;
+pub mod observation;
+pub mod outcome;
+pub mod request;

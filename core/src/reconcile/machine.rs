@@ -1,0 +1,336 @@
+//! The reconciliation of one version as a state machine: data in, data out.
+//!
+//! ```text
+//! observe ──> read children of indexes ──> read configs ──> decide ──> put ──> confirm
+//!    ^                                                                            │
+//!    └───────────────────── the tags have changed meanwhile ──────────────────────┘
+//! ```
+//!
+//! ECR has no compare-and-swap, so a manifest list may be written from tags that have moved since they were read. The
+//! read after the write detects that, and the machine observes again. Whoever writes last has therefore either read
+//! after the last push, or reads after its own write and sees the push.
+//!
+//! Nothing here waits, reads a clock or does I/O. Each [`Step`] is a call to be made, and holds its own continuation:
+//! the caller makes the call and passes the response to `resume`, so a response of another kind does not compile.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::manifest_list::ManifestList;
+use super::observation::{self, ImageConfigs, Manifests, Observation, StoredManifest, tags};
+use super::outcome::{Outcome, PlatformImage, Reconciliation, Waiting};
+use super::request::ReconcileRequest;
+use crate::error::{Conflict, Error, UnseenImage};
+use crate::oci::descriptor::Descriptor;
+use crate::oci::digest::Digest;
+use crate::oci::manifest::Manifest;
+use crate::oci::reference::Reference;
+use crate::oci::tag::Tag;
+use crate::settings::Revisions;
+
+/// How often a manifest list is written before the version is given up as contended.
+///
+/// A write is repeated only when a tag moved during it. Five cover every build of a version finishing at once; whoever
+/// meets more competes with a process that does not stop by itself.
+pub const MAX_ROUNDS: u8 = 5;
+
+/// The pauses before a read is repeated that did not show what must be there, in milliseconds: three seconds in all.
+///
+/// AWS states no read-after-write guarantee for ECR, and tags just pushed have been seen missing for a moment.
+pub const PAUSES_MS: [u64; 5] = [100, 200, 400, 800, 1_500];
+
+/// The next step of a reconciliation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Manifests are to be read.
+    ReadManifests(ReadManifests),
+    /// Configs are to be read.
+    ReadConfigs(ReadConfigs),
+    /// A manifest list is to be written.
+    Put(Put),
+    /// The reconciliation has reached its end.
+    Done(Reconciliation),
+}
+
+/// Manifests are to be read, all in one call.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ReadManifests {
+    context: Context,
+    after: Duration,
+    purpose: Purpose,
+}
+
+/// What a read of manifests is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Purpose {
+    /// To observe the version.
+    Observe,
+    /// To add the images within indexes to the observation.
+    AddChildren(Observation),
+    /// To confirm a write.
+    Confirm { write: Write, response: PutResponse },
+}
+
+/// Configs are to be read, all at the same time.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ReadConfigs {
+    context: Context,
+    observation: Observation,
+}
+
+/// A manifest list is to be written under the version's tag.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Put {
+    context: Context,
+    write: Write,
+}
+
+/// How ECR responds to the write of a manifest list, where the call itself did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PutResponse {
+    /// It is stored, or was before (`ImageAlreadyExistsException`).
+    Stored,
+    /// The tag is immutable and taken (`ImageTagAlreadyExistsException`), perhaps by the very same manifest list.
+    TagImmutable,
+    /// An image that the manifest list refers to does not exist (`ReferencedImagesNotFoundException`).
+    ReferencedImageNotFound,
+}
+
+/// What all steps of a reconciliation share: the request, and how much of its retries is used.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Context {
+    request: Arc<ReconcileRequest>,
+    /// How many writes ECR has responded to.
+    rounds: u8,
+    /// How many of [`PAUSES_MS`] are used.
+    pauses: u8,
+}
+
+/// A manifest list, and the observation that it was assembled from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Write {
+    list: ManifestList,
+    tags: BTreeMap<Tag, Digest>,
+    replaced: Option<Digest>,
+    images: Vec<PlatformImage>,
+}
+
+impl Step {
+    /// The first step of a reconciliation.
+    pub fn start(request: Arc<ReconcileRequest>) -> Self {
+        Self::ReadManifests(Context { request, rounds: 0, pauses: 0 }.observe(Duration::ZERO))
+    }
+}
+
+impl ReadManifests {
+    /// What is reconciled.
+    pub fn request(&self) -> &ReconcileRequest {
+        &self.context.request
+    }
+
+    /// What is to be read.
+    pub fn references(&self) -> Vec<Reference> {
+        match &self.purpose {
+            Purpose::Observe | Purpose::Confirm { .. } => self.request().references(),
+            Purpose::AddChildren(observation) => observation.children().into_iter().map(Reference::Digest).collect(),
+        }
+    }
+
+    /// How long to wait before the call.
+    pub fn after(&self) -> Duration {
+        self.after
+    }
+
+    /// Continues with the manifests that exist.
+    ///
+    /// # Errors
+    /// Every [`Error`] by which a version cannot be published.
+    pub fn resume(self, manifests: Manifests) -> Result<Step, Error> {
+        let Self { context, purpose, .. } = self;
+        match purpose {
+            Purpose::Observe => context.observed(manifests),
+            Purpose::AddChildren(observation) => context.add_children(observation, &manifests),
+            Purpose::Confirm { write, response } => context.confirmed(write, response, manifests),
+        }
+    }
+}
+
+impl ReadConfigs {
+    /// What is reconciled.
+    pub fn request(&self) -> &ReconcileRequest {
+        &self.context.request
+    }
+
+    /// The digests of the configs.
+    pub fn digests(&self) -> Vec<Digest> {
+        self.observation.configs().into_iter().collect()
+    }
+
+    /// Continues with the configs.
+    ///
+    /// # Errors
+    /// Every [`Error`] by which a version cannot be published.
+    pub fn resume(self, configs: &ImageConfigs) -> Result<Step, Error> {
+        self.context.decide(&self.observation, configs)
+    }
+}
+
+impl Put {
+    /// What is reconciled.
+    pub fn request(&self) -> &ReconcileRequest {
+        &self.context.request
+    }
+
+    /// What is to be written.
+    pub fn manifest_list(&self) -> &ManifestList {
+        &self.write.list
+    }
+
+    /// Continues with ECR's response.
+    ///
+    /// # Errors
+    /// [`Error::NotYetVisible`], if an image that the manifest list refers to stays missing.
+    pub fn resume(self, response: PutResponse) -> Result<Step, Error> {
+        let Self { context, write } = self;
+        if response == PutResponse::ReferencedImageNotFound {
+            let list = context.request.target();
+            return context.observe_again(UnseenImage::ReferencedBy(list));
+        }
+        let context = Context { rounds: context.rounds + 1, ..context };
+        Ok(Step::ReadManifests(context.confirm(write, response, Duration::ZERO)))
+    }
+
+    /// Drops the write and observes the version again, with the retries that are left.
+    #[must_use]
+    pub fn restart(self) -> ReadManifests {
+        self.context.observe(Duration::ZERO)
+    }
+}
+
+impl Context {
+    fn observe(self, after: Duration) -> ReadManifests {
+        ReadManifests { context: self, after, purpose: Purpose::Observe }
+    }
+
+    fn confirm(self, write: Write, response: PutResponse, after: Duration) -> ReadManifests {
+        ReadManifests { context: self, after, purpose: Purpose::Confirm { write, response } }
+    }
+
+    fn observed(self, manifests: Manifests) -> Result<Step, Error> {
+        let pushed = self.request.pushed.clone().map(Reference::Tag);
+        if let Some(pushed) = pushed.filter(|reference| !manifests.contains_key(reference)) {
+            let image = self.request.image(pushed);
+            return self.observe_again(UnseenImage::Named(image));
+        }
+        let observation = Observation::new(&self.request, manifests)?;
+        if !observation.missing.is_empty() {
+            let images = observation.images();
+            return Ok(done(Outcome::Waiting(Waiting::Platforms(observation.missing)), images));
+        }
+        if observation.children().is_empty() {
+            return Ok(self.read_configs(observation));
+        }
+        let purpose = Purpose::AddChildren(observation);
+        Ok(Step::ReadManifests(ReadManifests { context: self, after: Duration::ZERO, purpose }))
+    }
+
+    fn add_children(self, mut observation: Observation, manifests: &Manifests) -> Result<Step, Error> {
+        match observation.add_children(&self.request, manifests)? {
+            None => Ok(self.read_configs(observation)),
+            Some(missing) => {
+                let image = self.request.image(Reference::Digest(missing));
+                self.observe_again(UnseenImage::Named(image))
+            }
+        }
+    }
+
+    fn read_configs(self, observation: Observation) -> Step {
+        Step::ReadConfigs(ReadConfigs { context: self, observation })
+    }
+
+    fn decide(self, observation: &Observation, configs: &ImageConfigs) -> Result<Step, Error> {
+        let request = &self.request;
+        let sources = observation.sources(request, configs)?;
+        let images = observation.images();
+        let list = ManifestList::assemble(&sources, request.attestations);
+        let target = observation.target.as_ref();
+        if target.is_some_and(|target| target.digest == list.digest) {
+            let outcome = if self.rounds == 0 { Outcome::Unchanged(list) } else { Outcome::Published(list) };
+            return Ok(done(outcome, images));
+        }
+        if request.revisions == Revisions::Same
+            && let Some(message) = observation::differing_revisions(&sources)
+        {
+            return Ok(done(Outcome::Waiting(Waiting::Revisions(message)), images));
+        }
+        if let Some(conflict) = target.filter(|_| !request.force).and_then(|target| conflict(request, target)) {
+            return Err(Error::TagConflict { tag: request.target(), conflict });
+        }
+        if request.dry_run {
+            return Ok(done(Outcome::WouldPublish(list), images));
+        }
+        if self.rounds == MAX_ROUNDS {
+            return Err(Error::Contended { tag: request.target(), rounds: MAX_ROUNDS });
+        }
+        let (tags, replaced) = (observation.tags.clone(), target.map(|target| target.digest));
+        Ok(Step::Put(Put { context: self, write: Write { list, tags, replaced, images } }))
+    }
+
+    fn confirmed(self, write: Write, response: PutResponse, manifests: Manifests) -> Result<Step, Error> {
+        let mut tags = tags(&manifests);
+        let target = tags.remove(&self.request.version);
+        if tags != write.tags {
+            return self.observed(manifests);
+        }
+        match target {
+            Some(digest) if digest == write.list.digest => Ok(done(Outcome::Published(write.list), write.images)),
+            Some(digest) if response == PutResponse::TagImmutable => Err(Error::TagConflict {
+                tag: self.request.target(),
+                conflict: Conflict::Immutable { digest, assembled: write.list.digest },
+            }),
+            // The tag as it was before the write: ECR still shows the earlier state, which a pause mends.
+            unchanged if unchanged == write.replaced => match self.clone().pause() {
+                Some((context, after)) => Ok(Step::ReadManifests(context.confirm(write, response, after))),
+                None if unchanged.is_none() => Err(not_yet_visible(UnseenImage::Named(self.request.target()))),
+                None => self.observed(manifests),
+            },
+            _ => self.observed(manifests),
+        }
+    }
+
+    fn observe_again(self, unseen: UnseenImage) -> Result<Step, Error> {
+        let (context, after) = self.pause().ok_or_else(|| not_yet_visible(unseen))?;
+        Ok(Step::ReadManifests(context.observe(after)))
+    }
+
+    /// Takes the next pause, if one is left.
+    fn pause(self) -> Option<(Self, Duration)> {
+        let pause_ms = *PAUSES_MS.get(usize::from(self.pauses))?;
+        Some((Self { pauses: self.pauses + 1, ..self }, Duration::from_millis(pause_ms)))
+    }
+}
+
+fn done(outcome: Outcome, images: Vec<PlatformImage>) -> Step {
+    Step::Done(Reconciliation { outcome, images })
+}
+
+fn not_yet_visible(image: UnseenImage) -> Error {
+    Error::NotYetVisible { image, waited_ms: PAUSES_MS.iter().sum() }
+}
+
+/// Why what the version's tag names must not be replaced, if it must not.
+fn conflict(request: &ReconcileRequest, target: &StoredManifest) -> Option<Conflict> {
+    let media_type = target.known_media_type().filter(|media_type| media_type.is_manifest_list());
+    let manifest = media_type.and_then(|media_type| Manifest::parse(media_type, &target.text).ok());
+    let Some(Manifest::Index(index)) = manifest else {
+        return Some(Conflict::NotAManifestList { digest: target.digest, media_type: target.media_type.clone() });
+    };
+    let is_configured = |entry: &Descriptor| {
+        let platform = entry.specified_platform();
+        platform.is_some_and(|platform| request.platforms.iter().any(|tag| tag.platform.matches(platform)))
+    };
+    let foreign = index.manifests.iter().find(|entry| entry.attested_digest().is_none() && !is_configured(entry))?;
+    let platform = foreign.specified_platform().map_or_else(|| foreign.digest.to_string(), ToString::to_string);
+    Some(Conflict::ForeignPlatform { digest: target.digest, platform })
+}

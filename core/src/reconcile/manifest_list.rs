@@ -1,0 +1,129 @@
+//! The manifest list of a version, and its exact bytes.
+
+use serde::Serialize;
+
+use super::go_json::to_go_json;
+use crate::oci::descriptor::Descriptor;
+use crate::oci::digest::Digest;
+use crate::oci::media_type::MediaType;
+use crate::oci::platform::Platform;
+use crate::settings::Attestations;
+use crate::settings::configured_platform::ConfiguredPlatform;
+
+/// The validated image of one platform.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct SourceImage {
+    /// The platform of its tag.
+    pub platform: ConfiguredPlatform,
+    /// The platform of its config.
+    pub config_platform: Platform,
+    /// The revision from which it was built, if it states one.
+    pub revision: Option<String>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where an image comes from: its platform tag names either the image itself, or an index of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// The descriptor of the image; from an index, its entry.
+    pub image: Descriptor,
+    /// Whether the tag names an index.
+    pub is_index: bool,
+    /// The entries of the index that attest the image.
+    pub attestations: Vec<Descriptor>,
+}
+
+/// The tool whose bytes are reproduced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Layout {
+    /// `docker manifest push`: three spaces, size before digest, platforms as the configs state them.
+    DockerManifest,
+    /// `docker buildx imagetools create`: two spaces, digest before size, platforms normalized.
+    Imagetools,
+}
+
+/// An assembled manifest list: a Docker manifest list or an OCI image index.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ManifestList {
+    /// Its media type.
+    pub media_type: MediaType,
+    /// Its bytes.
+    pub text: String,
+    /// The digest of its bytes.
+    pub digest: Digest,
+}
+
+impl ManifestList {
+    /// Assembles the images in the given order. Equal images give equal bytes.
+    pub fn assemble(sources: &[SourceImage], attestations: Attestations) -> Self {
+        let is_plain_docker = |source: &SourceImage| {
+            !source.origin.is_index && source.origin.image.media_type == MediaType::DockerManifest.as_str()
+        };
+        let layout = if sources.iter().all(is_plain_docker) { Layout::DockerManifest } else { Layout::Imagetools };
+        let entries: Vec<_> = sources.iter().flat_map(|source| layout.entries(source, attestations)).collect();
+        let is_docker = entries.iter().all(|entry| entry.media_type.starts_with("application/vnd.docker."));
+        let media_type = if is_docker { MediaType::DockerManifestList } else { MediaType::OciIndex };
+        let text = layout.render(media_type, &entries);
+        Self { media_type, digest: Digest::sha256(&text), text }
+    }
+}
+
+impl Layout {
+    fn entries(self, source: &SourceImage, attestations: Attestations) -> Vec<Descriptor> {
+        let Origin { image, is_index, attestations: attesting } = &source.origin;
+        let of_index = image.specified_platform().filter(|_| *is_index);
+        let platform = of_index.cloned().unwrap_or_else(|| self.platform(source));
+        let image = Descriptor { platform: Some(platform), ..image.clone() };
+        let kept = attesting.iter().filter(|_| attestations == Attestations::Keep).cloned();
+        std::iter::once(image).chain(kept).collect()
+    }
+
+    fn platform(self, source: &SourceImage) -> Platform {
+        if self == Self::DockerManifest {
+            return source.config_platform.clone();
+        }
+        let mut platform = source.config_platform.normalized();
+        if platform.architecture == "arm" && platform.variant.is_empty() {
+            // imagetools writes v7 here whatever the image is; the configured platform of its tag is more reliable.
+            platform.variant.clone_from(&source.platform.platform().variant);
+        }
+        platform
+    }
+
+    fn render(self, media_type: MediaType, entries: &[Descriptor]) -> String {
+        match self {
+            Self::DockerManifest => {
+                let entries: Vec<_> = entries.iter().map(DockerDescriptor::from).collect();
+                to_go_json("   ", &Document { schema_version: 2, media_type, manifests: &entries })
+            }
+            Self::Imagetools => to_go_json("  ", &Document { schema_version: 2, media_type, manifests: entries }),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a, D> {
+    schema_version: u8,
+    media_type: MediaType,
+    manifests: &'a [D],
+}
+
+/// A descriptor in the order in which `docker manifest push` writes it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DockerDescriptor<'a> {
+    media_type: &'a str,
+    size: u64,
+    digest: Digest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<&'a Platform>,
+}
+
+impl<'a> From<&'a Descriptor> for DockerDescriptor<'a> {
+    fn from(descriptor: &'a Descriptor) -> Self {
+        let Descriptor { media_type, digest, size, platform, .. } = descriptor;
+        Self { media_type, size: *size, digest: *digest, platform: platform.as_ref() }
+    }
+}

@@ -1,0 +1,101 @@
+//! How the reconciliation of a version ends.
+
+use serde::{Serialize, Serializer};
+
+use super::manifest_list::ManifestList;
+use crate::oci::digest::Digest;
+use crate::oci::tag::Tag;
+use crate::settings::configured_platform::ConfiguredPlatform;
+
+/// The outcome of a version: for answers, sweeps, logs and metrics alike.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, strum::EnumDiscriminants)]
+#[strum_discriminants(
+    name(OutcomeKind),
+    doc = "The kind of an outcome: its name in answers, logs and metrics.",
+    derive(Hash, strum::Display, strum::IntoStaticStr),
+    strum(serialize_all = "snake_case")
+)]
+pub enum Outcome {
+    /// The tag now names this manifest list, and a read after the write confirmed it.
+    Published(ManifestList),
+    /// The tag already named this manifest list.
+    Unchanged(ManifestList),
+    /// The version is held back.
+    Waiting(Waiting),
+    /// The event or request was filtered out, for this reason. No reconciliation ends so.
+    Ignored(String),
+    /// A dry run that would have published this manifest list.
+    WouldPublish(ManifestList),
+}
+
+/// What a version waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Waiting {
+    /// These platforms are missing.
+    Platforms(Vec<ConfiguredPlatform>),
+    /// The platforms were built from different revisions, as this message says.
+    Revisions(String),
+}
+
+/// The image of a platform, as ECR holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct PlatformImage {
+    /// The platform.
+    #[serde(serialize_with = "as_string")]
+    pub platform: ConfiguredPlatform,
+    /// The tag of the image.
+    pub tag: Tag,
+    /// The digest by which a manifest list names the image.
+    pub digest: Digest,
+}
+
+fn as_string<S: Serializer>(value: &impl ToString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&value.to_string())
+}
+
+/// A reconciliation that has reached its end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Reconciliation {
+    /// Its outcome.
+    pub outcome: Outcome,
+    /// The images of the version that exist.
+    pub images: Vec<PlatformImage>,
+}
+
+impl Outcome {
+    /// The kind of this outcome.
+    pub fn kind(&self) -> OutcomeKind {
+        self.into()
+    }
+
+    /// The manifest list that is, or would be, published.
+    pub fn manifest_list(&self) -> Option<&ManifestList> {
+        match self {
+            Self::Published(list) | Self::Unchanged(list) | Self::WouldPublish(list) => Some(list),
+            Self::Waiting(_) | Self::Ignored(_) => None,
+        }
+    }
+
+    /// The platforms that are missing.
+    pub fn missing(&self) -> &[ConfiguredPlatform] {
+        match self {
+            Self::Waiting(Waiting::Platforms(missing)) => missing,
+            _ => &[],
+        }
+    }
+
+    /// Why the version is held back or ignored, where no platform is missing.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Waiting(Waiting::Revisions(reason)) | Self::Ignored(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+impl OutcomeKind {
+    /// The name of the outcome in answers and logs.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}

@@ -1,0 +1,67 @@
+//! What is to be reconciled.
+
+use crate::name::RepositoryName;
+use crate::oci::reference::{ImageReference, Reference};
+use crate::oci::tag::Tag;
+use crate::settings::tag_scheme::PlatformTag;
+use crate::settings::{Attestations, RepositorySettings, Revisions, VersionNotServed};
+
+/// A version to be reconciled, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ReconcileRequest {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The version, which is the tag of its manifest list.
+    pub version: Tag,
+    /// Its platforms, in ascending order of their tags.
+    pub platforms: Vec<PlatformTag>,
+    /// What to do with differing revisions.
+    pub revisions: Revisions,
+    /// What to do with attestations.
+    pub attestations: Attestations,
+    /// Whether to write nothing.
+    pub dry_run: bool,
+    /// Whether to replace what is not the function's own.
+    pub force: bool,
+    /// The platform tag whose push was announced, which therefore must exist.
+    pub pushed: Option<Tag>,
+}
+
+impl ReconcileRequest {
+    /// A request by the settings of the repository: for real, without force, and with no push announced.
+    ///
+    /// # Errors
+    /// [`VersionNotServed`], if the settings leave the version out.
+    pub fn new(
+        repository: RepositoryName,
+        version: Tag,
+        settings: &RepositorySettings,
+    ) -> Result<Self, VersionNotServed> {
+        Ok(Self {
+            platforms: settings.platform_tags(&version)?,
+            repository,
+            version,
+            revisions: settings.revisions,
+            attestations: settings.attestations,
+            dry_run: false,
+            force: false,
+            pushed: None,
+        })
+    }
+
+    /// The full name of an image of this version.
+    pub fn image(&self, reference: Reference) -> ImageReference {
+        ImageReference { repository: self.repository.clone(), reference }
+    }
+
+    /// The full name of the version's manifest list.
+    pub fn target(&self) -> ImageReference {
+        self.image(Reference::Tag(self.version.clone()))
+    }
+
+    /// All tags of the version, its own included: what each observation reads.
+    pub fn references(&self) -> Vec<Reference> {
+        let platforms = self.platforms.iter().map(|platform| &platform.tag);
+        platforms.chain([&self.version]).cloned().map(Reference::Tag).collect()
+    }
+}

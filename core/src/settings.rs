@@ -1,0 +1,374 @@
+//! The settings: which platforms, which repositories, which rules.
+
+pub mod configured_platform;
+pub mod tag_scheme;
+pub mod variable;
+
+mod setting;
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+use std::time::Duration;
+
+use regex_lite::Regex;
+use serde::Deserialize;
+
+use crate::name::{AccountId, RepositoryGlob, RepositoryName};
+use crate::oci::tag::Tag;
+pub use setting::InvalidSetting;
+use setting::Setting;
+use tag_scheme::{InvalidVersion, PlatformTag, TagScheme};
+use variable::Variable;
+
+/// What to do with a version whose platforms carry different revisions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Revisions {
+    /// Hold it back until they agree.
+    Same,
+    /// Publish it anyway.
+    Any,
+}
+
+/// What to do with the BuildKit attestations of the sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Attestations {
+    /// Each follows its image in the manifest list.
+    Keep,
+    /// The manifest list names images only.
+    Drop,
+}
+
+/// A regular expression that a whole version must match.
+#[derive(Debug, Clone)]
+pub struct VersionPattern(Regex);
+
+impl VersionPattern {
+    /// Whether the whole version matches.
+    pub fn matches(&self, version: &Tag) -> bool {
+        self.0.is_match(version.as_str())
+    }
+}
+
+impl FromStr for VersionPattern {
+    type Err = regex_lite::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // The pattern alone first: an unbalanced parenthesis must not become valid by those that are put around it.
+        Regex::new(text)?;
+        Regex::new(&format!("^(?:{text})$")).map(Self)
+    }
+}
+
+/// The settings of one repository.
+#[derive(Debug, Clone)]
+pub struct RepositorySettings {
+    /// How its tags name versions and platforms.
+    pub tag_scheme: TagScheme,
+    /// What its versions must match, if anything.
+    pub version_pattern: Option<VersionPattern>,
+    /// What to do with differing revisions.
+    pub revisions: Revisions,
+    /// What to do with attestations.
+    pub attestations: Attestations,
+}
+
+/// Why a version is not served.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VersionNotServed {
+    /// `VERSION_PATTERN` leaves it out.
+    #[error("version {0} does not match VERSION_PATTERN")]
+    Pattern(Tag),
+    /// It cannot have a manifest list under the tag template.
+    #[error("version {0} cannot have a manifest list: {1}")]
+    Invalid(Tag, InvalidVersion),
+}
+
+impl RepositorySettings {
+    /// The platform tags of a version, in ascending order, if the version is served.
+    ///
+    /// # Errors
+    /// [`VersionNotServed`], with the reason.
+    pub fn platform_tags(&self, version: &Tag) -> Result<Vec<PlatformTag>, VersionNotServed> {
+        if self.version_pattern.as_ref().is_some_and(|pattern| !pattern.matches(version)) {
+            return Err(VersionNotServed::Pattern(version.clone()));
+        }
+        self.tag_scheme.platform_tags(version).map_err(|error| VersionNotServed::Invalid(version.clone(), error))
+    }
+}
+
+/// The settings of the sweep.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SweepSettings {
+    /// How many manifest lists it writes per second.
+    pub puts_per_second: f64,
+    /// The age of its newest platform from which an incomplete version is reported.
+    pub incomplete_after: Duration,
+    /// The age up to which it is reported.
+    pub incomplete_until: Duration,
+}
+
+/// The rates that [`Variable::SweepPutsPerSecond`] takes: ECR's quota can be raised to some hundreds a second, and
+/// below one write in 100 s a sweep of 15 minutes could not publish ten versions.
+const PUTS_PER_SECOND: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
+
+/// All settings, validated.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    repositories: Vec<RepositoryGlob>,
+    accounts: Vec<AccountId>,
+    rules: Vec<(Vec<RepositoryGlob>, RepositorySettings)>,
+    defaults: RepositorySettings,
+    sweep: SweepSettings,
+}
+
+/// The settings of a repository that are not parsed yet.
+#[derive(Clone)]
+struct UnparsedRepositorySettings {
+    platforms: Setting,
+    tag_template: Setting,
+    version_pattern: Setting,
+    revisions: Setting,
+    attestations: Setting,
+}
+
+impl UnparsedRepositorySettings {
+    fn lookup(lookup: &impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
+        Ok(Self {
+            platforms: Setting::lookup(Variable::Platforms, lookup)?,
+            tag_template: Setting::lookup(Variable::TagTemplate, lookup)?,
+            version_pattern: Setting::lookup(Variable::VersionPattern, lookup)?,
+            revisions: Setting::lookup(Variable::Revisions, lookup)?,
+            attestations: Setting::lookup(Variable::Attestations, lookup)?,
+        })
+    }
+
+    fn parse(&self) -> Result<RepositorySettings, InvalidSetting> {
+        let (platforms, template) = (self.platforms.list()?, self.tag_template.parse()?);
+        let has_pattern = !self.version_pattern.is_empty();
+        Ok(RepositorySettings {
+            tag_scheme: TagScheme::new(template, platforms).map_err(|error| self.platforms.invalid(error))?,
+            version_pattern: has_pattern.then(|| self.version_pattern.parse()).transpose()?,
+            revisions: self.revisions.choice(&[("same", Revisions::Same), ("any", Revisions::Any)])?,
+            attestations: self.attestations.choice(&[("keep", Attestations::Keep), ("drop", Attestations::Drop)])?,
+        })
+    }
+}
+
+/// An object of [`Variable::Rules`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rule {
+    repositories: Vec<String>,
+    platforms: Option<String>,
+    tag_template: Option<String>,
+    version_pattern: Option<String>,
+    revisions: Option<String>,
+    attestations: Option<String>,
+}
+
+impl Settings {
+    /// Parses the settings, looking each variable up by its name.
+    ///
+    /// # Errors
+    /// [`InvalidSetting`], for the first variable that is invalid.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
+        let unparsed = UnparsedRepositorySettings::lookup(&lookup)?;
+        let defaults = unparsed.parse()?;
+        Ok(Self {
+            repositories: Setting::lookup(Variable::Repositories, &lookup)?.list()?,
+            accounts: parse_accounts(&Setting::lookup(Variable::Accounts, &lookup)?)?,
+            rules: parse_rules(&Setting::lookup(Variable::Rules, &lookup)?, &unparsed)?,
+            defaults,
+            sweep: parse_sweep(&lookup)?,
+        })
+    }
+
+    /// The settings of a repository, if it is served.
+    pub fn for_repository(&self, repository: &RepositoryName) -> Option<&RepositorySettings> {
+        let any_matches = |globs: &[RepositoryGlob]| globs.iter().any(|glob| glob.matches(repository));
+        let rule = || self.rules.iter().find(|(globs, _)| any_matches(globs)).map(|(_, settings)| settings);
+        any_matches(&self.repositories).then(|| rule().unwrap_or(&self.defaults))
+    }
+
+    /// The repositories that are served, by name or glob.
+    pub fn repositories(&self) -> &[RepositoryGlob] {
+        &self.repositories
+    }
+
+    /// The additional accounts whose registries are served.
+    pub fn accounts(&self) -> &[AccountId] {
+        &self.accounts
+    }
+
+    /// The settings of the sweep.
+    pub fn sweep(&self) -> SweepSettings {
+        self.sweep
+    }
+}
+
+fn parse_accounts(accounts: &Setting) -> Result<Vec<AccountId>, InvalidSetting> {
+    if accounts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let accounts: BTreeSet<_> = accounts.list()?.into_iter().collect();
+    Ok(accounts.into_iter().collect())
+}
+
+fn parse_rules(
+    rules: &Setting,
+    defaults: &UnparsedRepositorySettings,
+) -> Result<Vec<(Vec<RepositoryGlob>, RepositorySettings)>, InvalidSetting> {
+    if rules.is_empty() {
+        return Ok(Vec::new());
+    }
+    let parsed: Vec<Rule> = serde_json::from_str(&rules.value).map_err(|error| rules.invalid(error))?;
+    let parse = |(index, rule): (usize, &Rule)| {
+        let at = |field: &str| rules.path(format_args!("[{index}].{field}"));
+        if rule.repositories.is_empty() {
+            return Err(rules.at(format_args!("[{index}].repositories"), "[]").invalid("it names no repository"));
+        }
+        let globs = rule.repositories.iter();
+        let globs = globs.map(|glob| rules.at(format_args!("[{index}].repositories"), glob).parse());
+        let globs = globs.collect::<Result<_, _>>()?;
+
+        let mut settings = defaults.clone();
+        settings.platforms.override_with(at("platforms"), rule.platforms.as_ref());
+        settings.tag_template.override_with(at("tag_template"), rule.tag_template.as_ref());
+        settings.version_pattern.override_with(at("version_pattern"), rule.version_pattern.as_ref());
+        settings.revisions.override_with(at("revisions"), rule.revisions.as_ref());
+        settings.attestations.override_with(at("attestations"), rule.attestations.as_ref());
+        Ok((globs, settings.parse()?))
+    };
+    parsed.iter().enumerate().map(parse).collect()
+}
+
+fn parse_sweep(lookup: &impl Fn(&str) -> Option<String>) -> Result<SweepSettings, InvalidSetting> {
+    let puts = Setting::lookup(Variable::SweepPutsPerSecond, lookup)?;
+    let puts_per_second: f64 = puts.parse()?;
+    if !PUTS_PER_SECOND.contains(&puts_per_second) {
+        return Err(puts.invalid("out of range"));
+    }
+    let incomplete_after = Setting::lookup(Variable::IncompleteAfter, lookup)?.duration()?;
+    let until = Setting::lookup(Variable::IncompleteUntil, lookup)?;
+    let incomplete_until = until.duration()?;
+    if incomplete_until <= incomplete_after {
+        return Err(until.invalid("not longer than INCOMPLETE_AFTER"));
+    }
+    Ok(SweepSettings { puts_per_second, incomplete_after, incomplete_until })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(variables: &[(&str, &str)]) -> Result<Settings, InvalidSetting> {
+        Settings::from_lookup(|name| {
+            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    fn error(variable: &str, value: &str) -> String {
+        parse(&[("PLATFORMS", "linux/amd64"), (variable, value)]).expect_err(value).to_string()
+    }
+
+    fn name(text: &str) -> RepositoryName {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn platforms_are_the_only_required_setting() {
+        let settings = parse(&[("PLATFORMS", "linux/amd64, linux/arm64")]).unwrap();
+        let repository = settings.for_repository(&name("any/repository")).unwrap();
+        assert_eq!(repository.tag_scheme.platforms().len(), 2);
+        assert_eq!((repository.revisions, repository.attestations), (Revisions::Same, Attestations::Keep));
+        assert!(repository.version_pattern.is_none());
+        assert_eq!(settings.sweep().puts_per_second.to_string(), "2");
+        assert_eq!(settings.sweep().incomplete_until, Duration::from_hours(7 * 24));
+    }
+
+    #[test]
+    fn missing_platforms_are_an_error() {
+        let message = parse(&[]).unwrap_err().to_string();
+        assert!(message.contains("PLATFORMS") && message.contains("linux/amd64,linux/arm64"), "{message}");
+    }
+
+    #[test]
+    fn error_names_variable_value_and_expectation() {
+        for (variable, value, expected) in [
+            ("PLATFORMS", "amd64", "os[(os.version)]/arch"),
+            ("PLATFORMS", "", "os[(os.version)]/arch"),
+            ("PLATFORMS", "linux/amd64,", "os[(os.version)]/arch"),
+            ("PLATFORMS", "linux/arm64,linux/arm64", "os[(os.version)]/arch"),
+            ("TAG_TEMPLATE", "{version}", "{platform}"),
+            ("TAG_TEMPLATE", "", "{platform}"),
+            ("REPOSITORIES", "", "team-a/*"),
+            ("REPOSITORIES", "Team", "team-a/*"),
+            ("VERSION_PATTERN", "(", "regular expression"),
+            ("VERSION_PATTERN", "a)|(b", "regular expression"),
+            ("REVISIONS", "Same", "same or any"),
+            ("ATTESTATIONS", "yes", "keep or drop"),
+            ("ACCOUNTS", "123", "12 digits"),
+            ("RULES", "{", "JSON array"),
+            ("RULES", r#"[{"repositories":["a*"],"platform":"x"}]"#, "JSON array"),
+            ("SWEEP_PUTS_PER_SECOND", "0", "from 0.01"),
+            ("SWEEP_PUTS_PER_SECOND", "1e-20", "from 0.01"),
+            ("SWEEP_PUTS_PER_SECOND", "NaN", "from 0.01"),
+            ("SWEEP_PUTS_PER_SECOND", "inf", "from 0.01"),
+            ("INCOMPLETE_AFTER", "1w", "7d"),
+            ("INCOMPLETE_AFTER", "+1h", "7d"),
+            ("INCOMPLETE_AFTER", "h", "7d"),
+            ("INCOMPLETE_AFTER", "1é", "7d"),
+            ("INCOMPLETE_UNTIL", "30m", "INCOMPLETE_AFTER"),
+            ("INCOMPLETE_UNTIL", "", "7d"),
+        ] {
+            let settings: Vec<_> =
+                [("PLATFORMS", "linux/amd64")].into_iter().filter(|(name, _)| *name != variable).collect();
+            let error = parse(&[settings, vec![(variable, value)]].concat()).expect_err(value).to_string();
+            for part in [variable, &format!("\"{value}\""), expected] {
+                assert!(error.contains(part), "{variable}={value}: {part:?} is not in: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn version_pattern_matches_the_whole_version() {
+        let settings = parse(&[("PLATFORMS", "linux/amd64"), ("VERSION_PATTERN", r"\d+|v\d+")]).unwrap();
+        let pattern = settings.for_repository(&name("app")).unwrap().version_pattern.clone().unwrap();
+        for (version, expected) in [("12", true), ("v12", true), ("12x", false), ("x12", false), ("v1.2", false)] {
+            assert_eq!(pattern.matches(&version.parse().unwrap()), expected, "{version}");
+        }
+    }
+
+    #[test]
+    fn first_matching_rule_overrides_the_variables() {
+        let settings = parse(&[
+            ("PLATFORMS", "linux/amd64,linux/arm64"),
+            ("REPOSITORIES", "team-*"),
+            ("ATTESTATIONS", "drop"),
+            (
+                "RULES",
+                r#"[{"repositories":["team-a/x"],"platforms":"linux/s390x"},
+                          {"repositories":["team-a/*"],"attestations":"keep","revisions":"any"},
+                          {"repositories":["other"],"platforms":"linux/386"}]"#,
+            ),
+        ])
+        .unwrap();
+        let repository = |text: &str| settings.for_repository(&name(text));
+        let platforms = |text| repository(text).unwrap().tag_scheme.platforms().len();
+        assert_eq!((platforms("team-a/x"), platforms("team-a/y"), platforms("team-b/x")), (1, 2, 2));
+        assert_eq!(repository("team-a/x").unwrap().attestations, Attestations::Drop);
+        assert_eq!(repository("team-a/y").unwrap().attestations, Attestations::Keep);
+        assert_eq!(repository("team-a/y").unwrap().revisions, Revisions::Any);
+        assert!(repository("other").is_none(), "a rule serves no repository that REPOSITORIES leaves out");
+    }
+
+    #[test]
+    fn error_names_the_path_within_the_rules() {
+        let message = error("RULES", r#"[{"repositories":["a*"]},{"repositories":["b*"],"revisions":"no"}]"#);
+        assert!(message.contains("RULES[1].revisions") && message.contains("\"no\""), "{message}");
+        let message = error("RULES", r#"[{"repositories":[]}]"#);
+        assert!(message.contains("RULES[0].repositories"), "{message}");
+        let message = error("RULES", r#"[{"repositories":["b*"],"platforms":"linux/amd64,linux/amd64"}]"#);
+        assert!(message.contains("RULES[0].platforms"), "{message}");
+    }
+}

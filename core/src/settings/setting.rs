@@ -1,0 +1,112 @@
+//! One setting: its name, its value, and what is expected of it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::variable::Variable;
+
+/// An invalid setting. Its message names the variable, its value and what is expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSetting {
+    /// A required variable is not set.
+    #[error("{variable} is not set: expected {expected}")]
+    Missing {
+        /// The variable.
+        variable: Variable,
+        /// What is expected of it.
+        expected: &'static str,
+    },
+    /// A variable has an invalid value.
+    #[error("{name} is \"{value}\": {reason}. Expected {expected}")]
+    Value {
+        /// The variable, with the path within it for one that holds JSON.
+        name: String,
+        /// Its value.
+        value: String,
+        /// Why it is invalid.
+        reason: String,
+        /// What is expected.
+        expected: &'static str,
+    },
+}
+
+/// A setting that is not parsed yet.
+#[derive(Debug, Clone)]
+pub(super) struct Setting {
+    pub(super) value: String,
+    name: String,
+    expected: &'static str,
+}
+
+impl Setting {
+    /// The value of a variable, or else its default.
+    pub(super) fn lookup(variable: Variable, lookup: &impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
+        let (name, expected) = (variable.name(), variable.expected());
+        let value = lookup(name).or_else(|| variable.default().map(str::to_owned));
+        let value = value.ok_or(InvalidSetting::Missing { variable, expected })?;
+        Ok(Self { value, name: name.to_owned(), expected })
+    }
+
+    /// A setting within another one, such as a field of a rule.
+    pub(super) fn at(&self, path: fmt::Arguments<'_>, value: &str) -> Self {
+        Self { value: value.to_owned(), name: format!("{}{path}", self.name), expected: self.expected }
+    }
+
+    /// Replaces the value, and the name under which errors report it.
+    pub(super) fn override_with(&mut self, name: String, value: Option<&String>) {
+        if let Some(value) = value {
+            self.value.clone_from(value);
+            self.name = name;
+        }
+    }
+
+    /// The path of a setting within this one.
+    pub(super) fn path(&self, path: fmt::Arguments<'_>) -> String {
+        format!("{}{path}", self.name)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.value.is_empty()
+    }
+
+    pub(super) fn invalid(&self, reason: impl fmt::Display) -> InvalidSetting {
+        InvalidSetting::Value {
+            name: self.name.clone(),
+            value: self.value.clone(),
+            reason: reason.to_string(),
+            expected: self.expected,
+        }
+    }
+
+    pub(super) fn parse<T: FromStr<Err: fmt::Display>>(&self) -> Result<T, InvalidSetting> {
+        self.value.parse().map_err(|error| self.invalid(error))
+    }
+
+    /// A comma-separated list.
+    pub(super) fn list<T: FromStr<Err: fmt::Display>>(&self) -> Result<Vec<T>, InvalidSetting> {
+        self.value.split(',').map(|item| item.trim().parse().map_err(|error| self.invalid(error))).collect()
+    }
+
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, InvalidSetting> {
+        let chosen = choices.iter().find(|(name, _)| *name == self.value);
+        chosen.map(|(_, choice)| *choice).ok_or_else(|| self.invalid("not one of the choices"))
+    }
+
+    /// A whole number of seconds, minutes, hours or days.
+    pub(super) fn duration(&self) -> Result<Duration, InvalidSetting> {
+        let seconds = self.value.split_at_checked(self.value.len().saturating_sub(1)).and_then(|(number, unit)| {
+            let unit_seconds: u64 = match unit {
+                "s" => 1,
+                "m" => 60,
+                "h" => 3_600,
+                "d" => 86_400,
+                _ => return None,
+            };
+            let is_digits = number.bytes().all(|byte| byte.is_ascii_digit());
+            number.parse::<u64>().ok().filter(|_| is_digits)?.checked_mul(unit_seconds)
+        });
+        seconds.map(Duration::from_secs).ok_or_else(|| self.invalid("not a valid duration"))
+    }
+}

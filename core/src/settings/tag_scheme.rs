@@ -1,0 +1,316 @@
+//! How tags name versions and platforms: `1.2.3-arm64` is the `arm64` image of `1.2.3`.
+
+use std::str::FromStr;
+
+use super::configured_platform::{ConfiguredPlatform, TagPart};
+use crate::oci::tag::{MAX_LENGTH, Tag, is_tag_byte};
+
+/// The form of platform tags, such as `{version}-{platform}`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TagTemplate {
+    prefix: Box<str>,
+    separator: Box<str>,
+    suffix: Box<str>,
+    version_first: bool,
+}
+
+/// A string that is not a valid tag template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "invalid tag template {0:?}: expected {{version}} and {{platform}}, each exactly once and in either order, with \
+     nothing but letters, digits, underscores, dots and hyphens around them, and no dot or hyphen at the start"
+)]
+pub struct InvalidTagTemplate(String);
+
+const VERSION: &str = "{version}";
+const PLATFORM: &str = "{platform}";
+
+impl FromStr for TagTemplate {
+    type Err = InvalidTagTemplate;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let split = |first, second| {
+            let (prefix, rest) = text.split_once(first)?;
+            let (separator, suffix) = rest.split_once(second)?;
+            let is_literal = |text: &str| text.bytes().all(is_tag_byte);
+            let is_valid = !prefix.starts_with(['.', '-']) && [prefix, separator, suffix].into_iter().all(is_literal);
+            is_valid.then_some((prefix, separator, suffix))
+        };
+        let (version_first, (prefix, separator, suffix)) = split(VERSION, PLATFORM)
+            .map(|parts| (true, parts))
+            .or_else(|| split(PLATFORM, VERSION).map(|parts| (false, parts)))
+            .ok_or_else(|| InvalidTagTemplate(text.to_owned()))?;
+        Ok(Self { prefix: prefix.into(), separator: separator.into(), suffix: suffix.into(), version_first })
+    }
+}
+
+impl TagTemplate {
+    fn render(&self, version: &Tag, part: &TagPart) -> Option<Tag> {
+        let Self { prefix, separator, suffix, version_first } = self;
+        let (version, part) = (version.as_str(), part.as_str());
+        let (first, second) = if *version_first { (version, part) } else { (part, version) };
+        format!("{prefix}{first}{separator}{second}{suffix}").parse().ok()
+    }
+
+    fn version(&self, tag: &Tag, part: &TagPart) -> Option<Tag> {
+        let inner = tag.as_str().strip_prefix(&*self.prefix)?.strip_suffix(&*self.suffix)?;
+        let version = if self.version_first {
+            inner.strip_suffix(part.as_str())?.strip_suffix(&*self.separator)?
+        } else {
+            inner.strip_prefix(part.as_str())?.strip_prefix(&*self.separator)?
+        };
+        version.parse().ok()
+    }
+}
+
+/// How many ids one `BatchGetImage` takes. (Amazon ECR API reference, `BatchGetImage`, `imageIds`.)
+pub const MAX_BATCH_IDS: usize = 100;
+
+/// How many platforms a version may have: with its own tag, as many as one `BatchGetImage` takes.
+pub const MAX_PLATFORMS: usize = MAX_BATCH_IDS - 1;
+
+/// The platform tags of a repository, in both directions: from a tag to version and platform, and back.
+///
+/// No tag belongs to two versions, or to two platforms of one: where several tag parts fit, the longest wins.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TagScheme {
+    template: TagTemplate,
+    longest_first: Vec<ConfiguredPlatform>,
+}
+
+/// A platform with the tag of its image.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PlatformTag {
+    /// The platform.
+    pub platform: ConfiguredPlatform,
+    /// The tag of its image.
+    pub tag: Tag,
+}
+
+/// What a platform tag names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParsedTag<'a> {
+    /// The version.
+    pub version: Tag,
+    /// The platform.
+    pub platform: &'a ConfiguredPlatform,
+    /// The position of the platform in [`TagScheme::platforms`].
+    pub position: usize,
+}
+
+/// Why a set of platforms is invalid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPlatforms {
+    /// Two match the same images.
+    #[error("{0} and {1} are the same platform; name each once")]
+    Duplicate(String, String),
+    /// Two have the same tag part.
+    #[error("{0} and {1} have the same tag part {2:?}; give one of them its own, as in linux/arm64=aarch64")]
+    DuplicateTagPart(String, String, String),
+    /// There are none, or more than a version can have.
+    #[error("it names {0} platforms; expected 1 to {MAX_PLATFORMS}")]
+    Count(usize),
+}
+
+/// Why a version cannot have a manifest list under a tag scheme.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidVersion {
+    /// The manifest list would replace the image of a platform.
+    #[error("{version} is itself the tag of {platform} of version {of}, which a manifest list must not replace")]
+    IsPlatformTag {
+        /// The version.
+        version: Tag,
+        /// The version of which it is a platform tag.
+        of: Tag,
+        /// The platform of which it is the tag.
+        platform: String,
+    },
+    /// One of its platform tags belongs to another version or platform.
+    #[error("its tag {tag} is the tag of {platform} of version {of}")]
+    AmbiguousTag {
+        /// The tag.
+        tag: Tag,
+        /// The version that it belongs to.
+        of: Tag,
+        /// The platform that it belongs to.
+        platform: String,
+    },
+    /// One of its platform tags would be too long.
+    #[error("its tag for {platform} would exceed the {MAX_LENGTH} characters of a tag")]
+    TagTooLong {
+        /// The platform.
+        platform: String,
+    },
+}
+
+impl TagScheme {
+    /// The scheme of this template for these platforms.
+    ///
+    /// # Errors
+    /// [`InvalidPlatforms`], if two platforms or their tag parts are the same, or if there are none or too many.
+    pub fn new(template: TagTemplate, mut platforms: Vec<ConfiguredPlatform>) -> Result<Self, InvalidPlatforms> {
+        for (index, one) in platforms.iter().enumerate() {
+            for other in &platforms[..index] {
+                if one.is_equivalent_to(other) {
+                    return Err(InvalidPlatforms::Duplicate(other.to_string(), one.to_string()));
+                }
+                if one.tag_part() == other.tag_part() {
+                    let part = one.tag_part().to_string();
+                    return Err(InvalidPlatforms::DuplicateTagPart(other.to_string(), one.to_string(), part));
+                }
+            }
+        }
+        if !(1..=MAX_PLATFORMS).contains(&platforms.len()) {
+            return Err(InvalidPlatforms::Count(platforms.len()));
+        }
+        platforms.sort_by_key(|platform| std::cmp::Reverse(platform.tag_part().as_str().len()));
+        Ok(Self { template, longest_first: platforms })
+    }
+
+    /// The platforms that a version must have, in no particular order.
+    pub fn platforms(&self) -> &[ConfiguredPlatform] {
+        &self.longest_first
+    }
+
+    /// Parses a platform tag. `None`, if it is the tag of no platform.
+    pub fn parse(&self, tag: &Tag) -> Option<ParsedTag<'_>> {
+        self.longest_first.iter().enumerate().find_map(|(position, platform)| {
+            let version = self.template.version(tag, platform.tag_part())?;
+            Some(ParsedTag { version, platform, position })
+        })
+    }
+
+    /// The platform tags of a version, in ascending order of the tags.
+    ///
+    /// # Errors
+    /// [`InvalidVersion`], if the manifest list or an image of the version would have a tag of another image.
+    pub fn platform_tags(&self, version: &Tag) -> Result<Vec<PlatformTag>, InvalidVersion> {
+        if let Some(ParsedTag { version: of, platform, .. }) = self.parse(version) {
+            return Err(InvalidVersion::IsPlatformTag { version: version.clone(), of, platform: platform.to_string() });
+        }
+        let platform_tag = |platform: &ConfiguredPlatform| {
+            let too_long = || InvalidVersion::TagTooLong { platform: platform.to_string() };
+            let tag = self.template.render(version, platform.tag_part()).ok_or_else(too_long)?;
+            match self.parse(&tag) {
+                Some(parsed) if parsed.version != *version || parsed.platform != platform => {
+                    let ParsedTag { version: of, platform, .. } = parsed;
+                    Err(InvalidVersion::AmbiguousTag { tag, of, platform: platform.to_string() })
+                }
+                _ => Ok(PlatformTag { platform: platform.clone(), tag }),
+            }
+        };
+        let mut tags = self.longest_first.iter().map(platform_tag).collect::<Result<Vec<_>, _>>()?;
+        tags.sort_by(|one, other| one.tag.cmp(&other.tag));
+        Ok(tags)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(text: &str) -> Tag {
+        text.parse().unwrap()
+    }
+
+    fn scheme(template: &str, platforms: &str) -> Result<TagScheme, InvalidPlatforms> {
+        let platforms = platforms.split(',').map(|platform| platform.parse().unwrap()).collect();
+        TagScheme::new(template.parse().unwrap(), platforms)
+    }
+
+    #[track_caller]
+    fn check(template: &str, platforms: &str, text: &str, expected: Option<&str>) {
+        let scheme = scheme(template, platforms).unwrap();
+        let parsed = scheme.parse(&tag(text)).map(|parsed| format!("{} {}", parsed.version, parsed.platform));
+        assert_eq!(parsed.as_deref(), expected, "{template} {text}");
+    }
+
+    #[test]
+    fn tag_parses_in_either_order_of_the_template() {
+        let platforms = "linux/amd64,linux/arm64=aarch64";
+        check("{version}-{platform}", platforms, "1.2.3-amd64", Some("1.2.3 linux/amd64"));
+        check("{version}-{platform}", platforms, "1.2.3-rc-1-aarch64", Some("1.2.3-rc-1 linux/arm64"));
+        check("{platform}-{version}", platforms, "amd64-1.2.3", Some("1.2.3 linux/amd64"));
+        check("v{version}_{platform}.x", platforms, "v1_aarch64.x", Some("1 linux/arm64"));
+    }
+
+    #[test]
+    fn other_tags_do_not_parse() {
+        for text in ["1.2.3", "amd64", "1.2.3-arm64", "1.2.3-amd64-soci", "1.2.3-AMD64", "1.2.3-amd64.sig", "latest"] {
+            check("{version}-{platform}", "linux/amd64,linux/arm64=aarch64", text, None);
+        }
+        check("{platform}-{version}", "linux/amd64", "amd64--1", None);
+    }
+
+    #[test]
+    fn longest_tag_part_wins() {
+        let platforms = "linux/amd64,windows/amd64,linux/arm/v7,linux/arm/v6=v7";
+        check("{version}-{platform}", platforms, "1-windows-amd64", Some("1 windows/amd64"));
+        check("{version}{platform}", platforms, "1armv7", Some("1 linux/arm/v7"));
+    }
+
+    #[test]
+    fn position_is_that_of_the_platform() {
+        let scheme = scheme("{version}-{platform}", "linux/amd64,windows/amd64,linux/s390x").unwrap();
+        for text in ["1-amd64", "1-windows-amd64", "1-s390x"] {
+            let tag = tag(text);
+            let parsed = scheme.parse(&tag).unwrap();
+            assert_eq!(&scheme.platforms()[parsed.position], parsed.platform);
+        }
+    }
+
+    #[test]
+    fn version_with_a_tag_of_another_image_is_invalid() {
+        let scheme = scheme("{version}-{platform}", "linux/amd64,windows/amd64").unwrap();
+        let error = |version: &str| scheme.platform_tags(&tag(version)).unwrap_err();
+        assert!(matches!(error("1-windows"), InvalidVersion::AmbiguousTag { .. }));
+        assert!(matches!(error("1-amd64"), InvalidVersion::IsPlatformTag { .. }));
+        assert!(matches!(error(&"1".repeat(125)), InvalidVersion::TagTooLong { .. }));
+    }
+
+    #[test]
+    fn platform_tags_are_in_ascending_order() {
+        let scheme = scheme("{version}-{platform}", "linux/arm64,windows/amd64,linux/amd64").unwrap();
+        let tags = scheme.platform_tags(&tag("1")).unwrap();
+        let tags: Vec<_> = tags.iter().map(|platform_tag| platform_tag.tag.as_str()).collect();
+        assert_eq!(tags, ["1-amd64", "1-arm64", "1-windows-amd64"]);
+    }
+
+    #[test]
+    fn template_takes_each_placeholder_once_between_tag_characters() {
+        for text in [
+            "",
+            "{version}",
+            "{platform}",
+            "{version}-{version}",
+            "{version}-{platform}-{platform}",
+            "{version}-{platform}{version}",
+            "{version}/{platform}",
+            "{version} {platform}",
+            "-{version}-{platform}",
+            "{version}-{arch}",
+            "{version}-{platform}}",
+        ] {
+            assert!(text.parse::<TagTemplate>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn same_platform_twice_is_invalid() {
+        let result = scheme("{version}-{platform}", "linux/arm64,linux/arm64/v8");
+        assert!(matches!(result, Err(InvalidPlatforms::Duplicate(..))));
+    }
+
+    #[test]
+    fn same_tag_part_twice_is_invalid() {
+        let result = scheme("{version}-{platform}", "windows(1)/amd64,windows(2)/amd64");
+        assert!(matches!(result, Err(InvalidPlatforms::DuplicateTagPart(..))));
+        assert!(scheme("{version}-{platform}", "windows(1)/amd64=a,windows(2)/amd64=b").is_ok());
+    }
+
+    #[test]
+    fn no_platform_is_invalid() {
+        let template = "{version}-{platform}".parse().unwrap();
+        assert_eq!(TagScheme::new(template, vec![]), Err(InvalidPlatforms::Count(0)));
+    }
+}

@@ -1,0 +1,91 @@
+//! The environment variables of the settings: names, defaults, and what is expected of each.
+//!
+//! The deployment template has a parameter for each of them, and a test compares the two.
+
+use strum::VariantArray;
+
+/// An environment variable of the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray, strum::Display, strum::IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
+pub enum Variable {
+    /// The platforms that every manifest list must have.
+    Platforms,
+    /// The form of platform tags.
+    TagTemplate,
+    /// The repositories that are served.
+    Repositories,
+    /// What a version must match.
+    VersionPattern,
+    /// Whether a version is held back while its revisions differ.
+    Revisions,
+    /// Whether attestations are kept.
+    Attestations,
+    /// Additional accounts whose registries are served.
+    Accounts,
+    /// Settings of their own for some repositories.
+    Rules,
+    /// The write rate of the sweep.
+    SweepPutsPerSecond,
+    /// The age from which an incomplete version is reported.
+    IncompleteAfter,
+    /// The age up to which an incomplete version is reported.
+    IncompleteUntil,
+}
+
+impl Variable {
+    /// All of them.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// The name of the variable.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// The value that is assumed where the variable is not set; `None`, if it is required.
+    pub const fn default(self) -> Option<&'static str> {
+        match self {
+            Self::Platforms => None,
+            Self::TagTemplate => Some("{version}-{platform}"),
+            Self::Repositories => Some("*"),
+            Self::VersionPattern | Self::Accounts | Self::Rules => Some(""),
+            Self::Revisions => Some("same"),
+            Self::Attestations => Some("keep"),
+            Self::SweepPutsPerSecond => Some("2"),
+            Self::IncompleteAfter => Some("1h"),
+            Self::IncompleteUntil => Some("7d"),
+        }
+    }
+
+    /// What is expected of its value.
+    pub const fn expected(self) -> &'static str {
+        match self {
+            Self::Platforms => {
+                "a comma-separated list of os[(os.version)]/arch[/variant][=tag-part], such as linux/amd64,linux/arm64 \
+                 or windows(10.0.20348)/amd64=ltsc2022"
+            }
+            Self::TagTemplate => {
+                "{version} and {platform}, each exactly once and in either order, such as {version}-{platform}"
+            }
+            Self::Repositories => {
+                "a comma-separated list of repository names or globs, such as team-a/*,base; * alone matches all"
+            }
+            Self::VersionPattern => {
+                r"a regular expression that the whole version must match, such as \d+\.\d+\.\d+, or nothing"
+            }
+            Self::Revisions => "same or any",
+            Self::Attestations => "keep or drop",
+            Self::Accounts => {
+                "a comma-separated list of account ids of 12 digits, such as 111122223333,444455556666, or nothing"
+            }
+            Self::Rules => {
+                "a JSON array of objects with \"repositories\" (an array of names or globs) and any of \"platforms\", \
+                 \"tag_template\", \"version_pattern\", \"revisions\", \"attestations\""
+            }
+            Self::SweepPutsPerSecond => "a number from 0.01 to 1000, such as 2 or 0.5",
+            Self::IncompleteAfter => "a whole number with s, m, h or d, such as 90m or 7d",
+            Self::IncompleteUntil => {
+                "a whole number with s, m, h or d, such as 7d, that is longer than INCOMPLETE_AFTER"
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The bytes of manifest lists, compared with those that the docker tools wrote from the same images.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(unreachable_pub, reason = "the modules of a test crate have no outside")]
+
+mod inputs;
+
+use std::sync::Arc;
+
+use ecr_multiarch_core::oci::image_config::ImageConfig;
+use ecr_multiarch_core::oci::media_type::MediaType;
+use ecr_multiarch_core::reconcile::observation::{ImageConfigs, Manifests, StoredManifest};
+use ecr_multiarch_core::settings::tag_scheme::PlatformTag;
+use ecr_multiarch_core::settings::{Attestations, Revisions};
+use ecr_multiarch_core::{Digest, Outcome, ReconcileRequest, Reference, Step, Tag};
+use inputs::{Input, inputs};
+
+impl Input {
+    fn stored(&self) -> StoredManifest {
+        let text: Arc<str> = self.manifest.as_str().into();
+        let media_type = self.media_type.clone().unwrap_or_else(|| MediaType::OciManifest.to_string());
+        StoredManifest { digest: Digest::sha256(&*text), media_type, text }
+    }
+}
+
+/// Assembles these inputs in a dry run, each pushed for a platform, in ascending order of their tags.
+fn assemble(images: &[(&str, &str)]) -> String {
+    let inputs = inputs();
+    let mut stored = Manifests::new();
+    let mut configs = ImageConfigs::new();
+    let mut platforms = Vec::new();
+    for (index, (name, platform)) in images.iter().enumerate() {
+        let input = &inputs[*name];
+        let tag: Tag = format!("1-{index}").parse().unwrap();
+        stored.insert(Reference::Tag(tag.clone()), input.stored());
+        for child in &input.children {
+            let child = child.stored();
+            stored.insert(Reference::Digest(child.digest), child);
+        }
+        platforms.push(PlatformTag { platform: platform.parse().unwrap(), tag });
+        for config in std::iter::once(input).chain(&input.children).filter_map(|image| image.config.as_ref()) {
+            let digest = Digest::sha256(config);
+            configs.insert(digest, ImageConfig::parse(digest, config.as_bytes()));
+        }
+    }
+    let mut step = Step::start(Arc::new(ReconcileRequest {
+        repository: "app".parse().unwrap(),
+        version: "1".parse().unwrap(),
+        platforms,
+        revisions: Revisions::Same,
+        attestations: Attestations::Keep,
+        dry_run: true,
+        force: false,
+        pushed: None,
+    }));
+    loop {
+        step = match step {
+            Step::ReadManifests(read) => {
+                let found = |reference: Reference| stored.get(&reference).cloned().map(|it| (reference, it));
+                let manifests = read.references().into_iter().filter_map(found).collect();
+                read.resume(manifests).unwrap()
+            }
+            Step::ReadConfigs(read) => read.resume(&configs).unwrap(),
+            Step::Put(_) => panic!("a dry run writes nothing"),
+            Step::Done(end) => match end.outcome {
+                Outcome::WouldPublish(list) => return list.text,
+                other => panic!("{other:?}"),
+            },
+        }
+    }
+}
+
+#[track_caller]
+fn check(images: &[(&str, &str)], golden: &str) {
+    assert_eq!(assemble(images), golden);
+}
+
+#[test]
+fn docker_images_give_the_bytes_of_docker_manifest() {
+    check(&[("dkr-amd64", "linux/amd64"), ("dkr-arm64", "linux/arm64")], include_str!("docker-manifest.a1.json"));
+}
+
+#[test]
+fn oci_images_give_the_bytes_of_imagetools() {
+    check(&[("oci-arm64", "linux/arm64"), ("oci-amd64", "linux/amd64")], include_str!("buildx-imagetools.bx_oci.json"));
+}
+
+#[test]
+fn single_oci_image_gives_the_index_of_imagetools() {
+    check(&[("oci-amd64", "linux/amd64")], include_str!("buildx-imagetools.b8.json"));
+}
+
+#[test]
+fn oci_image_among_docker_images_gives_an_oci_index() {
+    check(&[("oci-amd64", "linux/amd64"), ("dkr-arm64", "linux/arm64")], include_str!("buildx-imagetools.b2.json"));
+}
+
+#[test]
+fn attested_images_are_flattened() {
+    check(&[("att-amd64", "linux/amd64"), ("att-arm64", "linux/arm64")], include_str!("buildx-imagetools.b3.json"));
+}
+
+#[test]
+fn attestation_artifacts_are_flattened() {
+    check(&[("art-amd64", "linux/amd64"), ("art-arm64", "linux/arm64")], include_str!("buildx-imagetools.b4.json"));
+}
+
+#[test]
+fn arm_image_without_a_variant_gets_the_configured_one() {
+    let list: serde_json::Value = serde_json::from_str(&assemble(&[("arm32", "linux/arm/v6")])).unwrap();
+    let expected = serde_json::json!({"architecture": "arm", "os": "linux", "variant": "v6"});
+    assert_eq!(list["manifests"][0]["platform"], expected, "imagetools writes v7 here");
+}
+
+#[test]
+fn os_version_is_kept() {
+    let list = assemble(&[("win", "windows(10.0.20348)/amd64")]);
+    let list: serde_json::Value = serde_json::from_str(&list).unwrap();
+    let expected = serde_json::json!({"architecture": "amd64", "os": "windows", "os.version": "10.0.20348.2322"});
+    assert_eq!(list["manifests"][0]["platform"], expected, "imagetools leaves os.version out");
+}

@@ -1,0 +1,260 @@
+//! The content of the model's repository: two builds of each of two platforms, in real bytes.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use ecr_multiarch_core::oci::image_config::ImageConfig;
+use ecr_multiarch_core::reconcile::machine::PutResponse;
+use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
+use ecr_multiarch_core::{
+    Digest, Error, ManifestList, ReconcileRequest, Reference, RepositorySettings, Settings, Step, Tag,
+};
+use local_ecr::image::{Artifact, Content, Image};
+
+use super::handler::{Handler, Progress};
+
+/// How many platforms the version has.
+pub const PLATFORMS: usize = 2;
+/// How many builds of each platform there are: a push brings the other one, so that tags come back to what they named.
+pub const BUILDS: u8 = 2;
+
+/// One of the builds of a platform.
+pub type Build = u8;
+/// The builds in a manifest list, in the order of the platforms.
+pub type Builds = [Build; PLATFORMS];
+
+/// What the version's tags name, as one read sees them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct View {
+    pub tags: [Option<Build>; PLATFORMS],
+    pub list: Option<Builds>,
+}
+
+/// What ECR answers to a handler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Answer {
+    Read(View),
+    Put(PutResponse),
+}
+
+/// Which images the builds are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Plain Docker images.
+    Plain,
+    /// Indexes of an image and its attestation, which take a second read.
+    Attested,
+    /// Docker images that state from which revision they were built; each build is of its own.
+    Revised,
+}
+
+/// The images, the manifest lists that they give, and the requests.
+pub struct Catalog {
+    kind: Kind,
+    settings: RepositorySettings,
+    version: Tag,
+    platform_tags: [Tag; PLATFORMS],
+    images: [[StoredManifest; BUILDS as usize]; PLATFORMS],
+    by_digest: BTreeMap<Digest, StoredManifest>,
+    configs: BTreeMap<Digest, ImageConfig>,
+    lists: BTreeMap<Digest, (Builds, ManifestList)>,
+    transitions: Mutex<HashMap<(u64, Answer), Progress>>,
+}
+
+impl Catalog {
+    pub fn new(kind: Kind) -> Self {
+        let settings =
+            Settings::from_lookup(|name| (name == "PLATFORMS").then(|| "linux/amd64,linux/arm64".to_owned()));
+        let settings = settings.unwrap().for_repository(&"app".parse().unwrap()).unwrap().clone();
+        let artifacts = ["linux/amd64", "linux/arm64"].map(|platform| {
+            [0, 1].map(|build: Build| {
+                let content = format!("build {build}");
+                match kind {
+                    Kind::Plain => Image::docker(platform).content(&content).artifact(),
+                    Kind::Attested => Image::oci(platform).content(&content).attested().artifact(),
+                    Kind::Revised => Image::docker(platform).content(&content).revision(&content).artifact(),
+                }
+            })
+        });
+        let mut catalog = Self {
+            kind,
+            settings,
+            version: tag("1"),
+            platform_tags: [tag("1-amd64"), tag("1-arm64")],
+            images: artifacts.each_ref().map(|builds| builds.each_ref().map(stored)),
+            by_digest: BTreeMap::new(),
+            configs: BTreeMap::new(),
+            lists: BTreeMap::new(),
+            transitions: Mutex::default(),
+        };
+        let builds = || artifacts.iter().flatten();
+        for artifact in builds().chain(builds().flat_map(|artifact| &artifact.children)) {
+            catalog.by_digest.insert(stored(artifact).digest, stored(artifact));
+            if let Some(config) = artifact.blobs.first() {
+                let digest = Digest::sha256(config);
+                catalog.configs.extend(ImageConfig::parse(digest, config).ok().map(|config| (digest, config)));
+            }
+        }
+        for amd64 in 0..BUILDS {
+            for arm64 in 0..BUILDS {
+                let builds = [amd64, arm64];
+                if let Some(list) = catalog.assembled(builds) {
+                    assert_names_images(&list, builds, &artifacts);
+                    catalog.lists.insert(list.digest, (builds, list));
+                }
+            }
+        }
+        catalog
+    }
+
+    /// The manifest list of these builds, if they give one.
+    fn assembled(&self, builds: Builds) -> Option<ManifestList> {
+        let view = View { tags: builds.map(Some), list: None };
+        let mut step = self.resume(Step::start(self.request(None)), Answer::Read(view)).unwrap();
+        loop {
+            match step {
+                Step::Put(put) => return Some(put.manifest_list().clone()),
+                Step::Done(_) => return None,
+                other => match self.resume_with_content(other) {
+                    Ok(next) => step = next.unwrap(),
+                    Err(step) => panic!("the tags were read before: {step:?}"),
+                },
+            }
+        }
+    }
+
+    /// The request of a handler for the push of a platform's image, or of the sweep.
+    pub fn request(&self, pushed: Option<usize>) -> Arc<ReconcileRequest> {
+        let repository = "app".parse().unwrap();
+        let request = ReconcileRequest::new(repository, self.version.clone(), &self.settings).unwrap();
+        let pushed = pushed.map(|platform| self.platform_tags[platform].clone());
+        Arc::new(ReconcileRequest { pushed, ..request })
+    }
+
+    /// The platform whose push under this tag the function handles; `None`, if it ignores the event.
+    pub fn handled(&self, tag: &Tag) -> Option<usize> {
+        let parsed = self.settings.tag_scheme.parse(tag)?;
+        assert_eq!(parsed.version, self.version);
+        self.platform_tags.iter().position(|one| one == tag)
+    }
+
+    /// Whether images of different builds are of different revisions.
+    pub fn is_revised(&self) -> bool {
+        self.kind == Kind::Revised
+    }
+
+    pub fn version(&self) -> &Tag {
+        &self.version
+    }
+
+    pub fn version_reference(&self) -> Reference {
+        Reference::Tag(self.version.clone())
+    }
+
+    pub fn platform_tag(&self, platform: usize) -> &Tag {
+        &self.platform_tags[platform]
+    }
+
+    /// The builds in a manifest list; `None`, if it is not that of one build of each platform.
+    pub fn builds_of(&self, list: &ManifestList) -> Option<Builds> {
+        self.lists.get(&list.digest).filter(|(_, known)| known == list).map(|(builds, _)| *builds)
+    }
+
+    /// What a reference of a read names: the position of the platform, or the one after them for the version.
+    pub fn position_of(&self, reference: &Reference) -> Option<usize> {
+        match reference {
+            Reference::Tag(tag) if *tag == self.version => Some(PLATFORMS),
+            Reference::Tag(tag) => self.platform_tags.iter().position(|one| one == tag),
+            Reference::Digest(_) => None,
+        }
+    }
+
+    /// How a handler continues after this answer. Handlers are values, so each transition is computed once.
+    pub fn advance(&self, handler: &Handler, answer: Answer) -> Progress {
+        let key = (handler.fingerprint(), answer);
+        let known = self.transitions.lock().unwrap().get(&key).cloned();
+        known.unwrap_or_else(|| {
+            let progress = handler.resume(self, answer);
+            self.transitions.lock().unwrap().insert(key, progress.clone());
+            progress
+        })
+    }
+
+    /// Continues a step with an answer to its call.
+    pub fn resume(&self, step: Step, answer: Answer) -> Result<Step, Error> {
+        match (step, answer) {
+            (Step::ReadManifests(read), Answer::Read(view)) => read.resume(self.manifests(view)),
+            (Step::Put(put), Answer::Put(response)) => put.resume(response),
+            (step, answer) => panic!("{answer:?} is not an answer to {step:?}"),
+        }
+    }
+
+    /// Continues a step that reads content by digest, which is the same at any time and so not a transition of the
+    /// model. Gives back any other step.
+    pub fn resume_with_content(&self, step: Step) -> Result<Result<Step, Error>, Step> {
+        match step {
+            Step::ReadConfigs(read) => {
+                let configs = read.digests().into_iter().map(|digest| (digest, Ok(self.configs[&digest].clone())));
+                let configs = configs.collect();
+                Ok(read.resume(&configs))
+            }
+            Step::ReadManifests(read) => {
+                let content = |reference: Reference| match reference {
+                    Reference::Digest(digest) => Some((reference, self.by_digest[&digest].clone())),
+                    Reference::Tag(_) => None,
+                };
+                match read.references().into_iter().map(content).collect::<Option<Manifests>>() {
+                    Some(manifests) => Ok(read.resume(manifests)),
+                    None => Err(Step::ReadManifests(read)),
+                }
+            }
+            step => Err(step),
+        }
+    }
+
+    /// The manifests that a read returns.
+    pub fn manifests(&self, view: View) -> Manifests {
+        let mut manifests = Manifests::new();
+        for (platform, build) in view.tags.iter().enumerate() {
+            if let Some(build) = build {
+                let image = self.images[platform][usize::from(*build)].clone();
+                manifests.insert(Reference::Tag(self.platform_tags[platform].clone()), image);
+            }
+        }
+        if let Some(builds) = view.list {
+            let (_, list) = self.lists.values().find(|(of, _)| *of == builds).unwrap();
+            let media_type = list.media_type.to_string();
+            let list = StoredManifest { digest: list.digest, media_type, text: list.text.as_str().into() };
+            manifests.insert(Reference::Tag(self.version.clone()), list);
+        }
+        manifests
+    }
+}
+
+fn tag(text: &str) -> Tag {
+    text.parse().unwrap()
+}
+
+fn stored(artifact: &Artifact) -> StoredManifest {
+    StoredManifest {
+        digest: artifact.digest().parse().unwrap(),
+        media_type: artifact.media_type.clone(),
+        text: std::str::from_utf8(&artifact.manifest).unwrap().into(),
+    }
+}
+
+/// Asserts that the manifest list names exactly these builds' images, each followed by its attestation, if any.
+#[track_caller]
+fn assert_names_images(list: &ManifestList, builds: Builds, artifacts: &[[Artifact; 2]; PLATFORMS]) {
+    let document: serde_json::Value = serde_json::from_str(&list.text).unwrap();
+    let entries = document["manifests"].as_array().unwrap().iter();
+    let named: Vec<_> = entries.map(|entry| entry["digest"].as_str().unwrap().to_owned()).collect();
+    let expected = builds.iter().zip(artifacts).flat_map(|(build, artifacts)| {
+        let artifact = &artifacts[usize::from(*build)];
+        match artifact.children.as_slice() {
+            [] => vec![artifact.digest()],
+            children => children.iter().map(Content::digest).collect(),
+        }
+    });
+    assert_eq!(named, expected.collect::<Vec<_>>());
+}

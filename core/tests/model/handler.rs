@@ -1,0 +1,103 @@
+//! A handler at work: the step of the machine that it carries out, and the event that started it.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use ecr_multiarch_core::reconcile::outcome::Reconciliation;
+use ecr_multiarch_core::{Error, Step};
+
+use super::catalog::{Answer, Catalog, View};
+
+/// The event of a platform's push, with how often its delivery failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Event {
+    pub platform: usize,
+    pub failures: u8,
+}
+
+/// A handler between two calls.
+#[derive(Debug, Clone)]
+pub struct Handler {
+    pub step: Step,
+    /// What a read whose tags are looked up one by one has shown so far.
+    pub partial_read: Option<(usize, View)>,
+    /// None for the sweep.
+    pub event: Option<Event>,
+    /// How many calls to ECR it has made.
+    pub calls: u8,
+    fingerprint: u64,
+}
+
+/// How a handler continues.
+#[derive(Debug, Clone)]
+pub enum Progress {
+    Calls(Arc<Handler>),
+    Ends(Result<Reconciliation, Error>),
+}
+
+impl Handler {
+    /// A handler for an event, or for the sweep.
+    pub fn start(catalog: &Catalog, event: Option<Event>) -> Arc<Self> {
+        let request = catalog.request(event.map(|event| event.platform));
+        Self::new(Step::start(request), event, 1)
+    }
+
+    fn new(step: Step, event: Option<Event>, calls: u8) -> Arc<Self> {
+        Arc::new(Self { step, partial_read: None, event, calls, fingerprint: 0 }.with_fingerprint())
+    }
+
+    fn with_fingerprint(mut self) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (&self.step, self.partial_read, self.event, self.calls).hash(&mut hasher);
+        self.fingerprint = hasher.finish();
+        self
+    }
+
+    /// Represents the whole handler: states are compared by the hash of their parts, as the checker compares states.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// The handler after one more tag of a read was looked up.
+    pub fn with_partial_read(&self, looked_up: usize, view: View) -> Arc<Self> {
+        Arc::new(Self { partial_read: Some((looked_up, view)), ..self.clone() }.with_fingerprint())
+    }
+
+    /// The handler whose SDK got no response to a call, and will repeat it.
+    pub fn with_another_call(&self) -> Arc<Self> {
+        Arc::new(Self { calls: self.calls + 1, ..self.clone() }.with_fingerprint())
+    }
+
+    /// Continues with an answer, up to the next call whose answer depends on time.
+    pub fn resume(&self, catalog: &Catalog, answer: Answer) -> Progress {
+        let mut calls = self.calls;
+        let mut next = catalog.resume(self.step.clone(), answer);
+        loop {
+            match next {
+                Ok(Step::Done(end)) => return Progress::Ends(Ok(end)),
+                Err(error) => return Progress::Ends(Err(error)),
+                Ok(step) => {
+                    calls += 1;
+                    match catalog.resume_with_content(step) {
+                        Ok(result) => next = result,
+                        Err(step) => return Progress::Calls(Self::new(step, self.event, calls)),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl PartialEq for Handler {
+    fn eq(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+    }
+}
+
+impl Eq for Handler {}
+
+impl Hash for Handler {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.fingerprint.hash(state);
+    }
+}

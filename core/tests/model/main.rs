@@ -1,0 +1,192 @@
+//! The state machine that ships, model-checked: every interleaving of pushes, events and handlers, within bounds.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(unreachable_pub, reason = "the modules of a test crate have no outside")]
+
+mod catalog;
+mod handler;
+mod properties;
+mod retries;
+mod scenario;
+mod state;
+
+use stateright::{Checker, Expectation, HasDiscoveries, Model};
+
+use catalog::{Catalog, Kind};
+use properties::QUIESCENT_IS_CORRECT;
+use scenario::{Reads, Scenario, Sweep};
+use state::{Action, Budget};
+
+/// A version of plain images in a mutable repository, with up to three handlers at work at a time.
+fn scenario(budget: Budget) -> Scenario {
+    Scenario {
+        catalog: Catalog::new(Kind::Plain),
+        budget,
+        handlers: 3,
+        reads: Reads::AtOnce,
+        sweep: Sweep::Never,
+        immutable: false,
+        skips_confirmation: false,
+    }
+}
+
+const PUSHES: Budget = Budget { pushes: 3, duplicates: 0, dropped: 0, crashes: 0, write_retries: 0, stale_reads: 0 };
+
+/// Explores all of the model, where every property must hold. The number of its states is stated, so that a model that
+/// no longer reaches them is noticed.
+#[track_caller]
+fn check(scenario: Scenario, states: usize) {
+    let checker = scenario.checker().spawn_bfs().join();
+    for (name, path) in checker.discoveries() {
+        let is_example = checker.model().property(name).expectation != Expectation::Always;
+        let violation = path.last_state().violation.clone();
+        assert!(is_example, "violated: {name}\n{violation:?}\n{:?}", path.into_actions());
+    }
+    checker.assert_properties();
+    assert_eq!(checker.unique_state_count(), states);
+}
+
+/// Finds a shortest way to break the property, and says in how many steps.
+#[track_caller]
+fn counterexample(scenario: Scenario, property: &'static str) -> Vec<Action> {
+    let finish = HasDiscoveries::AnyOf([property].into());
+    let checker = scenario.checker().finish_when(finish).spawn_bfs().join();
+    checker.discovery(property).expect("the checker found nothing").into_actions()
+}
+
+#[test]
+fn tag_ends_on_the_current_list_in_any_order_of_events() {
+    check(scenario(Budget { duplicates: 1, ..PUSHES }), 30_571);
+}
+
+#[test]
+fn redelivery_repairs_a_crash_at_any_step() {
+    check(scenario(Budget { crashes: 1, ..PUSHES }), 21_188);
+}
+
+#[test]
+fn images_within_indexes_are_as_safe() {
+    check(Scenario { catalog: Catalog::new(Kind::Attested), ..scenario(Budget { crashes: 1, ..PUSHES }) }, 21_188);
+}
+
+#[test]
+fn images_of_differing_revisions_are_never_published() {
+    check(Scenario { catalog: Catalog::new(Kind::Revised), ..scenario(Budget { pushes: 4, ..PUSHES }) }, 8_230);
+}
+
+#[test]
+fn non_atomic_reads_are_safe() {
+    for (reads, states) in [(Reads::OneByOne, 8_579), (Reads::ListFirst, 5_742)] {
+        check(Scenario { reads, handlers: 2, ..scenario(PUSHES) }, states);
+    }
+}
+
+#[test]
+fn retried_write_after_other_writes_is_repaired() {
+    check(scenario(Budget { write_retries: 1, ..PUSHES }), 21_804);
+}
+
+#[test]
+fn sweep_in_the_middle_does_no_harm() {
+    check(Scenario { sweep: Sweep::AnyTime, ..scenario(PUSHES) }, 36_058);
+}
+
+#[test]
+fn immutable_tag_is_written_once() {
+    check(Scenario { immutable: true, ..scenario(Budget { crashes: 1, ..PUSHES }) }, 14_449);
+}
+
+const LOST_EVENT: Budget = Budget { dropped: 1, ..PUSHES };
+const STALE_READ: Budget = Budget { stale_reads: 1, ..PUSHES };
+const EXHAUSTED_RETRIES: Budget = Budget { pushes: 2, crashes: 3, ..PUSHES };
+
+#[test]
+fn sweep_repairs_lost_events() {
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(LOST_EVENT) }, 4_455);
+}
+
+#[test]
+fn without_the_sweep_a_lost_event_stays_lost() {
+    let [.., Action::Drop(_)] = counterexample(scenario(LOST_EVENT), QUIESCENT_IS_CORRECT)[..] else {
+        panic!("another way to lose an event")
+    };
+}
+
+#[test]
+fn sweep_repairs_stale_reads() {
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(STALE_READ) }, 77_804);
+}
+
+#[test]
+fn without_the_sweep_a_stale_read_has_effect() {
+    let [.., Action::Take(_, Some(_))] = counterexample(scenario(STALE_READ), QUIESCENT_IS_CORRECT)[..] else {
+        panic!("another way to read stale tags")
+    };
+}
+
+#[test]
+fn sweep_repairs_events_whose_retries_are_exhausted() {
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(EXHAUSTED_RETRIES) }, 185);
+}
+
+#[test]
+fn without_the_sweep_exhausted_retries_lose_an_event() {
+    let [.., Action::Crash(_)] = counterexample(scenario(EXHAUSTED_RETRIES), QUIESCENT_IS_CORRECT)[..] else {
+        panic!("another way to exhaust the retries")
+    };
+}
+
+/// The negative control of the confirming read: the checker finds that whoever read before the last push writes last.
+#[test]
+fn without_the_confirming_read_an_update_is_lost() {
+    let steps = counterexample(Scenario { skips_confirmation: true, ..scenario(PUSHES) }, QUIESCENT_IS_CORRECT);
+    let [
+        Action::Push(first),
+        Action::Push(second),
+        Action::Take(early, None),
+        Action::Push(again),
+        ..,
+        Action::Step(_, None),
+    ] = steps[..]
+    else {
+        panic!("another way to lose an update: {steps:?}")
+    };
+    assert!(first != second && again != early.platform);
+}
+
+const FOUR_PUSHES: Budget = Budget { pushes: 4, ..PUSHES };
+
+#[test]
+#[ignore = "takes minutes: cargo test -p ecr-multiarch-core --test model -- --ignored"]
+fn more_pushes_are_safe() {
+    check(scenario(Budget { duplicates: 1, ..FOUR_PUSHES }), 3_510_444);
+    check(scenario(Budget { crashes: 1, ..FOUR_PUSHES }), 3_119_744);
+    check(scenario(Budget { write_retries: 1, ..FOUR_PUSHES }), 3_377_610);
+    check(Scenario { handlers: 2, ..scenario(Budget { pushes: 5, crashes: 1, ..PUSHES }) }, 1_282_923);
+    let revised = Catalog::new(Kind::Revised);
+    check(Scenario { catalog: revised, ..scenario(Budget { pushes: 5, crashes: 1, ..PUSHES }) }, 185_587);
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test -p ecr-multiarch-core --test model -- --ignored"]
+fn non_atomic_reads_are_safe_with_other_faults() {
+    for (reads, crashing, pushing) in [(Reads::OneByOne, 880_622, 294_461), (Reads::ListFirst, 563_448, 145_936)] {
+        check(Scenario { reads, ..scenario(Budget { crashes: 1, ..PUSHES }) }, crashing);
+        check(Scenario { reads, handlers: 2, ..scenario(FOUR_PUSHES) }, pushing);
+    }
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test -p ecr-multiarch-core --test model -- --ignored"]
+fn several_faults_at_once_are_safe() {
+    let attested = Catalog::new(Kind::Attested);
+    check(Scenario { catalog: attested, ..scenario(Budget { duplicates: 1, crashes: 1, ..PUSHES }) }, 224_234);
+    let lossy = Budget { duplicates: 1, dropped: 1, crashes: 1, write_retries: 1, ..PUSHES };
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(lossy) }, 1_758_059);
+    let misled = Budget { dropped: 1, crashes: 1, stale_reads: 1, ..PUSHES };
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(misled) }, 430_395);
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(Budget { stale_reads: 2, ..PUSHES }) }, 657_049);
+    check(Scenario { sweep: Sweep::AnyTime, ..scenario(Budget { crashes: 1, write_retries: 1, ..PUSHES }) }, 1_249_685);
+    let immutable = Budget { duplicates: 1, crashes: 1, write_retries: 1, ..PUSHES };
+    check(Scenario { immutable: true, ..scenario(immutable) }, 735_389);
+}

@@ -1,0 +1,261 @@
+//! What may happen to a version, as a model for the checker: pushes, events, handlers and what goes wrong with them.
+
+use std::sync::Arc;
+
+use ecr_multiarch_core::reconcile::machine::PutResponse;
+use ecr_multiarch_core::reconcile::outcome::{Reconciliation, Waiting};
+use ecr_multiarch_core::{Error, Outcome, Step};
+use stateright::{Model, Property};
+
+use super::catalog::{Answer, BUILDS, Catalog, PLATFORMS};
+use super::handler::{Event, Handler, Progress};
+use super::properties;
+use super::state::{Action, Budget, State, Violation};
+
+/// How `BatchGetImage` looks its images up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// All at one moment.
+    AtOnce,
+    /// One after the other, as asked; other things happen in between.
+    OneByOne,
+    /// One after the other, the list first.
+    ListFirst,
+}
+
+/// When a sweep runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sweep {
+    Never,
+    /// Once nothing else will happen any more.
+    InTheEnd,
+    /// Once, in the middle of everything.
+    AnyTime,
+}
+
+/// A model: what there is, and what may happen.
+pub struct Scenario {
+    pub catalog: Catalog,
+    pub budget: Budget,
+    pub handlers: usize,
+    pub reads: Reads,
+    pub sweep: Sweep,
+    pub immutable: bool,
+    /// The negative control: a write that succeeded is taken for the end, and not confirmed.
+    pub skips_confirmation: bool,
+}
+
+impl Model for Scenario {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![State::first(self.budget, u8::from(self.sweep != Sweep::Never))]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        let left = &state.left;
+        if left.pushes > 0 {
+            actions.extend((0..PLATFORMS).map(Action::Push));
+        }
+        let mut events = state.events.clone();
+        events.dedup();
+        for event in events {
+            if state.handlers.len() < self.handlers {
+                actions.push(Action::Take(event, None));
+                actions.extend(self.stale(state, 0).map(|place| Action::Take(event, Some(place))));
+            }
+            actions.extend((left.duplicates > 0).then_some(Action::Duplicate(event)));
+            actions.extend((left.dropped > 0).then_some(Action::Drop(event)));
+        }
+        for (index, handler) in state.handlers.iter().enumerate() {
+            actions.push(Action::Step(index, None));
+            if matches!(handler.step, Step::Put(_)) {
+                actions.extend((left.write_retries > 0).then_some(Action::RetryWrite(index)));
+            } else {
+                let looked_up = handler.partial_read.map_or(0, |(looked_up, _)| looked_up);
+                let misled = self.stale(state, looked_up).map(|place| Action::Step(index, Some(place)));
+                actions.extend(misled.filter(|_| handler.event.is_some()));
+            }
+            actions.extend((left.crashes > 0).then_some(Action::Crash(index)));
+        }
+        let may_sweep = match self.sweep {
+            Sweep::Never => false,
+            Sweep::InTheEnd => state.is_quiescent() && left.pushes == 0,
+            Sweep::AnyTime => state.handlers.len() < self.handlers,
+        };
+        actions.extend((may_sweep && state.sweeps_left > 0).then_some(Action::Sweep));
+    }
+
+    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+        let mut state = last.clone();
+        match action {
+            Action::Push(platform) => {
+                state.left.pushes -= 1;
+                let build = state.now.tags[platform].map_or(0, |build| (build + 1) % BUILDS);
+                state.before.tags[platform] = self.remembered(state.now.tags[platform]);
+                state.now.tags[platform] = Some(build);
+                state.seen[platform] |= 1 << build;
+                let platform = self.catalog.handled(self.catalog.platform_tag(platform))?;
+                state.event(Event { platform, failures: 0 });
+            }
+            Action::Take(event, earlier) => {
+                state.take(event);
+                self.execute(&mut state, &Handler::start(&self.catalog, Some(event)), earlier);
+            }
+            Action::Duplicate(event) => {
+                state.left.duplicates -= 1;
+                state.event(event);
+            }
+            Action::Drop(event) => {
+                state.left.dropped -= 1;
+                state.take(event);
+                state.needs_sweep = true;
+            }
+            Action::Step(index, earlier) => {
+                let handler = state.handlers.remove(index);
+                self.execute(&mut state, &handler, earlier);
+            }
+            Action::RetryWrite(index) => {
+                state.left.write_retries -= 1;
+                let handler = state.handlers.remove(index);
+                self.write(&mut state, &handler);
+                state.handler(handler.with_another_call());
+            }
+            Action::Crash(index) => {
+                state.left.crashes -= 1;
+                let handler = state.handlers.remove(index);
+                state.failed(handler.event);
+            }
+            Action::Sweep => {
+                state.sweeps_left -= 1;
+                self.execute(&mut state, &Handler::start(&self.catalog, None), None);
+            }
+        }
+        Some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        properties::all()
+    }
+}
+
+impl Scenario {
+    /// The tags that the next lookup of a read may see as they were before.
+    fn stale(&self, state: &State, looked_up: usize) -> impl Iterator<Item = usize> {
+        let differs = |place: &usize| match *place {
+            PLATFORMS => state.before.list != state.now.list,
+            platform => state.before.tags[platform] != state.now.tags[platform],
+        };
+        let places = match self.reads {
+            Reads::AtOnce => 0..PLATFORMS + 1,
+            Reads::OneByOne => looked_up..looked_up + 1,
+            Reads::ListFirst => PLATFORMS - looked_up..PLATFORMS - looked_up + 1,
+        };
+        let places = places.filter(differs).collect::<Vec<_>>();
+        places.into_iter().filter(|_| state.left.stale_reads > 0)
+    }
+
+    /// What is kept of the past: nothing, where no lookup is stale.
+    fn remembered<T>(&self, before: Option<T>) -> Option<T> {
+        before.filter(|_| self.budget.stale_reads > 0)
+    }
+
+    fn execute(&self, state: &mut State, handler: &Arc<Handler>, earlier: Option<usize>) {
+        if earlier.is_some() {
+            state.left.stale_reads -= 1;
+            state.needs_sweep = true;
+        }
+        let answer = match &handler.step {
+            Step::Put(_) => {
+                let response = self.write(state, handler);
+                if self.skips_confirmation {
+                    return;
+                }
+                Answer::Put(response)
+            }
+            Step::ReadManifests(read) => {
+                let mut places: Vec<_> =
+                    read.references().iter().filter_map(|one| self.catalog.position_of(one)).collect();
+                assert_eq!(places.len(), PLATFORMS + 1, "every read is of all the version's tags");
+                if self.reads == Reads::ListFirst {
+                    places.reverse();
+                }
+                let (mut looked_up, mut view) = handler.partial_read.unwrap_or_default();
+                let count = if self.reads == Reads::AtOnce { places.len() } else { 1 };
+                for place in places.iter().skip(looked_up).take(count) {
+                    let seen = if earlier == Some(*place) { &state.before } else { &state.now };
+                    match *place {
+                        PLATFORMS => view.list = seen.list,
+                        platform => view.tags[platform] = seen.tags[platform],
+                    }
+                    looked_up += 1;
+                }
+                if looked_up < places.len() {
+                    return state.handler(handler.with_partial_read(looked_up, view));
+                }
+                Answer::Read(view)
+            }
+            Step::ReadConfigs(_) | Step::Done(_) => unreachable!("content is read at once, and ends are not calls"),
+        };
+        match self.catalog.advance(handler, answer) {
+            Progress::Calls(next) => state.handler(next),
+            Progress::Ends(end) => self.ended(state, handler, end),
+        }
+    }
+
+    /// What ECR does with a list.
+    fn write(&self, state: &mut State, handler: &Handler) -> PutResponse {
+        let Step::Put(put) = &handler.step else { unreachable!() };
+        let Some(builds) = self.catalog.builds_of(put.manifest_list()) else {
+            state.violation = Some(Violation::UnknownList);
+            return PutResponse::Stored;
+        };
+        if self.immutable && state.now.list.is_some() {
+            return PutResponse::TagImmutable;
+        }
+        if state.now.list != Some(builds) {
+            state.is_rewritten |= self.immutable && state.now.list.is_some();
+            state.before.list = self.remembered(state.now.list);
+            state.now.list = Some(builds);
+            if self.catalog.handled(self.catalog.version()).is_some() {
+                state.violation = Some(Violation::OwnEventHandled);
+            }
+        }
+        PutResponse::Stored
+    }
+
+    fn ended(&self, state: &mut State, handler: &Handler, end: Result<Reconciliation, Error>) {
+        match end {
+            Ok(end) => {
+                state.is_swept |= handler.event.is_none();
+                let is_exact = self.reads == Reads::AtOnce && self.budget.stale_reads == 0;
+                let is_true = match &end.outcome {
+                    Outcome::Published(list) | Outcome::Unchanged(list) => {
+                        state.now.list.is_some() && state.now.list == self.catalog.builds_of(list)
+                    }
+                    Outcome::Waiting(Waiting::Platforms(missing)) => {
+                        missing.len() == state.now.tags.iter().filter(|tag| tag.is_none()).count()
+                    }
+                    _ => true,
+                };
+                if is_exact && !is_true {
+                    state.violation = Some(Violation::FalseAnswer);
+                }
+            }
+            Err(error) => {
+                let is_due = match &error {
+                    Error::NotYetVisible { .. } => self.budget.stale_reads > 0,
+                    Error::TagConflict { .. } => self.immutable,
+                    // With little change, the others run out of reasons to write before a handler is out of rounds.
+                    Error::Contended { .. } => self.budget.pushes + self.budget.stale_reads > 3,
+                    _ => false,
+                };
+                if !is_due {
+                    state.violation = Some(Violation::Unexpected(error));
+                }
+                state.failed(handler.event);
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The state of the model, and the actions that change it.
+
+use std::sync::Arc;
+
+use ecr_multiarch_core::Error;
+
+use super::catalog::{PLATFORMS, View};
+use super::handler::{Event, Handler};
+
+/// How often Lambda retries a failed invocation.
+const REDELIVERIES: u8 = 2;
+
+/// How often each thing may happen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Budget {
+    pub pushes: u8,
+    pub duplicates: u8,
+    pub dropped: u8,
+    pub crashes: u8,
+    /// Writes that take effect without a response, so that the SDK repeats them.
+    pub write_retries: u8,
+    /// Lookups that see what a tag named before.
+    pub stale_reads: u8,
+}
+
+/// Everything at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct State {
+    pub now: View,
+    /// What each tag named before it named what it names now.
+    pub before: View,
+    /// The builds that each platform's tag has named, as bits.
+    pub seen: [u8; PLATFORMS],
+    pub events: Vec<Event>,
+    pub handlers: Vec<Arc<Handler>>,
+    pub left: Budget,
+    pub is_swept: bool,
+    pub sweeps_left: u8,
+    /// An event was dropped, or given up after its last delivery, or a lookup was stale_reads: only the sweep mends these.
+    pub needs_sweep: bool,
+    pub is_rewritten: bool,
+    pub violation: Option<Violation>,
+}
+
+/// What must never happen, where the state afterwards does not show it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Violation {
+    /// A list was written that is not that of one build of each platform.
+    UnknownList,
+    /// A list was said to be published that is not under the tag.
+    FalseAnswer,
+    /// The event of the list's own push would start a handler.
+    OwnEventHandled,
+    /// An error without a cause.
+    Unexpected(Error),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    Push(usize),
+    /// A handler starts on an event and makes its first lookup, maybe a stale one.
+    Take(Event, Option<usize>),
+    Duplicate(Event),
+    Drop(Event),
+    /// The call of a handler is carried out, maybe with a stale lookup.
+    Step(usize, Option<usize>),
+    RetryWrite(usize),
+    Crash(usize),
+    Sweep,
+}
+
+impl State {
+    /// An empty repository.
+    pub fn first(left: Budget, sweeps_left: u8) -> Self {
+        Self {
+            now: View::default(),
+            before: View::default(),
+            seen: [0; PLATFORMS],
+            events: Vec::new(),
+            handlers: Vec::new(),
+            left,
+            is_swept: false,
+            sweeps_left,
+            needs_sweep: false,
+            is_rewritten: false,
+            violation: None,
+        }
+    }
+
+    /// Nothing is in flight.
+    pub fn is_quiescent(&self) -> bool {
+        self.events.is_empty() && self.handlers.is_empty()
+    }
+
+    pub fn event(&mut self, event: Event) {
+        self.events.push(event);
+        self.events.sort_unstable();
+    }
+
+    pub fn take(&mut self, event: Event) {
+        let at = self.events.iter().position(|one| *one == event).unwrap();
+        self.events.remove(at);
+    }
+
+    pub fn handler(&mut self, handler: Arc<Handler>) {
+        self.handlers.push(handler);
+        // One handler is as good as the other: in one order, fewer states are told apart.
+        self.handlers.sort_unstable_by_key(|one| one.fingerprint());
+    }
+
+    /// Delivers an event again after a failure, as Lambda does, or gives it up.
+    pub fn failed(&mut self, event: Option<Event>) {
+        match event {
+            Some(event) if event.failures < REDELIVERIES => self.event(Event { failures: event.failures + 1, ..event }),
+            Some(_) => self.needs_sweep = true,
+            // The next sweep comes as the last one came; until then, the list may be the one that this one left.
+            None => {
+                self.needs_sweep = true;
+                self.sweeps_left += 1;
+            }
+        }
+    }
+}

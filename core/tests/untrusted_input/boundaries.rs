@@ -1,0 +1,185 @@
+//! Boundaries that mutation testing found untested: the last value that is valid, and the first that is not.
+
+use std::time::SystemTime;
+
+use ecr_multiarch_core::inventory::TaggedImage;
+use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES, is_image_config};
+use ecr_multiarch_core::oci::manifest::Manifest;
+use ecr_multiarch_core::oci::media_type::MediaType;
+use ecr_multiarch_core::settings::InvalidSetting;
+use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
+use ecr_multiarch_core::{AccountId, Digest, Inventory, Settings};
+
+use super::target::{SEPARATOR, published_list, published_list_of};
+
+const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
+const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+const ARM64: &str = r#"c{"architecture":"arm64","os":"linux"}"#;
+const AMD64: &str = r#"c{"architecture":"amd64","os":"linux"}"#;
+
+/// An OCI image whose config is the text of this number.
+fn image(config: usize) -> String {
+    sized(config, 50, OCI_CONFIG)
+}
+
+fn sized(config: usize, size: u64, media_type: &str) -> String {
+    format!(r#"o{{"config":{{"mediaType":"{media_type}","size":{size},"digest":"sha256:#{config}"}}}}"#)
+}
+
+/// An entry of an index for the text of this number, with more to it.
+fn entry(media_type: &str, text: usize, more: &str) -> String {
+    format!(r#"{{"mediaType":"{media_type}","size":1,"digest":"sha256:#{text}"{more}}}"#)
+}
+
+fn index(entries: &[String]) -> String {
+    format!(r#"O{{"manifests":[{}]}}"#, entries.join(","))
+}
+
+const ON_AMD64: &str = r#","platform":{"architecture":"amd64","os":"linux"}"#;
+
+/// The list of a version whose amd64 tag names an index of these entries. Text 3 is an image of amd64, text 4 another.
+fn list_of_index(entries: &[String]) -> Option<String> {
+    let texts =
+        [index(entries), image(6), "-".to_owned(), image(5), image(5) + " ", AMD64.to_owned(), ARM64.to_owned()];
+    published_list(texts.join(SEPARATOR).as_bytes()).map(|list| list.text)
+}
+
+#[test]
+fn config_has_at_most_four_mebibytes() {
+    for (size, is_read) in [(MAX_CONFIG_BYTES, true), (MAX_CONFIG_BYTES + 1, false)] {
+        let texts = [&sized(3, size, OCI_CONFIG), &image(4), "-", AMD64, ARM64];
+        assert_eq!(published_list(texts.join(SEPARATOR).as_bytes()).is_some(), is_read, "{size}");
+    }
+    assert_eq!(MAX_CONFIG_BYTES, 4 * 1024 * 1024);
+}
+
+#[test]
+fn image_configs_are_those_of_docker_and_oci() {
+    for (media_type, is_image) in
+        [(OCI_CONFIG, true), (DOCKER_CONFIG, true), ("application/vnd.oci.empty.v1+json", false)]
+    {
+        assert_eq!(is_image_config(media_type), is_image, "{media_type}");
+        let texts = [&sized(3, 50, media_type), &image(4), "-", AMD64, ARM64];
+        assert_eq!(published_list(texts.join(SEPARATOR).as_bytes()).is_some(), is_image, "{media_type}");
+    }
+}
+
+#[test]
+fn empty_revision_is_absent() {
+    let text = r#"{"architecture":"amd64","os":"linux","config":{"Labels":{"org.opencontainers.image.revision":""}}}"#;
+    assert_eq!(ImageConfig::parse(Digest::sha256(text), text.as_bytes()).unwrap().revision, None);
+}
+
+#[test]
+fn entry_of_an_artifact_is_not_an_image() {
+    let the_image = entry(OCI, 3, ON_AMD64);
+    assert!(list_of_index(std::slice::from_ref(&the_image)).is_some());
+    let artifact = format!(r#"{ON_AMD64},"artifactType":"application/spdx+json""#);
+    for other in [entry("application/x", 4, ON_AMD64), entry(OCI, 4, &artifact)] {
+        assert!(list_of_index(&[the_image.clone(), other.clone()]).is_some(), "{other}");
+        assert!(list_of_index(std::slice::from_ref(&other)).is_none(), "{other}");
+    }
+    let typed = format!(r#"{ON_AMD64},"artifactType":"{OCI_CONFIG}""#);
+    assert!(list_of_index(&[entry(OCI, 3, &typed)]).is_some(), "an image may say that it is one");
+}
+
+#[test]
+fn two_entries_of_a_platform_are_ambiguous() {
+    let the_image = entry(OCI, 3, ON_AMD64);
+    assert!(list_of_index(&[the_image.clone(), the_image.clone()]).is_some());
+    assert!(list_of_index(&[entry(OCI, 4, ON_AMD64)]).is_some() && list_of_index(&[entry(OCI, 4, "")]).is_some());
+    assert!(list_of_index(&[the_image, entry(OCI, 4, ON_AMD64)]).is_none());
+    assert!(list_of_index(&[entry(OCI, 3, ""), entry(OCI, 4, "")]).is_none());
+    assert!(list_of_index(&[]).is_none());
+}
+
+#[test]
+fn index_within_an_index_is_unsupported() {
+    assert!(list_of_index(&[entry(OCI, 3, ON_AMD64), entry(OCI_INDEX, 4, ON_AMD64)]).is_none());
+}
+
+#[test]
+fn entry_keeps_its_urls_in_the_layout_of_go() {
+    let list = list_of_index(&[entry(OCI, 3, &format!(r#"{ON_AMD64},"urls":["a","b"]"#))]).unwrap();
+    assert!(list.contains("\"urls\": [\n        \"a\",\n        \"b\"\n      ],\n"), "{list}");
+}
+
+#[test]
+fn variant_is_that_of_the_image_or_configured() {
+    for (platforms, stated, variant) in [
+        ("linux/arm64/v8", r#""architecture":"arm64""#, None),
+        ("linux/arm", r#""architecture":"arm","variant":"v7""#, Some("v7")),
+        ("linux/arm/v6", r#""architecture":"arm""#, Some("v6")),
+        ("linux/arm", r#""architecture":"arm""#, None),
+    ] {
+        let config = format!(r#"c{{"os":"linux",{stated}}}"#);
+        let list = published_list_of(platforms, [&image(2), "-", &config].join(SEPARATOR).as_bytes()).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&list.text).unwrap();
+        assert_eq!(document["manifests"][0]["platform"]["variant"].as_str(), variant, "{platforms} {stated}");
+    }
+}
+
+#[test]
+fn annotations_of_another_type_are_reported() {
+    let text = r#"{"manifests":[],"annotations":7}"#;
+    let fault = Manifest::parse(MediaType::OciIndex, text).unwrap_err();
+    assert!(fault.to_string().contains("a map of strings"), "{fault}");
+    assert!(Manifest::parse(MediaType::OciIndex, r#"{"manifests":[],"annotations":null}"#).is_ok());
+}
+
+#[test]
+fn scan_shows_which_platforms_are_missing() {
+    let platforms = "linux/amd64,linux/arm64,linux/s390x";
+    let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| platforms.to_owned())).unwrap();
+    let repository = settings.for_repository(&"app".parse().unwrap()).unwrap();
+    let now = SystemTime::now();
+    let mut inventory = Inventory::new(repository);
+    for (tag, media_type) in [("1-arm64", OCI), ("2", OCI_INDEX)] {
+        inventory.add(TaggedImage { tag, pushed_at: now, media_type });
+    }
+    let versions = inventory.versions(now, &settings.sweep());
+    assert_eq!(versions.iter().map(|version| version.tag.as_str()).collect::<Vec<_>>(), ["1"]);
+    let mut missing: Vec<_> = versions[0].missing(&repository.tag_scheme).map(ToString::to_string).collect();
+    missing.sort();
+    assert_eq!(missing, ["linux/amd64", "linux/s390x"]);
+}
+
+#[test]
+fn os_version_has_letters_digits_dots_and_hyphens() {
+    for (text, is_platform) in
+        [("windows(10.0-rc1)/amd64", true), ("windows(10_0)/amd64", false), ("windows(10 0)/amd64", false)]
+    {
+        assert_eq!(text.parse::<ConfiguredPlatform>().is_ok(), is_platform, "{text}");
+    }
+}
+
+fn settings(variable: &str, value: &str) -> Result<Settings, InvalidSetting> {
+    Settings::from_lookup(|name| match name {
+        "PLATFORMS" => Some("linux/amd64".to_owned()),
+        name => (name == variable).then(|| value.to_owned()),
+    })
+}
+
+#[test]
+fn duration_is_in_seconds_minutes_hours_or_days() {
+    for (value, seconds) in [("90s", 90), ("90m", 5_400), ("2h", 7_200), ("1d", 86_400)] {
+        let after = settings("INCOMPLETE_AFTER", value).unwrap().sweep().incomplete_after;
+        assert_eq!(after.as_secs(), seconds, "{value}");
+    }
+}
+
+#[test]
+fn incomplete_until_is_longer_than_incomplete_after() {
+    assert!(settings("INCOMPLETE_UNTIL", "61m").is_ok());
+    let error = settings("INCOMPLETE_UNTIL", "1h").unwrap_err().to_string();
+    assert!(error.contains("longer than INCOMPLETE_AFTER"), "{error}");
+}
+
+#[test]
+fn accounts_are_those_of_the_setting() {
+    let accounts = settings("ACCOUNTS", "111122223333, 444455556666").unwrap().accounts().to_vec();
+    assert_eq!(accounts.iter().map(AccountId::as_str).collect::<Vec<_>>(), ["111122223333", "444455556666"]);
+    assert!(settings("ACCOUNTS", "").unwrap().accounts().is_empty());
+}

@@ -1,0 +1,250 @@
+//! What must hold for any bytes: shared by the tests of this crate and by the targets under `fuzz/`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ecr_multiarch_core::input::{ImageAction, ImageActionEvent, invalid_event};
+use ecr_multiarch_core::oci::image_config::ImageConfig;
+use ecr_multiarch_core::oci::media_type::MediaType;
+use ecr_multiarch_core::reconcile::machine::PutResponse;
+use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
+use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
+use ecr_multiarch_core::settings::tag_scheme::{PlatformTag, TagScheme, TagTemplate};
+use ecr_multiarch_core::settings::variable::Variable;
+use ecr_multiarch_core::{
+    Digest, Error, Input, ManifestList, Outcome, ReconcileRequest, Reference, Settings, Step, Tag,
+};
+use serde::Deserialize;
+
+/// A target: its name, and what it does with any bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const ALL: [Target; 5] =
+    [("input", input), ("config", config), ("settings", settings), ("tag_scheme", tag_scheme), ("version", version)];
+
+/// The separator of the texts within an input that has several.
+pub const SEPARATOR: &str = "\n====\n";
+/// More steps than a machine can take by itself.
+const MAX_STEPS: usize = 40;
+
+/// Any JSON is an input, or is refused with what was expected.
+pub fn input(bytes: &[u8]) {
+    #[derive(Deserialize)]
+    struct Event {
+        account: Option<String>,
+        region: Option<String>,
+        detail: ImageAction,
+    }
+    let Ok(value) = serde_json::from_slice::<serde_json::Value>(bytes) else { return };
+    let event = serde_json::from_value(value.clone()).map_err(invalid_event);
+    let event = event.and_then(|Event { account, region, detail }| {
+        Input::from_image_action(ImageActionEvent { account, region, time: None, detail })
+    });
+    for input in [Input::from_request(value), event] {
+        match input {
+            Ok(_) => {}
+            Err(Error::InvalidRequest(message)) => assert!(message.contains("expected one of")),
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+/// Any bytes are a config that states a platform, or are refused.
+pub fn config(bytes: &[u8]) {
+    if let Ok(config) = ImageConfig::parse(Digest::sha256(bytes), bytes) {
+        assert!(!config.platform.is_unspecified());
+        assert_ne!(config.revision.as_deref(), Some(""));
+        let normalized = config.platform.normalized();
+        assert_eq!(normalized, normalized.normalized());
+    }
+    assert!(ImageConfig::parse(Digest::sha256("other bytes"), bytes).is_err());
+}
+
+/// Any variables are settings, or the error names one of them.
+pub fn settings(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let variables: BTreeMap<_, _> = text.lines().filter_map(|line| line.split_once('=')).collect();
+    match Settings::from_lookup(|name| variables.get(name).map(|value| (*value).to_owned())) {
+        Ok(settings) => {
+            for repository in ["app", "team-a/app"] {
+                let repository = repository.parse().unwrap();
+                let Some(of_repository) = settings.for_repository(&repository) else { continue };
+                assert!(settings.repositories().iter().any(|glob| glob.matches(&repository)));
+                for version in ["1", "1.2.3-rc.1", "amd64"] {
+                    assert_parses_both_ways(&of_repository.tag_scheme, &version.parse().unwrap());
+                }
+            }
+        }
+        Err(error) => {
+            let message = error.to_string();
+            assert!(Variable::ALL.iter().any(|variable| message.contains(variable.name())), "{message}");
+        }
+    }
+}
+
+/// Template, platforms and tags, each on a line of its own. A platform tag parses into what renders it.
+pub fn tag_scheme(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut lines = text.lines();
+    let (Some(template), Some(platforms)) = (lines.next(), lines.next()) else { return };
+    let Ok(template) = template.parse::<TagTemplate>() else { return };
+    let Ok(platforms) = platforms.split(',').map(str::parse).collect::<Result<Vec<ConfiguredPlatform>, _>>() else {
+        return;
+    };
+    let Ok(scheme) = TagScheme::new(template, platforms) else { return };
+    for line in lines.take(8) {
+        if let Ok(tag) = line.parse() {
+            assert_parses_both_ways(&scheme, &tag);
+        }
+    }
+}
+
+/// Takes the tag for a platform tag and for a version: rendering undoes parsing, and no tag has two meanings.
+fn assert_parses_both_ways(scheme: &TagScheme, tag: &Tag) {
+    if let Some(parsed) = scheme.parse(tag) {
+        assert!(scheme.platform_tags(tag).is_err(), "{tag} is both a version and a platform tag");
+        if let Ok(tags) = scheme.platform_tags(&parsed.version) {
+            let is_same = |one: &PlatformTag| one.tag == *tag && one.platform == *parsed.platform;
+            assert!(tags.iter().any(is_same), "{tag} is not among {tags:?}");
+        }
+    }
+    let Ok(tags) = scheme.platform_tags(tag) else { return };
+    assert_eq!(tags.len(), scheme.platforms().len());
+    assert!(tags.is_sorted_by(|one, other| one.tag < other.tag), "{tags:?}");
+    for PlatformTag { tag: platform_tag, platform } in &tags {
+        let parsed = scheme.parse(platform_tag).unwrap();
+        assert_eq!((&parsed.version, parsed.platform), (tag, platform));
+        assert_ne!(platform_tag, tag);
+    }
+}
+
+/// Everything that a repository holds of one version. The first text is what the tag of amd64 names, the second that
+/// of arm64, the third the version's own; the others are named by their digests. Each begins with a character for its
+/// media type. `sha256:#4` means the digest of the fourth text after the first, which comes after the one that names it.
+pub fn version(bytes: &[u8]) {
+    published_list(bytes);
+}
+
+/// The manifest list that is published for the version of [`version`], if one is.
+pub fn published_list(bytes: &[u8]) -> Option<ManifestList> {
+    let mut texts = texts(bytes)?;
+    let published = run("linux/amd64,linux/arm64", &texts);
+    assert_eq!(published, run("linux/arm64,linux/amd64", &texts), "the order of PLATFORMS changes the manifest list");
+    let list = published?;
+    assert_complete(&list);
+    texts.resize(texts.len().max(3), None);
+    texts[2] = Some(StoredManifest {
+        digest: list.digest,
+        media_type: list.media_type.to_string(),
+        text: list.text.as_str().into(),
+    });
+    assert_eq!(run("linux/amd64,linux/arm64", &texts), None, "an up-to-date manifest list is written again");
+    Some(list)
+}
+
+/// The same for other platforms, whose texts come first, before the version's own.
+pub fn published_list_of(platforms: &str, bytes: &[u8]) -> Option<ManifestList> {
+    run(platforms, &texts(bytes)?)
+}
+
+fn texts(bytes: &[u8]) -> Option<Vec<Option<StoredManifest>>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let mut texts: Vec<_> = text.split(SEPARATOR).take(10).map(stored).collect();
+    for index in (1..texts.len()).rev() {
+        let digest = texts[index].as_ref().map_or_else(|| Digest::sha256(""), |stored| stored.digest);
+        for earlier in texts[..index].iter_mut().flatten() {
+            let text = earlier.text.replace(&format!("sha256:#{index}"), &digest.to_string());
+            *earlier = StoredManifest { digest: Digest::sha256(&text), text: text.into(), ..earlier.clone() };
+        }
+    }
+    Some(texts)
+}
+
+fn stored(text: &str) -> Option<StoredManifest> {
+    let mut rest = text.chars();
+    let media_type = match rest.next()? {
+        'd' => MediaType::DockerManifest.as_str(),
+        'D' => MediaType::DockerManifestList.as_str(),
+        'o' => MediaType::OciManifest.as_str(),
+        'O' => MediaType::OciIndex.as_str(),
+        '?' => "",
+        '-' => return None,
+        _ => "application/json",
+    };
+    let text = rest.as_str();
+    Some(StoredManifest { digest: Digest::sha256(text), media_type: media_type.to_owned(), text: text.into() })
+}
+
+/// Reconciles the version undisturbed, and returns the manifest list that was written.
+fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<ManifestList> {
+    let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| platforms.to_owned())).unwrap();
+    let repository = "app".parse().unwrap();
+    let of_repository = settings.for_repository(&repository).unwrap();
+    let request = Arc::new(ReconcileRequest::new(repository.clone(), "1".parse().unwrap(), of_repository).unwrap());
+    let tags = request.references();
+    let mut stored = Manifests::new();
+    for (index, text) in texts.iter().enumerate().filter_map(|(index, text)| Some((index, text.as_ref()?))) {
+        let reference = tags.get(index).cloned().unwrap_or(Reference::Digest(text.digest));
+        stored.insert(reference, text.clone());
+    }
+    let mut written: Option<ManifestList> = None;
+    let mut step = Step::start(Arc::clone(&request));
+    for _ in 0..MAX_STEPS {
+        let next = match step {
+            Step::ReadManifests(read) => {
+                let found = |reference: Reference| stored.get(&reference).cloned().map(|it| (reference, it));
+                let manifests = read.references().into_iter().filter_map(found).collect();
+                read.resume(manifests)
+            }
+            Step::ReadConfigs(read) => {
+                let config = |digest: Digest| {
+                    let text = &stored.get(&Reference::Digest(digest))?.text;
+                    Some((digest, ImageConfig::parse(digest, text.as_bytes())))
+                };
+                let configs = read.digests().into_iter().filter_map(config).collect();
+                read.resume(&configs)
+            }
+            Step::Put(put) => {
+                let list = put.manifest_list().clone();
+                let media_type = list.media_type.to_string();
+                let manifest = StoredManifest { digest: list.digest, media_type, text: list.text.as_str().into() };
+                stored.insert(Reference::Tag(request.version.clone()), manifest);
+                assert!(written.replace(list).is_none(), "written twice although nothing interfered");
+                put.resume(PutResponse::Stored)
+            }
+            Step::Done(end) => {
+                match (&end.outcome, &written) {
+                    (Outcome::Published(list), Some(written)) => assert_eq!(list, written),
+                    (Outcome::Published(_), None) | (_, Some(_)) => panic!("{end:?}"),
+                    _ => {}
+                }
+                return written;
+            }
+        };
+        step = match next {
+            Ok(step) => step,
+            Err(error) => {
+                assert!(written.is_none(), "{error:?}");
+                return None;
+            }
+        };
+    }
+    panic!("it does not end");
+}
+
+/// Asserts that the manifest list names an image of each platform, in order, and nothing that ECR rejects.
+fn assert_complete(list: &ManifestList) {
+    assert_eq!(list.digest, Digest::sha256(&list.text));
+    let document: serde_json::Value = serde_json::from_str(&list.text).unwrap();
+    let entries = document["manifests"].as_array().unwrap();
+    let images = entries.iter().filter(|entry| entry["annotations"]["vnd.docker.reference.type"].is_null());
+    let architectures: Vec<_> = images.map(|image| image["platform"]["architecture"].as_str().unwrap()).collect();
+    let is = |architecture: &str, spellings: &[&str]| spellings.contains(&architecture.to_ascii_lowercase().as_str());
+    assert_eq!(architectures.len(), 2, "{}", list.text);
+    assert!(is(architectures[0], &["amd64", "x86_64", "x86-64"]), "{}", list.text);
+    assert!(is(architectures[1], &["arm64", "aarch64"]), "{}", list.text);
+    for entry in entries {
+        assert!(entry["platform"]["os.features"].is_null() && entry["platform"]["features"].is_null());
+    }
+}

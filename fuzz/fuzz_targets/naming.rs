@@ -1,7 +1,0 @@
-#![no_main]
-
-#[allow(dead_code, reason = "the other targets are in there too")]
-#[path = "../../tests/it/hostile/target.rs"]
-mod target;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target::naming(bytes));

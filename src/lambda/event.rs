@@ -1,0 +1,129 @@
+//! Parses the payload of an invocation: EventBridge's envelope, or a request.
+
+use std::time::SystemTime;
+
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use ecr_multiarch_core::input::{ImageAction, ImageActionEvent, invalid_event, invalid_request};
+use ecr_multiarch_core::{Error, Input};
+use serde_json::Value;
+
+/// The fields of the envelope that are parsed. The others may have any form: a time in another format, say, is no
+/// reason to drop a push.
+const FIELDS: [&str; 5] = ["detail-type", "source", "account", "region", "detail"];
+
+/// Parses a payload.
+///
+/// # Errors
+/// [`Error::InvalidRequest`], if it is neither an event nor a request.
+pub fn parse(payload: Value) -> Result<Input, Error> {
+    if payload.get("action").is_some() {
+        return Input::from_request(payload);
+    }
+    match (payload.get("source").and_then(Value::as_str), payload.get("detail-type").and_then(Value::as_str)) {
+        (Some("aws.ecr"), Some("ECR Image Action")) => parse_image_action(payload),
+        (Some(source), Some(detail_type)) => Ok(Input::Ignored {
+            reason: format!("the event is {detail_type:?} of {source}, not \"ECR Image Action\" of aws.ecr"),
+            repository: None,
+        }),
+        _ => Err(invalid_request("the input is neither an event nor a request")),
+    }
+}
+
+fn parse_image_action(mut payload: Value) -> Result<Input, Error> {
+    let time = payload.get("time").and_then(Value::as_str);
+    let time = time.and_then(|time| DateTime::from_str(time, Format::DateTime).ok());
+    if let Some(fields) = payload.as_object_mut() {
+        fields.retain(|name, _| FIELDS.contains(&name.as_str()));
+    }
+    let event: EventBridgeEvent<ImageAction> = serde_json::from_value(payload).map_err(invalid_event)?;
+    Input::from_image_action(ImageActionEvent {
+        account: event.account,
+        region: event.region,
+        time: time.and_then(|time| SystemTime::try_from(time).ok()),
+        detail: event.detail,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn push() -> Value {
+        json!({"version":"0","id":"1","detail-type":"ECR Image Action","source":"aws.ecr","account":"123456789012",
+               "time":"2026-11-23T10:00:00Z","region":"eu-central-1","resources":[],
+               "detail":{"result":"SUCCESS","repository-name":"app","action-type":"PUSH","image-tag":"1-amd64"}})
+    }
+
+    fn reason(payload: Value) -> String {
+        match parse(payload) {
+            Ok(Input::Ignored { reason, .. }) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn push_event_has_registry_and_time() {
+        let Ok(Input::Push(push)) = parse(push()) else { panic!() };
+        assert_eq!((push.account.as_str(), push.region.as_str()), ("123456789012", "eu-central-1"));
+        assert!(push.time.is_some());
+    }
+
+    #[test]
+    fn unused_fields_of_the_envelope_may_have_any_form() {
+        for (field, value) in
+            [("time", json!("yesterday")), ("time", json!(7)), ("resources", json!({})), ("id", json!(1))]
+        {
+            let mut event = push();
+            event[field] = value;
+            let Ok(Input::Push(push)) = parse(event.clone()) else { panic!("{event}") };
+            assert_eq!(push.time.is_some(), field != "time");
+        }
+    }
+
+    #[test]
+    fn other_detail_types_are_ignored() {
+        let scan = json!({"source":"aws.ecr","detail-type":"ECR Image Scan","detail":{}});
+        assert!(reason(scan).contains("ECR Image Scan"));
+    }
+
+    #[test]
+    fn other_sources_are_ignored() {
+        let other = json!({"source":"my.app","detail-type":"ECR Image Action","detail":{}});
+        assert!(reason(other).contains("my.app"));
+    }
+
+    #[test]
+    fn image_action_without_a_valid_envelope_is_invalid() {
+        for (field, value) in [
+            ("detail", json!(null)),
+            ("detail", json!("text")),
+            ("detail", json!([])),
+            ("detail", json!({"action-type":"PUSH","image-tag":7})),
+            ("account", json!(null)),
+            ("region", json!(null)),
+        ] {
+            let mut event = push();
+            event[field] = value;
+            assert!(matches!(parse(event.clone()), Err(Error::InvalidRequest(_))), "{event}");
+        }
+        for field in ["detail", "account", "region"] {
+            let mut event = push();
+            event.as_object_mut().unwrap().remove(field);
+            assert!(matches!(parse(event.clone()), Err(Error::InvalidRequest(_))), "{event}");
+        }
+    }
+
+    #[test]
+    fn other_json_is_invalid() {
+        for payload in [json!(null), json!([]), json!("text"), json!(7), json!({}), json!({"source":"aws.ecr"})] {
+            match parse(payload.clone()) {
+                Err(Error::InvalidRequest(message)) => assert!(message.contains("ECR Image Action"), "{message}"),
+                other => panic!("{payload}: {other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The record of an invocation: what its log line and its metrics report.
+
+use std::time::{Duration, SystemTime};
+
+use ecr_multiarch_core::{Answer, Error, Tag};
+
+/// The record of an invocation that has ended.
+#[derive(Debug)]
+pub struct InvocationRecord<'a> {
+    /// The id under which Lambda knows the invocation.
+    pub request_id: &'a str,
+    /// The repository of the event or request, if it names one.
+    pub repository: Option<String>,
+    /// The version that was reconciled.
+    pub version: Option<Tag>,
+    /// The time of the push event, if the input is one.
+    pub pushed_at: Option<SystemTime>,
+    /// Whether it was a sweep of everything that is served, and not a dry run.
+    pub is_full_sweep: bool,
+    /// How long the invocation took.
+    pub duration: Duration,
+    /// How many calls were sent to ECR.
+    pub ecr_calls: u64,
+    /// What it answers.
+    pub result: Result<&'a Answer, &'a Error>,
+}
+
+impl InvocationRecord<'_> {
+    /// Writes the log line.
+    pub fn log(&self) {
+        let Self { request_id, ecr_calls, .. } = self;
+        let repository = self.repository.as_deref();
+        let version = self.version.as_ref().map(Tag::as_str);
+        let milliseconds = milliseconds(self.duration);
+        match self.result {
+            Ok(Answer::Version(report)) => {
+                let outcome = &report.outcome;
+                let missing: Vec<_> = outcome.missing().iter().map(ToString::to_string).collect();
+                tracing::info!(
+                    outcome = outcome.kind().name(),
+                    repository,
+                    version,
+                    digest = outcome.manifest_list().map(|list| list.digest.to_string()),
+                    missing = (!missing.is_empty()).then(|| missing.join(",")),
+                    reason = outcome.reason(),
+                    milliseconds,
+                    ecr_calls,
+                    request_id,
+                    "reconciled"
+                );
+            }
+            Ok(Answer::Sweep(report)) => tracing::info!(
+                outcome = "swept",
+                repositories = report.repositories,
+                versions = report.versions,
+                published = report.published,
+                unchanged = report.unchanged,
+                incomplete = report.incomplete.total,
+                failed = report.failed.total,
+                complete = report.complete,
+                milliseconds,
+                ecr_calls,
+                request_id,
+                "swept"
+            ),
+            Err(error) => tracing::error!(
+                outcome = "failed",
+                error = error.error_type().name(),
+                reason = %error,
+                retry = error.error_type().is_retryable(),
+                repository,
+                version,
+                milliseconds,
+                ecr_calls,
+                request_id,
+                "failed"
+            ),
+        }
+    }
+}
+
+/// Whole milliseconds, as log lines and metrics report durations.
+pub(super) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

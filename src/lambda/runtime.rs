@@ -1,0 +1,105 @@
+//! The Lambda runtime: receives invocations, and returns answers and errors.
+
+use std::time::{Duration, SystemTime};
+
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Connector, tls};
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
+use aws_smithy_runtime_api::http::Request;
+use aws_smithy_types::body::SdkBody;
+use ecr_multiarch_core::Error;
+use ecr_multiarch_core::settings::InvalidSetting;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
+use tokio::time::{Instant, timeout};
+
+use super::handler::Invocation;
+
+/// The environment variable with the address of the Lambda Runtime API.
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+/// How long an invocation may take whose deadline is missing or past, as test hosts leave it: the timeout of the
+/// deployed function.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why the function does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting is invalid.
+    #[error(transparent)]
+    Setting(#[from] InvalidSetting),
+    /// The program does not run on Lambda.
+    #[error(
+        "{RUNTIME_API} is not set: this program is an AWS Lambda function. To run it on this machine, use \
+         cargo run --example local"
+    )]
+    NotOnLambda,
+    /// The runtime failed.
+    #[error("the Lambda runtime ended: {0}")]
+    Runtime(lambda_runtime::Error),
+}
+
+/// The JSON of a payload, or the error of the parser.
+struct Payload(Result<Value, String>);
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(Value::deserialize(deserializer).map_err(|error| error.to_string())))
+    }
+}
+
+/// Serves invocations until the execution environment ends.
+///
+/// # Errors
+/// [`StartError`], outside of Lambda, and if the Lambda Runtime API fails.
+pub async fn serve<A, F>(handler: impl Fn(Value, Invocation) -> F) -> Result<(), StartError>
+where
+    A: Serialize,
+    F: Future<Output = Result<A, Error>>,
+{
+    if std::env::var_os(RUNTIME_API).is_none() {
+        return Err(StartError::NotOnLambda);
+    }
+    let handler = &handler;
+    let service = service_fn(async move |event: LambdaEvent<Payload>| {
+        let (Payload(payload), context) = event.into_parts();
+        let invalid = |error| Failure(Error::InvalidRequest(format!("the input is not valid JSON: {error}")));
+        handler(payload.map_err(invalid)?, invocation(context)).await.map_err(Failure)
+    });
+    lambda_runtime::run(service).await.map_err(StartError::Runtime)
+}
+
+fn invocation(context: Context) -> Invocation {
+    let left = context.deadline().duration_since(SystemTime::now()).ok().filter(|left| !left.is_zero());
+    Invocation {
+        own_account: context.invoked_function_arn.split(':').nth(4).and_then(|account| account.parse().ok()),
+        deadline: Instant::now() + left.unwrap_or(DEFAULT_TIMEOUT),
+        request_id: context.request_id,
+    }
+}
+
+/// An error as the Lambda Runtime API reports it: the type by its name in the contract, and the message.
+#[derive(Debug)]
+struct Failure(Error);
+
+impl From<Failure> for Diagnostic {
+    fn from(Failure(error): Failure) -> Self {
+        Self { error_type: error.error_type().name().to_owned(), error_message: error.to_string() }
+    }
+}
+
+/// Reports to Lambda why the function does not start, so that whoever invokes it gets the message.
+///
+/// AWS Lambda developer guide, "Initialization error". The process ends in any case, so an error here changes nothing.
+pub async fn report_start_error(error: &StartError) {
+    let Ok(api) = std::env::var(RUNTIME_API) else { return };
+    let body = json!({"errorType": "InvalidSetting", "errorMessage": error.to_string(), "stackTrace": []});
+    let mut request = Request::new(SdkBody::from(body.to_string()));
+    let uri = format!("http://{api}/2018-06-01/runtime/init/error");
+    if request.set_method("POST").is_err() || request.set_uri(uri).is_err() {
+        return;
+    }
+    request.headers_mut().insert("lambda-runtime-function-error-type", "Runtime.InvalidSetting");
+    let connector = Connector::builder().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).build();
+    let _ = timeout(Duration::from_secs(2), connector.call(request)).await;
+}
