@@ -1,15 +1,19 @@
-//! Every file of `events/`, handed to the function as `cargo lambda invoke` and `sam local invoke` do.
+//! The files of `events/` as input, and requests that the settings exclude.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use local_ecr::Call;
 use local_ecr::image::Image;
 use serde_json::Value;
 
-use crate::world::World;
+use crate::support::assertions::assert_contains;
+use crate::support::function::Failure;
+use crate::support::test_bed::TestBed;
 
-/// What each file comes to, in a registry in which `1.0.0` is complete, `2.0.0` lacks amd64, and nothing is published.
+/// The outcome or error type of each file, in a registry where `1.0.0` has both images, `2.0.0` lacks amd64, and
+/// nothing is published.
 const EXPECTED: [(&str, &str); 26] = [
     ("archive", "ignored"),
     ("assemble", "published"),
@@ -39,7 +43,8 @@ const EXPECTED: [(&str, &str); 26] = [
     ("unreadable", "InvalidRequest"),
 ];
 
-fn files() -> BTreeMap<String, String> {
+/// The files of `events/`, by name without the extension.
+fn event_files() -> BTreeMap<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     files
@@ -50,44 +55,88 @@ fn files() -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The answer to a file, and the calls that it caused.
+struct Response {
+    answer: Result<Value, Failure>,
+    calls: Vec<Call>,
+}
+
+/// Invokes the function with files of `events/` that have these expectations, as `sam local invoke` does.
+fn invoke_with_files(select: impl Fn(&str) -> bool) -> Vec<(&'static str, &'static str, Response)> {
+    let files = event_files();
+    let bed = TestBed::with(|function| function.env("REPOSITORIES", "app,team-a/*"));
+    let selected = EXPECTED.into_iter().filter(|(_, expected)| select(expected));
+    let responses = selected.map(|(name, expected)| {
+        bed.registry.delete("app", "1.0.0");
+        bed.store_images("1.0.0");
+        bed.registry.push("app", Some("2.0.0-arm64"), &Image::oci("linux/arm64").attested());
+        bed.ecr.clear_journal();
+        let answer = bed.function.invoke_text(&files[name]);
+        (name, expected, Response { answer, calls: bed.ecr.journal() })
+    });
+    responses.collect()
+}
+
 #[test]
-fn each_file_of_events_comes_to_what_is_stated_here() {
-    let files = files();
+fn every_event_file_has_an_expected_outcome() {
+    let files = event_files();
     assert_eq!(files.keys().collect::<Vec<_>>(), EXPECTED.map(|(name, _)| name).iter().collect::<Vec<_>>());
-    let world = World::with(|setup| setup.set("REPOSITORIES", "app,team-a/*"));
-    for (name, expected) in EXPECTED {
-        world.registry.delete("app", "1.0.0");
-        world.registry.push("app", Some("1.0.0-amd64"), &Image::oci("linux/amd64"));
-        world.registry.push("app", Some("1.0.0-arm64"), &Image::oci("linux/arm64"));
-        world.registry.push("app", Some("2.0.0-arm64"), &Image::oci("linux/arm64").attested());
-        world.ecr.clear_journal();
-        let answer = world.function.invoke_raw(&files[name]);
-        let came_to = match &answer {
+}
+
+#[test]
+fn event_files_have_their_expected_outcomes() {
+    for (name, expected, response) in invoke_with_files(|_| true) {
+        let outcome = match &response.answer {
             Ok(answer) => answer["outcome"].as_str().unwrap(),
             Err(failure) => &failure.error_type,
         };
-        assert_eq!(came_to, expected, "{name}: {answer:?}");
-        if expected == "ignored" {
-            let answer = answer.unwrap();
-            assert!(answer["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{name}");
-            assert!(world.ecr.journal().is_empty(), "{name} is ignored without a call to ECR");
-        }
+        assert_eq!(outcome, expected, "{name}: {:?}", response.answer);
     }
 }
 
 #[test]
-fn a_request_that_the_settings_leave_out_is_ignored_with_the_reason() {
-    let world = World::with(|setup| setup.set("REPOSITORIES", "app").set("VERSION_PATTERN", r"\d+"));
-    for (payload, said) in [
-        (r#"{"action":"assemble","repository":"other","version":"1"}"#, "REPOSITORIES"),
-        (r#"{"action":"assemble","repository":"app","version":"latest"}"#, "VERSION_PATTERN"),
-        (r#"{"action":"assemble","repository":"app","version":"1","account":"999999999999"}"#, "ACCOUNTS"),
-        (r#"{"action":"sweep","repositories":["other"]}"#, "REPOSITORIES"),
-        (r#"{"action":"sweep","account":"999999999999"}"#, "ACCOUNTS"),
-    ] {
-        let answer: Value = world.function.invoke_raw(payload).unwrap();
-        assert_eq!(answer["outcome"], "ignored", "{payload}");
-        assert!(answer["reason"].as_str().unwrap().contains(said), "{answer:#}");
+fn ignored_event_states_reason() {
+    for (name, _, response) in invoke_with_files(|expected| expected == "ignored") {
+        let answer = response.answer.unwrap();
+        assert!(answer["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{name}");
     }
-    assert!(world.ecr.journal().is_empty());
+}
+
+#[test]
+fn ignored_event_calls_nothing() {
+    for (name, _, response) in invoke_with_files(|expected| expected == "ignored") {
+        assert!(response.calls.is_empty(), "{name}: {:?}", response.calls);
+    }
+}
+
+/// Requests that the settings of [`bed_with_limits`] exclude, with the variable that does.
+const EXCLUDED: [(&str, &str); 5] = [
+    (r#"{"action":"assemble","repository":"other","version":"1"}"#, "REPOSITORIES"),
+    (r#"{"action":"assemble","repository":"app","version":"latest"}"#, "VERSION_PATTERN"),
+    (r#"{"action":"assemble","repository":"app","version":"1","account":"999999999999"}"#, "ACCOUNTS"),
+    (r#"{"action":"sweep","repositories":["other"]}"#, "REPOSITORIES"),
+    (r#"{"action":"sweep","account":"999999999999"}"#, "ACCOUNTS"),
+];
+
+fn bed_with_limits() -> TestBed {
+    TestBed::with(|function| function.env("REPOSITORIES", "app").env("VERSION_PATTERN", r"\d+"))
+}
+
+#[test]
+fn excluded_request_is_ignored_with_reason() {
+    let bed = bed_with_limits();
+    for (payload, variable) in EXCLUDED {
+        let answer = bed.function.invoke_text(payload).unwrap();
+        assert_eq!(answer["outcome"], "ignored", "{payload}");
+        assert_contains(answer["reason"].as_str().unwrap(), &[variable]);
+    }
+}
+
+#[test]
+fn excluded_request_calls_nothing() {
+    let bed = bed_with_limits();
+    for (payload, _) in EXCLUDED {
+        bed.function.invoke_text(payload).unwrap();
+    }
+    assert!(bed.ecr.journal().is_empty());
 }

@@ -1,23 +1,44 @@
-//! The function as it ships, against the local ECR: the compiled binary under a host of the Lambda Runtime API.
+//! Tests of the function as it ships: the compiled binary under a host of the Lambda Runtime API, against the local
+//! ECR.
+//!
+//! Each module says which tests it holds. Code that only helps tests belongs in `support`, or beside the tests that
+//! alone use it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(unreachable_pub, reason = "the modules of a test crate have no outside")]
 
-mod function;
-mod runtime_api;
-mod world;
+// Helpers of several test modules. If you add a helper and not a test, put it here.
+mod support;
 
+// What is published, when, and what a list consists of. If you add behaviour of a push or a request, test it here.
 mod assemble;
+// Programs and libraries by other authors beside the function. If you add a client or a tool, put it here.
 mod clients;
+// Several processes, many pushes and a faulty ECR, by a seeded schedule. If you add a random disturbance, put it here.
+mod chaos;
+// Errors that no retry mends: their types and messages. If you add an error, test its message here.
 mod failures;
+// Every fault at every call of a reconciliation. If you add a kind of fault or of reconciliation, put it here.
 mod faults;
+// Bytes of lists beside those of the docker tools. If you add a golden file, put it here.
 mod golden;
+// Untrusted input, and the properties that the fuzz targets share. If you add a property, put it here.
 mod hostile;
+// The files of `events/` and requests outside the settings. If you add an event or a form of input, test it here.
 mod inputs;
+// Log lines and metrics. If you add a field or a metric, test it here.
 mod logs;
+// The peak memory of the process. If you add a limit of what is read, test its effect on memory here.
+mod memory;
+// The state machine under a model checker. If you add a step or a kind of interleaving, put it here.
 mod model;
+// Other writers between two calls of one reconciliation. If you add a fixed interleaving, put it here.
 mod races;
+// Faults that pass: retries, waiting until ECR shows an image, deadlines. If you add a retry or a wait, test it here.
+mod retries;
+// Initialization and its errors. If you add a setting, test its invalid values here.
 mod start;
-mod storm;
-mod sweeping;
+// The sweep. If you add something that it finds, reports or limits, test it here.
+mod sweep;
+// The templates beside the code that they deploy. If you add a resource or a parameter, test it here.
 mod template;

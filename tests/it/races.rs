@@ -1,4 +1,4 @@
-//! What others do between a read and a write: the list that stays is that of the tags as they stand.
+//! Other writers between two calls of one reconciliation: the tag ends on the list of the images as they are.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -6,124 +6,131 @@ use local_ecr::image::Image;
 use local_ecr::{CallInfo, LocalEcr, Mutability, Options, Repush};
 use serde_json::json;
 
-use crate::function::Setup;
-use crate::world::{World, assert_failure, assert_outcome};
+use crate::support::assertions::{assert_failure, assert_outcome};
+use crate::support::test_bed::TestBed;
 
-fn complete() -> World {
-    let world = World::new();
-    world.registry.push("app", Some("1-amd64"), &Image::oci("linux/amd64"));
-    world.registry.push("app", Some("1-arm64"), &Image::oci("linux/arm64"));
-    world
-}
-
-/// Does something ahead of the first so many writes of the function.
-fn ahead_of_writes(world: &World, writes: u32, act: impl Fn(&LocalEcr, u32) + Send + Sync + 'static) {
+/// Runs `act` at the first writes of the function, with the number of writes that are left.
+fn at_writes(writes: u32, act: impl Fn(&LocalEcr, u32) + Send + Sync + 'static) -> impl Fn(&CallInfo, &LocalEcr) {
     let left = AtomicU32::new(writes);
-    world.ecr.on_call(move |call: &CallInfo, ecr: &LocalEcr| {
+    move |call, ecr| {
         let is_write = call.operation == "PutImage";
         if is_write && let Ok(now) = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
             act(ecr, now);
         }
-    });
-}
-
-#[test]
-fn a_platform_pushed_between_read_and_write_ends_in_the_newer_list() {
-    let world = complete();
-    ahead_of_writes(&world, 2, |ecr, round| {
-        ecr.home().push("app", Some("1-arm64"), &Image::oci("linux/arm64").content(&round.to_string()));
-    });
-    let published = world.announce("1-arm64").unwrap();
-    assert_eq!(published["outcome"], "published");
-    assert_eq!(published["digest"], json!(world.registry.tag("app", "1")));
-    assert_eq!(world.list("1")["manifests"][1]["digest"], json!(world.registry.tag("app", "1-arm64")));
-    assert_eq!(world.calls("PutImage").len(), 3);
-}
-
-#[test]
-fn writers_that_never_rest_are_given_way_to_after_a_bounded_number_of_rounds() {
-    let world = complete();
-    ahead_of_writes(&world, u32::MAX, |ecr, round| {
-        ecr.home().push("app", Some("1-arm64"), &Image::oci("linux/arm64").content(&round.to_string()));
-    });
-    assert_failure(&world.announce("1-arm64"), "Contended", &["app:1", "5"]);
-    assert_eq!(world.calls("PutImage").len(), 5);
-    world.ecr.clear_hooks();
-    assert_outcome(&world.announce("1-arm64"), "published");
-}
-
-#[test]
-fn another_writer_of_the_same_list_is_no_error() {
-    let world = complete();
-    let first = world.announce("1-arm64").unwrap();
-    let list = world.registry.tag("app", "1").unwrap();
-    world.registry.untag("app", "1");
-    ahead_of_writes(&world, 1, move |ecr, _| {
-        ecr.home().retag("app", "1", &list);
-    });
-    let second = world.announce("1-arm64").unwrap();
-    assert_eq!((&second["outcome"], &second["digest"]), (&json!("published"), &first["digest"]));
-}
-
-#[test]
-fn the_same_list_under_an_immutable_tag_is_no_conflict_in_either_spelling() {
-    for repush in [Repush::ImageAlreadyExists, Repush::ImageTagAlreadyExists] {
-        let ecr = LocalEcr::start(Options { repush, ..Options::default() }).unwrap();
-        let world = World { registry: ecr.home(), function: Setup::with(&ecr).start(), ecr };
-        world.registry.push("app", Some("1-amd64"), &Image::oci("linux/amd64"));
-        world.registry.push("app", Some("1-arm64"), &Image::oci("linux/arm64"));
-        world.announce("1-arm64").unwrap();
-        let list = world.registry.tag("app", "1").unwrap();
-        world.registry.untag("app", "1");
-        world.registry.set_mutability("app", Mutability::Immutable);
-        ahead_of_writes(&world, 1, move |ecr, _| {
-            ecr.home().retag("app", "1", &list);
-        });
-        assert_outcome(&world.announce("1-arm64"), "published");
     }
 }
 
-#[test]
-fn a_list_overwritten_by_another_before_it_was_confirmed_is_written_again() {
-    let world = complete();
-    let old = world.announce("1-arm64").unwrap();
-    let old = old["digest"].as_str().unwrap().to_owned();
-    world.registry.push("app", Some("1-arm64"), &Image::oci("linux/arm64").content("new"));
-    let left = AtomicU32::new(1);
-    world.ecr.after_call(move |call: &CallInfo, ecr: &LocalEcr| {
-        let is_write = call.operation == "PutImage";
-        if is_write && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
-            ecr.home().retag("app", "1", &old);
-        }
-    });
-    let published = world.announce("1-arm64").unwrap();
-    assert_eq!(published["digest"], json!(world.registry.tag("app", "1")));
-    assert_eq!(world.list("1")["manifests"][1]["digest"], json!(world.registry.tag("app", "1-arm64")));
+/// Pushes another arm64 image before each of the first writes.
+fn push_before_writes(bed: &TestBed, writes: u32) {
+    bed.ecr.on_call(at_writes(writes, |ecr, left| {
+        ecr.home().push("app", Some("1-arm64"), &Image::oci("linux/arm64").content(&left.to_string()));
+    }));
+}
+
+/// Takes the list from its tag, and puts it back before the next write, as another process may.
+fn publish_before_write(bed: &TestBed) {
+    let list = bed.digest("1").unwrap();
+    bed.registry.untag("app", "1");
+    bed.ecr.on_call(at_writes(1, move |ecr, _| {
+        ecr.home().retag("app", "1", &list);
+    }));
 }
 
 #[test]
-fn a_plain_image_pushed_over_the_list_before_it_was_confirmed_is_a_conflict() {
-    let world = complete();
-    world.ecr.after_call(move |call: &CallInfo, ecr: &LocalEcr| {
+fn push_before_write_ends_in_newer_list() {
+    let bed = TestBed::with_images();
+    push_before_writes(&bed, 2);
+    let published = bed.deliver_event("1-arm64").unwrap();
+    assert_eq!(published["outcome"], "published");
+    assert_eq!(published["digest"], json!(bed.digest("1")));
+    assert_eq!(bed.list("1")["manifests"][1]["digest"], json!(bed.digest("1-arm64")));
+    assert_eq!(bed.calls("PutImage").len(), 3);
+}
+
+#[test]
+fn constant_pushes_are_contended_after_five_writes() {
+    let bed = TestBed::with_images();
+    push_before_writes(&bed, u32::MAX);
+    assert_failure(&bed.deliver_event("1-arm64"), "Contended", &["app:1", "5"]);
+    assert_eq!(bed.calls("PutImage").len(), 5);
+}
+
+#[test]
+fn contended_version_publishes_once_pushes_end() {
+    let bed = TestBed::with_images();
+    push_before_writes(&bed, u32::MAX);
+    assert_failure(&bed.deliver_event("1-arm64"), "Contended", &[]);
+    bed.ecr.clear_hooks();
+    assert_outcome(&bed.deliver_event("1-arm64"), "published");
+}
+
+#[test]
+fn same_list_by_other_writer_is_published() {
+    let bed = TestBed::with_images();
+    let first = bed.deliver_event("1-arm64").unwrap();
+    publish_before_write(&bed);
+    let second = bed.deliver_event("1-arm64").unwrap();
+    assert_eq!((&second["outcome"], &second["digest"]), (&json!("published"), &first["digest"]));
+}
+
+/// Publishes the same list under an immutable tag before the function does, where ECR answers with `repush`.
+#[track_caller]
+fn check_same_list_under_immutable_tag(repush: Repush) {
+    let bed = TestBed::with_ecr(Options { repush, ..Options::default() });
+    bed.store_images("1");
+    bed.deliver_event("1-arm64").unwrap();
+    bed.registry.set_mutability("app", Mutability::Immutable);
+    publish_before_write(&bed);
+    assert_outcome(&bed.deliver_event("1-arm64"), "published");
+}
+
+#[test]
+fn immutable_tag_with_same_list_is_published_on_image_exists() {
+    check_same_list_under_immutable_tag(Repush::ImageAlreadyExists);
+}
+
+#[test]
+fn immutable_tag_with_same_list_is_published_on_tag_exists() {
+    check_same_list_under_immutable_tag(Repush::ImageTagAlreadyExists);
+}
+
+#[test]
+fn list_overwritten_before_confirmation_is_written_again() {
+    let bed = TestBed::with_images();
+    bed.deliver_event("1-arm64").unwrap();
+    let old = bed.digest("1").unwrap();
+    bed.registry.push("app", Some("1-arm64"), &Image::oci("linux/arm64").content("new"));
+    bed.ecr.after_call(at_writes(1, move |ecr, _| {
+        ecr.home().retag("app", "1", &old);
+    }));
+    let published = bed.deliver_event("1-arm64").unwrap();
+    assert_eq!(published["digest"], json!(bed.digest("1")));
+    assert_eq!(bed.list("1")["manifests"][1]["digest"], json!(bed.digest("1-arm64")));
+}
+
+#[test]
+fn image_pushed_over_list_before_confirmation_conflicts() {
+    let bed = TestBed::with_images();
+    bed.ecr.after_call(|call: &CallInfo, ecr: &LocalEcr| {
         if call.operation == "PutImage" {
             ecr.home().push("app", Some("1"), &Image::oci("linux/s390x"));
         }
     });
-    assert_failure(&world.announce("1-arm64"), "TagConflict", &["app:1"]);
+    assert_failure(&bed.deliver_event("1-arm64"), "TagConflict", &["app:1"]);
 }
 
 #[test]
-fn no_partial_list_is_ever_visible() {
-    let world = World::new();
+fn tag_never_names_partial_list() {
+    let bed = TestBed::new();
     for content in ["a", "b", "c"] {
         for platform in ["amd64", "arm64"] {
             let image = Image::oci(&format!("linux/{platform}")).content(content);
-            world.push(&format!("1-{platform}"), &image).unwrap();
+            bed.push(&format!("1-{platform}"), &image).unwrap();
         }
     }
-    let history = world.registry.history("app", "1");
+    let history = bed.registry.history("app", "1");
     assert_eq!(history.len(), 5);
     for digest in history {
-        assert_eq!(world.list(&digest)["manifests"].as_array().unwrap().len(), 2);
+        assert_eq!(bed.list(&digest)["manifests"].as_array().unwrap().len(), 2);
     }
 }

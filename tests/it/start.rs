@@ -1,65 +1,109 @@
-//! How the function starts, or says why it does not.
+//! Initialization, and what it reports where it fails.
+
+use std::process::{Command, Output};
 
 use local_ecr::{LocalEcr, Options};
 use serde_json::Value;
 
-use crate::function::{Ended, Setup};
+use crate::support::assertions::assert_contains;
+use crate::support::function::{Exit, FunctionBuilder, REGION};
 
-fn end(settings: impl FnOnce(Setup) -> Setup) -> Ended {
+/// A setting with an invalid value, and what the message must say of valid ones.
+struct InvalidSetting {
+    variable: &'static str,
+    value: &'static str,
+    expected: &'static str,
+}
+
+const INVALID_SETTINGS: [InvalidSetting; 11] = [
+    InvalidSetting { variable: "PLATFORMS", value: "amd64", expected: "os[(os.version)]/arch" },
+    InvalidSetting { variable: "TAG_TEMPLATE", value: "{version}", expected: "{platform}" },
+    InvalidSetting { variable: "REPOSITORIES", value: "No Such", expected: "team-a/*" },
+    InvalidSetting { variable: "VERSION_PATTERN", value: "(", expected: "regular expression" },
+    InvalidSetting { variable: "REVISIONS", value: "some", expected: "same or any" },
+    InvalidSetting { variable: "ATTESTATIONS", value: "maybe", expected: "keep or drop" },
+    InvalidSetting { variable: "ACCOUNTS", value: "1", expected: "12 digits" },
+    InvalidSetting { variable: "RULES", value: "[{}]", expected: "JSON array" },
+    InvalidSetting { variable: "SWEEP_PUTS_PER_SECOND", value: "fast", expected: "above 0" },
+    InvalidSetting { variable: "INCOMPLETE_AFTER", value: "soon", expected: "7d" },
+    InvalidSetting { variable: "INCOMPLETE_UNTIL", value: "never", expected: "7d" },
+];
+
+/// Starts a function whose settings are invalid.
+fn run_to_exit(settings: impl FnOnce(FunctionBuilder) -> FunctionBuilder) -> Exit {
     let ecr = LocalEcr::start(Options::default()).unwrap();
-    settings(Setup::with(&ecr)).start_and_end()
+    settings(FunctionBuilder::new(&ecr)).run_to_exit()
+}
+
+/// Starts a function for each invalid setting. Gives the setting and the exit.
+fn run_with_invalid_settings() -> impl Iterator<Item = (InvalidSetting, Exit)> {
+    INVALID_SETTINGS.into_iter().map(|setting| {
+        let exit = run_to_exit(|function| function.env(setting.variable, setting.value));
+        (setting, exit)
+    })
+}
+
+/// The one line of a log.
+#[track_caller]
+fn only_line(log: &str) -> Value {
+    assert_eq!(log.lines().count(), 1, "{log}");
+    serde_json::from_str(log).unwrap()
 }
 
 #[test]
-fn a_bad_setting_ends_the_start_with_one_message_that_names_variable_value_and_what_is_allowed() {
-    for (variable, value, allowed) in [
-        ("PLATFORMS", "amd64", "os[(os.version)]/arch"),
-        ("TAG_TEMPLATE", "{version}", "{platform}"),
-        ("REPOSITORIES", "No Such", "team-a/*"),
-        ("VERSION_PATTERN", "(", "regular expression"),
-        ("REVISIONS", "some", "same or any"),
-        ("ATTESTATIONS", "maybe", "keep or drop"),
-        ("ACCOUNTS", "1", "12 digits"),
-        ("RULES", "[{}]", "JSON array"),
-        ("SWEEP_PUTS_PER_SECOND", "fast", "above 0"),
-        ("INCOMPLETE_AFTER", "soon", "7d"),
-        ("INCOMPLETE_UNTIL", "never", "7d"),
-    ] {
-        let ended = end(|setup| setup.set(variable, value));
-        assert!(!ended.status.success(), "{variable}");
-        assert_eq!(ended.log.lines().count(), 1, "{}", ended.log);
-        let line: Value = serde_json::from_str(&ended.log).unwrap();
-        assert_eq!(line["level"], "ERROR");
-        let message = line["message"].as_str().unwrap();
-        for part in [variable, value, allowed] {
-            assert!(message.contains(part), "{part:?} is not in: {message}");
-        }
-        let [reported] = ended.init_errors.as_slice() else { panic!("{:?}", ended.init_errors) };
-        assert_eq!(reported["errorType"], "InvalidSetting");
-        assert_eq!(reported["errorMessage"], message);
+fn invalid_setting_fails_the_start() {
+    for (setting, exit) in run_with_invalid_settings() {
+        assert!(!exit.status.success(), "{}", setting.variable);
     }
 }
 
 #[test]
-fn without_platforms_the_start_ends() {
-    let ended = end(|setup| setup.unset("PLATFORMS"));
-    assert!(!ended.status.success());
-    assert!(
-        ended.log.contains("PLATFORMS is not set") && ended.log.contains("linux/amd64,linux/arm64"),
-        "{}",
-        ended.log
-    );
+fn invalid_setting_is_one_error_in_the_log() {
+    for (_, exit) in run_with_invalid_settings() {
+        assert_eq!(only_line(&exit.log)["level"], "ERROR");
+    }
 }
 
 #[test]
-fn outside_of_lambda_the_program_says_what_it_is() {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_ecr-multiarch"))
-        .env_clear()
-        .env("PLATFORMS", "linux/amd64")
-        .env("AWS_REGION", crate::function::REGION)
-        .output()
-        .unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(!output.status.success());
-    assert!(said.contains("AWS Lambda function") && said.contains("cargo run --example local"), "{said}");
+fn invalid_setting_is_explained() {
+    for (InvalidSetting { variable, value, expected }, exit) in run_with_invalid_settings() {
+        assert_contains(only_line(&exit.log)["message"].as_str().unwrap(), &[variable, value, expected]);
+    }
+}
+
+#[test]
+fn invalid_setting_is_reported_to_lambda() {
+    for (_, exit) in run_with_invalid_settings() {
+        let [reported] = exit.init_errors.as_slice() else { panic!("{:?}", exit.init_errors) };
+        assert_eq!(reported["errorType"], "InvalidSetting");
+        assert_eq!(reported["errorMessage"], only_line(&exit.log)["message"]);
+    }
+}
+
+#[test]
+fn missing_platforms_fail_the_start() {
+    assert!(!run_to_exit(|function| function.env_remove("PLATFORMS")).status.success());
+}
+
+#[test]
+fn missing_platforms_are_explained() {
+    let exit = run_to_exit(|function| function.env_remove("PLATFORMS"));
+    assert_contains(&exit.log, &["PLATFORMS is not set", "linux/amd64,linux/arm64"]);
+}
+
+/// Runs the program as at a terminal.
+fn run_outside_lambda() -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_ecr-multiarch"));
+    program.env_clear().env("PLATFORMS", "linux/amd64").env("AWS_REGION", REGION).output().unwrap()
+}
+
+#[test]
+fn program_outside_lambda_fails() {
+    assert!(!run_outside_lambda().status.success());
+}
+
+#[test]
+fn program_outside_lambda_explains_itself() {
+    let written = String::from_utf8(run_outside_lambda().stdout).unwrap();
+    assert_contains(&written, &["AWS Lambda function", "cargo run --example local"]);
 }

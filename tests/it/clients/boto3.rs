@@ -1,12 +1,12 @@
-//! The local ECR's API, as AWS's SDK for Python sees it.
+//! The local ECR under AWS's SDK for Python, which checks every request and response.
 
+use super::live_registry::LiveRegistry;
 use super::program::run;
 use super::python::script;
-use super::site::Site;
 
 #[test]
-fn the_local_ecr_answers_boto3_by_the_model_of_the_api() {
-    let site = Site::of("linux/amd64,linux/arm64");
-    let said = run(script("boto3_calls.py").arg(&site.url));
-    assert_eq!(String::from_utf8(said).unwrap(), "");
+fn local_ecr_conforms_to_boto3_model() {
+    let live = LiveRegistry::new("linux/amd64,linux/arm64");
+    let output = run(script("boto3_calls.py").arg(&live.url));
+    assert_eq!(String::from_utf8(output).unwrap(), "");
 }

@@ -1,6 +1,6 @@
-"""Drives the local ECR through boto3, which checks requests, and holds every answer to boto3's model of the API.
+"""Calls the local ECR through boto3, which checks requests, and checks every response against boto3's model of the API.
 
-Takes the endpoint. Ends without a word where all is as it should be.
+The argument is the endpoint. Writes nothing where all checks pass.
 """
 
 import datetime
@@ -42,17 +42,17 @@ def connect(endpoint):
         aws_secret_access_key="local",
         config=Config(retries={"total_max_attempts": 1}, proxies={}),
     )
-    ecr.meta.events.register("before-parse.ecr", check_answer)
+    ecr.meta.events.register("before-parse.ecr", check_response)
     return ecr
 
 
-def check_answer(operation_model, response_dict, **_):
+def check_response(operation_model, response_dict, **_):
     if response_dict["status_code"] < 300:
         check_shape(operation_model.output_shape, json.loads(response_dict["body"]), operation_model.name)
 
 
 def check_shape(shape, value, path):
-    """An answer has the fields of its shape, of the shape's types, and no others."""
+    """Checks that a response has only fields of its shape, each of the right type."""
     assert isinstance(value, TYPES[shape.type_name]), f"{path} is {value!r}, not {shape.type_name}"
     if shape.type_name == "structure":
         for name, member in value.items():
@@ -65,13 +65,13 @@ def check_shape(shape, value, path):
         assert value in shape.enum, f"{path} is {value}, not one of {shape.enum}"
 
 
-def refused(code, call, **parameters):
+def assert_refused(code, call, **parameters):
     try:
         answer = call(**parameters)
     except ClientError as error:
-        assert error.response["Error"]["Code"] == code, f"{error}, not {code}"
+        assert error.response["Error"]["Code"] == code, f"expected {code}, got {error}"
         return error.response
-    raise AssertionError(f"{code} was to come, not {answer}")
+    raise AssertionError(f"expected {code}, got {answer}")
 
 
 def digest_of(data):
@@ -95,8 +95,8 @@ def upload(ecr, repository, data):
     assert done["layerDigest"] == digest_of(data)
 
 
-def image(ecr, repository, number):
-    """Uploads what an image consists of, and gives its manifest."""
+def upload_image(ecr, repository, number):
+    """Uploads the blobs of an image and returns its manifest and config."""
     config = json.dumps({"architecture": "amd64", "os": "linux", "number": number}).encode()
     layer = f"layer {number}".encode()
     for blob in (config, layer):
@@ -109,14 +109,14 @@ def image(ecr, repository, number):
     return json.dumps(manifest), config
 
 
-def repositories(ecr):
+def check_repositories(ecr):
     created = ecr.create_repository(repositoryName="app", imageTagMutability="MUTABLE")["repository"]
     assert created["repositoryArn"] == f"arn:aws:ecr:eu-central-1:{ACCOUNT}:repository/app"
     assert isinstance(created["createdAt"], datetime.datetime)
-    refused("RepositoryAlreadyExistsException", ecr.create_repository, repositoryName="app")
-    refused("InvalidParameterException", ecr.create_repository, repositoryName="App")
-    refused("RepositoryNotFoundException", ecr.describe_repositories, repositoryNames=["other"])
-    refused("RepositoryNotFoundException", ecr.list_images, repositoryName="other")
+    assert_refused("RepositoryAlreadyExistsException", ecr.create_repository, repositoryName="app")
+    assert_refused("InvalidParameterException", ecr.create_repository, repositoryName="App")
+    assert_refused("RepositoryNotFoundException", ecr.describe_repositories, repositoryNames=["other"])
+    assert_refused("RepositoryNotFoundException", ecr.list_images, repositoryName="other")
     for number in range(12):
         ecr.create_repository(repositoryName=f"team/app-{number}")
     pages = list(ecr.get_paginator("describe_repositories").paginate(PaginationConfig={"PageSize": 5}))
@@ -127,16 +127,16 @@ def repositories(ecr):
     assert token["authorizationToken"] and token["proxyEndpoint"]
 
 
-def one_image(ecr):
-    manifest, config = image(ecr, "app", 0)
+def check_image(ecr):
+    manifest, config = upload_image(ecr, "app", 0)
     digest = digest_of(manifest.encode())
     put = {"repositoryName": "app", "imageManifest": manifest, "imageManifestMediaType": DOCKER_MANIFEST}
     wrong = "sha256:" + "0" * 64
-    refused("ImageDigestDoesNotMatchException", ecr.put_image, imageTag="1", imageDigest=wrong, **put)
-    refused("InvalidParameterException", ecr.put_image, **(put | {"imageManifest": "{"}))
+    assert_refused("ImageDigestDoesNotMatchException", ecr.put_image, imageTag="1", imageDigest=wrong, **put)
+    assert_refused("InvalidParameterException", ecr.put_image, **(put | {"imageManifest": "{"}))
     stored = ecr.put_image(imageTag="1", imageDigest=digest, **put)["image"]
     assert stored["imageId"] == {"imageDigest": digest, "imageTag": "1"}
-    refused("ImageAlreadyExistsException", ecr.put_image, imageTag="1", **put)
+    assert_refused("ImageAlreadyExistsException", ecr.put_image, imageTag="1", **put)
     ecr.put_image(imageTag="2", **put)
 
     layers = [json.loads(manifest)["layers"][0]["digest"], wrong]
@@ -148,7 +148,7 @@ def one_image(ecr):
     url = ecr.get_download_url_for_layer(repositoryName="app", layerDigest=digest_of(config))["downloadUrl"]
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url) as answer:
         assert answer.read() == config
-    refused("LayersNotFoundException", ecr.get_download_url_for_layer, repositoryName="app", layerDigest=wrong)
+    assert_refused("LayersNotFoundException", ecr.get_download_url_for_layer, repositoryName="app", layerDigest=wrong)
 
     ids = [{"imageTag": "1"}, {"imageTag": "absent"}, {"imageDigest": wrong}]
     got = ecr.batch_get_image(repositoryName="app", imageIds=ids, acceptedMediaTypes=[DOCKER_MANIFEST])
@@ -162,11 +162,11 @@ def one_image(ecr):
     assert sorted(detail["imageTags"]) == ["1", "2"] and detail["imageDigest"] == digest
     assert detail["imageManifestMediaType"] == DOCKER_MANIFEST and detail["artifactMediaType"] == DOCKER_CONFIG
     assert detail["imageSizeInBytes"] > 0 and isinstance(detail["imagePushedAt"], datetime.datetime)
-    refused("ImageNotFoundException", ecr.describe_images, repositoryName="app", imageIds=[{"imageTag": "absent"}])
+    assert_refused("ImageNotFoundException", ecr.describe_images, repositoryName="app", imageIds=[{"imageTag": "absent"}])
     return digest, len(manifest)
 
 
-def a_list(ecr, digest, size):
+def check_list(ecr, digest, size):
     entry = {
         "mediaType": DOCKER_MANIFEST,
         "size": size,
@@ -180,15 +180,15 @@ def a_list(ecr, digest, size):
         document = {"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": entries}
         return {"repositoryName": "app", "imageTag": tag, "imageManifest": json.dumps(document)}
 
-    refused("ReferencedImagesNotFoundException", ecr.put_image, **put("list", entry, absent))
-    refused("InvalidParameterException", ecr.put_image, **put("list", features))
+    assert_refused("ReferencedImagesNotFoundException", ecr.put_image, **put("list", entry, absent))
+    assert_refused("InvalidParameterException", ecr.put_image, **put("list", features))
     ecr.put_image(**put("list", entry))
     got = ecr.batch_get_image(
         repositoryName="app", imageIds=[{"imageTag": "list"}], acceptedMediaTypes=[DOCKER_LIST, DOCKER_MANIFEST]
     )
     assert got["images"][0]["imageManifestMediaType"] == DOCKER_LIST
     ecr.put_image_tag_mutability(repositoryName="app", imageTagMutability="IMMUTABLE")
-    refused("ImageTagAlreadyExistsException", ecr.put_image, **put("list", entry, entry))
+    assert_refused("ImageTagAlreadyExistsException", ecr.put_image, **put("list", entry, entry))
     ecr.put_image_tag_mutability(repositoryName="app", imageTagMutability="MUTABLE")
     deleted = ecr.batch_delete_image(repositoryName="app", imageIds=[{"imageDigest": digest}])
     assert [failure["failureCode"] for failure in deleted["failures"]] == ["ImageReferencedByManifestList"]
@@ -197,11 +197,11 @@ def a_list(ecr, digest, size):
     assert [failure["failureCode"] for failure in deleted["failures"]] == ["ImageNotFound"]
 
 
-def pages(ecr):
+def check_pages(ecr):
     repository = "team/app-0"
     digests = []
     for number in range(105):
-        manifest, _ = image(ecr, repository, number)
+        manifest, _ = upload_image(ecr, repository, number)
         parameters = {"imageTag": f"tag-{number}"} if number % 5 else {}
         put = ecr.put_image(repositoryName=repository, imageManifest=manifest, **parameters)
         digests.append(put["image"]["imageId"]["imageDigest"])
@@ -219,27 +219,27 @@ def pages(ecr):
     assert sizes == [21] and not any("imageTag" in row for row in rows)
     sizes, rows = all_of("describe_images", "imageDetails", 40, filter={"tagStatus": "TAGGED"})
     assert sizes == [40, 40, 4] and len({row["imageDigest"] for row in rows}) == 84
-    refused("InvalidParameterException", ecr.list_images, repositoryName=repository, maxResults=1001)
+    assert_refused("InvalidParameterException", ecr.list_images, repositoryName=repository, maxResults=1001)
 
 
-def requests(ecr):
-    """What boto3 itself does not let out is no business of the server's."""
+def check_requests(ecr):
+    """boto3 itself refuses invalid parameters; the server refuses too many identifiers."""
     for parameters in ({}, {"repositoryName": "app"}, {"repositoryName": "app", "imageIds": "all"}):
         try:
             ecr.batch_get_image(**parameters)
         except ParamValidationError:
             continue
-        raise AssertionError(f"{parameters} went out")
+        raise AssertionError(f"boto3 sent {parameters}")
     ids = [{"imageTag": str(number)} for number in range(101)]
-    refused("InvalidParameterException", ecr.batch_get_image, repositoryName="app", imageIds=ids)
+    assert_refused("InvalidParameterException", ecr.batch_get_image, repositoryName="app", imageIds=ids)
 
 
 def main():
     ecr = connect(sys.argv[1])
-    repositories(ecr)
-    a_list(ecr, *one_image(ecr))
-    pages(ecr)
-    requests(ecr)
+    check_repositories(ecr)
+    check_list(ecr, *check_image(ecr))
+    check_pages(ecr)
+    check_requests(ecr)
 
 
 main()

@@ -1,4 +1,4 @@
-//! The docker CLI's own merge of the same tags, which needs no engine.
+//! The docker CLI's own list of the same tags. `docker manifest` needs no engine.
 
 use std::process::Command;
 
@@ -7,10 +7,10 @@ use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::live_registry::LiveRegistry;
 use super::program::run;
-use super::site::Site;
 
-/// The docker CLI with a home of its own, where it keeps the lists that it is about to push.
+/// The docker CLI with a home of its own, where it keeps lists before it pushes them.
 struct Docker(TempDir);
 
 impl Docker {
@@ -30,84 +30,84 @@ impl Docker {
         run(&mut self.command(verb, arguments))
     }
 
-    /// Merges the tags into another, and gives the list's digest.
+    /// Pushes a list of the tags, and returns its digest.
     #[track_caller]
-    fn merge(&self, target: &str, tags: impl IntoIterator<Item = String>) -> String {
+    fn push_list(&self, target: &str, tags: impl IntoIterator<Item = String>) -> String {
         let names: Vec<_> = std::iter::once(target.to_owned()).chain(tags).collect();
         self.manifest("create", &names);
         let pushed = self.manifest("push", &names[..1]);
         String::from_utf8(pushed).unwrap().trim().to_owned()
     }
 
-    /// What docker makes of a list, as it reads it from the registry.
+    /// The list as docker reads it from the registry.
     #[track_caller]
     fn inspect(&self, name: &str) -> Value {
         serde_json::from_slice(&self.manifest("inspect", &[name.to_owned()])).unwrap()
     }
 }
 
-/// A site on which the function and docker have merged the same images, as `1` and as `merged`.
-struct Merged {
-    site: Site,
+/// A registry with two lists of the same images: the function's under `1`, docker's under `merged`.
+struct TwoLists {
+    live: LiveRegistry,
     docker: Docker,
 }
 
-impl Merged {
+impl TwoLists {
     #[track_caller]
-    fn from<C: Content>(platforms: &str, images: &[(&str, C)]) -> Self {
-        let (mut site, docker) = (Site::of(platforms), Docker::new());
+    fn of<C: Content>(platforms: &str, images: &[(&str, C)]) -> Self {
+        let (mut live, docker) = (LiveRegistry::new(platforms), Docker::new());
         for (part, image) in images {
-            site.registry.push("app", Some(&format!("1-{part}")), image);
+            live.registry.push("app", Some(&format!("1-{part}")), image);
         }
-        site.published("1");
-        // docker brings them into its own order.
-        let tags = images.iter().rev().map(|(part, _)| site.name(&format!("1-{part}")));
-        let digest = docker.merge(&site.name("merged"), tags);
-        assert_eq!(site.registry.tag("app", "merged"), Some(digest));
-        Self { site, docker }
+        live.publish("1");
+        // In reverse: docker sorts them.
+        let tags = images.iter().rev().map(|(part, _)| live.reference(&format!("1-{part}")));
+        let digest = docker.push_list(&live.reference("merged"), tags);
+        assert_eq!(live.registry.tag("app", "merged"), Some(digest));
+        Self { live, docker }
     }
 
-    /// The function's list has docker's bytes.
+    /// Asserts that both lists have the same bytes.
     #[track_caller]
-    fn assert_same(&self) {
-        let text = |tag| String::from_utf8(self.site.manifest(tag)).unwrap();
+    fn assert_identical(&self) {
+        let text = |tag| String::from_utf8(self.live.manifest(tag)).unwrap();
         assert_eq!(text("1"), text("merged"));
-        assert_eq!(self.site.registry.tag("app", "1"), self.site.registry.tag("app", "merged"));
+        assert_eq!(self.live.registry.tag("app", "1"), self.live.registry.tag("app", "merged"));
         assert_eq!(self.list("1")["mediaType"], DOCKER_LIST);
-        self.assert_read();
+        self.assert_readable();
     }
 
     fn list(&self, tag: &str) -> Value {
-        serde_json::from_slice(&self.site.manifest(tag)).unwrap()
+        serde_json::from_slice(&self.live.manifest(tag)).unwrap()
     }
 
-    /// docker reads both lists, and reads what is there.
+    /// Asserts that docker reads both lists as they are stored.
     #[track_caller]
-    fn assert_read(&self) {
+    fn assert_readable(&self) {
         for tag in ["1", "merged"] {
-            assert_eq!(self.docker.inspect(&self.site.name(tag)), self.list(tag));
+            assert_eq!(self.docker.inspect(&self.live.reference(tag)), self.list(tag));
         }
     }
 }
 
 #[test]
-fn two_docker_images_get_the_digest_that_docker_gives_them() {
+fn docker_images_have_the_digest_of_docker() {
     let images = [("amd64", Image::docker("linux/amd64")), ("arm64", Image::docker("linux/arm64"))];
-    Merged::from("linux/amd64,linux/arm64", &images).assert_same();
+    TwoLists::of("linux/amd64,linux/arm64", &images).assert_identical();
 }
 
 #[test]
-fn variants_get_the_digest_that_docker_gives_them() {
+fn variants_have_the_digest_of_docker() {
     let images = [
         ("arm64", Image::docker("linux/arm64/v8")),
         ("armv6", Image::docker("linux/arm/v6")),
         ("armv7", Image::docker("linux/arm/v7")),
     ];
-    Merged::from("linux/arm/v6,linux/arm/v7,linux/arm64/v8=arm64", &images).assert_same();
+    TwoLists::of("linux/arm/v6,linux/arm/v7,linux/arm64/v8=arm64", &images).assert_identical();
 }
 
 #[test]
-fn four_platforms_with_windows_get_the_digest_that_docker_gives_them() {
+fn windows_versions_have_the_digest_of_docker() {
     let images = [
         ("amd64", Image::docker("linux/amd64")),
         ("arm64", Image::docker("linux/arm64/v8")),
@@ -115,34 +115,43 @@ fn four_platforms_with_windows_get_the_digest_that_docker_gives_them() {
         ("ltsc2022", Image::docker("windows/amd64").os_version("10.0.20348.2322")),
     ];
     let platforms = "linux/amd64,linux/arm64,windows(10.0.17763)/amd64=ltsc2019,windows(10.0.20348)/amd64=ltsc2022";
-    Merged::from(platforms, &images).assert_same();
+    TwoLists::of(platforms, &images).assert_identical();
 }
 
 #[test]
-fn any_text_in_a_config_gets_the_digest_that_docker_gives_it() {
+fn special_characters_have_the_digest_of_docker() {
     let images = [
         ("amd64", Image::docker("windows/amd64").os_version("10.0 <&>\u{2028}\"\\")),
         ("arm64", Image::docker("linux/arm64/v8")),
     ];
-    Merged::from("windows/amd64=amd64,linux/arm64", &images).assert_same();
+    TwoLists::of("windows/amd64=amd64,linux/arm64", &images).assert_identical();
+}
+
+/// A registry with one Windows image that has features, before its event.
+fn registry_with_os_features() -> LiveRegistry {
+    let live = LiveRegistry::new("windows/amd64=amd64");
+    live.registry.push("app", Some("1-amd64"), &Image::docker("windows/amd64").os_features(["win32k"]));
+    live
 }
 
 #[test]
-fn the_features_that_docker_writes_and_ecr_refuses_are_left_out() {
-    let (mut site, docker) = (Site::of("windows/amd64=amd64"), Docker::new());
-    site.registry.push("app", Some("1-amd64"), &Image::docker("windows/amd64").os_features(["win32k"]));
-    let list: Value = serde_json::from_slice(&site.published("1")).unwrap();
+fn os_features_are_left_out() {
+    let list: Value = serde_json::from_slice(&registry_with_os_features().publish("1")).unwrap();
     assert_eq!(list["manifests"][0]["platform"], json!({"architecture": "amd64", "os": "windows"}));
-
-    let names = [site.name("merged"), site.name("1-amd64")];
-    docker.manifest("create", &names);
-    let refused = docker.command("push", &names[..1]).output().unwrap();
-    assert!(!refused.status.success());
-    assert_eq!(site.registry.tag("app", "merged"), None);
 }
 
 #[test]
-fn oci_images_get_the_entries_that_docker_gives_them() {
+fn list_of_docker_with_os_features_is_refused() {
+    let (live, docker) = (registry_with_os_features(), Docker::new());
+    let names = [live.reference("merged"), live.reference("1-amd64")];
+    docker.manifest("create", &names);
+    let push = docker.command("push", &names[..1]).output().unwrap();
+    assert!(!push.status.success());
+    assert_eq!(live.registry.tag("app", "merged"), None);
+}
+
+#[test]
+fn oci_images_have_the_entries_of_docker() {
     let images = [
         ("amd64", Image::oci("linux/amd64")),
         ("arm64", Image::oci("linux/arm64")),
@@ -150,19 +159,19 @@ fn oci_images_get_the_entries_that_docker_gives_them() {
         ("ltsc2022", Image::oci("windows/amd64").os_version("10.0.20348.2322")),
     ];
     let platforms = "linux/amd64,linux/arm64,linux/arm/v7,windows(10.0.20348)/amd64=ltsc2022";
-    let merged = Merged::from(platforms, &images);
-    assert_eq!(merged.list("1"), merged.list("merged"));
-    assert_eq!(merged.list("1")["mediaType"], OCI_INDEX);
-    merged.assert_read();
+    let lists = TwoLists::of(platforms, &images);
+    assert_eq!(lists.list("1"), lists.list("merged"));
+    assert_eq!(lists.list("1")["mediaType"], OCI_INDEX);
+    lists.assert_readable();
 }
 
 #[test]
-fn the_default_variant_of_an_oci_image_is_left_out_as_buildx_does() {
+fn default_variant_of_oci_image_is_left_out() {
     let images = [("amd64", Image::oci("linux/amd64")), ("arm64", Image::oci("linux/arm64/v8"))];
-    let merged = Merged::from("linux/amd64,linux/arm64", &images);
-    let mut dockers = merged.list("merged");
-    let platform = dockers["manifests"][1]["platform"].as_object_mut().unwrap();
+    let lists = TwoLists::of("linux/amd64,linux/arm64", &images);
+    let mut expected = lists.list("merged");
+    let platform = expected["manifests"][1]["platform"].as_object_mut().unwrap();
     assert_eq!(platform.remove("variant"), Some(json!("v8")));
-    assert_eq!(merged.list("1"), dockers);
-    merged.assert_read();
+    assert_eq!(lists.list("1"), expected);
+    lists.assert_readable();
 }

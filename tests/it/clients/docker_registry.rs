@@ -1,4 +1,4 @@
-//! Lists that move on to another registry: Debian's build of the one that docker began with.
+//! Lists that are copied to another registry: Debian's build of Docker's.
 
 use std::fs;
 use std::process::Command;
@@ -6,11 +6,11 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::image::Image;
+use super::live_registry::LiveRegistry;
 use super::program::Server;
-use super::site::Site;
-use super::skopeo::{copy_in, copy_out, inspect, skopeo};
+use super::skopeo::{inspect, pull, push, skopeo};
 
-/// A registry with a folder of its own.
+/// A registry with its own folder.
 struct DockerRegistry {
     server: Server,
     _folder: TempDir,
@@ -32,38 +32,39 @@ impl DockerRegistry {
     }
 }
 
+/// Publishes a list, copies it to the other registry, and asserts that it arrives with its images unchanged.
 #[track_caller]
 fn check(image: fn(&str) -> Image) {
-    let mut site = Site::of("linux/amd64,linux/arm64");
+    let mut live = LiveRegistry::new("linux/amd64,linux/arm64");
     let images = [("linux/amd64", image("linux/amd64")), ("linux/arm64", image("linux/arm64"))];
     for (platform, image) in &images {
-        copy_in(image, &site, &platform.replace("linux/", "1-"));
+        push(image, &live, &platform.replace("linux/", "1-"));
     }
-    let list = site.published("1");
+    let list = live.publish("1");
 
     let other = DockerRegistry::start();
-    let moved = format!("{}/moved:1", other.server.address);
-    let (from, to) = (format!("docker://{}", site.name("1")), format!("docker://{moved}"));
+    let copy = format!("{}/copy:1", other.server.address);
+    let (from, to) = (format!("docker://{}", live.reference("1")), format!("docker://{copy}"));
     let plain = ["--preserve-digests", "--src-tls-verify=false", "--dest-tls-verify=false"];
     skopeo(["copy", "--all", plain[0], plain[1], plain[2], &from, &to]);
-    assert_eq!(inspect(&moved), list);
+    assert_eq!(inspect(&copy), list);
     for (platform, image) in &images {
-        let folder = copy_out(&moved, platform);
-        image.children.first().unwrap_or(image).assert_is_in(folder.path());
+        let folder = pull(&copy, platform);
+        image.children.first().unwrap_or(image).assert_in(folder.path());
     }
 }
 
 #[test]
-fn it_takes_docker_lists() {
+fn docker_list_can_be_copied() {
     check(Image::docker);
 }
 
 #[test]
-fn it_takes_oci_indexes() {
+fn oci_index_can_be_copied() {
     check(Image::oci);
 }
 
 #[test]
-fn it_takes_indexes_with_attestations() {
+fn index_with_attestations_can_be_copied() {
     check(Image::attested);
 }

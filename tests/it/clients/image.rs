@@ -1,4 +1,4 @@
-//! Real images, with layers that can be unpacked, as folders that skopeo reads.
+//! Images with real layers, as folders that skopeo reads.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::program::run;
 
-/// An image or an index with everything that it names.
+/// An image or an index with all its blobs and children.
 pub struct Image {
     pub media_type: &'static str,
     pub manifest: Vec<u8>,
@@ -29,7 +29,7 @@ impl Image {
         Self::new(platform, [OCI_MANIFEST, OCI_CONFIG, OCI_LAYER])
     }
 
-    /// What `docker buildx build` leaves by default: an index of the image and of its provenance.
+    /// What `docker buildx build` pushes by default: an index of an image and its provenance.
     pub fn attested(platform: &str) -> Self {
         let image = Self::oci(platform);
         let statement = json!({"_type": "https://in-toto.io/Statement/v0.1", "subject": [{"name": platform}]});
@@ -104,8 +104,9 @@ impl Image {
         digest_of(&self.manifest)
     }
 
-    /// Writes it to a folder, as an OCI layout or, for Docker's types, in skopeo's own form; gives skopeo's name of it.
-    pub fn lay_out(&self, folder: &Path) -> String {
+    /// Writes the image to a folder: an OCI layout or, for Docker's types, skopeo's own format. Returns skopeo's name of
+    /// the folder.
+    pub fn write_to(&self, folder: &Path) -> String {
         if self.media_type == DOCKER_MANIFEST {
             fs::create_dir_all(folder).unwrap();
             fs::write(folder.join("version"), "Directory Transport Version: 1.1\n").unwrap();
@@ -133,9 +134,9 @@ impl Image {
         }
     }
 
-    /// Holds a folder that skopeo wrote in its own form to the bytes of this image.
+    /// Asserts that a folder in skopeo's own format has the bytes of this image.
     #[track_caller]
-    pub fn assert_is_in(&self, folder: &Path) {
+    pub fn assert_in(&self, folder: &Path) {
         assert_eq!(fs::read(folder.join("manifest.json")).unwrap(), self.manifest);
         for blob in &self.blobs {
             assert_eq!(&fs::read(folder.join(hex(&digest_of(blob)))).unwrap(), blob);

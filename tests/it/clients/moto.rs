@@ -1,13 +1,13 @@
-//! The same function on moto, an ECR by other authors.
+//! The function on moto, a model of AWS by other authors.
 //!
-//! It has what the function calls, but `GetDownloadUrlForLayer`, which `moto_server.py` adds. Where it goes other ways
-//! than ECR, the tests do not depend on it:
+//! moto has every operation that the function calls except `GetDownloadUrlForLayer`, which `moto_server.py` adds. It
+//! differs from ECR where the tests do not depend on it:
 //!
-//! * it ignores `acceptedMediaTypes`, and so never converts a manifest;
-//! * it checks no digest, no layer and no image of a list, and so refuses no list that ECR would refuse;
-//! * an image with several tags is answered under the last of them alone, whichever was asked for;
-//! * a digest that is not there fails as the tag `null`;
-//! * it numbers no pages, and sends no events: here the test does.
+//! * it ignores `acceptedMediaTypes` and never converts a manifest;
+//! * it checks no digest, no layer and no image of a list, and accepts lists that ECR refuses;
+//! * it returns an image with several tags under the last of them, whichever was requested;
+//! * a missing digest fails as the tag `null`;
+//! * it does not paginate, and sends no events: the tests do.
 
 use std::io::Write as _;
 use std::process::Command;
@@ -16,14 +16,15 @@ use local_ecr::image::{Artifact, Content, Image};
 use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX};
 use serde_json::{Value, json};
 
+use super::live_registry::LiveRegistry;
 use super::program::Server;
 use super::python::script;
-use super::site::Site;
-use crate::function::{Failure, Function, Setup, assemble, push_event};
+use crate::support::function::{Failure, Function, FunctionBuilder};
+use crate::support::input::{assemble_request, push_event, sweep_request};
 
 const PLATFORMS: &str = "linux/amd64,linux/arm64";
 
-/// What moto is to hold.
+/// What moto holds from the start.
 #[derive(Default)]
 struct Contents {
     images: Vec<Value>,
@@ -44,7 +45,7 @@ impl Contents {
     }
 }
 
-/// moto, and the function that serves it.
+/// moto with the function that serves it.
 struct Moto {
     _server: Server,
     function: Function,
@@ -52,77 +53,93 @@ struct Moto {
 
 impl Moto {
     fn with(contents: &Contents) -> Self {
-        let mut server = Server::start_with(&mut script("moto_server.py"), "listens on ", |stdin| {
+        let mut server = Server::start_with_input(&mut script("moto_server.py"), "listening on ", |stdin| {
             let line = json!({"images": contents.images, "blobs": contents.blobs});
             writeln!(stdin, "{line}").unwrap();
         });
         let url = std::mem::take(&mut server.address);
         let program = Command::new(env!("CARGO_BIN_EXE_ecr-multiarch"));
-        let function = Setup::of(program).set("AWS_ENDPOINT_URL_ECR", &url).set("PLATFORMS", PLATFORMS).start();
+        let function =
+            FunctionBuilder::for_program(program).env("AWS_ENDPOINT_URL_ECR", &url).env("PLATFORMS", PLATFORMS).start();
         Self { _server: server, function }
     }
 
-    fn announce(&self, repository: &str, tag: &str) -> Result<Value, Failure> {
+    fn deliver_event(&self, repository: &str, tag: &str) -> Result<Value, Failure> {
         self.function.invoke(&push_event(repository, tag))
     }
 }
 
-/// Publishes on moto what is published here, and compares.
+/// Publishes the same images on moto and on the local ECR, and asserts that both lists are the same.
 #[track_caller]
 fn check<C: Content>(images: &[(&str, C); 2], media_type: &str) {
-    let (mut site, mut contents) = (Site::of(PLATFORMS), Contents::default());
+    let (mut live, mut contents) = (LiveRegistry::new(PLATFORMS), Contents::default());
     for (tag, image) in images {
-        site.registry.push("app", Some(tag), image);
+        live.registry.push("app", Some(tag), image);
         contents.push("app", Some(tag), &image.artifact());
     }
-    site.published("1");
+    live.publish("1");
     let moto = Moto::with(&contents);
-    let published = moto.announce("app", images[1].0).unwrap();
+    let published = moto.deliver_event("app", images[1].0).unwrap();
     assert_eq!(published["outcome"], "published", "{published:#}");
     assert_eq!(published["media_type"], media_type);
-    assert_eq!(published["digest"], json!(site.registry.tag("app", "1")));
-    let again = moto.announce("app", images[0].0).unwrap();
+    assert_eq!(published["digest"], json!(live.registry.tag("app", "1")));
+    let again = moto.deliver_event("app", images[0].0).unwrap();
     assert_eq!((&again["outcome"], &again["digest"]), (&json!("unchanged"), &published["digest"]));
 }
 
 #[test]
-fn docker_images_make_the_same_list_there() {
+fn docker_images_make_the_same_list() {
     check(&[("1-amd64", Image::docker("linux/amd64")), ("1-arm64", Image::docker("linux/arm64"))], DOCKER_LIST);
 }
 
 #[test]
-fn attested_images_make_the_same_index_there() {
+fn attested_images_make_the_same_index() {
     let images = [("1-amd64", Image::oci("linux/amd64")), ("1-arm64", Image::oci("linux/arm64"))];
     check(&images.map(|(tag, image)| (tag, image.attested())), OCI_INDEX);
 }
 
-#[test]
-fn what_cannot_be_published_is_answered_alike() {
+/// moto with a repository `app` of Docker images under tags, each of one platform.
+fn moto_with(images: &[(&str, &str)]) -> Moto {
     let mut contents = Contents::default();
-    let (amd64, arm64) = (Image::docker("linux/amd64").artifact(), Image::docker("linux/arm64").artifact());
-    contents.push("half", Some("1-amd64"), &amd64);
-    contents.push("crossed", Some("1-amd64"), &arm64);
-    contents.push("crossed", Some("1-arm64"), &amd64);
-    contents.push("taken", Some("1"), &Image::docker("linux/s390x").artifact());
-    contents.push("taken", Some("1-amd64"), &amd64);
-    contents.push("taken", Some("1-arm64"), &arm64);
-    let moto = Moto::with(&contents);
+    for (tag, platform) in images {
+        contents.push("app", Some(tag), &Image::docker(platform).artifact());
+    }
+    Moto::with(&contents)
+}
 
-    let waiting = moto.announce("half", "1-amd64").unwrap();
-    assert_eq!((&waiting["outcome"], &waiting["missing"]), (&json!("waiting"), &json!(["linux/arm64"])));
-    let error_type = |result: Result<Value, Failure>| result.unwrap_err().error_type;
-    assert_eq!(error_type(moto.announce("crossed", "1-arm64")), "PlatformMismatch");
-    assert_eq!(error_type(moto.announce("taken", "1-arm64")), "TagConflict");
-    assert_eq!(error_type(moto.function.invoke(&assemble("absent", "1"))), "RepositoryNotFound");
+/// The error type of the push of `1-arm64` on moto.
+#[track_caller]
+fn error_type(moto: &Moto) -> String {
+    moto.deliver_event("app", "1-arm64").unwrap_err().error_type
 }
 
 #[test]
-fn a_sweep_finds_its_work_there() {
-    let mut contents = Contents::default();
-    for (tag, image) in [("1-amd64", Image::docker("linux/amd64")), ("1-arm64", Image::docker("linux/arm64"))] {
-        contents.push("app", Some(tag), &image.artifact());
-    }
-    let moto = Moto::with(&contents);
-    let swept = moto.function.invoke(&json!({"action": "sweep"})).unwrap();
+fn missing_platform_waits_on_moto() {
+    let waiting = moto_with(&[("1-amd64", "linux/amd64")]).deliver_event("app", "1-amd64").unwrap();
+    assert_eq!((&waiting["outcome"], &waiting["missing"]), (&json!("waiting"), &json!(["linux/arm64"])));
+}
+
+#[test]
+fn wrong_platform_is_mismatch_on_moto() {
+    let moto = moto_with(&[("1-amd64", "linux/arm64"), ("1-arm64", "linux/amd64")]);
+    assert_eq!(error_type(&moto), "PlatformMismatch");
+}
+
+#[test]
+fn plain_image_under_version_tag_conflicts_on_moto() {
+    let moto = moto_with(&[("1", "linux/s390x"), ("1-amd64", "linux/amd64"), ("1-arm64", "linux/arm64")]);
+    assert_eq!(error_type(&moto), "TagConflict");
+}
+
+#[test]
+fn missing_repository_is_not_found_on_moto() {
+    let failure = moto_with(&[]).function.invoke(&assemble_request("absent", "1")).unwrap_err();
+    assert_eq!(failure.error_type, "RepositoryNotFound");
+}
+
+#[test]
+fn sweep_publishes_on_moto() {
+    let moto = moto_with(&[("1-amd64", "linux/amd64"), ("1-arm64", "linux/arm64")]);
+    let swept = moto.function.invoke(&sweep_request(&json!({}))).unwrap();
     assert_eq!((&swept["versions"], &swept["published"], &swept["complete"]), (&json!(1), &json!(1), &json!(true)));
 }

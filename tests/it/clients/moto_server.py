@@ -1,7 +1,7 @@
-"""Runs moto's model of AWS, with the blobs that moto's ECR lacks, and ends when its standard input does.
+"""Runs moto's model of AWS, with the blobs that moto's ECR lacks, until standard input ends.
 
-The first line of standard input says what is there from the start: {"images": [{"repository": "app", "tag": "1" or
-null, "digest": "sha256:…", "media_type": "…", "manifest": "…"}], "blobs": ["…"]}. Where it listens is said on standard
+The first line of standard input is what moto holds from the start: {"images": [{"repository": "app", "tag": "1" or
+null, "digest": "sha256:…", "media_type": "…", "manifest": "…"}], "blobs": ["…"]}. The address is written to standard
 error.
 """
 
@@ -26,7 +26,7 @@ def url():
 
 
 def get_download_url_for_layer(self):
-    """The one operation of the function's that moto lacks: here the blobs are in moto's own S3."""
+    """The one operation that the function calls and moto lacks: the blobs are in moto's S3."""
     digest = self._get_param("layerDigest")
     return ActionResult({"downloadUrl": f"{url()}/{BUCKET}/{digest}", "layerDigest": digest})
 
@@ -63,6 +63,6 @@ def fill(content):
 ECRResponse.get_download_url_for_layer = get_download_url_for_layer
 server.start()
 fill(json.loads(sys.stdin.readline()))
-print(f"listens on {url()}", file=sys.stderr, flush=True)
+print(f"listening on {url()}", file=sys.stderr, flush=True)
 sys.stdin.read()
 server.stop()

@@ -1,9 +1,9 @@
-//! Programs that no one here wrote.
+//! Programs by other authors.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-/// Runs a program to its end and gives what it wrote.
+/// Runs a program until it ends and returns its output.
 #[track_caller]
 pub fn run(command: &mut Command) -> Vec<u8> {
     let output = command.output().unwrap_or_else(|error| missing(command, &error));
@@ -14,32 +14,32 @@ pub fn run(command: &mut Command) -> Vec<u8> {
 /// A server that runs until it is dropped.
 pub struct Server {
     child: Child,
-    /// What comes behind the words that the server announces its address with.
+    /// What follows `prefix` in the server's log.
     pub address: String,
     _stdin: ChildStdin,
 }
 
 impl Server {
-    /// Starts a server that writes to its standard error where it listens, behind these words.
-    pub fn start(command: &mut Command, words: &str) -> Self {
-        Self::start_with(command, words, |_| ())
+    /// Starts a server that writes its address to standard error, after `prefix`.
+    pub fn start(command: &mut Command, prefix: &str) -> Self {
+        Self::start_with_input(command, prefix, |_| ())
     }
 
-    /// Starts a server that is told something before it listens.
-    pub fn start_with(command: &mut Command, words: &str, tell: impl FnOnce(&mut ChildStdin)) -> Self {
+    /// Starts a server that reads input before it listens.
+    pub fn start_with_input(command: &mut Command, prefix: &str, write_input: impl FnOnce(&mut ChildStdin)) -> Self {
         let started = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut child = started.unwrap_or_else(|error| missing(command, &error));
         let mut stdin = child.stdin.take().unwrap();
-        tell(&mut stdin);
+        write_input(&mut stdin);
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
-        let mut said = Vec::new();
+        let mut log = Vec::new();
         let address = lines.by_ref().find_map(|line| {
-            let address = line.split_once(words).map(|(_, rest)| rest.split([' ', '"']).next().unwrap().to_owned());
-            said.push(line);
+            let address = line.split_once(prefix).map(|(_, rest)| rest.split([' ', '"']).next().unwrap().to_owned());
+            log.push(line);
             address
         });
-        let address = address.unwrap_or_else(|| panic!("{command:?} does not listen: {}", said.join("\n")));
-        // A server that nobody listens to must not be held up by what it has to say.
+        let address = address.unwrap_or_else(|| panic!("{command:?} does not listen: {}", log.join("\n")));
+        // Keep reading: a server whose pipe is full would block.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, address, _stdin: stdin }
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-/// One of the scripts beside this file.
+/// Runs one of the scripts beside this file.
 pub fn script(name: &str) -> Command {
     let interpreter = std::env::var("CLIENTS_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let mut command = Command::new(interpreter);

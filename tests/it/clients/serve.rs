@@ -1,4 +1,4 @@
-//! `cargo run --example local -- --serve`, which people push to by hand.
+//! `cargo run --example local -- --serve`, a registry to push to by hand.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -6,16 +6,17 @@ use std::process::{Child, Command, Stdio};
 
 use super::image::Image;
 use super::program::run;
-use super::skopeo::{copy_out, inspect, skopeo};
+use super::skopeo::{inspect, pull, skopeo};
 
-struct Served {
+/// The running example.
+struct LocalExample {
     child: Child,
     lines: Box<dyn Iterator<Item = String>>,
     address: String,
 }
 
-impl Served {
-    /// Starts the example, which cargo has built beside this test.
+impl LocalExample {
+    /// Starts the example, which `.ci/clients` has built beside this test.
     fn start(arguments: &[&str]) -> Self {
         let deps = std::env::current_exe().unwrap();
         let example: PathBuf = deps.ancestors().nth(2).unwrap().join("examples/local");
@@ -26,19 +27,19 @@ impl Served {
         Self { child, lines: Box::new(lines), address: format!("localhost:{port}") }
     }
 
-    /// The next line with these words.
+    /// Waits for a line with this text.
     #[track_caller]
-    fn line_with(&mut self, words: &str) -> String {
-        self.lines.find(|line| line.contains(words)).expect(words)
+    fn wait_for_line(&mut self, text: &str) -> String {
+        self.lines.find(|line| line.contains(text)).expect(text)
     }
 
     fn push(&self, image: &Image, tag: &str) {
         let folder = tempfile::tempdir().unwrap();
-        let (from, to) = (image.lay_out(folder.path()), format!("docker://{}/team/app:{tag}", self.address));
+        let (from, to) = (image.write_to(folder.path()), format!("docker://{}/team/app:{tag}", self.address));
         skopeo(["copy", "--dest-tls-verify=false", &from, &to]);
     }
 
-    /// Asks it to end and waits until it has.
+    /// Sends a signal that ends the example, and asserts that it ends without an error.
     #[track_caller]
     fn end(mut self, signal: &str) {
         run(Command::new("kill").args([signal, &self.child.id().to_string()]));
@@ -46,60 +47,73 @@ impl Served {
     }
 }
 
-impl Drop for Served {
+impl Drop for LocalExample {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
+/// Starts the example with a folder for its data, and pushes both images of version `1`.
+fn start_and_push(data: &[&str]) -> (LocalExample, [Image; 2], [String; 2]) {
+    let images = [Image::oci("linux/amd64"), Image::oci("linux/arm64")];
+    let mut example = LocalExample::start(&[data, &["--tag-template", "{platform}_{version}"]].concat());
+    let lines = [("amd64_1", &images[0]), ("arm64_1", &images[1])].map(|(tag, image)| {
+        example.push(image, tag);
+        example.wait_for_line(&format!("push  team/app:{tag}"))
+    });
+    (example, images, lines)
+}
+
 #[test]
-fn pushes_are_decided_on_shown_and_kept() {
+fn each_push_is_shown_with_its_outcome() {
+    let (example, _, [first, second]) = start_and_push(&[]);
+    assert!(first.contains("OCI image") && first.ends_with("waiting for linux/arm64"), "{first}");
+    assert!(second.contains("published team/app:1 as "), "{second}");
+    example.end("-INT");
+}
+
+#[test]
+fn data_survives_a_restart() {
     let data = tempfile::tempdir().unwrap();
     let data = ["--data", data.path().to_str().unwrap()];
-    let images = [Image::oci("linux/amd64"), Image::oci("linux/arm64")];
-
-    let mut first = Served::start(&[&data[..], &["--tag-template", "{platform}_{version}"]].concat());
-    first.push(&images[0], "amd64_1");
-    let line = first.line_with("push  team/app:amd64_1");
-    assert!(line.contains("OCI image") && line.ends_with("waiting for linux/arm64"), "{line}");
-    first.push(&images[1], "arm64_1");
-    assert!(first.line_with("push  team/app:arm64_1").contains("published team/app:1 as "));
+    let (first, images, _) = start_and_push(&data);
     let list = inspect(&format!("{}/team/app:1", first.address));
     first.end("-INT");
 
-    let second = Served::start(&data);
-    let name = format!("{}/team/app:1", second.address);
-    assert_eq!(inspect(&name), list);
-    images[1].assert_is_in(copy_out(&name, "linux/arm64").path());
+    let second = LocalExample::start(&data);
+    let reference = format!("{}/team/app:1", second.address);
+    assert_eq!(inspect(&reference), list);
+    images[1].assert_in(pull(&reference, "linux/arm64").path());
     second.end("-TERM");
 }
 
 #[test]
-fn an_error_is_shown_with_its_type() {
-    let mut served =
-        Served::start(&["--latency-ms", "1", "--immutable", "--platforms", "linux/amd64,linux/arm64/v8=other"]);
-    served.push(&Image::oci("linux/amd64"), "1-amd64");
-    served.push(&Image::oci("linux/amd64"), "1-other");
-    let line = served.line_with("push  team/app:1-other");
+fn error_is_shown_with_its_type() {
+    let arguments = ["--latency-ms", "1", "--immutable", "--platforms", "linux/amd64,linux/arm64/v8=other"];
+    let mut example = LocalExample::start(&arguments);
+    example.push(&Image::oci("linux/amd64"), "1-amd64");
+    example.push(&Image::oci("linux/amd64"), "1-other");
+    let line = example.wait_for_line("push  team/app:1-other");
     assert!(line.contains("PlatformMismatch: team/app:1-other holds an image of linux/amd64"), "{line}");
-    served.end("-INT");
+    example.end("-INT");
 }
 
 #[test]
-fn an_immutable_tag_does_not_move() {
-    let mut served = Served::start(&["--immutable"]);
+fn immutable_tag_cannot_be_pushed_again() {
+    let mut example = LocalExample::start(&["--immutable"]);
     for (image, tag) in [("linux/amd64", "1-amd64"), ("linux/arm64", "1-arm64")] {
-        served.push(&Image::oci(image), tag);
+        example.push(&Image::oci(image), tag);
     }
-    served.line_with("published");
-    let before = inspect(&format!("{}/team/app:1-amd64", served.address));
+    example.wait_for_line("published");
+    let reference = format!("{}/team/app:1-amd64", example.address);
+    let before = inspect(&reference);
     let folder = tempfile::tempdir().unwrap();
-    let from = Image::docker("linux/amd64").lay_out(folder.path());
-    let to = format!("docker://{}/team/app:1-amd64", served.address);
-    let refused =
+    let from = Image::docker("linux/amd64").write_to(folder.path());
+    let to = format!("docker://{reference}");
+    let push =
         Command::new("skopeo").args(["--insecure-policy", "copy", "--dest-tls-verify=false", &from, &to]).output();
-    assert!(!refused.unwrap().status.success());
-    assert_eq!(inspect(&format!("{}/team/app:1-amd64", served.address)), before);
-    served.end("-TERM");
+    assert!(!push.unwrap().status.success());
+    assert_eq!(inspect(&reference), before);
+    example.end("-TERM");
 }

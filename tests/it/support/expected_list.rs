@@ -1,4 +1,4 @@
-//! The images of a version, and the list that they make, written down by hand rather than by the code under test.
+//! The images of a version and the list expected of them, written out by hand rather than by the code under test.
 
 use local_ecr::image::{Artifact, Content, Image};
 use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX};
@@ -7,35 +7,35 @@ use local_ecr::{Registry, digest_of};
 /// The platforms of a version, in the order of their tags.
 pub const PLATFORMS: [&str; 2] = ["amd64", "arm64"];
 
-/// Which images a version consists of.
+/// The kind of a version's images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
+pub enum ImageKind {
     /// Docker images.
-    Plain,
-    /// OCI indexes of an image and its attestation.
+    Docker,
+    /// OCI indexes, each of an image and its attestation.
     Attested,
 }
 
-impl Style {
-    /// A build of a platform; each text is another build.
+impl ImageKind {
+    /// An image of a platform. Each text makes another image.
     pub fn image(self, platform: &str, build: &str) -> Artifact {
         let platform = format!("linux/{platform}");
         match self {
-            Self::Plain => Image::docker(&platform).content(build).label("build", build).artifact(),
+            Self::Docker => Image::docker(&platform).content(build).label("build", build).artifact(),
             Self::Attested => Image::oci(&platform).content(build).label("build", build).attested().artifact(),
         }
     }
 
-    /// The list of one image of each platform, with its media type.
+    /// The list of one image per platform, with its media type.
     pub fn list(self, images: &[Artifact; 2]) -> (String, &'static str) {
         match self {
-            Self::Plain => (docker_list(images), DOCKER_LIST),
+            Self::Docker => (docker_list(images), DOCKER_LIST),
             Self::Attested => (oci_index(images), OCI_INDEX),
         }
     }
 }
 
-/// As `docker manifest push` writes it.
+/// The list as `docker manifest push` writes it.
 fn docker_list(images: &[Artifact; 2]) -> String {
     let entries = PLATFORMS.iter().zip(images).map(|(platform, image)| {
         format!(
@@ -65,7 +65,7 @@ fn docker_list(images: &[Artifact; 2]) -> String {
     )
 }
 
-/// As `docker buildx imagetools create` writes it, of indexes of an image and its attestation.
+/// The list as `docker buildx imagetools create` writes it from indexes of an image and its attestation.
 fn oci_index(indexes: &[Artifact; 2]) -> String {
     let entry = |artifact: &Artifact, annotations: &str, platform: &str| {
         format!(
@@ -109,13 +109,19 @@ fn oci_index(indexes: &[Artifact; 2]) -> String {
     )
 }
 
-/// Puts the list of these images under the version's tag, as a function did before. Gives its digest.
-pub fn publish(registry: &Registry, repository: &str, version: &str, style: Style, images: &[Artifact; 2]) -> String {
-    let (text, media_type) = style.list(images);
+/// Stores the list of these images under the version's tag and returns its digest.
+pub fn publish(
+    registry: &Registry,
+    repository: &str,
+    version: &str,
+    kind: ImageKind,
+    images: &[Artifact; 2],
+) -> String {
+    let (text, media_type) = kind.list(images);
     registry.store_raw(repository, Some(version), media_type, text, None)
 }
 
 /// The digest of the list of these images.
-pub fn digest_of_list(style: Style, images: &[Artifact; 2]) -> String {
-    digest_of(style.list(images).0.as_bytes())
+pub fn digest_of_list(kind: ImageKind, images: &[Artifact; 2]) -> String {
+    digest_of(kind.list(images).0.as_bytes())
 }

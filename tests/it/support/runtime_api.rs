@@ -1,4 +1,4 @@
-//! A host of the Lambda Runtime API, as small as will do: it hands out one invocation after the other.
+//! A minimal host of the Lambda Runtime API: it hands out one invocation after the other.
 //!
 //! AWS Lambda developer guide, "Using the Lambda runtime API for custom runtimes".
 
@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-/// What a function answered.
+/// What the function sent back for an invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     Response(String),
@@ -23,46 +23,48 @@ pub enum Reply {
 pub struct Invocation {
     pub payload: String,
     pub arn: String,
-    pub time_left: Duration,
+    pub remaining_time: Duration,
 }
 
-type Waiting = Arc<Mutex<HashMap<String, Sender<Reply>>>>;
+/// By request id, where to send the reply.
+type Pending = Arc<Mutex<HashMap<String, Sender<Reply>>>>;
 
-/// The host. It ends with the test's process; its connections end with the function's.
+/// The host. Its listener ends with the test process, its connections with the function's process.
 pub struct RuntimeApi {
     address: String,
     queue: Sender<(String, Invocation)>,
-    waiting: Waiting,
+    pending: Pending,
     init_errors: Arc<Mutex<Vec<Value>>>,
     next_id: Mutex<u64>,
 }
 
 impl RuntimeApi {
+    /// Starts a host on a free port of the loopback interface.
     pub fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (queue, invocations) = channel();
         let host = Host {
             invocations: Arc::new(Mutex::new(invocations)),
-            waiting: Waiting::default(),
+            pending: Pending::default(),
             init_errors: Arc::default(),
         };
-        let (waiting, init_errors) = (Arc::clone(&host.waiting), Arc::clone(&host.init_errors));
+        let (pending, init_errors) = (Arc::clone(&host.pending), Arc::clone(&host.init_errors));
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let host = host.clone();
                 thread::spawn(move || host.serve(&stream));
             }
         });
-        Self { address, queue, waiting, init_errors, next_id: Mutex::new(0) }
+        Self { address, queue, pending, init_errors, next_id: Mutex::new(0) }
     }
 
-    /// For `AWS_LAMBDA_RUNTIME_API`.
+    /// The value of `AWS_LAMBDA_RUNTIME_API`.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// Hands out an invocation; the answer comes through what is given back.
+    /// Queues an invocation; the receiver gets its reply.
     pub fn invoke(&self, invocation: Invocation) -> Receiver<Reply> {
         let id = {
             let mut next_id = self.next_id.lock().unwrap();
@@ -70,32 +72,34 @@ impl RuntimeApi {
             format!("00000000-0000-0000-0000-{:012}", *next_id)
         };
         let (sender, receiver) = channel();
-        self.waiting.lock().unwrap().insert(id.clone(), sender);
+        self.pending.lock().unwrap().insert(id.clone(), sender);
         self.queue.send((id, invocation)).unwrap();
         receiver
     }
 
-    /// What was reported of a start that failed.
+    /// The initialization errors that were reported so far.
     pub fn init_errors(&self) -> Vec<Value> {
         self.init_errors.lock().unwrap().clone()
     }
 }
 
+/// What the connections share.
 #[derive(Clone)]
 struct Host {
     invocations: Arc<Mutex<Receiver<(String, Invocation)>>>,
-    waiting: Waiting,
+    pending: Pending,
     init_errors: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Host {
+    /// Answers the requests of one connection until it ends.
     fn serve(&self, stream: &TcpStream) {
         let mut reader = BufReader::new(stream);
         let mut writer = stream;
         while let Some(Request { path, body }) = Request::read(&mut reader) {
-            let answer = match path.strip_prefix("/2018-06-01/runtime/").unwrap_or_default() {
+            let response = match path.strip_prefix("/2018-06-01/runtime/").unwrap_or_default() {
                 "invocation/next" => match self.next(stream) {
-                    Some(answer) => answer,
+                    Some(response) => response,
                     None => return,
                 },
                 "init/error" => {
@@ -103,23 +107,23 @@ impl Host {
                     accepted()
                 }
                 path => {
-                    self.answered(path, body);
+                    self.forward(path, body);
                     accepted()
                 }
             };
-            if writer.write_all(answer.as_bytes()).is_err() {
+            if writer.write_all(response.as_bytes()).is_err() {
                 return;
             }
         }
     }
 
-    /// Waits for an invocation for as long as the function does.
+    /// Waits for an invocation while the function keeps its connection open.
     fn next(&self, stream: &TcpStream) -> Option<String> {
         loop {
             let taken = self.invocations.lock().unwrap().recv_timeout(Duration::from_millis(50));
             match taken {
-                Ok((id, Invocation { payload, arn, time_left })) => {
-                    let deadline = SystemTime::now() + time_left;
+                Ok((id, Invocation { payload, arn, remaining_time })) => {
+                    let deadline = SystemTime::now() + remaining_time;
                     let deadline_ms = deadline.duration_since(UNIX_EPOCH).unwrap().as_millis();
                     return Some(format!(
                         "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: {id}\r\n\
@@ -134,7 +138,8 @@ impl Host {
         }
     }
 
-    fn answered(&self, path: &str, body: String) {
+    /// Forwards a response or an error to the test that waits for it.
+    fn forward(&self, path: &str, body: String) {
         let mut parts = path.split('/').skip(1);
         let (id, kind) = (parts.next().unwrap(), parts.next().unwrap());
         let reply = if kind == "response" {
@@ -144,9 +149,9 @@ impl Host {
             let text = |field: &str| error[field].as_str().unwrap_or_default().to_owned();
             Reply::Error { error_type: text("errorType"), message: text("errorMessage") }
         };
-        if let Some(waiting) = self.waiting.lock().unwrap().remove(id) {
-            // Nobody waits any more for an invocation that was given up.
-            let _ = waiting.send(reply);
+        if let Some(sender) = self.pending.lock().unwrap().remove(id) {
+            // Fails if the test has dropped the receiver.
+            let _ = sender.send(reply);
         }
     }
 }
@@ -162,6 +167,7 @@ fn is_open(stream: &TcpStream) -> bool {
     !matches!(peeked, Ok(0)) && !peeked.is_err_and(|error| error.kind() != std::io::ErrorKind::WouldBlock)
 }
 
+/// A request of the function.
 struct Request {
     path: String,
     body: String,

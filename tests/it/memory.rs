@@ -1,0 +1,155 @@
+//! The peak memory of the process, with the largest images that a repository can hold.
+
+use std::fs;
+
+use local_ecr::image::{Content, Image};
+use local_ecr::media_type::{OCI_CONFIG, OCI_INDEX, OCI_MANIFEST};
+use local_ecr::{BLOB, Fault, FaultKind, digest_of};
+
+use crate::support::assertions::{assert_failure, assert_outcome};
+use crate::support::expected_list::PLATFORMS;
+use crate::support::test_bed::TestBed;
+
+/// The longest manifest that ECR stores.
+const MAX_MANIFEST: usize = 4 << 20;
+/// The longest error message: Lambda's log and the dead-letter queue carry it whole.
+const MAX_MESSAGE: usize = 1_000;
+/// Half of the memory of the smallest function that Lambda offers: the rest is for the runtime and the system.
+const MAX_MEMORY: u64 = 64 << 20;
+
+/// Asserts that the process never had more memory than [`MAX_MEMORY`].
+#[track_caller]
+fn assert_peak_memory(bed: &TestBed) {
+    let status = fs::read_to_string(format!("/proc/{}/status", bed.function.process_id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    let peak = line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024;
+    assert!(peak < MAX_MEMORY, "the process had {peak} bytes");
+}
+
+/// Text with as many parts as fit into a manifest with one byte to spare.
+fn fill(before: &str, part: impl Fn(usize) -> String, after: &str) -> String {
+    let mut text = before.to_owned();
+    for index in 0.. {
+        let part = part(index);
+        if text.len() + part.len() + after.len() >= MAX_MANIFEST {
+            break;
+        }
+        text.push_str(&part);
+    }
+    text + after
+}
+
+fn comma(index: usize) -> &'static str {
+    if index == 0 { "" } else { "," }
+}
+
+/// The nth field of an object, as short as possible.
+fn field(index: usize) -> String {
+    format!("{}\"{index:x}\":\"\"", comma(index))
+}
+
+/// The nth entry of an index.
+fn entry(index: usize) -> String {
+    let digest = digest_of(index.to_string().as_bytes());
+    format!("{}{{\"mediaType\":\"m\",\"size\":1,\"digest\":\"{digest}\"}}", comma(index))
+}
+
+/// Stores the text under the tags of both platforms and asserts that it is unsupported, in little memory.
+#[track_caller]
+fn check_unsupported(media_type: &str, text: &str) {
+    let bed = TestBed::new();
+    // The space makes another manifest of the same text, as two platforms have.
+    for (platform, text) in PLATFORMS.into_iter().zip([text.to_owned(), format!("{text} ")]) {
+        assert!(text.len() <= MAX_MANIFEST);
+        bed.registry.store_raw("app", Some(&format!("1-{platform}")), media_type, text, None);
+    }
+    assert_ne!(bed.digest("1-amd64"), bed.digest("1-arm64"));
+    let answer = bed.assemble("1");
+    assert_failure(&answer, "UnsupportedImage", &[]);
+    let message = answer.unwrap_err().message;
+    assert!(message.len() < MAX_MESSAGE, "the message has {} bytes", message.len());
+    assert_peak_memory(&bed);
+}
+
+#[test]
+fn index_with_maximal_entries_fits() {
+    check_unsupported(OCI_INDEX, &fill("{\"manifests\":[", entry, "]}"));
+}
+
+#[test]
+fn index_with_maximal_annotations_fits() {
+    check_unsupported(OCI_INDEX, &fill("{\"annotations\":{", field, "},\"manifests\":[]}"));
+}
+
+#[test]
+fn manifest_with_maximal_annotations_fits() {
+    check_unsupported(OCI_MANIFEST, &fill("{\"annotations\":{", field, "}}"));
+}
+
+#[test]
+fn published_indexes_of_maximal_size_fit() {
+    let bed = TestBed::new();
+    for platform in PLATFORMS {
+        let image = Image::oci(&format!("linux/{platform}")).artifact();
+        bed.registry.push("app", None, &image);
+        let before = format!(
+            "{{\"schemaVersion\":2,\"manifests\":[{{\"mediaType\":\"{OCI_MANIFEST}\",\"size\":{},\"digest\":\"{}\"}}],\"annotations\":{{",
+            image.manifest.len(),
+            image.digest()
+        );
+        bed.registry.store_raw("app", Some(&format!("1-{platform}")), OCI_INDEX, fill(&before, field, "}}"), None);
+    }
+    assert_outcome(&bed.assemble("1"), "published");
+    assert_peak_memory(&bed);
+}
+
+#[test]
+fn published_configs_of_maximal_size_fit() {
+    let bed = TestBed::new();
+    for platform in PLATFORMS {
+        let before = format!("{{\"architecture\":\"{platform}\",\"os\":\"linux\",\"config\":{{\"Labels\":{{");
+        let config = fill(&before, field, "}}}");
+        let manifest = format!(
+            "{{\"schemaVersion\":2,\"layers\":[],\"config\":{{\"mediaType\":\"{OCI_CONFIG}\",\"size\":{},\"digest\":\"{}\"}}}}",
+            config.len(),
+            digest_of(config.as_bytes())
+        );
+        bed.registry.store_blob("app", config, None);
+        bed.registry.store_raw("app", Some(&format!("1-{platform}")), OCI_MANIFEST, manifest, None);
+    }
+    assert_outcome(&bed.assemble("1"), "published");
+    assert_peak_memory(&bed);
+}
+
+#[test]
+fn endless_config_fits() {
+    let bed = TestBed::new();
+    bed.ecr.faults().add(Fault::on(BLOB, FaultKind::Endless));
+    bed.registry.push("app", Some("1-amd64"), &Image::docker("linux/amd64"));
+    bed.registry.push("app", Some("1-arm64"), &Image::docker("linux/arm64"));
+    assert_failure(&bed.deliver_event("1-arm64"), "CorruptImage", &[]);
+    assert_peak_memory(&bed);
+}
+
+/// A bed with a config whose manifest states an excessive size.
+fn bed_with_excessive_config_size() -> TestBed {
+    let bed = TestBed::new();
+    let artifact = Image::oci("linux/amd64").artifact();
+    let size = format!("\"size\": {}", artifact.blobs[0].len());
+    let text = String::from_utf8(artifact.manifest.to_vec()).unwrap().replacen(&size, "\"size\": 99999999999", 1);
+    bed.registry.push("app", Some("1-arm64"), &Image::oci("linux/arm64"));
+    bed.registry.store_raw("app", Some("1-amd64"), OCI_MANIFEST, text, None);
+    bed
+}
+
+#[test]
+fn config_of_excessive_size_is_unsupported() {
+    assert_failure(&bed_with_excessive_config_size().assemble("1"), "UnsupportedImage", &[]);
+}
+
+#[test]
+fn config_of_excessive_size_is_not_fetched() {
+    let bed = bed_with_excessive_config_size();
+    let _ = bed.assemble("1");
+    assert!(bed.calls(BLOB).is_empty());
+}

@@ -1,0 +1,14 @@
+//! What tests share, and no tests.
+
+// Assertions about answers and failures. If two modules assert the same of an answer, put it here.
+pub mod assertions;
+// A version's images with its list, written out by hand. If you need a digest without the code under test, take it here.
+pub mod expected_list;
+// The compiled function in its process. If you add a way to configure or to invoke it, put it here.
+pub mod function;
+// Events and requests. If you add a form of input, put its constructor here.
+pub mod input;
+// A host of the Lambda Runtime API. If the runtime asks Lambda for more, put it here.
+pub mod runtime_api;
+// A registry with the function that serves it. If you add something that most tests do to either, put it here.
+pub mod test_bed;

@@ -1,0 +1,31 @@
+//! Events and requests as the function receives them.
+
+use serde_json::{Value, json};
+
+use super::function::{ACCOUNT, REGION};
+
+/// The event of a push to the home registry.
+pub fn push_event(repository: &str, tag: &str) -> Value {
+    json!({
+        "version": "0", "id": "13cde686-328b-6117-af20-0e5566167482", "detail-type": "ECR Image Action",
+        "source": "aws.ecr", "account": ACCOUNT, "time": "2026-11-23T10:00:00Z", "region": REGION, "resources": [],
+        "detail": {"result": "SUCCESS", "repository-name": repository, "image-digest": format!("sha256:{:064}", 0),
+                   "action-type": "PUSH", "image-tag": tag},
+    })
+}
+
+/// A request to assemble a version.
+pub fn assemble_request(repository: &str, version: &str) -> Value {
+    json!({"action": "assemble", "repository": repository, "version": version})
+}
+
+/// A request to sweep, with further fields.
+pub fn sweep_request(fields: &Value) -> Value {
+    with_fields(json!({"action": "sweep"}), fields)
+}
+
+/// Adds fields to a request.
+pub fn with_fields(mut request: Value, fields: &Value) -> Value {
+    request.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    request
+}

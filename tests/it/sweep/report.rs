@@ -1,0 +1,179 @@
+//! What the sweep reports: entries of its answer, log lines and metrics.
+
+use std::time::{Duration, SystemTime};
+
+use local_ecr::image::Image;
+use local_ecr::media_type::OCI_MANIFEST;
+use serde_json::{Value, json};
+
+use super::{counts, fast_bed};
+use crate::support::test_bed::TestBed;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// A test bed after a sweep of six versions of which four cannot be published, and the answer.
+fn sweep_with_bad_versions() -> (TestBed, Value) {
+    let bed = fast_bed();
+    for version in ["1", "2", "3", "4", "5", "6"] {
+        bed.store_images(version);
+    }
+    bed.registry.push("app", Some("1-arm64"), &Image::oci("linux/amd64").content("wrong"));
+    bed.registry.push("app", Some("2"), &Image::oci("linux/amd64").content("plain"));
+    bed.registry.fail("app", "3-amd64", "KmsError");
+    bed.registry.store_raw("app", Some("4-amd64"), OCI_MANIFEST, "{", None);
+    let swept = bed.sweep(&json!({}));
+    (bed, swept)
+}
+
+#[test]
+fn bad_versions_stop_no_other() {
+    let (_, swept) = sweep_with_bad_versions();
+    assert_eq!(counts(&swept), [6, 2, 0, 0, 4]);
+}
+
+#[test]
+fn bad_versions_are_reported_with_error_type() {
+    let (_, swept) = sweep_with_bad_versions();
+    let failed = swept["failed"].as_array().unwrap().iter();
+    let mut failed: Vec<_> = failed.map(|row| ["version", "error"].map(|key| row[key].as_str().unwrap())).collect();
+    failed.sort_unstable();
+    assert_eq!(
+        failed,
+        [["1", "PlatformMismatch"], ["2", "TagConflict"], ["3", "RegistryRefused"], ["4", "CorruptImage"]]
+    );
+}
+
+#[test]
+fn bad_versions_are_logged_as_errors() {
+    let (bed, _) = sweep_with_bad_versions();
+    assert_eq!(bed.function.final_log_lines().iter().filter(|line| line["level"] == "ERROR").count(), 4);
+}
+
+#[test]
+fn bad_versions_are_counted_by_error_type() {
+    let (bed, _) = sweep_with_bad_versions();
+    let metrics = only_metrics(&bed);
+    assert_eq!((&metrics["Failed"], &metrics["FailedTagConflict"]), (&json!(4), &json!(1)));
+}
+
+#[test]
+fn bad_versions_leave_sweep_complete() {
+    let (bed, _) = sweep_with_bad_versions();
+    assert_eq!(only_metrics(&bed)["SweepComplete"], 1);
+}
+
+/// The metrics lines of all invocations.
+fn metrics(bed: &TestBed) -> Vec<Value> {
+    bed.function.final_log_lines().into_iter().filter(|line| line.get("_aws").is_some()).collect()
+}
+
+/// The metrics line of the one invocation.
+fn only_metrics(bed: &TestBed) -> Value {
+    let [metrics] = metrics(bed).try_into().unwrap();
+    metrics
+}
+
+#[test]
+fn only_sweep_of_everything_counts_as_complete() {
+    let bed = fast_bed();
+    bed.store_images("1");
+    for request in [json!({"repositories": ["app"]}), json!({"dry_run": true}), json!({"deep": true})] {
+        bed.sweep(&request);
+    }
+    let metrics = metrics(&bed);
+    let complete: Vec<_> = metrics.iter().map(|line| line.get("SweepComplete")).collect();
+    assert_eq!(complete, [None, None, Some(&json!(1))]);
+}
+
+/// A test bed after a sweep of three versions that lack a platform, of which only `due` has the age to be reported, and
+/// of one version of differing revisions, `mixed`. With the answer.
+fn sweep_with_incomplete_versions() -> (TestBed, Value) {
+    let bed = fast_bed();
+    let now = SystemTime::now();
+    for (version, age) in [("young", HOUR / 2), ("due", HOUR * 2), ("old", HOUR * 24 * 8)] {
+        bed.ecr.clock().set(now - age);
+        let image = Image::oci("linux/amd64").content(version);
+        bed.registry.push("app", Some(&format!("{version}-amd64")), &image);
+    }
+    bed.ecr.clock().set(now - HOUR * 3);
+    for (platform, revision) in [("amd64", "abc"), ("arm64", "def")] {
+        let image = Image::oci(&format!("linux/{platform}")).revision(revision);
+        bed.registry.push("app", Some(&format!("mixed-{platform}")), &image);
+    }
+    let swept = bed.sweep(&json!({}));
+    (bed, swept)
+}
+
+/// The entry of an incomplete version.
+#[track_caller]
+fn incomplete_entry<'a>(swept: &'a Value, version: &str) -> &'a Value {
+    swept["incomplete"].as_array().unwrap().iter().find(|row| row["version"] == version).unwrap()
+}
+
+#[test]
+fn incomplete_versions_are_reported_within_age_limits() {
+    let (_, swept) = sweep_with_incomplete_versions();
+    assert_eq!(counts(&swept), [4, 0, 0, 2, 0]);
+    assert_eq!(
+        incomplete_entry(&swept, "due"),
+        &json!({"repository": "app", "version": "due", "missing": ["linux/arm64"]})
+    );
+}
+
+#[test]
+fn differing_revisions_are_reported_as_incomplete() {
+    let (_, swept) = sweep_with_incomplete_versions();
+    assert!(incomplete_entry(&swept, "mixed")["reason"].as_str().unwrap().contains("abc"));
+}
+
+#[test]
+fn incomplete_versions_are_logged_as_warnings() {
+    let (bed, _) = sweep_with_incomplete_versions();
+    assert_eq!(bed.function.final_log_lines().iter().filter(|line| line["level"] == "WARN").count(), 2);
+}
+
+#[test]
+fn incomplete_versions_are_counted() {
+    let (bed, _) = sweep_with_incomplete_versions();
+    assert_eq!(only_metrics(&bed)["IncompleteVersions"], 2);
+}
+
+#[test]
+fn listed_image_that_cannot_be_read_is_missing() {
+    let bed = fast_bed();
+    bed.ecr.clock().set(SystemTime::now() - HOUR * 2);
+    bed.store_images("1");
+    bed.registry.hide("app", "1-arm64", u32::MAX);
+    let swept = bed.sweep(&json!({}));
+    assert_eq!(swept["incomplete"], json!([{"repository": "app", "version": "1", "missing": ["linux/arm64"]}]));
+}
+
+/// The answer to a sweep of 300 versions with long names, none of which can be published.
+fn sweep_with_many_failures() -> Value {
+    let bed = fast_bed();
+    for version in 0..300 {
+        let tag = format!("{version}-{}", "x".repeat(100));
+        bed.registry.push("app", Some(&format!("{tag}-amd64")), &Image::oci("linux/amd64"));
+        bed.registry.push("app", Some(&format!("{tag}-arm64")), &Image::oci("linux/amd64").content("wrong"));
+    }
+    bed.sweep(&json!({}))
+}
+
+#[test]
+fn failed_entries_are_cut_at_one_hundred() {
+    let swept = sweep_with_many_failures();
+    assert_eq!((&swept["failed_total"], swept["failed"].as_array().unwrap().len()), (&json!(300), 100));
+}
+
+#[test]
+fn pending_entries_are_cut_at_one_hundred() {
+    let bed = fast_bed();
+    bed.registry.fill("app", 120, &["linux/amd64", "linux/arm64"]).unwrap();
+    let swept = bed.sweep(&json!({"dry_run": true}));
+    assert_eq!((&swept["would_publish"], swept["pending"].as_array().unwrap().len()), (&json!(120), 100));
+}
+
+#[test]
+fn answer_with_many_failures_stays_small() {
+    assert!(sweep_with_many_failures().to_string().len() < 100_000);
+}
