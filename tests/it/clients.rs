@@ -2,7 +2,7 @@
 //!
 //! `.ci/clients` installs the programs among them and turns on their feature.
 
-// The registry with the function that clients push to. If several clients need the same of it, put it here.
+// The registry with the function that clients push to. If several clients need a helper for it, put it here.
 #[cfg_attr(not(feature = "clients"), allow(dead_code, reason = "only the programs use all of it"))]
 mod live_registry;
 

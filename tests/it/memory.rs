@@ -12,7 +12,7 @@ use crate::support::test_bed::TestBed;
 
 /// The longest manifest that ECR stores.
 const MAX_MANIFEST: usize = 4 << 20;
-/// The longest error message: Lambda's log and the dead-letter queue carry it whole.
+/// More than any error message needs, and far less than the image that causes it.
 const MAX_MESSAGE: usize = 1_000;
 /// Half of the memory of the smallest function that Lambda offers: the rest is for the runtime and the system.
 const MAX_MEMORY: u64 = 64 << 20;
@@ -45,13 +45,13 @@ fn comma(index: usize) -> &'static str {
 
 /// The nth field of an object, as short as possible.
 fn field(index: usize) -> String {
-    format!("{}\"{index:x}\":\"\"", comma(index))
+    format!(r#"{}"{index:x}":"""#, comma(index))
 }
 
 /// The nth entry of an index.
 fn entry(index: usize) -> String {
     let digest = digest_of(index.to_string().as_bytes());
-    format!("{}{{\"mediaType\":\"m\",\"size\":1,\"digest\":\"{digest}\"}}", comma(index))
+    format!(r#"{}{{"mediaType":"m","size":1,"digest":"{digest}"}}"#, comma(index))
 }
 
 /// Stores the text under the tags of both platforms and asserts that it is unsupported, in little memory.
@@ -73,17 +73,17 @@ fn check_unsupported(media_type: &str, text: &str) {
 
 #[test]
 fn index_with_maximal_entries_fits() {
-    check_unsupported(OCI_INDEX, &fill("{\"manifests\":[", entry, "]}"));
+    check_unsupported(OCI_INDEX, &fill(r#"{"manifests":["#, entry, "]}"));
 }
 
 #[test]
 fn index_with_maximal_annotations_fits() {
-    check_unsupported(OCI_INDEX, &fill("{\"annotations\":{", field, "},\"manifests\":[]}"));
+    check_unsupported(OCI_INDEX, &fill(r#"{"annotations":{"#, field, r#"},"manifests":[]}"#));
 }
 
 #[test]
 fn manifest_with_maximal_annotations_fits() {
-    check_unsupported(OCI_MANIFEST, &fill("{\"annotations\":{", field, "}}"));
+    check_unsupported(OCI_MANIFEST, &fill(r#"{"annotations":{"#, field, "}}"));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn published_indexes_of_maximal_size_fit() {
         let image = Image::oci(&format!("linux/{platform}")).artifact();
         bed.registry.push("app", None, &image);
         let before = format!(
-            "{{\"schemaVersion\":2,\"manifests\":[{{\"mediaType\":\"{OCI_MANIFEST}\",\"size\":{},\"digest\":\"{}\"}}],\"annotations\":{{",
+            r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"{OCI_MANIFEST}","size":{},"digest":"{}"}}],"annotations":{{"#,
             image.manifest.len(),
             image.digest()
         );
@@ -107,10 +107,10 @@ fn published_indexes_of_maximal_size_fit() {
 fn published_configs_of_maximal_size_fit() {
     let bed = TestBed::new();
     for platform in PLATFORMS {
-        let before = format!("{{\"architecture\":\"{platform}\",\"os\":\"linux\",\"config\":{{\"Labels\":{{");
+        let before = format!(r#"{{"architecture":"{platform}","os":"linux","config":{{"Labels":{{"#);
         let config = fill(&before, field, "}}}");
         let manifest = format!(
-            "{{\"schemaVersion\":2,\"layers\":[],\"config\":{{\"mediaType\":\"{OCI_CONFIG}\",\"size\":{},\"digest\":\"{}\"}}}}",
+            r#"{{"schemaVersion":2,"layers":[],"config":{{"mediaType":"{OCI_CONFIG}","size":{},"digest":"{}"}}}}"#,
             config.len(),
             digest_of(config.as_bytes())
         );
@@ -135,8 +135,8 @@ fn endless_config_fits() {
 fn bed_with_excessive_config_size() -> TestBed {
     let bed = TestBed::new();
     let artifact = Image::oci("linux/amd64").artifact();
-    let size = format!("\"size\": {}", artifact.blobs[0].len());
-    let text = String::from_utf8(artifact.manifest.to_vec()).unwrap().replacen(&size, "\"size\": 99999999999", 1);
+    let size = format!(r#""size": {}"#, artifact.blobs[0].len());
+    let text = String::from_utf8(artifact.manifest.to_vec()).unwrap().replacen(&size, r#""size": 99999999999"#, 1);
     bed.registry.push("app", Some("1-arm64"), &Image::oci("linux/arm64"));
     bed.registry.store_raw("app", Some("1-amd64"), OCI_MANIFEST, text, None);
     bed

@@ -35,7 +35,7 @@ fn run_to_exit(settings: impl FnOnce(FunctionBuilder) -> FunctionBuilder) -> Exi
     settings(FunctionBuilder::new(&ecr)).run_to_exit()
 }
 
-/// Starts a function for each invalid setting. Gives the setting and the exit.
+/// Starts a function with each invalid setting, and returns how it ended.
 fn run_with_invalid_settings() -> impl Iterator<Item = (InvalidSetting, Exit)> {
     INVALID_SETTINGS.into_iter().map(|setting| {
         let exit = run_to_exit(|function| function.env(setting.variable, setting.value));

@@ -2,7 +2,7 @@
 
 // Assertions about answers and failures. If two modules assert the same of an answer, put it here.
 pub mod assertions;
-// A version's images with its list, written out by hand. If you need a digest without the code under test, take it here.
+// A version's images with its list, written out by hand. If you need a list without the code under test, add it here.
 pub mod expected_list;
 // The compiled function in its process. If you add a way to configure or to invoke it, put it here.
 pub mod function;

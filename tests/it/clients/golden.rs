@@ -77,7 +77,7 @@ fn attested_images_have_the_bytes_of_imagetools() {
 }
 
 #[test]
-fn images_with_attestation_artifacts_have_the_bytes_of_imagetools() {
+fn attestation_artifacts_have_the_bytes_of_imagetools() {
     check(
         [("art-amd64", "linux/amd64"), ("art-arm64", "linux/arm64")],
         include_str!("../../golden/buildx-imagetools.b4.json"),

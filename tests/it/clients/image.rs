@@ -104,8 +104,8 @@ impl Image {
         digest_of(&self.manifest)
     }
 
-    /// Writes the image to a folder: an OCI layout or, for Docker's types, skopeo's own format. Returns skopeo's name of
-    /// the folder.
+    /// Writes the image to a folder: an OCI layout or, for Docker's types, skopeo's own format. Returns the name of the
+    /// folder for skopeo.
     pub fn write_to(&self, folder: &Path) -> String {
         if self.media_type == DOCKER_MANIFEST {
             fs::create_dir_all(folder).unwrap();

@@ -150,7 +150,7 @@ impl Function {
         })
     }
 
-    /// Ends the process and returns everything that it wrote.
+    /// Ends the process and returns all that it wrote.
     pub fn final_log(&self) -> String {
         self.process.lock().unwrap().end().join("\n")
     }

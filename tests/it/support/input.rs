@@ -19,7 +19,7 @@ pub fn assemble_request(repository: &str, version: &str) -> Value {
     json!({"action": "assemble", "repository": repository, "version": version})
 }
 
-/// A request to sweep, with further fields.
+/// A request to sweep, with additional fields.
 pub fn sweep_request(fields: &Value) -> Value {
     with_fields(json!({"action": "sweep"}), fields)
 }

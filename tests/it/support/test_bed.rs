@@ -65,12 +65,12 @@ impl TestBed {
         self.function.invoke(&assemble_request("app", version))
     }
 
-    /// Requests a version of `app`, with further fields.
+    /// Requests a version of `app`, with additional fields.
     pub fn assemble_with(&self, version: &str, fields: &Value) -> Result<Value, Failure> {
         self.function.invoke(&with_fields(assemble_request("app", version), fields))
     }
 
-    /// Sweeps, with further fields in the request.
+    /// Sweeps, with additional fields in the request.
     #[track_caller]
     pub fn sweep(&self, fields: &Value) -> Value {
         self.try_sweep(fields).unwrap()
