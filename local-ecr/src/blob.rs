@@ -2,6 +2,7 @@
 
 use crate::reply::Reply;
 use crate::server::Shared;
+use crate::uuid::uuid;
 use crate::world::{Grant, World};
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
@@ -17,7 +18,7 @@ pub(crate) const PREFIX: &str = "/blobs/";
 impl Shared {
     /// A URL that gives access to `bytes` at `path` for an hour.
     pub(crate) fn presign(&self, world: &mut World, path: String, bytes: Bytes) -> String {
-        let signature = world.random.uuid().replace('-', "") + &world.random.uuid().replace('-', "");
+        let signature = uuid(&mut world.random).replace('-', "") + &uuid(&mut world.random).replace('-', "");
         let url = format!(
             "{}{path}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-SignedHeaders=host&X-Amz-Expires={}&X-Amz-Signature={signature}",
             self.url(),

@@ -3,6 +3,7 @@
 use crate::clock::rfc3339;
 use crate::manifest::Manifest;
 use crate::registry_id::RegistryId;
+use crate::uuid::uuid;
 use crate::world::World;
 use serde_json::{Value, json};
 use std::time::SystemTime;
@@ -50,7 +51,7 @@ impl World {
         }
         let event = json!({
             "version": "0",
-            "id": self.random.uuid(),
+            "id": uuid(&mut self.random),
             "detail-type": "ECR Image Action",
             "source": "aws.ecr",
             "account": action.registry.account,

@@ -2,7 +2,7 @@
 
 use crate::journal::CallInfo;
 use crate::lock;
-use crate::random::Random;
+use fastrand::Rng;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -74,7 +74,7 @@ pub struct Fault {
     skip: u64,
     left: Option<u64>,
     probability: f64,
-    random: Random,
+    random: Rng,
     kind: FaultKind,
 }
 
@@ -87,7 +87,7 @@ impl Fault {
             skip: 0,
             left: None,
             probability: 1.0,
-            random: Random::seeded(0),
+            random: Rng::with_seed(0),
             kind,
         }
     }
@@ -123,7 +123,7 @@ impl Fault {
     /// Draws probabilities and latencies from a generator with this seed.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
-        self.random = Random::seeded(seed);
+        self.random = Rng::with_seed(seed);
         self
     }
 
@@ -138,14 +138,14 @@ impl Fault {
             self.skip -= 1;
             return None;
         }
-        if !self.random.happens(self.probability) {
+        if self.random.f64() >= self.probability {
             return None;
         }
         self.left = self.left.map(|left| left - 1);
         Some(match self.kind {
             FaultKind::RandomLatency(least, most) => {
                 let range = u64::try_from(most.saturating_sub(least).as_micros()).unwrap_or(0);
-                let extra = self.random.next() % (range + 1);
+                let extra = self.random.u64(0..=range);
                 FaultKind::Latency(least + Duration::from_micros(extra))
             }
             ref kind => kind.clone(),

@@ -40,13 +40,14 @@ mod mutability;
 mod options;
 mod persistence;
 mod push;
-mod random;
+
 mod registry;
 mod registry_id;
 mod reply;
 mod repository;
 mod server;
 mod token;
+mod uuid;
 mod visibility;
 mod world;
 

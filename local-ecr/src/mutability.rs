@@ -35,7 +35,7 @@ impl Mutability {
 
     /// Whether `tag` may come to name another image.
     pub(crate) fn may_move(&self, tag: &str) -> bool {
-        let excluded = self.filters().iter().any(|filter| matches(filter.as_bytes(), tag.as_bytes()));
+        let excluded = self.filters().iter().any(|filter| matches(filter, tag));
         match self {
             Self::Mutable => true,
             Self::Immutable => false,
@@ -46,15 +46,25 @@ impl Mutability {
 }
 
 /// Whether `filter`, in which `*` stands for any characters, matches all of `tag`.
-fn matches(filter: &[u8], tag: &[u8]) -> bool {
-    match (filter.split_first(), tag.split_first()) {
-        (None, None) => true,
-        (Some((b'*', filter_rest)), tag_first) => {
-            matches(filter_rest, tag) || tag_first.is_some_and(|(_, tag_rest)| matches(filter, tag_rest))
-        }
-        (Some((f, filter_rest)), Some((t, tag_rest))) => f == t && matches(filter_rest, tag_rest),
-        _ => false,
+///
+/// Linear in the tag: each piece between two stars is searched for once, from where the piece before it
+/// ended. The first place that fits is as good as any later one, so nothing is ever searched again.
+fn matches(filter: &str, tag: &str) -> bool {
+    let Some((start, rest)) = filter.split_once('*') else {
+        return filter == tag;
+    };
+    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let between = tag.strip_prefix(start).and_then(|tag| tag.strip_suffix(end));
+    let Some(mut unmatched) = between else {
+        return false;
+    };
+    for piece in middle.split('*') {
+        let Some((_, after)) = unmatched.split_once(piece) else {
+            return false;
+        };
+        unmatched = after;
     }
+    true
 }
 
 #[cfg(test)]
@@ -62,11 +72,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn filters_are_wildcards_over_the_whole_tag() {
+    fn immutable_tags_move_where_a_filter_excludes_them() {
         let some = Mutability::ImmutableWithExclusion(vec!["latest".into(), "*-dev".into()]);
         let tags = ["latest", "1.2-dev", "latest2", "1.2", "-dev-"];
         assert_eq!(tags.map(|tag| some.may_move(tag)), [true, true, false, false, false]);
+    }
+
+    #[test]
+    fn mutable_tags_stay_where_a_filter_excludes_them() {
         let others = Mutability::MutableWithExclusion(vec!["v*.*".into()]);
         assert_eq!(["v1", "v1.2"].map(|tag| others.may_move(tag)), [true, false]);
+    }
+
+    #[test]
+    fn filter_matches_the_whole_tag() {
+        for (filter, tag, expected) in [
+            ("", "", true),
+            ("", "a", false),
+            ("*", "", true),
+            ("**", "a", true),
+            ("a*", "a", true),
+            ("*a", "ba", true),
+            ("a*a", "a", false),
+            ("ab*ba", "aba", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c-b", false),
+            ("*aa*aa*", "aaa", false),
+            ("*ab*ab*", "abab", true),
+        ] {
+            assert_eq!(matches(filter, tag), expected, "{filter} {tag}");
+        }
+    }
+
+    #[test]
+    fn filter_with_many_stars_is_matched_in_linear_time() {
+        // The longest filter and tag that ECR takes. A search that tries every split would not end.
+        let filter = "*a".repeat(63) + "*b";
+        assert!(!matches(&filter, &"a".repeat(300)));
+        assert!(matches(&filter, &("a".repeat(299) + "b")));
     }
 }

@@ -1,10 +1,10 @@
 //! Everything that is stored, in every registry.
 
 use crate::error::ApiError;
-use crate::random::Random;
 use crate::registry_id::RegistryId;
 use crate::repository::Repository;
 use bytes::Bytes;
+use fastrand::Rng;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
@@ -19,7 +19,7 @@ pub(crate) struct World {
     pub(crate) registries: BTreeMap<RegistryId, Repositories>,
     pub(crate) uploads: HashMap<String, Upload>,
     pub(crate) grants: HashMap<String, Grant>,
-    pub(crate) random: Random,
+    pub(crate) random: Rng,
     pub(crate) subscribers: Vec<UnboundedSender<Value>>,
     /// Untagged pushes so far: their events alternate between the two spellings seen in the field.
     pub(crate) untagged_pushes: u64,
@@ -46,7 +46,7 @@ impl World {
             registries,
             uploads: HashMap::new(),
             grants: HashMap::new(),
-            random: Random::seeded(0x0ec2),
+            random: Rng::with_seed(0x0ec2),
             subscribers: Vec::new(),
             untagged_pushes: 0,
         }

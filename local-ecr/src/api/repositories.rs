@@ -8,6 +8,7 @@ use crate::mutability::Mutability;
 use crate::registry_id::RegistryId;
 use crate::repository::Repository;
 use crate::token;
+use crate::uuid::uuid;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
@@ -139,7 +140,7 @@ pub(super) fn put_mutability(context: &mut Context<'_>, request: &PutImageTagMut
 pub(super) fn authorization_token(context: &mut Context<'_>, _: &GetAuthorizationToken) -> Answer {
     let expires = context.now + Duration::from_hours(12);
     Ok(json!({"authorizationData": [{
-        "authorizationToken": STANDARD.encode(format!("AWS:{}", context.world.random.uuid())),
+        "authorizationToken": STANDARD.encode(format!("AWS:{}", uuid(&mut context.world.random))),
         "expiresAt": epoch_seconds(expires),
         "proxyEndpoint": context.shared.url(),
     }]}))

@@ -5,6 +5,7 @@ use super::{Answer, Context, checked_tag, image_id};
 use crate::digest::digest_of;
 use crate::error::ApiError;
 use crate::push::{Place, Push};
+use crate::uuid::uuid;
 use crate::world::Upload;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -83,7 +84,7 @@ pub(super) fn put_image(context: &mut Context<'_>, request: &PutImage) -> Answer
 pub(super) fn initiate(context: &mut Context<'_>, request: &InitiateLayerUpload) -> Answer {
     let registry = context.registry(request.registry_id.as_ref());
     context.world.repository(&registry, &request.repository_name)?;
-    let id = context.world.random.uuid();
+    let id = uuid(&mut context.world.random);
     let upload = Upload { repository: request.repository_name.to_owned(), bytes: Vec::new() };
     context.world.uploads.insert(id.clone(), upload);
     Ok(json!({"uploadId": id, "partSize": PART_SIZE}))

@@ -1,6 +1,7 @@
 //! Paths and queries of the registry protocol.
 
 use super::PREFIX;
+use percent_encoding::percent_decode_str;
 
 /// A path taken apart.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,20 +63,9 @@ pub(super) fn query(query: &str, name: &str) -> Option<String> {
     })
 }
 
-/// Percent-decodes; what is no valid escape stays.
+/// Decodes percent escapes; what is not a valid escape stays.
 fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let escaped = (first == b'%')
-            .then(|| tail.get(..2))
-            .flatten()
-            .and_then(|two| std::str::from_utf8(two).ok())
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        bytes.push(escaped.unwrap_or(first));
-        rest = tail.get(escaped.map_or(0, |_| 2)..).unwrap_or_default();
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::{DIGEST, Outcome, Visit};
 use crate::digest::digest_of;
 use crate::error::ApiError;
 use crate::reply::Reply;
+use crate::uuid::uuid;
 use crate::world::Upload;
 use bytes::Bytes;
 use http::Method;
@@ -29,7 +30,7 @@ impl Visit<'_> {
                 return self.store(&digest, bytes);
             }
         }
-        let id = self.world.random.uuid();
+        let id = uuid(&mut self.world.random);
         let upload = Upload { repository: name, bytes: Vec::new() };
         self.world.uploads.insert(id.clone(), upload);
         Ok(self.progress(202, &id, 0))
