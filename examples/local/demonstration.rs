@@ -1,6 +1,6 @@
 //! Two versions of one repository come together, and are checked.
 
-use local_ecr::image::{Content, Image};
+use local_ecr::image::{Image, ToArtifact as _};
 use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX};
 use local_ecr::{LocalEcr, Options};
 use serde_json::Value;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
-use local_ecr::{Registry, digest_of};
+use local_ecr::{RegistryHandle, digest_of};
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 
 use crate::screen::{Ink, kind, short};
@@ -32,7 +32,7 @@ pub(crate) struct Listed {
 
 impl Published {
     /// Reads what a tag names.
-    pub(crate) fn read(registry: &Registry, repository: &str, tag: &str) -> Result<Self, String> {
+    pub(crate) fn read(registry: &RegistryHandle, repository: &str, tag: &str) -> Result<Self, String> {
         let name = format!("{repository}:{tag}");
         let (media_type, bytes) =
             registry.manifest(repository, tag).ok_or_else(|| format!("there is no {name} in the registry"))?;
@@ -65,7 +65,7 @@ fn platform(entry: &Descriptor) -> String {
     format!("{}{version}/{}{variant}", platform.os(), platform.architecture())
 }
 
-fn size(registry: &Registry, repository: &str, image: &Descriptor) -> u64 {
+fn size(registry: &RegistryHandle, repository: &str, image: &Descriptor) -> u64 {
     let manifest = registry.manifest(repository, image.digest().as_ref());
     let manifest = manifest.and_then(|(_, bytes)| ImageManifest::from_reader(&*bytes).ok());
     let blobs = manifest

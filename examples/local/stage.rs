@@ -10,7 +10,7 @@ use ecr_multiarch::ecr::{Registries, behavior_version};
 use ecr_multiarch::error::Error;
 use ecr_multiarch::function::{Answer, Function, Invocation};
 use ecr_multiarch::settings::{InvalidSetting, Settings, variable};
-use local_ecr::{LocalEcr, Registry};
+use local_ecr::{LocalEcr, RegistryHandle};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -46,7 +46,7 @@ impl Stage {
         Self { ecr, function }
     }
 
-    pub(crate) fn registry(&self) -> Registry {
+    pub(crate) fn registry(&self) -> RegistryHandle {
         self.ecr.home()
     }
 

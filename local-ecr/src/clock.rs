@@ -1,6 +1,6 @@
-//! Time as the registry sees it, which a test may set.
+//! The registry's time, which a test may set.
 
-use crate::lock;
+use crate::lock::lock;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use time::UtcDateTime;
@@ -20,7 +20,7 @@ impl Clock {
         *lock(&self.0) = Some(time);
     }
 
-    /// Stops the clock if it still runs, and moves it on.
+    /// Stops the clock if it still runs, and advances it.
     pub fn advance(&self, by: Duration) {
         let mut time = lock(&self.0);
         *time = Some(time.unwrap_or_else(SystemTime::now) + by);

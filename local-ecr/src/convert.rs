@@ -1,23 +1,23 @@
-//! Manifest conversion for clients that do not accept what is stored.
+//! Conversion of manifests for clients that do not accept the stored type.
 
 use crate::media_type::{DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST, OCI_CONFIG, OCI_LAYER, OCI_MANIFEST};
 use crate::repository::Repository;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-/// A manifest as a client gets it.
+/// The bytes of a manifest, and their media type.
 #[derive(Debug)]
-pub(crate) struct Converted {
+pub(crate) struct TypedManifest {
     pub(crate) bytes: Bytes,
     pub(crate) media_type: String,
 }
 
-/// An image's manifest in a type among `accepted` (any, where there is none): ECR converts image
-/// manifests between Docker's and OCI's types and answers a list with the image for `linux/amd64`.
-/// What cannot be converted is answered as it is stored.
-pub(crate) fn convert(repository: &Repository, digest: &str, accepted: Option<&[&str]>) -> Option<Converted> {
+/// An image's manifest in one of the `accepted` types, or as it is stored if there are none: ECR converts
+/// image manifests between Docker's and OCI's types and answers a list with its image for `linux/amd64`.
+/// A manifest that cannot be converted is answered as it is stored.
+pub(crate) fn convert(repository: &Repository, digest: &str, accepted: Option<&[&str]>) -> Option<TypedManifest> {
     let image = repository.images.get(digest)?;
-    let stored = Converted { bytes: image.bytes.clone(), media_type: image.manifest.media_type.clone() };
+    let stored = TypedManifest { bytes: image.bytes.clone(), media_type: image.manifest.media_type.clone() };
     let Some(accepted) = accepted.filter(|types| !types.contains(&stored.media_type.as_str())) else {
         return Some(stored);
     };
@@ -35,12 +35,12 @@ pub(crate) fn convert(repository: &Repository, digest: &str, accepted: Option<&[
         DOCKER_MANIFEST => OCI_MANIFEST,
         _ => return Some(stored),
     };
-    let converted = accepted.contains(&target).then(|| translate(&stored.bytes, target)).flatten();
+    let converted = accepted.contains(&target).then(|| to_format(&stored.bytes, target)).flatten();
     Some(converted.unwrap_or(stored))
 }
 
-/// The same image in the other dialect.
-fn translate(bytes: &[u8], target: &str) -> Option<Converted> {
+/// The same image in the other format.
+fn to_format(bytes: &[u8], target: &str) -> Option<TypedManifest> {
     let source: Value = serde_json::from_slice(bytes).ok()?;
     let (config_type, layer_type) = match target {
         OCI_MANIFEST => (OCI_CONFIG, OCI_LAYER),
@@ -60,5 +60,5 @@ fn translate(bytes: &[u8], target: &str) -> Option<Converted> {
         "config": retyped(source.get("config")?, config_type),
         "layers": layers,
     });
-    Some(Converted { bytes: Bytes::from(manifest.to_string()), media_type: target.to_owned() })
+    Some(TypedManifest { bytes: Bytes::from(manifest.to_string()), media_type: target.to_owned() })
 }

@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 
-/// The digest of `bytes` as ECR spells it: `sha256:` and 64 lower-case hexadecimal digits.
+/// The digest of `bytes` as ECR writes it: `sha256:` and 64 lower-case hexadecimal digits.
 pub fn digest_of(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::from("sha256:"), |mut text, byte| {
         // Writing to a String cannot fail.

@@ -1,13 +1,15 @@
 //! The handle of a running server.
 
 use crate::clock::Clock;
+use crate::connection::serve;
 use crate::fault::Faults;
+use crate::hooks::Hook;
 use crate::journal::{Call, CallInfo};
-use crate::lock;
+use crate::lock::lock;
 use crate::options::Options;
-use crate::registry::Registry;
+use crate::registry_handle::RegistryHandle;
 use crate::registry_id::RegistryId;
-use crate::server::{Shared, serve};
+use crate::state::SharedState;
 use serde_json::Value;
 use std::fmt;
 use std::io;
@@ -15,7 +17,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use tokio::runtime;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
 /// A model of Amazon ECR that listens on loopback. Clones are handles of one server, which ends
@@ -23,100 +25,102 @@ use tokio::sync::oneshot;
 #[derive(Clone)]
 pub struct LocalEcr(Arc<Server>);
 
-/// The server's thread.
-pub(crate) struct Server {
-    shared: Arc<Shared>,
+/// The server's thread, which ends when this is dropped.
+struct Server {
+    state: Arc<SharedState>,
     stop: Mutex<Option<oneshot::Sender<()>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl LocalEcr {
-    /// Starts a server on a thread of its own, so that it serves asynchronous and plain code alike.
+    /// Starts a server on a thread of its own, so that it serves asynchronous and synchronous code alike.
     ///
     /// # Errors
-    /// Where the port cannot be had, or the folder of [`Options::data`] cannot be read.
+    /// If the port is taken, or the directory of [`Options::data`] cannot be read.
     pub fn start(options: Options) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))?;
         listener.set_nonblocking(true)?;
         let port = listener.local_addr()?.port();
-        let shared = Arc::new(Shared::new(options, port)?);
+        let state = Arc::new(SharedState::new(options, port)?);
         let (stop, stopped) = oneshot::channel();
-        let serving = Arc::clone(&shared);
+        let served = Arc::clone(&state);
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new()
             .name(String::from("local-ecr"))
-            .spawn(move || runtime.block_on(serve(serving, listener, stopped)))?;
-        let server = Arc::new(Server { shared, stop: Mutex::new(Some(stop)), thread: Mutex::new(Some(thread)) });
-        let _ = server.shared.handle.set(Arc::downgrade(&server));
-        Ok(Self(server))
+            .spawn(move || runtime.block_on(serve(served, listener, stopped)))?;
+        Ok(Self(Arc::new(Server { state, stop: Mutex::new(Some(stop)), thread: Mutex::new(Some(thread)) })))
     }
 
-    pub(crate) fn of(server: Arc<Server>) -> Self {
-        Self(server)
+    fn state(&self) -> &SharedState {
+        &self.0.state
     }
 
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.0.shared
-    }
-
-    /// Where it listens: `http://127.0.0.1:<port>`, the endpoint for the SDK.
+    /// The URL that it listens at, `http://127.0.0.1:<port>`: the endpoint for the SDK.
     pub fn url(&self) -> String {
-        self.shared().url()
+        self.state().url()
     }
 
     /// The registry of an account in a Region.
-    pub fn registry(&self, account: &str, region: &str) -> Registry {
-        Registry::new(self.clone(), RegistryId::new(account, region))
+    pub fn registry(&self, account: &str, region: &str) -> RegistryHandle {
+        RegistryHandle::new(Arc::clone(&self.0.state), RegistryId::new(account, region))
     }
 
     /// The registry of the server's own account and Region.
-    pub fn home(&self) -> Registry {
-        let options = &self.shared().options;
+    pub fn home(&self) -> RegistryHandle {
+        let options = &self.state().options;
         self.registry(&options.account, &options.region)
     }
 
     /// The events from now on, exactly as EventBridge delivers them. Every call is a subscriber of its own.
     pub fn events(&self) -> UnboundedReceiver<Value> {
-        let (sender, receiver) = unbounded_channel();
-        self.shared().world().subscribers.push(sender);
-        receiver
+        self.state().store().events.subscribe()
     }
 
     /// The calls so far, in order of arrival.
     pub fn journal(&self) -> Vec<Call> {
-        self.shared().journal.calls()
+        self.state().journal.calls()
     }
 
-    /// Forgets the calls so far.
+    /// Clears the journal.
     pub fn clear_journal(&self) {
-        self.shared().journal.clear();
+        self.state().journal.clear();
     }
 
-    /// What goes wrong.
+    /// The faults that are injected.
     pub fn faults(&self) -> &Faults {
-        &self.shared().faults
+        &self.state().faults
     }
 
     /// The registry's clock.
     pub fn clock(&self) -> &Clock {
-        &self.shared().clock
+        &self.state().clock
     }
 
     /// Runs `hook` before each call takes effect; not for one that a fault keeps from that. It runs
     /// on the server's thread and may use the handle it is given, but must not wait for another call.
     pub fn on_call(&self, hook: impl Fn(&CallInfo, &LocalEcr) + Send + Sync + 'static) {
-        lock(&self.shared().before).push(Arc::new(hook));
+        self.state().before_call.add(self.bind(hook));
     }
 
-    /// Runs `hook` after each call that was carried out, before its answer is sent.
+    /// Runs `hook` after each call that was carried out, before its response is sent.
     pub fn after_call(&self, hook: impl Fn(&CallInfo, &LocalEcr) + Send + Sync + 'static) {
-        lock(&self.shared().after).push(Arc::new(hook));
+        self.state().after_call.add(self.bind(hook));
     }
 
-    /// Takes all hooks away.
+    /// Removes all hooks.
     pub fn clear_hooks(&self) {
-        lock(&self.shared().before).clear();
-        lock(&self.shared().after).clear();
+        self.state().before_call.clear();
+        self.state().after_call.clear();
+    }
+
+    /// Gives a hook its handle, which is weak: a hook that held the server would keep it from ending.
+    fn bind(&self, hook: impl Fn(&CallInfo, &LocalEcr) + Send + Sync + 'static) -> Hook {
+        let server = Arc::downgrade(&self.0);
+        Arc::new(move |call| {
+            if let Some(server) = server.upgrade() {
+                hook(call, &LocalEcr(server));
+            }
+        })
     }
 }
 
@@ -136,7 +140,7 @@ impl Drop for Server {
         if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id()) {
             let _ = thread.join();
         }
-        // A call that cannot be saved says so; here nobody is left to be told.
-        let _ = self.shared.save();
+        // A call that cannot be saved is answered with the error; here there is no one to report it to.
+        let _ = self.state.save();
     }
 }

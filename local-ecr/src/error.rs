@@ -1,19 +1,19 @@
-//! Refusals, as ECR words them.
+//! ECR's exceptions, in its words.
 
 use crate::registry_id::RegistryId;
 use std::fmt;
 
-/// The exception of a client that asks too often; no operation's model names it.
+/// The exception for too many requests; no operation's model names it.
 pub(crate) const THROTTLED: &str = "ThrottlingException";
 
-/// An error answer of the ECR API.
+/// An error response of the ECR API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
-    /// The HTTP status: 400 for everything a client did wrong, 5xx for the service's own faults.
+    /// The HTTP status: 400 for errors of the client, 5xx for errors of the service.
     pub status: u16,
     /// The exception's name, such as `RepositoryNotFoundException`.
     pub code: String,
-    /// The text beside it.
+    /// The message.
     pub message: String,
 }
 
@@ -30,7 +30,7 @@ impl ApiError {
         Self::new("InvalidParameterException", message)
     }
 
-    /// What ECR says of every manifest that its schema does not accept, whatever is wrong with it.
+    /// ECR's answer to every manifest that its schema does not accept, whatever the reason.
     pub(crate) fn invalid_manifest() -> Self {
         Self::invalid_parameter(
             "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'",

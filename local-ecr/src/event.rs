@@ -4,11 +4,12 @@ use crate::clock::rfc3339;
 use crate::manifest::Manifest;
 use crate::registry_id::RegistryId;
 use crate::uuid::uuid;
-use crate::world::World;
+use fastrand::Rng;
 use serde_json::{Value, json};
 use std::time::SystemTime;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// What happened to an image.
+/// A push or deletion of an image.
 #[derive(Debug)]
 pub(crate) struct ImageAction<'a> {
     pub(crate) registry: &'a RegistryId,
@@ -19,7 +20,30 @@ pub(crate) struct ImageAction<'a> {
     pub(crate) time: SystemTime,
 }
 
-impl World {
+/// Delivers events to every subscriber.
+#[derive(Debug)]
+pub(crate) struct EventBus {
+    subscribers: Vec<UnboundedSender<Value>>,
+    /// Untagged pushes so far: their events alternate between the two forms seen in the field.
+    untagged_pushes: u64,
+    /// Event ids.
+    random: Rng,
+}
+
+impl Default for EventBus {
+    fn default() -> Self {
+        Self { subscribers: Vec::new(), untagged_pushes: 0, random: Rng::with_seed(0x0eb) }
+    }
+}
+
+impl EventBus {
+    /// Delivers the events from now on.
+    pub(crate) fn subscribe(&mut self) -> UnboundedReceiver<Value> {
+        let (sender, receiver) = unbounded_channel();
+        self.subscribers.push(sender);
+        receiver
+    }
+
     /// Announces a push. Of a push without a tag, real events have been seen both with an empty
     /// `image-tag` and with none.
     pub(crate) fn announce_push(&mut self, action: &ImageAction<'_>) {
@@ -60,6 +84,7 @@ impl World {
             "resources": [],
             "detail": detail,
         });
-        self.publish(&event);
+        // A subscriber whose receiver has been dropped is dropped too.
+        self.subscribers.retain(|subscriber| subscriber.send(event.clone()).is_ok());
     }
 }

@@ -1,7 +1,7 @@
-//! What goes wrong, and when.
+//! Injected faults.
 
 use crate::journal::CallInfo;
-use crate::lock;
+use crate::lock::lock;
 use fastrand::Rng;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -11,48 +11,48 @@ pub const BLOB: &str = "Blob";
 /// Every operation.
 pub const ANY: &str = "*";
 
-/// What happens to a call.
+/// The effect of a fault on a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FaultKind {
-    /// It is carried out and answered this much later.
+    /// It is carried out and answered after this delay.
     Latency(Duration),
-    /// It is carried out and answered later, by a time between the two.
+    /// It is carried out and answered after a random delay between the two.
     RandomLatency(Duration, Duration),
-    /// It is refused: `ThrottlingException`, "Rate exceeded"; `SlowDown` for a blob,
+    /// It is rejected: `ThrottlingException`, "Rate exceeded"; `SlowDown` for a blob,
     /// `TOOMANYREQUESTS` in the registry protocol.
     Throttle,
-    /// It is refused with this error.
+    /// It is rejected with this error.
     Error {
         /// The HTTP status.
         status: u16,
-        /// The exception.
+        /// The error code.
         code: String,
-        /// The text beside it.
+        /// The message.
         message: String,
     },
-    /// It is refused with this status and an empty body.
+    /// It is rejected with this status and an empty body.
     Status(u16),
     /// It is answered with a redirect to this address.
     Redirect(String),
-    /// The connection drops before the call takes effect.
+    /// The connection is closed before the call takes effect.
     ResetBefore,
-    /// The call takes effect, then the connection drops without an answer.
+    /// The call takes effect, then the connection is closed without a response.
     ResetAfter,
-    /// It is never answered and takes no effect.
+    /// It is never answered and has no effect.
     Hang,
-    /// It takes effect, and its answer is a web page.
+    /// It takes effect, and its response is a web page.
     NotJson,
-    /// It takes effect, and its answer breaks off in the middle.
+    /// It takes effect, and its response is cut off in the middle.
     Truncated,
-    /// It takes effect, and one byte of its answer is wrong.
+    /// It takes effect, and one byte of its response is wrong.
     Corrupt,
-    /// Its answer never ends.
+    /// It takes effect, and its response never ends.
     Endless,
 }
 
 impl FaultKind {
-    /// An error of status 400, as all of ECR's exceptions are but its own failures.
-    pub fn refusal(code: &str, message: &str) -> Self {
+    /// An error of status 400, as are all of ECR's exceptions that the client causes.
+    pub fn client_error(code: &str, message: &str) -> Self {
         Self::Error { status: 400, code: code.to_owned(), message: message.to_owned() }
     }
 
@@ -66,7 +66,7 @@ impl FaultKind {
     }
 }
 
-/// A fault and the calls that it strikes: all of its operation, until it is narrowed down.
+/// A fault and the calls that it affects: every call of its operation, unless a method restricts it.
 #[derive(Debug, Clone)]
 pub struct Fault {
     operation: String,
@@ -99,14 +99,14 @@ impl Fault {
         self
     }
 
-    /// Not for the first `calls` that it would strike.
+    /// Not for the first `calls` that it would affect.
     #[must_use]
     pub fn skip(mut self, calls: u64) -> Self {
         self.skip = calls;
         self
     }
 
-    /// Only so many times.
+    /// Only for so many calls.
     #[must_use]
     pub fn times(mut self, calls: u64) -> Self {
         self.left = Some(calls);
@@ -127,11 +127,11 @@ impl Fault {
         self
     }
 
-    /// What it does to this call, if it strikes.
-    fn strike(&mut self, call: &CallInfo) -> Option<FaultKind> {
-        let is_meant = (self.operation == ANY || self.operation == call.operation)
+    /// Its effect on this call, if it has one.
+    fn apply(&mut self, call: &CallInfo) -> Option<FaultKind> {
+        let is_affected = (self.operation == ANY || self.operation == call.operation)
             && (self.repository.is_none() || self.repository == call.repository);
-        if !is_meant || self.left == Some(0) {
+        if !is_affected || self.left == Some(0) {
             return None;
         }
         if self.skip > 0 {
@@ -158,21 +158,21 @@ impl Fault {
 pub struct Faults(Mutex<Vec<Fault>>);
 
 impl Faults {
-    /// Adds a fault to those there are. Latencies add up; of all else, the first added that strikes wins.
+    /// Adds a fault. Latencies add up; of other faults, the first added that affects a call wins.
     pub fn add(&self, fault: Fault) {
         lock(&self.0).push(fault);
     }
 
-    /// Takes all faults away.
+    /// Removes all faults.
     pub fn clear(&self) {
         lock(&self.0).clear();
     }
 
-    /// How long a call is delayed, and what else becomes of it.
-    pub(crate) fn draw(&self, call: &CallInfo) -> (Duration, Option<FaultKind>) {
+    /// The delay of a call, and its other fault if there is one.
+    pub(crate) fn apply(&self, call: &CallInfo) -> (Duration, Option<FaultKind>) {
         let mut delay = Duration::ZERO;
         for fault in lock(&self.0).iter_mut() {
-            match fault.strike(call) {
+            match fault.apply(call) {
                 Some(FaultKind::Latency(latency)) => delay += latency,
                 Some(kind) => return (delay, Some(kind)),
                 None => {}

@@ -1,62 +1,62 @@
-//! What was asked of the server, in order of arrival.
+//! The calls of the server, in order of arrival.
 
-use crate::lock;
+use crate::lock::lock;
 use serde_json::Value;
 use std::sync::Mutex;
 use std::time::Instant;
 
-/// What a call asks for.
+/// The request of a call.
 #[derive(Debug, Clone)]
 pub struct CallInfo {
     /// The API's name of the operation, [`BLOB`](crate::BLOB) for a presigned URL, or the method and
     /// resource of the registry protocol, such as `PUT manifests`.
     pub operation: String,
-    /// The account whose registry is meant.
+    /// The account of the registry.
     pub account: String,
-    /// The Region whose registry is meant.
+    /// The Region of the registry.
     pub region: String,
-    /// The repository, where the call names one.
+    /// The repository, if the call names one.
     pub repository: Option<String>,
-    /// The request's JSON; null where it has none.
+    /// The request's JSON; null if it has none.
     pub request: Value,
 }
 
-/// One call and what came of it.
+/// One call and its result.
 #[derive(Debug, Clone)]
 pub struct Call {
     /// See [`CallInfo::operation`].
     pub operation: String,
-    /// The account whose registry was meant.
+    /// The account of the registry.
     pub account: String,
-    /// The Region whose registry was meant.
+    /// The Region of the registry.
     pub region: String,
-    /// The repository, where the call named one.
+    /// The repository, if the call named one.
     pub repository: Option<String>,
-    /// The request's JSON; null where it had none.
+    /// The request's JSON; null if it had none.
     pub request: Value,
     /// Whether the request carried an Authorization header.
     pub authorized: bool,
-    /// When it had arrived.
+    /// When it arrived.
     pub started: Instant,
-    /// When its answer was ready or its connection dropped; none while it is held.
+    /// When its response was ready or its connection was closed; none until then.
     pub ended: Option<Instant>,
-    /// The status answered; none where the connection was dropped or the call is held.
+    /// The status of the response; none if the connection was closed, or there is no response yet.
     pub status: Option<u16>,
-    /// The exception answered.
+    /// The error code of the response.
     pub error: Option<String>,
-    /// Whether the operation was carried out, whatever the client got to know of it.
+    /// Whether the operation was carried out, whether or not the client received the response.
     pub took_effect: bool,
 }
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Debug, Default)]
-pub(crate) struct End {
+pub(crate) struct CallEnd {
     pub(crate) status: Option<u16>,
     pub(crate) error: Option<String>,
     pub(crate) took_effect: bool,
 }
 
-/// The calls so far. A call keeps its number when those before it are cleared away.
+/// The calls so far. A call keeps its number when the calls before it are cleared.
 #[derive(Debug, Default)]
 pub(crate) struct Journal(Mutex<Entries>);
 
@@ -86,7 +86,7 @@ impl Journal {
         entries.cleared + entries.calls.len() - 1
     }
 
-    pub(crate) fn end(&self, number: usize, end: End) {
+    pub(crate) fn end(&self, number: usize, end: CallEnd) {
         let mut entries = lock(&self.0);
         let position = number.checked_sub(entries.cleared);
         if let Some(call) = position.and_then(|position| entries.calls.get_mut(position)) {
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_of_a_call_that_was_cleared_away_is_not_anothers() {
+    fn end_of_cleared_call_changes_no_other_call() {
         let info = CallInfo {
             operation: String::from("PutImage"),
             account: String::new(),
@@ -125,9 +125,9 @@ mod tests {
         let first = journal.begin(&info, true);
         journal.clear();
         let second = journal.begin(&info, true);
-        journal.end(first, End::default());
+        journal.end(first, CallEnd::default());
         assert_eq!(journal.calls()[0].ended, None);
-        journal.end(second, End::default());
+        journal.end(second, CallEnd::default());
         assert!(journal.calls()[0].ended.is_some());
     }
 }

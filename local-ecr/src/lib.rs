@@ -1,14 +1,14 @@
 //! A small, strict model of Amazon ECR on loopback, for tests, benches and demonstrations.
 //!
-//! It stands where ECR stands: a real SDK talks to it over HTTP, and it refuses what ECR refuses, in
-//! ECR's words. Beside the API it serves the presigned URLs that the API hands out, emits the events
-//! that ECR sends to EventBridge, keeps a journal of every call, and fails on demand.
+//! It takes the place of ECR: a real SDK talks to it over HTTP, and it rejects what ECR rejects, with
+//! ECR's exceptions and messages. Beside the API it serves the presigned URLs that the API hands out and
+//! the registry protocol, emits the events that ECR sends to EventBridge, keeps a journal of every call,
+//! and injects faults.
 //!
-//! # Layout
-//! - [`LocalEcr`]: the server; [`Options`] set it up.
-//! - [`Registry`]: one account's registry in one Region, read and changed in-process.
+//! - [`LocalEcr`]: the server; [`Options`] are its settings.
+//! - [`RegistryHandle`]: one account's registry in one Region, read and changed in-process.
 //! - [`image`]: images and lists to push, with deterministic bytes.
-//! - [`Fault`]: what goes wrong, and when; [`Call`]: what was asked, and what came of it.
+//! - [`Fault`]: an injected fault; [`Call`]: a call and its result.
 //!
 //! ```
 //! use local_ecr::{LocalEcr, Options, image::Image};
@@ -18,38 +18,55 @@
 //! assert_eq!(ecr.home().tag("app", "1.2.3-arm64"), Some(digest));
 //! # std::io::Result::Ok(())
 //! ```
+//!
+//! # Layout
+//! From the server inwards; a module uses those below it.
+//! - `ecr` starts the server, `connection` is its HTTP loop, `endpoint` chooses among `api`, `presigned`
+//!   and `distribution`.
+//! - `registry_handle` changes the store in-process, `seed` fills it in bulk.
+//! - `state` is what all of these share; `data_dir` saves it.
+//! - `push` and `delete` are the rules of writes, `convert` those of reads, whatever the endpoint.
+//! - `store` holds repositories (`repository`, `blobs`, `visibility`), uploads and presigned blobs;
+//!   `event` announces its changes.
+//! - `journal`, `fault`, `hooks` and `clock` are for the test.
+//! - `manifest`, `media_type`, `mutability`, `name`, `digest`, `token` and `error` are the vocabulary.
 
 mod api;
-mod blob;
-mod body;
-mod bulk;
+mod blobs;
 mod clock;
+mod connection;
 mod convert;
+mod data_dir;
+mod delete;
 mod digest;
 mod distribution;
-mod door;
 mod ecr;
+mod endpoint;
 mod error;
 mod event;
 mod fault;
+mod hooks;
 pub mod image;
 mod journal;
+mod lock;
 mod manifest;
 pub mod media_type;
 mod mutability;
+mod name;
 mod options;
-mod persistence;
+mod presigned;
 mod push;
-
-mod registry;
+mod registry_handle;
 mod registry_id;
-mod reply;
 mod repository;
-mod server;
+mod response;
+mod response_body;
+mod seed;
+mod state;
+mod store;
 mod token;
 mod uuid;
 mod visibility;
-mod world;
 
 pub use clock::Clock;
 pub use digest::digest_of;
@@ -59,13 +76,6 @@ pub use fault::{ANY, BLOB, Fault, FaultKind, Faults};
 pub use journal::{Call, CallInfo};
 pub use mutability::Mutability;
 pub use options::Options;
-pub use push::Repush;
-pub use registry::Registry;
+pub use push::RepushError;
+pub use registry_handle::RegistryHandle;
 pub use registry_id::RegistryId;
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Locks, also after a hook of a test has panicked: what is behind the locks stays whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

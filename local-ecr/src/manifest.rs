@@ -1,4 +1,4 @@
-//! Manifests as ECR's schema accepts them.
+//! Manifests, and the schema by which ECR accepts them.
 
 use crate::digest::is_digest;
 use crate::error::ApiError;
@@ -6,7 +6,7 @@ use crate::media_type::{DOCKER_LIST, DOCKER_MANIFEST, is_image, is_index};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What a manifest names: the config and layers of an image, or the images of a list.
+/// The references of a manifest: the config and layers of an image, or the images of a list.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     pub(crate) media_type: String,
@@ -36,7 +36,7 @@ pub(crate) struct Descriptor {
     pub(crate) artifact_type: Option<String>,
 }
 
-/// The platform of a list's entry. ECR refuses `os.features` and `features`.
+/// The platform of a list's entry. ECR rejects `os.features` and `features`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Platform {
@@ -63,15 +63,15 @@ struct Document {
 }
 
 impl Descriptor {
-    /// Whether ECR asks for this layer's bytes: those that may not be distributed live elsewhere.
+    /// Whether ECR requires this layer's bytes; those that must not be distributed are kept elsewhere.
     pub(crate) fn is_distributable(&self) -> bool {
         !self.media_type.contains("foreign") && !self.media_type.contains("nondistributable")
     }
 }
 
 impl Manifest {
-    /// Reads `bytes`, whose type is `declared` or stated in the document.
-    pub(crate) fn read(bytes: &[u8], declared: Option<&str>) -> Result<Self, ApiError> {
+    /// Parses `bytes`, whose media type is `declared` or stated in the document.
+    pub(crate) fn parse(bytes: &[u8], declared: Option<&str>) -> Result<Self, ApiError> {
         let document: Document = serde_json::from_slice(bytes).map_err(|_| ApiError::invalid_manifest())?;
         let media_type = match (declared, document.media_type.as_deref()) {
             (Some(declared), Some(stated)) if declared != stated => {
@@ -112,6 +112,16 @@ impl Manifest {
             .chain(&self.children)
             .chain(&self.subject)
             .all(|descriptor| is_digest(&descriptor.digest) && !descriptor.media_type.is_empty())
+    }
+}
+
+impl Platform {
+    /// The platform that `os/architecture[/variant]` names.
+    pub(crate) fn parse(text: &str) -> Self {
+        let mut parts = text.splitn(3, '/').map(str::to_owned);
+        let os = parts.next().unwrap_or_default();
+        let architecture = parts.next().unwrap_or_default();
+        Self { architecture, os, os_version: None, variant: parts.next() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A repository's tag mutability, with the wildcard filters of the two settings that take some.
+/// A repository's tag mutability; two of the settings take wildcard filters.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mutability {
     /// Every tag may be moved.
@@ -10,9 +10,9 @@ pub enum Mutability {
     Mutable,
     /// No tag may be moved.
     Immutable,
-    /// No tag may be moved but those that a filter matches.
+    /// Only tags that a filter matches may be moved.
     ImmutableWithExclusion(Vec<String>),
-    /// Every tag may be moved but those that a filter matches.
+    /// Every tag may be moved, except those that a filter matches.
     MutableWithExclusion(Vec<String>),
 }
 
@@ -33,7 +33,7 @@ impl Mutability {
         }
     }
 
-    /// Whether `tag` may come to name another image.
+    /// Whether `tag` may be moved to another image.
     pub(crate) fn may_move(&self, tag: &str) -> bool {
         let excluded = self.filters().iter().any(|filter| matches(filter, tag));
         match self {

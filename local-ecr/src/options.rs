@@ -1,7 +1,7 @@
-//! How a server is set up.
+//! The settings of a server.
 
 use crate::mutability::Mutability;
-use crate::push::Repush;
+use crate::push::RepushError;
 use std::path::PathBuf;
 
 /// The settings of a server.
@@ -13,14 +13,14 @@ pub struct Options {
     pub account: String,
     /// The Region of requests whose credential scope names none.
     pub region: String,
-    /// Which exception answers the same bytes under the same immutable tag.
-    pub repush: Repush,
+    /// The exception for a push of the same bytes under the same immutable tag.
+    pub repush_error: RepushError,
     /// Whether a push through the registry protocol creates its repository.
     pub create_on_push: bool,
-    /// The tag mutability of repositories that spring up with a push.
+    /// The tag mutability of repositories that a push creates.
     pub mutability: Mutability,
-    /// The folder that keeps blobs and state from one run to the next. It is written after every call
-    /// and when the server ends; changes made in-process are written with the next call.
+    /// The directory that keeps the content from one run to the next; none keeps it in memory alone. It is
+    /// written after every call and when the server ends; changes made in-process are written with the next call.
     pub data: Option<PathBuf>,
 }
 
@@ -30,7 +30,7 @@ impl Default for Options {
             port: 0,
             account: String::from("123456789012"),
             region: String::from("eu-central-1"),
-            repush: Repush::default(),
+            repush_error: RepushError::default(),
             create_on_push: false,
             mutability: Mutability::default(),
             data: None,

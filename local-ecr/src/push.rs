@@ -1,4 +1,4 @@
-//! The rules of a push, through whichever door it comes.
+//! The rules of a push, the same for every endpoint.
 
 use crate::digest::digest_of;
 use crate::error::ApiError;
@@ -6,17 +6,17 @@ use crate::event::ImageAction;
 use crate::manifest::{Descriptor, Manifest};
 use crate::registry_id::RegistryId;
 use crate::repository::Repository;
-use crate::world::World;
+use crate::store::Store;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
 
-/// "Tags per image", a quota that cannot be raised.
+/// ECR's quota "Tags per image", which cannot be raised.
 const TAGS_PER_IMAGE: usize = 1_000;
 
-/// Which exception answers the same bytes under the same immutable tag. Users report both of ECR.
+/// The exception for a push of the same bytes under the same immutable tag. Users report both of ECR.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Repush {
+pub enum RepushError {
     /// `ImageAlreadyExistsException`.
     #[default]
     ImageAlreadyExists,
@@ -24,7 +24,7 @@ pub enum Repush {
     ImageTagAlreadyExists,
 }
 
-/// A manifest on its way in.
+/// A manifest to store.
 #[derive(Debug, Default)]
 pub(crate) struct Push<'a> {
     pub(crate) bytes: Bytes,
@@ -33,20 +33,20 @@ pub(crate) struct Push<'a> {
     pub(crate) digest: Option<&'a str>,
 }
 
-/// Where and when a push happens.
+/// The repository of a push, its rule for repeated pushes, and the time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
+pub(crate) struct PushTarget<'a> {
     pub(crate) registry: &'a RegistryId,
     pub(crate) repository: &'a str,
-    pub(crate) repush: Repush,
+    pub(crate) repush_error: RepushError,
     pub(crate) now: SystemTime,
 }
 
-impl World {
-    /// `PutImage`: stores a manifest, tags it and announces it. Gives its digest.
-    pub(crate) fn put(&mut self, place: Place<'_>, push: &Push<'_>) -> Result<String, ApiError> {
-        let repository = self.repository(place.registry, place.repository)?;
-        let manifest = Manifest::read(&push.bytes, push.media_type)?;
+impl PushTarget<'_> {
+    /// Stores a manifest, tags it and announces it. Gives its digest.
+    pub(crate) fn put(self, store: &mut Store, push: &Push<'_>) -> Result<String, ApiError> {
+        let repository = store.repository(self.registry, self.repository)?;
+        let manifest = Manifest::parse(&push.bytes, push.media_type)?;
         let digest = digest_of(&push.bytes);
         if push.digest.is_some_and(|given| given != digest) {
             return Err(ApiError::new(
@@ -57,28 +57,26 @@ impl World {
                 ),
             ));
         }
-        place.check_content(repository, &manifest)?;
-        place.check_tag(repository, push.tag, &digest)?;
-        repository.insert(&digest, push.bytes.clone(), manifest.clone(), place.now);
+        self.check_content(repository, &manifest)?;
+        self.check_tag(repository, push.tag, &digest)?;
+        repository.insert_image(&digest, push.bytes.clone(), manifest.clone(), self.now);
         if let Some(tag) = push.tag {
-            repository.point(tag, &digest);
+            repository.set_tag(tag, &digest);
         }
-        self.announce_push(&ImageAction {
-            registry: place.registry,
-            repository: place.repository,
+        store.events.announce_push(&ImageAction {
+            registry: self.registry,
+            repository: self.repository,
             digest: &digest,
             tag: push.tag,
             manifest: &manifest,
-            time: place.now,
+            time: self.now,
         });
         Ok(digest)
     }
-}
 
-impl Place<'_> {
-    /// Everything that a manifest names has to be in the same repository.
+    /// All content that a manifest names must be in the same repository.
     fn check_content(self, repository: &Repository, manifest: &Manifest) -> Result<(), ApiError> {
-        let layers = missing(manifest.blobs(), |digest| repository.blobs.contains_key(digest));
+        let layers = missing(manifest.blobs(), |digest| repository.blobs.contains(digest));
         let images = missing(manifest.children.iter(), |digest| repository.images.contains_key(digest));
         let (code, what, digests) = if !layers.is_empty() {
             ("LayersNotFoundException", "Layers", layers)
@@ -104,8 +102,8 @@ impl Place<'_> {
         };
         let may_move = repository.mutability.may_move(tag);
         match repository.tags.get(tag) {
-            Some(named) if named == digest => match self.repush {
-                Repush::ImageTagAlreadyExists if !may_move => Err(self.tag_exists(tag)),
+            Some(named) if named == digest => match self.repush_error {
+                RepushError::ImageTagAlreadyExists if !may_move => Err(self.tag_exists(tag)),
                 _ => Err(self.image_exists(digest, Some(tag))),
             },
             Some(_) if !may_move => Err(self.tag_exists(tag)),

@@ -1,4 +1,4 @@
-//! Which registry: every account has one in every Region.
+//! The identity of a registry: every account has one in every Region.
 
 use serde::{Deserialize, Serialize};
 

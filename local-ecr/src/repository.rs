@@ -1,5 +1,6 @@
 //! One repository: its images, tags and blobs.
 
+use crate::blobs::Blobs;
 use crate::manifest::Manifest;
 use crate::mutability::Mutability;
 use crate::visibility::Visibility;
@@ -8,17 +9,16 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 
-/// A repository's whole state.
+/// The state of a repository.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Repository {
     pub(crate) created_at: SystemTime,
     pub(crate) mutability: Mutability,
-    /// By digest: an order that tells nothing, yet stays the same from page to page.
+    /// By digest: an order without meaning, but the same for every page.
     pub(crate) images: BTreeMap<String, StoredImage>,
     pub(crate) tags: BTreeMap<String, String>,
-    #[serde(with = "crate::persistence::digests")]
-    pub(crate) blobs: HashMap<String, Bytes>,
-    /// What each tag has named, oldest first.
+    pub(crate) blobs: Blobs,
+    /// Every digest that a tag has named, oldest first.
     pub(crate) history: HashMap<String, Vec<String>>,
     /// How many images name a blob, and how many lists name an image.
     references: HashMap<String, usize>,
@@ -26,7 +26,7 @@ pub(crate) struct Repository {
     pub(crate) visibility: Visibility,
 }
 
-/// An image of a repository: anything that has a manifest.
+/// An image or list of a repository.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct StoredImage {
     #[serde(skip)]
@@ -46,7 +46,7 @@ impl Repository {
             mutability,
             images: BTreeMap::new(),
             tags: BTreeMap::new(),
-            blobs: HashMap::new(),
+            blobs: Blobs::default(),
             history: HashMap::new(),
             references: HashMap::new(),
             visibility: Visibility::default(),
@@ -64,8 +64,8 @@ impl Repository {
         self.references.contains_key(digest)
     }
 
-    /// Adds an image, unless it is there already.
-    pub(crate) fn insert(&mut self, digest: &str, bytes: Bytes, manifest: Manifest, now: SystemTime) {
+    /// Adds an image, unless it exists.
+    pub(crate) fn insert_image(&mut self, digest: &str, bytes: Bytes, manifest: Manifest, now: SystemTime) {
         if self.images.contains_key(digest) {
             return;
         }
@@ -83,8 +83,8 @@ impl Repository {
         self.images.insert(digest.to_owned(), image);
     }
 
-    /// Makes `tag` name `digest`. The image that it named before stays, without the tag.
-    pub(crate) fn point(&mut self, tag: &str, digest: &str) {
+    /// Makes `tag` name `digest`. The image that it named before remains, without the tag.
+    pub(crate) fn set_tag(&mut self, tag: &str, digest: &str) {
         let before = self.tags.insert(tag.to_owned(), digest.to_owned());
         if before.as_deref() == Some(digest) {
             return;
@@ -98,8 +98,8 @@ impl Repository {
         self.history.entry(tag.to_owned()).or_default().push(digest.to_owned());
     }
 
-    /// Takes the tag away and leaves the image.
-    pub(crate) fn untag(&mut self, tag: &str) -> Option<String> {
+    /// Removes a tag and leaves its image.
+    pub(crate) fn remove_tag(&mut self, tag: &str) -> Option<String> {
         let digest = self.tags.remove(tag)?;
         if let Some(image) = self.images.get_mut(&digest) {
             image.tags.remove(tag);
@@ -107,8 +107,8 @@ impl Repository {
         Some(digest)
     }
 
-    /// Takes an image away with all its tags.
-    pub(crate) fn remove(&mut self, digest: &str) -> Option<StoredImage> {
+    /// Removes an image with all its tags.
+    pub(crate) fn remove_image(&mut self, digest: &str) -> Option<StoredImage> {
         let image = self.images.remove(digest)?;
         for tag in &image.tags {
             self.tags.remove(tag);
@@ -124,7 +124,7 @@ impl Repository {
         Some(image)
     }
 
-    /// What `tag` named before what it names now.
+    /// The digest that `tag` named before the current one.
     pub(crate) fn previous(&self, tag: &str) -> Option<&str> {
         self.history.get(tag)?.iter().rev().nth(1).map(String::as_str)
     }

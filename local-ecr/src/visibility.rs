@@ -1,4 +1,4 @@
-//! What reads of a repository do not see, or see late.
+//! Images that reads of a repository do not see, or see late.
 
 use std::collections::HashMap;
 
@@ -7,14 +7,14 @@ use std::collections::HashMap;
 pub(crate) struct Visibility {
     /// How many more reads do not find it.
     pub(crate) hidden: HashMap<String, u32>,
-    /// How many more reads of a tag are answered with what it named before.
+    /// How many more reads of a tag are answered with the image that it named before.
     pub(crate) stale: HashMap<String, u32>,
     /// The failure code that every read gets.
     pub(crate) failing: HashMap<String, String>,
 }
 
-/// Takes one of the reads that are left for `reference`, if any is.
-pub(crate) fn take(reads: &mut HashMap<String, u32>, reference: &str) -> bool {
+/// Counts one of the reads that are left for `reference`, if there are any.
+pub(crate) fn consume(reads: &mut HashMap<String, u32>, reference: &str) -> bool {
     match reads.get_mut(reference) {
         Some(left @ 1..) => {
             *left -= 1;

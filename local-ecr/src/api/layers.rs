@@ -1,10 +1,11 @@
-//! Layers on their way out: `GetDownloadUrlForLayer` and `BatchCheckLayerAvailability`.
+//! Stored layers: `GetDownloadUrlForLayer` and `BatchCheckLayerAvailability`. A config is a layer to ECR.
 
+use super::context::{Context, OperationResult};
 use super::parameter::{Account, List, RepositoryName};
-use super::{Answer, Context};
 use crate::digest::is_digest;
 use crate::error::ApiError;
 use crate::media_type::DOCKER_LAYER;
+use crate::presigned::presign;
 use crate::registry_id::RegistryId;
 use serde::Deserialize;
 use serde_json::json;
@@ -26,10 +27,10 @@ pub(super) struct BatchCheckLayerAvailability {
 }
 
 /// "You can only get URLs for image layers that are referenced in an image."
-pub(super) fn download_url(context: &mut Context<'_>, request: &GetDownloadUrlForLayer) -> Answer {
+pub(super) fn get_download_url(context: &mut Context<'_>, request: &GetDownloadUrlForLayer) -> OperationResult {
     let registry = context.registry(request.registry_id.as_ref());
     let (name, digest) = (&*request.repository_name, request.layer_digest.as_str());
-    let repository = context.world.repository(&registry, name)?;
+    let repository = context.store.repository(&registry, name)?;
     if !is_digest(digest) {
         return Err(ApiError::invalid_parameter(
             "Invalid parameter at 'layerDigest' failed to satisfy constraint: 'must satisfy regular expression '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+''",
@@ -41,19 +42,18 @@ pub(super) fn download_url(context: &mut Context<'_>, request: &GetDownloadUrlFo
         .filter(|_| repository.is_referenced(digest))
         .cloned()
         .ok_or_else(|| layer_not_found(&registry, name, digest))?;
-    let path = format!("/blobs/{}/{}/{name}/{digest}", registry.account, registry.region);
-    let url = context.shared.presign(context.world, path, bytes);
+    let url = presign(context.state, context.store, &registry, name, digest, bytes);
     Ok(json!({"downloadUrl": url, "layerDigest": digest}))
 }
 
-pub(super) fn batch_check(context: &mut Context<'_>, request: &BatchCheckLayerAvailability) -> Answer {
+pub(super) fn batch_check(context: &mut Context<'_>, request: &BatchCheckLayerAvailability) -> OperationResult {
     let registry = context.registry(request.registry_id.as_ref());
-    let repository = context.world.repository(&registry, &request.repository_name)?;
+    let repository = context.store.repository(&registry, &request.repository_name)?;
     let (valid, invalid): (Vec<&String>, Vec<&String>) =
         request.layer_digests.iter().partition(|digest| is_digest(digest));
     let layers: Vec<_> = valid
         .iter()
-        .map(|digest| match repository.blobs.get(*digest) {
+        .map(|digest| match repository.blobs.get(digest) {
             Some(bytes) => json!({
                 "layerDigest": digest,
                 "layerAvailability": "AVAILABLE",

@@ -1,104 +1,114 @@
-//! ECR's API: which operations there are, and how a request reaches one.
+//! ECR's API: its operations, and how a request reaches one.
 
-mod delete;
-mod describe;
+mod authorization;
+mod context;
+mod image_id;
+mod images;
+mod layer_uploads;
 mod layers;
-pub(crate) mod parameter;
-mod read;
+mod listing;
+mod parameter;
 mod repositories;
-mod upload;
-
-pub(crate) use delete::delete_image;
 
 use crate::error::ApiError;
-use crate::registry_id::RegistryId;
-use crate::server::Shared;
-use crate::world::World;
-use parameter::{Account, Text, is_tag};
+use crate::journal::CallInfo;
+use crate::response::Response;
+use crate::state::SharedState;
+use bytes::Bytes;
+use context::{Context, OperationResult};
+use http::header::{AUTHORIZATION, HeaderName};
+use http::{Method, Request};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::time::SystemTime;
 
-/// The service's name in `x-amz-target`.
-pub(crate) const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.";
+/// The prefix of an operation's name in `x-amz-target`.
+const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.";
 
-/// What an operation answers.
-type Answer = Result<Value, ApiError>;
+/// The content type of the API.
+const AWS_JSON: &str = "application/x-amz-json-1.1";
 
-/// What every operation works on.
-pub(crate) struct Context<'a> {
-    shared: &'a Shared,
-    world: &'a mut World,
-    region: &'a str,
-    now: SystemTime,
-}
-
-/// An image's name in requests: a tag, a digest or both.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct ImageId {
-    image_tag: Option<Text<1, 300>>,
-    image_digest: Option<String>,
-}
-
-impl Context<'_> {
-    /// The registry of a request: the account it names or the server's own, in the Region it was signed for.
-    fn registry(&self, account: Option<&Account>) -> RegistryId {
-        RegistryId::new(account.map_or(self.shared.options.account.as_str(), |account| account), self.region)
+/// The operation and the resource that a request names.
+pub(crate) fn identify(state: &SharedState, request: &Request<Bytes>) -> CallInfo {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+    let field = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+    let region = scope_region(header(AUTHORIZATION.as_str())).unwrap_or(&state.options.region);
+    let target = header("x-amz-target");
+    CallInfo {
+        operation: target.strip_prefix(TARGET).unwrap_or_default().to_owned(),
+        account: field("registryId").unwrap_or_else(|| state.options.account.clone()),
+        region: region.to_owned(),
+        repository: field("repositoryName"),
+        request: body,
     }
 }
 
+/// The Region of a Signature Version 4 header: `Credential=<id>/<date>/<region>/ecr/aws4_request`.
+fn scope_region(authorization: &str) -> Option<&str> {
+    authorization.split_once("Credential=")?.1.split('/').nth(2)
+}
+
+/// Carries a request out.
+pub(crate) fn answer(state: &SharedState, request: &Request<Bytes>, call: &CallInfo) -> Response {
+    match check(request, call).and_then(|()| run(state, call)) {
+        Ok(value) => Response::new(200).body(AWS_JSON, value.to_string()),
+        Err(error) => error_response(&error),
+    }
+}
+
+/// An exception in the form of the API.
+pub(crate) fn error_response(error: &ApiError) -> Response {
+    let body = json!({"__type": error.code, "message": error.message});
+    Response::new(error.status)
+        .body(AWS_JSON, body.to_string())
+        .header(HeaderName::from_static("x-amzn-errortype"), &error.code)
+        .error(&error.code)
+}
+
+/// Rejects a request that is not a signed JSON object, whatever the operation.
+fn check(request: &Request<Bytes>, call: &CallInfo) -> Result<(), ApiError> {
+    if request.method() != Method::POST || request.uri().path() != "/" {
+        return Err(ApiError { status: 404, ..ApiError::new("UnknownOperationException", "") });
+    }
+    if !request.headers().contains_key(AUTHORIZATION) {
+        return Err(ApiError::new("MissingAuthenticationTokenException", "Missing Authentication Token"));
+    }
+    if !call.request.is_object() {
+        return Err(ApiError::new("SerializationException", "The request is not a JSON object"));
+    }
+    Ok(())
+}
+
 /// Runs one operation.
-pub(crate) fn run(shared: &Shared, operation: &str, region: &str, request: &Value) -> Answer {
-    let mut world = shared.world();
-    let context = &mut Context { shared, world: &mut world, region, now: shared.clock.now() };
-    match operation {
+fn run(state: &SharedState, call: &CallInfo) -> OperationResult {
+    let mut store = state.store();
+    let context = &mut Context { state, store: &mut store, region: &call.region, now: state.clock.now() };
+    let request = &call.request;
+    match call.operation.as_str() {
         "BatchCheckLayerAvailability" => with(context, request, layers::batch_check),
-        "BatchDeleteImage" => with(context, request, delete::batch_delete_image),
-        "BatchGetImage" => with(context, request, read::batch_get_image),
-        "CompleteLayerUpload" => with(context, request, upload::complete),
+        "BatchDeleteImage" => with(context, request, images::batch_delete),
+        "BatchGetImage" => with(context, request, images::batch_get),
+        "CompleteLayerUpload" => with(context, request, layer_uploads::complete),
         "CreateRepository" => with(context, request, repositories::create),
-        "DescribeImages" => with(context, request, describe::describe_images),
+        "DescribeImages" => with(context, request, listing::describe_images),
         "DescribeRepositories" => with(context, request, repositories::describe),
-        "GetAuthorizationToken" => with(context, request, repositories::authorization_token),
-        "GetDownloadUrlForLayer" => with(context, request, layers::download_url),
-        "InitiateLayerUpload" => with(context, request, upload::initiate),
-        "ListImages" => with(context, request, describe::list_images),
-        "PutImage" => with(context, request, upload::put_image),
+        "GetAuthorizationToken" => with(context, request, authorization::get_token),
+        "GetDownloadUrlForLayer" => with(context, request, layers::get_download_url),
+        "InitiateLayerUpload" => with(context, request, layer_uploads::initiate),
+        "ListImages" => with(context, request, listing::list_images),
+        "PutImage" => with(context, request, images::put),
         "PutImageTagMutability" => with(context, request, repositories::put_mutability),
-        "UploadLayerPart" => with(context, request, upload::part),
+        "UploadLayerPart" => with(context, request, layer_uploads::upload_part),
         _ => Err(ApiError::new("UnknownOperationException", "")),
     }
 }
 
-/// Reads an operation's parameters and runs it.
+/// Parses an operation's parameters and runs it.
 fn with<'de, P: Deserialize<'de>>(
     context: &mut Context<'_>,
     request: &'de Value,
-    operation: fn(&mut Context<'_>, &P) -> Answer,
-) -> Answer {
+    operation: fn(&mut Context<'_>, &P) -> OperationResult,
+) -> OperationResult {
     let parameters = P::deserialize(request).map_err(|error| ApiError::invalid_parameter(error.to_string()))?;
     operation(context, &parameters)
-}
-
-/// The image tag of a request that may only name valid ones.
-fn checked_tag(tag: Option<&Text<1, 300>>) -> Result<Option<&str>, ApiError> {
-    match tag {
-        Some(tag) if !is_tag(tag) => Err(ApiError::invalid_parameter(
-            "Invalid parameter at 'imageTag' failed to satisfy constraint: 'must satisfy regular expression '[a-zA-Z0-9_][a-zA-Z0-9._-]{0,299}''",
-        )),
-        tag => Ok(tag.map(|tag| &**tag)),
-    }
-}
-
-/// An image's name in answers.
-fn image_id(digest: Option<&str>, tag: Option<&str>) -> Value {
-    let mut id = json!({});
-    if let Some(digest) = digest {
-        id["imageDigest"] = Value::from(digest);
-    }
-    if let Some(tag) = tag {
-        id["imageTag"] = Value::from(tag);
-    }
-    id
 }

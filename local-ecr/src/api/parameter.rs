@@ -1,32 +1,33 @@
 //! The shapes of the API's parameters: patterns, lengths and ranges of ECR's service model.
 
+use crate::name::is_repository_name;
 use serde::Deserialize;
 use std::ops::Deref;
 
 /// A string of `MIN` to `MAX` bytes.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Text<const MIN: usize, const MAX: usize>(String);
+pub(super) struct Text<const MIN: usize, const MAX: usize>(String);
 
 /// A list of `MIN` to `MAX` members.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Vec<T>", bound = "T: Deserialize<'de>")]
-pub(crate) struct List<T, const MIN: usize, const MAX: usize>(Vec<T>);
+pub(super) struct List<T, const MIN: usize, const MAX: usize>(Vec<T>);
 
 /// `registryId`: `[0-9]{12}`.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Account(String);
+pub(super) struct Account(String);
 
 /// `repositoryName`, 2 to 256 characters of the grammar.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct RepositoryName(String);
+pub(super) struct RepositoryName(String);
 
-/// `maxResults`: 1 to 1,000, and 100 where it is left out.
+/// `maxResults`: 1 to 1,000, by default 100.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "u64")]
-pub(crate) struct PageSize(usize);
+pub(super) struct PageSize(usize);
 
 impl<const MIN: usize, const MAX: usize> TryFrom<String> for Text<MIN, MAX> {
     type Error = String;
@@ -93,7 +94,8 @@ impl TryFrom<u64> for PageSize {
 }
 
 impl PageSize {
-    pub(crate) fn of(parameter: Option<&Self>) -> usize {
+    /// The page size of a request, which may leave it out.
+    pub(super) fn or_default(parameter: Option<&Self>) -> usize {
         parameter.map_or(100, |size| size.0)
     }
 }
@@ -130,41 +132,6 @@ impl Deref for RepositoryName {
     }
 }
 
-/// Whether `name` is a repository name: components of alphanumerics, single separators within, slashes between.
-pub(crate) fn is_repository_name(name: &str) -> bool {
-    (2..=256).contains(&name.len())
-        && name.split('/').all(|component| {
-            component
-                .split(['.', '_', '-'])
-                .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
-        })
-}
-
-/// Whether `tag` is an image tag: at most 300 word characters, dots and dashes, the first a word character.
-pub(crate) fn is_tag(tag: &str) -> bool {
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    tag.len() <= 300
-        && tag.bytes().next().is_some_and(is_word)
-        && tag.bytes().all(|byte| is_word(byte) || matches!(byte, b'.' | b'-'))
-}
-
 fn constraint(at: &str, what: &str) -> String {
     format!("Invalid parameter at {at} failed to satisfy constraint: '{what}'")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_follow_the_grammar() {
-        for good in ["ab", "team-a/app", "a.b_c-d/e0", &"a".repeat(256)] {
-            assert!(is_repository_name(good), "{good}");
-        }
-        for bad in ["a", "App", "a--b", "/ab", "ab/", "a//b", "-ab", &"a".repeat(257)] {
-            assert!(!is_repository_name(bad), "{bad}");
-        }
-        assert!(is_tag("_1.2-x") && is_tag(&"t".repeat(300)));
-        assert!(!is_tag("") && !is_tag("-x") && !is_tag("a/b") && !is_tag(&"t".repeat(301)));
-    }
 }

@@ -1,20 +1,16 @@
-//! Repositories and access to them.
+//! Repositories.
 
+use super::context::{Context, OperationResult};
 use super::parameter::{Account, List, PageSize, RepositoryName};
-use super::{Answer, Context};
 use crate::clock::epoch_seconds;
 use crate::error::ApiError;
 use crate::mutability::Mutability;
 use crate::registry_id::RegistryId;
 use crate::repository::Repository;
 use crate::token;
-use crate::uuid::uuid;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::ops::Bound::{Excluded, Unbounded};
-use std::time::Duration;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -51,13 +47,6 @@ pub(super) struct PutImageTagMutability {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct GetAuthorizationToken {
-    #[serde(rename = "registryIds")]
-    _registry_ids: Option<List<Account, 1, 10>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ExclusionFilter {
     filter_type: FilterType,
     filter: String,
@@ -69,14 +58,14 @@ enum FilterType {
     Wildcard,
 }
 
-pub(super) fn create(context: &mut Context<'_>, request: &CreateRepository) -> Answer {
+pub(super) fn create(context: &mut Context<'_>, request: &CreateRepository) -> OperationResult {
     let registry = context.registry(request.registry_id.as_ref());
     let name = &*request.repository_name;
     let mutability = mutability(
         request.image_tag_mutability.as_deref().unwrap_or("MUTABLE"),
         request.image_tag_mutability_exclusion_filters.as_deref(),
     )?;
-    let repositories = context.world.repositories(&registry);
+    let repositories = context.store.repositories(&registry);
     if repositories.contains_key(name) {
         return Err(ApiError::new(
             "RepositoryAlreadyExistsException",
@@ -89,9 +78,9 @@ pub(super) fn create(context: &mut Context<'_>, request: &CreateRepository) -> A
     Ok(answer)
 }
 
-pub(super) fn describe(context: &mut Context<'_>, request: &DescribeRepositories) -> Answer {
+pub(super) fn describe(context: &mut Context<'_>, request: &DescribeRepositories) -> OperationResult {
     let registry = context.registry(request.registry_id.as_ref());
-    let repositories = context.world.repositories(&registry);
+    let repositories = context.store.repositories(&registry);
     if let Some(names) = &request.repository_names {
         if request.next_token.is_some() || request.max_results.is_some() {
             return Err(ApiError::invalid_parameter(
@@ -108,24 +97,24 @@ pub(super) fn describe(context: &mut Context<'_>, request: &DescribeRepositories
         return Ok(json!({"repositories": rows?}));
     }
     let start = match &request.next_token {
-        Some(text) => Excluded(token::open(text)?),
+        Some(text) => Excluded(token::decode(text)?),
         None => Unbounded,
     };
-    let size = PageSize::of(request.max_results.as_ref());
+    let size = PageSize::or_default(request.max_results.as_ref());
     let mut rest = repositories.range((start, Unbounded)).peekable();
     let page: Vec<_> = rest.by_ref().take(size).collect();
     let rows: Vec<Value> = page.iter().map(|(name, repository)| description(&registry, name, repository)).collect();
     let mut answer = json!({"repositories": rows});
     if let (Some((name, _)), Some(_)) = (page.last(), rest.peek()) {
-        answer["nextToken"] = token::seal(name).into();
+        answer["nextToken"] = token::encode(name).into();
     }
     Ok(answer)
 }
 
-pub(super) fn put_mutability(context: &mut Context<'_>, request: &PutImageTagMutability) -> Answer {
+pub(super) fn put_mutability(context: &mut Context<'_>, request: &PutImageTagMutability) -> OperationResult {
     let registry = context.registry(request.registry_id.as_ref());
     let name = &*request.repository_name;
-    let repository = context.world.repository(&registry, name)?;
+    let repository = context.store.repository(&registry, name)?;
     repository.mutability =
         mutability(&request.image_tag_mutability, request.image_tag_mutability_exclusion_filters.as_deref())?;
     Ok(json!({
@@ -136,18 +125,8 @@ pub(super) fn put_mutability(context: &mut Context<'_>, request: &PutImageTagMut
     }))
 }
 
-#[allow(clippy::unnecessary_wraps, reason = "an operation like the others")]
-pub(super) fn authorization_token(context: &mut Context<'_>, _: &GetAuthorizationToken) -> Answer {
-    let expires = context.now + Duration::from_hours(12);
-    Ok(json!({"authorizationData": [{
-        "authorizationToken": STANDARD.encode(format!("AWS:{}", uuid(&mut context.world.random))),
-        "expiresAt": epoch_seconds(expires),
-        "proxyEndpoint": context.shared.url(),
-    }]}))
-}
-
 fn mutability(setting: &str, filters: Option<&[ExclusionFilter]>) -> Result<Mutability, ApiError> {
-    let refused = |why: &str| {
+    let rejected = |why: &str| {
         Err(ApiError::invalid_parameter(format!(
             "Invalid parameter at 'imageTagMutability' failed to satisfy constraint: '{why}'"
         )))
@@ -158,14 +137,14 @@ fn mutability(setting: &str, filters: Option<&[ExclusionFilter]>) -> Result<Muta
         .map(|ExclusionFilter { filter_type: FilterType::Wildcard, filter }| filter.clone())
         .collect();
     if !texts.iter().all(|text| is_filter(text)) {
-        return refused("filters must satisfy regular expression '^[0-9a-zA-Z._*-]{1,128}$'");
+        return rejected("filters must satisfy regular expression '^[0-9a-zA-Z._*-]{1,128}$'");
     }
     match (setting, filters.is_some()) {
         ("MUTABLE", false) => Ok(Mutability::Mutable),
         ("IMMUTABLE", false) => Ok(Mutability::Immutable),
         ("IMMUTABLE_WITH_EXCLUSION", true) => Ok(Mutability::ImmutableWithExclusion(texts)),
         ("MUTABLE_WITH_EXCLUSION", true) => Ok(Mutability::MutableWithExclusion(texts)),
-        _ => refused("filters go with IMMUTABLE_WITH_EXCLUSION and MUTABLE_WITH_EXCLUSION"),
+        _ => rejected("filters go with IMMUTABLE_WITH_EXCLUSION and MUTABLE_WITH_EXCLUSION"),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Paths and queries of the registry protocol.
 
-use super::PREFIX;
 use percent_encoding::percent_decode_str;
 
-/// A path taken apart.
+/// The path below which the protocol is served.
+pub(crate) const PREFIX: &str = "/v2/";
+
+/// The parts of a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Route {
     /// The repository; empty for the base.
@@ -11,7 +13,7 @@ pub(super) struct Route {
     pub(super) resource: Resource,
 }
 
-/// What of a repository is meant.
+/// A resource of a repository.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Resource {
     Base,
@@ -24,8 +26,8 @@ pub(super) enum Resource {
 }
 
 impl Route {
-    /// The route of a path. A repository's name may hold slashes, so it is read from its end.
-    pub(super) fn of(path: &str) -> Option<Self> {
+    /// The route of a path. A repository name may contain slashes, so the path is read from its end.
+    pub(super) fn parse(path: &str) -> Option<Self> {
         let path = path.strip_prefix(PREFIX)?;
         let segments: Vec<&str> = path.split('/').collect();
         let (name, resource) = match segments.as_slice() {
@@ -43,6 +45,7 @@ impl Route {
         (!name.is_empty()).then(|| Self { name: name.join("/"), resource })
     }
 
+    /// The kind of resource, as the journal names it.
     pub(super) fn kind(&self) -> &'static str {
         match self.resource {
             Resource::Base => "base",
@@ -63,7 +66,7 @@ pub(super) fn query(query: &str, name: &str) -> Option<String> {
     })
 }
 
-/// Decodes percent escapes; what is not a valid escape stays.
+/// Decodes percent escapes; an invalid escape stays as it is.
 fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
@@ -73,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_may_hold_slashes_and_even_the_words_of_the_protocol() {
+    fn repository_name_may_contain_the_words_of_the_protocol() {
         for (path, name, resource) in [
             ("/v2/", "", Resource::Base),
             ("/v2/a/b/manifests/1.0", "a/b", Resource::Manifest("1.0".into())),
@@ -82,12 +85,24 @@ mod tests {
             ("/v2/app/blobs/sha256%3Aab", "app", Resource::Blob("sha256:ab".into())),
             ("/v2/tags/tags/list", "tags", Resource::Tags),
         ] {
-            assert_eq!(Route::of(path), Some(Route { name: name.into(), resource }));
+            assert_eq!(Route::parse(path), Some(Route { name: name.into(), resource }));
         }
+    }
+
+    #[test]
+    fn path_without_a_repository_or_resource_has_no_route() {
         for path in ["/v2/manifests/1.0", "/v2/app", "/v2", "/v2/_catalog"] {
-            assert_eq!(Route::of(path), None);
+            assert_eq!(Route::parse(path), None);
         }
+    }
+
+    #[test]
+    fn query_parameter_is_percent_decoded() {
         assert_eq!(query("n=1&from=a%2Fb", "from").as_deref(), Some("a/b"));
+    }
+
+    #[test]
+    fn invalid_percent_escape_is_kept() {
         assert_eq!(decode("100%"), "100%");
     }
 }

@@ -1,23 +1,23 @@
-//! Finished content: a manifest and all that it names.
+//! Finished content: a manifest and all content that it names.
 
-use crate::digest_of;
+use crate::digest::digest_of;
 use crate::manifest::{Descriptor, Platform};
 use bytes::Bytes;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Anything that can be pushed.
-pub trait Content {
-    /// Its bytes.
-    fn artifact(&self) -> Artifact;
+/// Content that can be pushed.
+pub trait ToArtifact {
+    /// The finished bytes.
+    fn to_artifact(&self) -> Artifact;
 
     /// The digest of its manifest.
     fn digest(&self) -> String {
-        self.artifact().digest()
+        self.to_artifact().digest()
     }
 }
 
-/// The bytes of a manifest and of all that it names.
+/// The bytes of a manifest and of all content that it names.
 #[derive(Debug, Clone)]
 pub struct Artifact {
     /// The manifest's media type.
@@ -36,10 +36,15 @@ impl Artifact {
     pub fn digest(&self) -> String {
         digest_of(&self.manifest)
     }
+
+    /// A reference to it, as in the entry of a list.
+    pub(super) fn descriptor(&self) -> Descriptor {
+        Descriptor { platform: self.platform.clone(), ..descriptor(&self.media_type, &self.manifest) }
+    }
 }
 
-impl Content for Artifact {
-    fn artifact(&self) -> Artifact {
+impl ToArtifact for Artifact {
+    fn to_artifact(&self) -> Artifact {
         self.clone()
     }
 }
@@ -107,6 +112,6 @@ pub(super) fn descriptor(media_type: &str, bytes: &[u8]) -> Descriptor {
 
 /// JSON as BuildKit writes it: two spaces, fields in their order, no newline at the end.
 pub(super) fn pretty(value: &impl Serialize) -> Bytes {
-    // These types hold strings and numbers alone, which always have a form in JSON.
+    // Strings and numbers can always be serialized.
     serde_json::to_vec_pretty(value).unwrap_or_default().into()
 }

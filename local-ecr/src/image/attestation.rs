@@ -2,7 +2,7 @@
 
 use super::artifact::{Artifact, Document, descriptor, pretty};
 use super::index::Entry;
-use crate::digest_of;
+use crate::digest::digest_of;
 use crate::manifest::{Descriptor, Platform};
 use crate::media_type::{EMPTY, OCI_CONFIG, OCI_MANIFEST};
 use bytes::Bytes;
@@ -13,7 +13,7 @@ const ARTIFACT_TYPE: &str = "application/vnd.docker.attestation.manifest.v1+json
 const PREDICATE: &str = "https://slsa.dev/provenance/v1";
 
 /// In the form of an image, whose config names the platform unknown/unknown.
-pub(super) fn classic(image: &Artifact) -> Entry {
+pub(super) fn as_image(image: &Artifact) -> Entry {
     let statement = statement(image);
     let config = pretty(&json!({
         "architecture": "unknown",
@@ -63,8 +63,8 @@ fn layer(statement: &Bytes) -> Descriptor {
 }
 
 fn entry(image: &Artifact, document: Document, blobs: Vec<Bytes>) -> Entry {
-    let artifact = Artifact { blobs, platform: Some(Platform::named("unknown/unknown")), ..document.into() };
-    Entry::of(&artifact)
+    let artifact = Artifact { blobs, platform: Some(Platform::parse("unknown/unknown")), ..document.into() };
+    Entry::new(&artifact)
         .annotation("vnd.docker.reference.digest", &image.digest())
         .annotation("vnd.docker.reference.type", "attestation-manifest")
 }

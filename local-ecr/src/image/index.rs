@@ -1,6 +1,6 @@
 //! Lists of images.
 
-use super::artifact::{Artifact, Content, Document};
+use super::artifact::{Artifact, Document, ToArtifact};
 use crate::manifest::{Descriptor, Platform};
 use crate::media_type::{DOCKER_LIST, OCI_INDEX};
 use std::collections::BTreeMap;
@@ -23,13 +23,13 @@ pub struct Entry {
 
 impl Index {
     /// An OCI image index of these entries, in this order.
-    pub fn of(entries: impl IntoIterator<Item = Entry>) -> Self {
+    pub fn oci(entries: impl IntoIterator<Item = Entry>) -> Self {
         Self { media_type: OCI_INDEX, entries: entries.into_iter().collect(), annotations: BTreeMap::new() }
     }
 
     /// A Docker manifest list of these entries, in this order.
     pub fn docker(entries: impl IntoIterator<Item = Entry>) -> Self {
-        Self { media_type: DOCKER_LIST, ..Self::of(entries) }
+        Self { media_type: DOCKER_LIST, ..Self::oci(entries) }
     }
 
     /// Adds an annotation to the list itself.
@@ -42,19 +42,19 @@ impl Index {
 
 impl Entry {
     /// An entry for an image, with the image's platform, or for a list, with none.
-    pub fn of(content: &impl Content) -> Self {
-        let artifact = content.artifact();
+    pub fn new(content: &impl ToArtifact) -> Self {
+        let artifact = content.to_artifact();
         Self { platform: artifact.platform.clone(), artifact, annotations: BTreeMap::new() }
     }
 
-    /// States another platform, `os/architecture[/variant]`, than the image's own.
+    /// Sets the platform, `os/architecture[/variant]`, instead of the image's own.
     #[must_use]
     pub fn platform(mut self, platform: &str) -> Self {
-        self.platform = Some(Platform::named(platform));
+        self.platform = Some(Platform::parse(platform));
         self
     }
 
-    /// States no platform.
+    /// Leaves the platform out.
     #[must_use]
     pub fn without_platform(mut self) -> Self {
         self.platform = None;
@@ -77,13 +77,13 @@ impl Entry {
         Descriptor {
             platform: self.platform.clone(),
             annotations: (!self.annotations.is_empty()).then(|| self.annotations.clone()),
-            ..Descriptor::of(&self.artifact)
+            ..self.artifact.descriptor()
         }
     }
 }
 
-impl Content for Index {
-    fn artifact(&self) -> Artifact {
+impl ToArtifact for Index {
+    fn to_artifact(&self) -> Artifact {
         let document = Document {
             manifests: Some(self.entries.iter().map(Entry::descriptor).collect()),
             annotations: self.annotations.clone(),

@@ -1,13 +1,14 @@
-//! Images and lists to push: equal descriptions give equal bytes.
+//! Images and lists to push; equal descriptions give equal bytes.
 
 mod artifact;
 mod attestation;
 mod index;
 
-pub use artifact::{Artifact, Content};
+pub use artifact::{Artifact, ToArtifact};
 pub use index::{Entry, Index};
 
-use crate::manifest::{Descriptor, Platform};
+use crate::digest::digest_of;
+use crate::manifest::Platform;
 use crate::media_type::{DOCKER_CONFIG, DOCKER_LAYER, DOCKER_MANIFEST, OCI_CONFIG, OCI_LAYER, OCI_MANIFEST};
 use artifact::{Document, descriptor, pretty};
 use bytes::Bytes;
@@ -62,7 +63,7 @@ impl Image {
     fn new(is_docker: bool, platform: &str) -> Self {
         Self {
             is_docker,
-            platform: Some(Platform::named(platform)),
+            platform: Some(Platform::parse(platform)),
             os_features: Vec::new(),
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
@@ -77,7 +78,7 @@ impl Image {
         self
     }
 
-    /// States the operating system's version.
+    /// Sets the operating system's version.
     #[must_use]
     pub fn os_version(mut self, version: &str) -> Self {
         if let Some(platform) = &mut self.platform {
@@ -86,7 +87,7 @@ impl Image {
         self
     }
 
-    /// States the operating system's features, in the config.
+    /// Sets the operating system's features, in the config.
     #[must_use]
     pub fn os_features<'a>(mut self, features: impl IntoIterator<Item = &'a str>) -> Self {
         self.os_features = features.into_iter().map(str::to_owned).collect();
@@ -113,22 +114,22 @@ impl Image {
         self.label("org.opencontainers.image.revision", revision)
     }
 
-    /// What its layer holds.
+    /// Sets the content of its layer.
     #[must_use]
     pub fn content(mut self, text: &str) -> Self {
         text.clone_into(&mut self.content);
         self
     }
 
-    /// What `docker buildx build --push` leaves by default: an OCI index of the image and an
+    /// The image as `docker buildx build --push` pushes it by default: an OCI index of the image and an
     /// attestation in the form of an image.
     pub fn attested(&self) -> Index {
-        Index::of([Entry::of(self), attestation::classic(&self.artifact())])
+        Index::oci([Entry::new(self), attestation::as_image(&self.to_artifact())])
     }
 
-    /// What BuildKit leaves since 0.32: the attestation is an OCI artifact.
+    /// The image as BuildKit pushes it since 0.32: the attestation is an OCI artifact.
     pub fn attested_as_artifact(&self) -> Index {
-        Index::of([Entry::of(self), attestation::as_artifact(&self.artifact())])
+        Index::oci([Entry::new(self), attestation::as_artifact(&self.to_artifact())])
     }
 
     /// The bytes of its config.
@@ -138,7 +139,7 @@ impl Image {
             platform: self.platform.clone(),
             os_features: self.os_features.clone(),
             runtime: RuntimeConfig { labels: self.labels.clone() },
-            rootfs: RootFs { r#type: "layers", diff_ids: vec![crate::digest_of(&layer)] },
+            rootfs: RootFs { r#type: "layers", diff_ids: vec![digest_of(&layer)] },
         })
     }
 
@@ -147,8 +148,8 @@ impl Image {
     }
 }
 
-impl Content for Image {
-    fn artifact(&self) -> Artifact {
+impl ToArtifact for Image {
+    fn to_artifact(&self) -> Artifact {
         let (manifest_type, config_type, layer_type) = if self.is_docker {
             (DOCKER_MANIFEST, DOCKER_CONFIG, DOCKER_LAYER)
         } else {
@@ -162,21 +163,5 @@ impl Content for Image {
             ..Document::new(manifest_type)
         };
         Artifact { blobs: vec![config, layer], platform: self.platform.clone(), ..document.into() }
-    }
-}
-
-impl Platform {
-    /// The platform that `os/architecture[/variant]` names.
-    pub(crate) fn named(text: &str) -> Self {
-        let mut parts = text.splitn(3, '/').map(str::to_owned);
-        let os = parts.next().unwrap_or_default();
-        let architecture = parts.next().unwrap_or_default();
-        Self { architecture, os, os_version: None, variant: parts.next() }
-    }
-}
-
-impl Descriptor {
-    pub(crate) fn of(artifact: &Artifact) -> Self {
-        Self { platform: artifact.platform.clone(), ..descriptor(&artifact.media_type, &artifact.manifest) }
     }
 }

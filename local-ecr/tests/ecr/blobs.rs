@@ -1,7 +1,7 @@
 //! Layers in and out.
 
 use crate::client::{call, refusal, send};
-use local_ecr::image::{Content as _, Image};
+use local_ecr::image::{Image, ToArtifact as _};
 use local_ecr::media_type::{OCI_CONFIG, OCI_MANIFEST};
 use local_ecr::{LocalEcr, Options, digest_of};
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! The registry protocol.
 
 use crate::client::{Answer, call, send};
-use local_ecr::image::{Content, Entry, Image, Index};
+use local_ecr::image::{Entry, Image, Index, ToArtifact};
 use local_ecr::media_type::{DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 use local_ecr::{ANY, Fault, FaultKind, LocalEcr, Mutability, Options, digest_of};
 use serde_json::json;
@@ -15,8 +15,8 @@ fn ask(ecr: &LocalEcr, method: &str, path: &str) -> Answer {
     send(&format!("{}{path}", ecr.url()), method, &[], b"").unwrap()
 }
 
-fn put_manifest(ecr: &LocalEcr, reference: &str, content: &impl Content) -> Answer {
-    let artifact = content.artifact();
+fn put_manifest(ecr: &LocalEcr, reference: &str, content: &impl ToArtifact) -> Answer {
+    let artifact = content.to_artifact();
     let url = format!("{}/v2/app/manifests/{reference}", ecr.url());
     let headers = [("content-type", artifact.media_type.as_str())];
     send(&url, "PUT", &headers, &artifact.manifest).unwrap()
@@ -45,7 +45,7 @@ fn an_image_is_pushed_and_pulled() {
     let ecr = start();
     let mut events = ecr.events();
     let image = Image::docker("linux/arm64");
-    let artifact = image.artifact();
+    let artifact = image.to_artifact();
     assert_eq!(ask(&ecr, "GET", "/v2/").status, 200);
     assert_eq!(code(&put_manifest(&ecr, "a", &image)), "MANIFEST_BLOB_UNKNOWN");
     for blob in &artifact.blobs {
@@ -127,7 +127,7 @@ fn refusals_use_the_specifications_codes() {
 fn manifests_are_converted_for_clients_that_ask_for_less() {
     let ecr = start();
     let image = Image::oci("linux/amd64");
-    ecr.home().push("app", Some("1"), &Index::of([Entry::of(&image)]));
+    ecr.home().push("app", Some("1"), &Index::oci([Entry::new(&image)]));
     let get = |accept: &str| {
         let url = format!("{}/v2/app/manifests/1", ecr.url());
         send(&url, "GET", &[("accept", accept)], b"").unwrap()
@@ -170,7 +170,7 @@ fn tags_come_in_pages_and_referrers_by_subject() {
 fn deleting_a_tag_or_a_manifest_follows_ecrs_rules() {
     let ecr = start();
     let image = Image::oci("linux/amd64");
-    let list = ecr.home().push("app", Some("1"), &Index::of([Entry::of(&image)]));
+    let list = ecr.home().push("app", Some("1"), &Index::oci([Entry::new(&image)]));
     let child = format!("/v2/app/manifests/{}", image.digest());
     assert_eq!(code(&ask(&ecr, "DELETE", &child)), "UNSUPPORTED");
     assert_eq!(ask(&ecr, "DELETE", "/v2/app/manifests/1").status, 202);
@@ -208,7 +208,7 @@ fn state_outlives_the_server_where_a_folder_is_given() {
     assert!(send(&url, "GET", &[], b"").is_err(), "the first server has ended");
     let ecr = LocalEcr::start(options()).unwrap();
     let pulled = ask(&ecr, "GET", "/v2/team/app/manifests/1-amd64");
-    assert_eq!(pulled.body, image.artifact().manifest);
+    assert_eq!(pulled.body, image.to_artifact().manifest);
     let config = digest_of(&image.config());
     let blob = ask(&ecr, "GET", &format!("/v2/team/app/blobs/{config}"));
     assert_eq!(blob.body, image.config());

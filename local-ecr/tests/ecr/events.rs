@@ -41,7 +41,7 @@ fn a_push_is_announced_as_ecr_does() {
 fn every_manifest_has_an_event_and_untagged_ones_have_two_spellings() {
     let ecr = LocalEcr::start(Options::default()).unwrap();
     let mut events = ecr.events();
-    let list = Index::of([Entry::of(&Image::oci("linux/amd64")), Entry::of(&Image::oci("linux/arm64"))]);
+    let list = Index::oci([Entry::new(&Image::oci("linux/amd64")), Entry::new(&Image::oci("linux/arm64"))]);
     ecr.home().push("app", Some("1"), &list);
     let details: Vec<Value> = drain(&mut events).iter().map(|event| event["detail"].clone()).collect();
     let tags: Vec<Option<&Value>> = details.iter().map(|detail| detail.get("image-tag")).collect();

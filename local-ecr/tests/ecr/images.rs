@@ -1,7 +1,7 @@
 //! `BatchGetImage`.
 
 use crate::client::{call, refusal};
-use local_ecr::image::{Content as _, Entry, Image, Index};
+use local_ecr::image::{Entry, Image, Index, ToArtifact as _};
 use local_ecr::media_type::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 use local_ecr::{LocalEcr, Options, digest_of};
 use serde_json::{Value, json};
@@ -102,7 +102,7 @@ fn what_is_not_accepted_is_converted_by_tag_and_left_alone_by_digest() {
 fn a_client_that_names_no_types_gets_the_amd64_image_of_a_list() {
     let ecr = start();
     let amd64 = Image::docker("linux/amd64");
-    let list = Index::docker([Entry::of(&Image::docker("linux/arm64")), Entry::of(&amd64)]);
+    let list = Index::docker([Entry::new(&Image::docker("linux/arm64")), Entry::new(&amd64)]);
     let digest = ecr.home().push("app", Some("1"), &list);
     let request = json!({"repositoryName": "app", "imageIds": [{"imageTag": "1"}]});
     let image = &call(&ecr, "BatchGetImage", &request)["images"][0];

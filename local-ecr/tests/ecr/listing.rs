@@ -62,7 +62,7 @@ fn a_row_says_when_the_image_was_first_pushed_and_last_pulled() {
     let ecr = LocalEcr::start(Options::default()).unwrap();
     let image = Image::oci("linux/amd64");
     ecr.clock().set(UNIX_EPOCH + Duration::from_millis(1_700_000_000_500));
-    ecr.home().push("app", Some("1"), &Index::of([Entry::of(&image)]));
+    ecr.home().push("app", Some("1"), &Index::oci([Entry::new(&image)]));
     ecr.clock().advance(Duration::from_mins(1));
     ecr.home().push("app", Some("1-amd64"), &image);
     let row = |tag: &str| {

@@ -1,9 +1,9 @@
 //! `PutImage` and `BatchDeleteImage`.
 
 use crate::client::{call, post, refusal};
-use local_ecr::image::{Content as _, Entry, Image, Index};
+use local_ecr::image::{Entry, Image, Index, ToArtifact as _};
 use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX, OCI_MANIFEST};
-use local_ecr::{LocalEcr, Mutability, Options, Repush, digest_of};
+use local_ecr::{LocalEcr, Mutability, Options, RepushError, digest_of};
 use serde_json::{Value, json};
 
 fn start() -> LocalEcr {
@@ -14,8 +14,8 @@ fn put(tag: Option<&str>, manifest: &str) -> Value {
     json!({"repositoryName": "app", "imageManifest": manifest, "imageTag": tag})
 }
 
-fn text(content: &impl local_ecr::image::Content) -> String {
-    String::from_utf8(content.artifact().manifest.to_vec()).unwrap()
+fn text(content: &impl local_ecr::image::ToArtifact) -> String {
+    String::from_utf8(content.to_artifact().manifest.to_vec()).unwrap()
 }
 
 #[test]
@@ -37,11 +37,11 @@ fn a_tag_moves_and_leaves_the_old_image_untagged() {
 
 #[test]
 fn the_same_again_is_refused_and_an_immutable_tag_does_not_move() {
-    for (repush, again) in [
-        (Repush::ImageAlreadyExists, "ImageAlreadyExistsException"),
-        (Repush::ImageTagAlreadyExists, "ImageTagAlreadyExistsException"),
+    for (repush_error, again) in [
+        (RepushError::ImageAlreadyExists, "ImageAlreadyExistsException"),
+        (RepushError::ImageTagAlreadyExists, "ImageTagAlreadyExistsException"),
     ] {
-        let ecr = LocalEcr::start(Options { repush, ..Options::default() }).unwrap();
+        let ecr = LocalEcr::start(Options { repush_error, ..Options::default() }).unwrap();
         let (one, other) = (Image::oci("linux/amd64").content("one"), Image::oci("linux/amd64").content("other"));
         ecr.home().push("app", Some("a"), &one);
         ecr.home().push("app", None, &other);
@@ -62,7 +62,7 @@ fn what_a_manifest_names_has_to_be_there() {
     ecr.home().create("app");
     let image = Image::oci("linux/amd64");
     assert_eq!(refusal(&ecr, "PutImage", &put(None, &text(&image))), "LayersNotFoundException");
-    let list = Index::of([Entry::of(&image)]);
+    let list = Index::oci([Entry::new(&image)]);
     // In another repository of the same registry it does not count.
     ecr.home().push("other", None, &image);
     let answer = post(&ecr, "PutImage", put(Some("1"), &text(&list)).to_string().as_bytes()).unwrap();
@@ -83,7 +83,7 @@ fn manifests_that_the_schema_does_not_know_are_refused() {
     let ecr = start();
     let image = Image::oci("linux/amd64");
     ecr.home().push("app", None, &image);
-    let list = text(&Index::of([Entry::of(&image)]));
+    let list = text(&Index::oci([Entry::new(&image)]));
     let untyped = list.replace(&format!("\"mediaType\": \"{OCI_INDEX}\",\n  "), "");
     assert_ne!(list, untyped);
     for bad in [
@@ -129,7 +129,7 @@ fn fixtures_are_what_ecr_accepts() {
     let ecr = start();
     let windows = Image::oci("windows/amd64").os_version("10.0.20348.2322").os_features(["win32k"]);
     assert!(String::from_utf8_lossy(&windows.config()).contains("win32k"));
-    let nested = Index::of([Entry::of(&windows.attested())]);
+    let nested = Index::oci([Entry::new(&windows.attested())]);
     for (tag, index) in
         [("classic", windows.attested()), ("artifact", windows.attested_as_artifact()), ("nested", nested)]
     {
@@ -148,7 +148,7 @@ fn an_image_that_a_list_names_is_not_deleted_and_the_last_tag_takes_its_image_al
     let image = Image::oci("linux/amd64");
     let child = home.push("app", Some("1-amd64"), &image);
     home.push("app", Some("again"), &image);
-    let list = home.push("app", Some("1"), &Index::of([Entry::of(&image)]));
+    let list = home.push("app", Some("1"), &Index::oci([Entry::new(&image)]));
     let delete = |id: Value| call(&ecr, "BatchDeleteImage", &json!({"repositoryName": "app", "imageIds": [id]}));
     let refused = delete(json!({"imageDigest": child}));
     assert_eq!(refused["failures"][0]["failureCode"], "ImageReferencedByManifestList");

@@ -1,7 +1,8 @@
-//! `DescribeImages` and `ListImages`.
+//! Pages of images: `DescribeImages` and `ListImages`.
 
+use super::context::{Context, OperationResult};
+use super::image_id::{ImageId, image_id};
 use super::parameter::{Account, List, PageSize, RepositoryName};
-use super::{Answer, Context, ImageId, image_id};
 use crate::clock::epoch_seconds;
 use crate::error::ApiError;
 use crate::registry_id::RegistryId;
@@ -59,21 +60,21 @@ enum ImageStatus {
 impl Filter {
     const ANY: Self = Self { tag_status: None, image_status: None };
 
-    /// Every image here is active: none is ever archived.
+    /// Whether an image passes. Every image is active here: none is ever archived.
     fn admits(&self, image: &StoredImage) -> bool {
-        let by_tag = match self.tag_status {
+        let has_status = match self.tag_status {
             Some(TagStatus::Tagged) => !image.tags.is_empty(),
             Some(TagStatus::Untagged) => image.tags.is_empty(),
             Some(TagStatus::Any) | None => true,
         };
-        by_tag && !matches!(self.image_status, Some(ImageStatus::Archived | ImageStatus::Activating))
+        has_status && !matches!(self.image_status, Some(ImageStatus::Archived | ImageStatus::Activating))
     }
 }
 
-pub(super) fn describe_images(context: &mut Context<'_>, request: &DescribeImages) -> Answer {
+pub(super) fn describe_images(context: &mut Context<'_>, request: &DescribeImages) -> OperationResult {
     let registry = context.registry(request.registry_id.as_ref());
     let name = &*request.repository_name;
-    let repository = context.world.repository(&registry, name)?;
+    let repository = context.store.repository(&registry, name)?;
     if let Some(ids) = &request.image_ids {
         if request.next_token.is_some() || request.max_results.is_some() {
             return Err(ApiError::invalid_parameter(
@@ -81,13 +82,13 @@ pub(super) fn describe_images(context: &mut Context<'_>, request: &DescribeImage
             ));
         }
         let details: Result<Vec<Value>, ApiError> =
-            ids.iter().map(|id| detail_of(&registry, name, repository, id)).collect();
+            ids.iter().map(|id| describe_one(&registry, name, repository, id)).collect();
         return Ok(json!({"imageDetails": details?}));
     }
     let filter = request.filter.as_ref().unwrap_or(&Filter::ANY);
-    let size = PageSize::of(request.max_results.as_ref());
+    let size = PageSize::or_default(request.max_results.as_ref());
     let start = match &request.next_token {
-        Some(text) => Excluded(token::open(text)?),
+        Some(text) => Excluded(token::decode(text)?),
         None => Unbounded,
     };
     let mut rows = repository.images.range((start, Unbounded)).filter(|(_, image)| filter.admits(image)).peekable();
@@ -99,19 +100,19 @@ pub(super) fn describe_images(context: &mut Context<'_>, request: &DescribeImage
     }
     let mut answer = json!({"imageDetails": details});
     if let (Some(last), Some(_)) = (last, rows.peek()) {
-        answer["nextToken"] = token::seal(last).into();
+        answer["nextToken"] = token::encode(last).into();
     }
     Ok(answer)
 }
 
-pub(super) fn list_images(context: &mut Context<'_>, request: &ListImages) -> Answer {
+pub(super) fn list_images(context: &mut Context<'_>, request: &ListImages) -> OperationResult {
     let registry = context.registry(request.registry_id.as_ref());
-    let repository = context.world.repository(&registry, &request.repository_name)?;
+    let repository = context.store.repository(&registry, &request.repository_name)?;
     let filter = request.filter.as_ref().unwrap_or(&Filter::ANY);
-    let size = PageSize::of(request.max_results.as_ref());
-    let after = request.next_token.as_deref().map(token::open).transpose()?;
-    // A row's name is its digest and its tag; the token is the name of the last row given.
-    let start = match after.as_deref().and_then(|name| name.split_once(' ')) {
+    let size = PageSize::or_default(request.max_results.as_ref());
+    let after = request.next_token.as_deref().map(token::decode).transpose()?;
+    // A row is identified by its digest and its tag; the token identifies the last row of the page before.
+    let start = match after.as_deref().and_then(|key| key.split_once(' ')) {
         Some((digest, _)) => Included(digest.to_owned()),
         None => Unbounded,
     };
@@ -119,32 +120,32 @@ pub(super) fn list_images(context: &mut Context<'_>, request: &ListImages) -> An
         .images
         .range((start, Unbounded))
         .filter(|(_, image)| filter.admits(image))
-        .flat_map(|(digest, image)| rows_of(digest, image))
-        .filter(|(digest, tag)| after.as_ref().is_none_or(|after| row_name(digest, *tag) > *after))
+        .flat_map(|(digest, image)| listing_rows(digest, image))
+        .filter(|(digest, tag)| after.as_ref().is_none_or(|after| row_key(digest, *tag) > *after))
         .peekable();
     let page: Vec<_> = rows.by_ref().take(size).collect();
     let ids: Vec<Value> = page.iter().map(|(digest, tag)| image_id(Some(digest), *tag)).collect();
     let mut answer = json!({"imageIds": ids});
     if let (Some((digest, tag)), Some(_)) = (page.last(), rows.peek()) {
-        answer["nextToken"] = token::seal(&row_name(digest, *tag)).into();
+        answer["nextToken"] = token::encode(&row_key(digest, *tag)).into();
     }
     Ok(answer)
 }
 
 /// One row per tag, and one for an image without any.
-fn rows_of<'a>(digest: &'a str, image: &'a StoredImage) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
+fn listing_rows<'a>(digest: &'a str, image: &'a StoredImage) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
     let untagged = image.tags.is_empty().then_some((digest, None));
     let tagged = image.tags.iter().map(move |tag| (digest, Some(tag.as_str())));
     tagged.chain(untagged)
 }
 
-fn row_name(digest: &str, tag: Option<&str>) -> String {
+fn row_key(digest: &str, tag: Option<&str>) -> String {
     format!("{digest} {}", tag.unwrap_or_default())
 }
 
-/// The row of one image that was asked for; one that is missing fails the whole call.
-fn detail_of(registry: &RegistryId, name: &str, repository: &Repository, id: &ImageId) -> Answer {
-    let (tag, digest) = (id.image_tag.as_deref(), id.image_digest.as_deref());
+/// The row of one image of the request. A missing image fails the whole call.
+fn describe_one(registry: &RegistryId, name: &str, repository: &Repository, id: &ImageId) -> OperationResult {
+    let (tag, digest) = (id.tag(), id.digest());
     let found = tag
         .or(digest)
         .filter(|reference| {

@@ -1,54 +1,54 @@
-//! Everything that is stored, in every registry.
+//! The content of every registry.
 
 use crate::error::ApiError;
+use crate::event::EventBus;
 use crate::registry_id::RegistryId;
 use crate::repository::Repository;
 use bytes::Bytes;
 use fastrand::Rng;
-use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
-use tokio::sync::mpsc::UnboundedSender;
 
-/// The repositories of one registry.
+/// The repositories of one registry, by name.
 pub(crate) type Repositories = BTreeMap<String, Repository>;
 
-/// All state behind one server.
+/// The content of all registries of one server, with its uploads in progress, presigned URLs and event
+/// subscribers.
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct Store {
     pub(crate) registries: BTreeMap<RegistryId, Repositories>,
-    pub(crate) uploads: HashMap<String, Upload>,
-    pub(crate) grants: HashMap<String, Grant>,
+    /// By upload id.
+    pub(crate) uploads: HashMap<String, LayerUpload>,
+    /// By the signature of the URL.
+    pub(crate) presigned: HashMap<String, PresignedBlob>,
+    pub(crate) events: EventBus,
+    /// Upload ids, signatures and tokens.
     pub(crate) random: Rng,
-    pub(crate) subscribers: Vec<UnboundedSender<Value>>,
-    /// Untagged pushes so far: their events alternate between the two spellings seen in the field.
-    pub(crate) untagged_pushes: u64,
 }
 
-/// A layer on its way in.
+/// A layer of which some parts have been uploaded.
 #[derive(Debug, Default)]
-pub(crate) struct Upload {
+pub(crate) struct LayerUpload {
     pub(crate) repository: String,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// What a presigned URL gives access to.
+/// A blob that a presigned URL gives access to.
 #[derive(Debug)]
-pub(crate) struct Grant {
+pub(crate) struct PresignedBlob {
     pub(crate) path: String,
     pub(crate) bytes: Bytes,
     pub(crate) expires: SystemTime,
 }
 
-impl World {
+impl Store {
     pub(crate) fn new(registries: BTreeMap<RegistryId, Repositories>) -> Self {
         Self {
             registries,
             uploads: HashMap::new(),
-            grants: HashMap::new(),
+            presigned: HashMap::new(),
+            events: EventBus::default(),
             random: Rng::with_seed(0x0ec2),
-            subscribers: Vec::new(),
-            untagged_pushes: 0,
         }
     }
 
@@ -61,10 +61,5 @@ impl World {
             .get_mut(registry)
             .and_then(|repositories| repositories.get_mut(name))
             .ok_or_else(|| ApiError::repository_not_found(registry, name))
-    }
-
-    /// Tells every subscriber that is still there.
-    pub(crate) fn publish(&mut self, event: &Value) {
-        self.subscribers.retain(|subscriber| subscriber.send(event.clone()).is_ok());
     }
 }

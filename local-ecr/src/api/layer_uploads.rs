@@ -1,12 +1,11 @@
-//! Content on its way in: layers in parts, and `PutImage`.
+//! Uploads of layers, in parts: `InitiateLayerUpload`, `UploadLayerPart` and `CompleteLayerUpload`.
 
+use super::context::{Context, OperationResult};
 use super::parameter::{Account, List, RepositoryName, Text};
-use super::{Answer, Context, checked_tag, image_id};
 use crate::digest::digest_of;
 use crate::error::ApiError;
-use crate::push::{Place, Push};
+use crate::store::LayerUpload;
 use crate::uuid::uuid;
-use crate::world::Upload;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -15,17 +14,6 @@ use serde_json::json;
 
 /// "The size, in bytes, that Amazon ECR expects future layer part uploads to be."
 const PART_SIZE: u64 = 20 * 1024 * 1024;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct PutImage {
-    registry_id: Option<Account>,
-    repository_name: RepositoryName,
-    image_manifest: Text<1, 4_194_304>,
-    image_manifest_media_type: Option<String>,
-    image_tag: Option<Text<1, 300>>,
-    image_digest: Option<String>,
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -54,51 +42,24 @@ pub(super) struct CompleteLayerUpload {
     layer_digests: List<String, 1, 100>,
 }
 
-pub(super) fn put_image(context: &mut Context<'_>, request: &PutImage) -> Answer {
+pub(super) fn initiate(context: &mut Context<'_>, request: &InitiateLayerUpload) -> OperationResult {
     let registry = context.registry(request.registry_id.as_ref());
-    let tag = checked_tag(request.image_tag.as_ref())?;
-    let place = Place {
-        registry: &registry,
-        repository: &request.repository_name,
-        repush: context.shared.options.repush,
-        now: context.now,
-    };
-    let push = Push {
-        bytes: Bytes::copy_from_slice(request.image_manifest.as_bytes()),
-        media_type: request.image_manifest_media_type.as_deref(),
-        tag,
-        digest: request.image_digest.as_deref(),
-    };
-    let digest = context.world.put(place, &push)?;
-    let repository = context.world.repository(&registry, place.repository)?;
-    let stored = repository.images.get(&digest);
-    Ok(json!({"image": {
-        "registryId": registry.account,
-        "repositoryName": place.repository,
-        "imageId": image_id(Some(&digest), tag),
-        "imageManifest": &*request.image_manifest,
-        "imageManifestMediaType": stored.map(|image| image.manifest.media_type.as_str()),
-    }}))
-}
-
-pub(super) fn initiate(context: &mut Context<'_>, request: &InitiateLayerUpload) -> Answer {
-    let registry = context.registry(request.registry_id.as_ref());
-    context.world.repository(&registry, &request.repository_name)?;
-    let id = uuid(&mut context.world.random);
-    let upload = Upload { repository: request.repository_name.to_owned(), bytes: Vec::new() };
-    context.world.uploads.insert(id.clone(), upload);
+    context.store.repository(&registry, &request.repository_name)?;
+    let id = uuid(&mut context.store.random);
+    let upload = LayerUpload { repository: request.repository_name.to_owned(), bytes: Vec::new() };
+    context.store.uploads.insert(id.clone(), upload);
     Ok(json!({"uploadId": id, "partSize": PART_SIZE}))
 }
 
-pub(super) fn part(context: &mut Context<'_>, request: &UploadLayerPart) -> Answer {
+pub(super) fn upload_part(context: &mut Context<'_>, request: &UploadLayerPart) -> OperationResult {
     let registry = context.registry(request.registry_id.as_ref());
     let name = &*request.repository_name;
-    context.world.repository(&registry, name)?;
+    context.store.repository(&registry, name)?;
     let blob = STANDARD
         .decode(request.layer_part_blob.as_bytes())
         .map_err(|error| ApiError::new("SerializationException", error.to_string()))?;
     let upload = context
-        .world
+        .store
         .uploads
         .get_mut(&request.upload_id)
         .filter(|upload| upload.repository == name)
@@ -119,12 +80,12 @@ pub(super) fn part(context: &mut Context<'_>, request: &UploadLayerPart) -> Answ
     }))
 }
 
-pub(super) fn complete(context: &mut Context<'_>, request: &CompleteLayerUpload) -> Answer {
+pub(super) fn complete(context: &mut Context<'_>, request: &CompleteLayerUpload) -> OperationResult {
     let registry = context.registry(request.registry_id.as_ref());
     let name = &*request.repository_name;
-    context.world.repository(&registry, name)?;
+    context.store.repository(&registry, name)?;
     let upload = context
-        .world
+        .store
         .uploads
         .get(&request.upload_id)
         .filter(|upload| upload.repository == name)
@@ -136,9 +97,11 @@ pub(super) fn complete(context: &mut Context<'_>, request: &CompleteLayerUpload)
     if !request.layer_digests.contains(&digest) {
         return Err(ApiError::new("InvalidLayerException", format!("The layer's digest is '{digest}'")));
     }
-    let bytes = context.world.uploads.remove(&request.upload_id).map_or_else(Bytes::new, |upload| upload.bytes.into());
-    let blobs = &mut context.world.repository(&registry, name)?.blobs;
-    if blobs.insert(digest.clone(), bytes).is_some() {
+    let bytes = context.store.uploads.remove(&request.upload_id).map_or_else(Bytes::new, |upload| upload.bytes.into());
+    let blobs = &mut context.store.repository(&registry, name)?.blobs;
+    let exists = blobs.contains(&digest);
+    blobs.insert(bytes);
+    if exists {
         return Err(ApiError::new(
             "LayerAlreadyExistsException",
             format!("The layer with digest '{digest}' already exists in the repository with name '{name}'"),

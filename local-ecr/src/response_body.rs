@@ -1,4 +1,4 @@
-//! Response bodies, whole and broken.
+//! Bodies of responses, whole and broken.
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
@@ -6,25 +6,25 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A response's body.
+/// The body of a response.
 #[derive(Debug)]
-pub(crate) enum Payload {
-    /// All of it.
+pub(crate) enum ResponseBody {
+    /// The whole body.
     Whole(Option<Bytes>),
-    /// A part, after which the connection breaks.
-    Cut(Option<Bytes>),
+    /// A part of it, after which the connection breaks.
+    Truncated(Option<Bytes>),
     /// The same bytes again and again.
     Endless(Bytes),
 }
 
-impl Body for Payload {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         Poll::Ready(match &mut *self {
             Self::Whole(bytes) => bytes.take().map(|bytes| Ok(Frame::data(bytes))),
-            Self::Cut(bytes) => {
+            Self::Truncated(bytes) => {
                 Some(bytes.take().map(Frame::data).ok_or_else(|| io::ErrorKind::ConnectionReset.into()))
             }
             Self::Endless(bytes) => Some(Ok(Frame::data(bytes.clone()))),
@@ -38,7 +38,7 @@ impl Body for Payload {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Self::Cut(_) | Self::Endless(_) => SizeHint::default(),
+            Self::Truncated(_) | Self::Endless(_) => SizeHint::default(),
         }
     }
 }

@@ -1,0 +1,93 @@
+//! The blobs of a repository: layers and configs.
+
+use crate::digest::digest_of;
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::{BTreeSet, HashMap};
+
+/// Blobs by digest. Every way in but [`insert_as`](Self::insert_as) keeps a blob under the digest of its bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Blobs(HashMap<String, Bytes>);
+
+/// The bytes do not have the digest that the client states.
+#[derive(Debug)]
+pub(crate) struct DigestMismatch;
+
+impl Blobs {
+    pub(crate) fn get(&self, digest: &str) -> Option<&Bytes> {
+        self.0.get(digest)
+    }
+
+    pub(crate) fn contains(&self, digest: &str) -> bool {
+        self.0.contains_key(digest)
+    }
+
+    /// Stores a blob and gives its digest.
+    pub(crate) fn insert(&mut self, bytes: Bytes) -> String {
+        let digest = digest_of(&bytes);
+        self.0.insert(digest.clone(), bytes);
+        digest
+    }
+
+    /// Stores a blob whose digest the client states.
+    pub(crate) fn insert_verified(&mut self, digest: &str, bytes: Bytes) -> Result<(), DigestMismatch> {
+        if digest_of(&bytes) != digest {
+            return Err(DigestMismatch);
+        }
+        self.0.insert(digest.to_owned(), bytes);
+        Ok(())
+    }
+
+    /// Stores a blob under a digest that may be wrong: the corrupt blobs of tests.
+    pub(crate) fn insert_as(&mut self, digest: &str, bytes: Bytes) {
+        self.0.insert(digest.to_owned(), bytes);
+    }
+
+    pub(crate) fn remove(&mut self, digest: &str) {
+        self.0.remove(digest);
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &Bytes)> {
+        self.0.iter()
+    }
+
+    /// The places of blobs whose digests alone have been deserialized.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&String, &mut Bytes)> {
+        self.0.iter_mut()
+    }
+}
+
+/// The digests, in order: the bytes are files of their own.
+impl Serialize for Blobs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.keys().collect::<BTreeSet<_>>())
+    }
+}
+
+impl<'de> Deserialize<'de> for Blobs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let digests = Vec::<String>::deserialize(deserializer)?;
+        Ok(Self(digests.into_iter().map(|digest| (digest, Bytes::new())).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blob_is_found_under_the_digest_of_its_bytes() {
+        let mut blobs = Blobs::default();
+        let digest = blobs.insert(Bytes::from_static(b"layer"));
+        assert_eq!(digest, digest_of(b"layer"));
+        assert_eq!(blobs.get(&digest).map(AsRef::as_ref), Some(b"layer".as_slice()));
+    }
+
+    #[test]
+    fn blob_with_another_digest_is_rejected() {
+        let mut blobs = Blobs::default();
+        let digest = digest_of(b"layer");
+        assert!(blobs.insert_verified(&digest, Bytes::from_static(b"else")).is_err());
+        assert!(!blobs.contains(&digest));
+    }
+}
