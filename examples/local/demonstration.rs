@@ -1,4 +1,4 @@
-//! Two versions of one repository come together, and are checked.
+//! Publishes two versions of one repository and checks their manifest lists.
 
 use local_ecr::image::{Image, ToArtifact as _};
 use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX};
@@ -6,15 +6,15 @@ use local_ecr::{LocalEcr, Options};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::happening::Arrival;
-use crate::published::Published;
-use crate::screen::Ink;
-use crate::stage::Stage;
+use crate::event_line::{ImageEvent, event_line};
+use crate::local_stack::LocalStack;
+use crate::published_list::PublishedList;
+use crate::terminal::Style;
 
 const REPOSITORY: &str = "app";
 const PLATFORMS: [(&str, &str); 3] = [("linux/amd64", "amd64"), ("linux/arm64", "arm64"), ("linux/arm/v7", "armv7")];
 
-/// A version of the demonstration and what its list must be.
+/// A version of the demonstration and the expected list.
 struct Version {
     tag: &'static str,
     title: &'static str,
@@ -42,39 +42,39 @@ const VERSIONS: [Version; 2] = [
 ];
 
 pub(crate) async fn run() -> Result<(), String> {
-    let ecr = LocalEcr::start(Options::default()).map_err(|error| format!("no server could be started: {error}"))?;
+    let ecr = LocalEcr::start(Options::default()).map_err(|error| format!("the local ECR cannot start: {error}"))?;
     let mut events = ecr.events();
     let platforms = PLATFORMS.map(|(platform, _)| platform).join(",");
-    let settings = Stage::settings(&platforms, "{version}-{platform}").map_err(|error| error.to_string())?;
-    let stage = Stage::new(ecr, settings).await;
-    println!("A local ECR listens at {}; the function serves it.", stage.ecr.url());
+    let settings = LocalStack::settings(&platforms, "{version}-{platform}").map_err(|error| error.to_string())?;
+    let stack = LocalStack::new(ecr, settings).await;
+    println!("A local ECR listens at {}; the function serves it.", stack.ecr.url());
     println!("PLATFORMS={platforms}\n");
 
     for version in &VERSIONS {
-        println!("{}", Ink::Strong.paint(&format!("{REPOSITORY}:{}, {}", version.tag, version.title)));
+        println!("{}", Style::Bold.paint(&format!("{REPOSITORY}:{}, {}", version.tag, version.title)));
         for (platform, part) in PLATFORMS {
             let tag = format!("{}-{part}", version.tag);
-            version.push(&stage, &tag, platform).map_err(|error| format!("{REPOSITORY}:{tag} is refused: {error}"))?;
-            show_decisions(&stage, &mut events).await?;
+            version.push(&stack, &tag, platform).map_err(|error| format!("{REPOSITORY}:{tag} is rejected: {error}"))?;
+            handle_events(&stack, &mut events).await?;
         }
         println!();
     }
     for version in &VERSIONS {
-        let list = Published::read(&stage.registry(), REPOSITORY, version.tag)?;
+        let list = PublishedList::read(&stack.registry(), REPOSITORY, version.tag)?;
         println!("{list}\n");
         version.check(&list)?;
     }
-    println!("{}", Ink::Good.paint("Both lists are there, and every byte is as it should be."));
+    println!("{}", Style::Success.paint("Both lists exist, and every byte is as expected."));
     Ok(())
 }
 
-/// Hands the function each event that ECR has sent, those that its own writes cause included.
-async fn show_decisions(stage: &Stage, events: &mut UnboundedReceiver<Value>) -> Result<(), String> {
+/// Hands each event that ECR has sent to the function, including those that its own writes cause.
+async fn handle_events(stack: &LocalStack, events: &mut UnboundedReceiver<Value>) -> Result<(), String> {
     while let Ok(event) = events.try_recv() {
-        let arrival = Arrival::of(&event);
-        let decided = stage.invoke(event).await;
-        println!("{}", arrival.line(&decided));
-        decided.map_err(|error| format!("the function failed: {error}"))?;
+        let shown = ImageEvent::from(&event);
+        let result = stack.invoke(event).await;
+        println!("{}", event_line(&shown, &result));
+        result.map_err(|error| format!("the function failed: {error}"))?;
     }
     Ok(())
 }
@@ -85,16 +85,16 @@ impl Version {
         image.content(&format!("{REPOSITORY} {} for {platform}", self.tag)).revision("7c4e1d0")
     }
 
-    fn push(&self, stage: &Stage, tag: &str, platform: &str) -> Result<String, local_ecr::ApiError> {
+    fn push(&self, stack: &LocalStack, tag: &str, platform: &str) -> Result<String, local_ecr::ApiError> {
         let image = self.image(platform);
         if self.attested {
-            stage.registry().try_push(REPOSITORY, Some(tag), &image.attested())
+            stack.registry().try_push(REPOSITORY, Some(tag), &image.attested())
         } else {
-            stage.registry().try_push(REPOSITORY, Some(tag), &image)
+            stack.registry().try_push(REPOSITORY, Some(tag), &image)
         }
     }
 
-    fn check(&self, list: &Published) -> Result<(), String> {
+    fn check(&self, list: &PublishedList) -> Result<(), String> {
         let wrong = |what: &str| Err(format!("{REPOSITORY}:{} is wrong: {what}", self.tag));
         if list.media_type != self.media_type {
             return wrong(&format!("its media type is {}", list.media_type));

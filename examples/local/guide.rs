@@ -1,4 +1,4 @@
-//! What to type to see the local ECR at work.
+//! The commands to try on the local ECR.
 
 use ecr_multiarch::repository::RepositoryName;
 use ecr_multiarch::settings::Settings;
@@ -6,21 +6,21 @@ use ecr_multiarch::tag::Tag;
 use local_ecr::LocalEcr;
 
 use crate::options::Options;
-use crate::screen::Ink;
+use crate::terminal::Style;
 
 /// The version that the guide pushes.
 const VERSION: &str = "1.0";
 const REPOSITORY: &str = "app";
 
-/// Tells where the registry is, and how each client pushes to it and reads from it.
+/// Prints the address of the registry, and the commands by which each client pushes to it and reads from it.
 pub(crate) fn print(options: &Options, ecr: &LocalEcr, settings: &Settings) {
     let url = ecr.url();
     let app = format!("{}/{REPOSITORY}", url.replace("http://127.0.0.1", "localhost"));
-    println!("{}", Ink::Strong.paint(&format!("A local ECR, with the function beside it, listens at {url}")));
-    println!("Repositories spring up when something is pushed; no login is needed.");
+    println!("{}", Style::Bold.paint(&format!("A local ECR, with the function attached, listens at {url}")));
+    println!("A push creates its repository; no login is needed.");
     match &options.data {
-        Some(folder) => println!("What is pushed is kept in {}.", folder.display()),
-        None => println!("What is pushed is forgotten in the end, unless --data DIR keeps it."),
+        Some(directory) => println!("Pushed images are kept in {}.", directory.display()),
+        None => println!("Pushed images are lost at the end, unless --data DIR keeps them."),
     }
 
     let images = images(settings);
@@ -30,7 +30,7 @@ pub(crate) fn print(options: &Options, ecr: &LocalEcr, settings: &Settings) {
     }
     if let Some((platform, tag)) = images.last() {
         println!("  podman push --tls-verify=false IMAGE {app}:{tag}");
-        println!("  skopeo copy --dest-tls-verify=false oci:FOLDER docker://{app}:{tag}");
+        println!("  skopeo copy --dest-tls-verify=false oci:DIR docker://{app}:{tag}");
         println!("  crane copy --platform {platform} alpine {app}:{tag}");
         headline("Then read the list, and pull through it");
         println!("  docker manifest inspect --insecure {app}:{VERSION}");
@@ -40,12 +40,12 @@ pub(crate) fn print(options: &Options, ecr: &LocalEcr, settings: &Settings) {
         println!("  crane manifest {app}:{VERSION}");
     }
 
-    headline("Ask its API");
+    headline("Call its API");
     let region = ecr.home().id().region.clone();
     println!("  export AWS_REGION={region} AWS_DEFAULT_REGION={region}");
     println!("  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local");
     println!("  aws ecr --endpoint-url {url} describe-images --repository-name {REPOSITORY}");
-    headline("Run the function as Lambda would, with those variables and these");
+    headline("Run the function as Lambda does, with those variables and these");
     println!("  export AWS_ENDPOINT_URL_ECR={url}");
     println!("  export PLATFORMS='{}' TAG_TEMPLATE='{}'", options.platforms, options.tag_template);
     println!("  cargo lambda watch");
@@ -57,17 +57,17 @@ pub(crate) fn print(options: &Options, ecr: &LocalEcr, settings: &Settings) {
 }
 
 fn headline(text: &str) {
-    println!("\n{}", Ink::Strong.paint(text));
+    println!("\n{}", Style::Bold.paint(text));
 }
 
-/// The platforms of the version as clients name them, with their tags.
+/// The platforms of the version as clients write them, with their tags.
 fn images(settings: &Settings) -> Vec<(String, Tag)> {
     let tags = |repository: RepositoryName| settings.policy(&repository)?.naming.tags(&VERSION.parse().ok()?).ok();
     let tags = REPOSITORY.parse().ok().and_then(tags).unwrap_or_default();
-    let stated = |(tag, required): (Tag, ecr_multiarch::platform::RequiredPlatform)| {
+    let image = |(tag, required): (Tag, ecr_multiarch::platform::RequiredPlatform)| {
         let platform = required.platform();
         let without_version = ecr_multiarch::platform::Platform { os_version: String::new(), ..platform.clone() };
         (without_version.to_string(), tag)
     };
-    tags.into_iter().map(stated).collect()
+    tags.into_iter().map(image).collect()
 }

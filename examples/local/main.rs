@@ -1,19 +1,19 @@
-//! The function at work on a local ECR: a demonstration that ends by itself, or a registry to push to by hand.
+//! The function at work on a local ECR: a demonstration, or a registry to push to.
 //!
-//! `cargo run --example local` shows two versions come together. `cargo run --example local -- --serve` stays up for
+//! `cargo run --example local` publishes two versions and ends. `cargo run --example local -- --serve` stays up for
 //! `docker buildx`, `podman`, `skopeo` and `crane`.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it shows is all that it is for")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod demonstration;
+mod event_line;
 mod guide;
-mod happening;
+mod local_stack;
 mod options;
-mod published;
-mod screen;
-mod serving;
+mod published_list;
+mod serve;
 mod signals;
-mod stage;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -24,7 +24,7 @@ use options::Options;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let result = if options.serve { serving::run(&options).await } else { demonstration::run().await };
+    let result = if options.serve { serve::run(&options).await } else { demonstration::run().await };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {

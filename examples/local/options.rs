@@ -1,4 +1,4 @@
-//! What can be asked for on the command line.
+//! The options of the command line.
 
 use std::path::PathBuf;
 
@@ -6,8 +6,8 @@ use clap::Parser;
 
 /// The function at work on a local ECR, with no AWS account and no Docker.
 ///
-/// Without options: pushes two versions, platform by platform, shows what the function makes of each event, checks the
-/// lists that come of it, and ends.
+/// Without options: pushes two versions, platform by platform, shows the function's outcome for each event, checks
+/// the published lists, and ends.
 #[derive(Debug, Parser)]
 #[command(name = "local")]
 pub(crate) struct Options {
@@ -19,23 +19,23 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 0, requires = "serve")]
     pub(crate) port: u16,
 
-    /// The platforms that every list must have, comma-separated
+    /// The platforms that every list must contain, comma-separated
     #[arg(long, default_value = "linux/amd64,linux/arm64", requires = "serve")]
     pub(crate) platforms: String,
 
-    /// How a platform's tag is made
+    /// The template of platform tags
     #[arg(long, default_value = "{version}-{platform}", requires = "serve")]
     pub(crate) tag_template: String,
 
-    /// Let no tag be moved
+    /// Make all tags immutable
     #[arg(long, requires = "serve")]
     pub(crate) immutable: bool,
 
-    /// Milliseconds by which every answer of the registry is late
+    /// Milliseconds by which every response of the registry is delayed
     #[arg(long, default_value_t = 0, requires = "serve")]
     pub(crate) latency_ms: u64,
 
-    /// The folder that keeps what was pushed from one run to the next; without it, memory does
+    /// The directory that keeps pushed images from one run to the next; without it, they are kept in memory
     #[arg(long, value_name = "DIR", requires = "serve")]
     pub(crate) data: Option<PathBuf>,
 }

@@ -1,8 +1,8 @@
-//! The wish that the program end.
+//! The signals that end the program.
 
-/// Waits for Ctrl-C, or for the system to ask for an end.
+/// Waits for Ctrl-C or SIGTERM.
 #[cfg(unix)]
-pub(crate) async fn wished_end() -> std::io::Result<()> {
+pub(crate) async fn shutdown_signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
@@ -13,6 +13,6 @@ pub(crate) async fn wished_end() -> std::io::Result<()> {
 
 /// Waits for Ctrl-C.
 #[cfg(not(unix))]
-pub(crate) async fn wished_end() -> std::io::Result<()> {
+pub(crate) async fn shutdown_signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }

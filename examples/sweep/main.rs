@@ -1,10 +1,10 @@
-//! The function's sweep at a terminal: the way to look before deploying, and to backfill without waiting for a schedule.
+//! The function's sweep at a terminal: to preview a deployment, and to backfill without waiting for the schedule.
 //!
 //! `cargo run --release --example sweep -- --platforms linux/amd64,linux/arm64 --repositories 'team-a/*' --dry-run`
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "what it shows is all that it is for")]
-#![allow(unreachable_pub, reason = "the modules of a program have no outside")]
-#![allow(clippy::doc_markdown, reason = "what documents the options is shown at a terminal")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
+#![allow(unreachable_pub, reason = "a program exports nothing")]
+#![allow(clippy::doc_markdown, reason = "the documentation of the options is the help text")]
 
 mod options;
 mod table;
@@ -21,10 +21,10 @@ use ecr_multiarch::sweep::{Scope, sweep};
 use tokio::time::Instant;
 
 use options::Options;
-use table::Seen;
+use table::SweepTable;
 
-/// A sweep at a terminal has no deadline but the patience of who sits there.
-const A_DAY: Duration = Duration::from_hours(24);
+/// The deadline that the sweep requires. At a terminal, Ctrl-C ends it before.
+const DEADLINE: Duration = Duration::from_hours(24);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -43,9 +43,9 @@ async fn run(options: &Options) -> Result<Swept, String> {
     let settings = Settings::read(|name| options.setting(name)).map_err(|error| error.to_string())?;
     let registries = Registries::from_environment().await;
     let region = options.region.clone().or_else(|| registries.home_region());
-    let region = region.ok_or("there is no Region: name one with --region, or set AWS_REGION")?;
+    let region = region.ok_or("no Region: pass --region or set AWS_REGION")?;
     let registry = registries.open(&RegistryId { account: options.account.clone(), region }, Pace::Yielding);
-    let deadline = Instant::now() + A_DAY;
+    let deadline = Instant::now() + DEADLINE;
     let scope = Scope {
         repositories: (!options.repositories.is_empty()).then(|| options.repositories.clone()),
         dry_run: options.dry_run,
@@ -53,13 +53,13 @@ async fn run(options: &Options) -> Result<Swept, String> {
         stop_at: deadline,
         deadline,
     };
-    let seen = Seen::new(options.rows);
+    let table = SweepTable::new(options.rows);
     let swept = tokio::select! {
-        swept = sweep(&registry, &settings, &scope, &seen) => swept.map_err(|error| format!("{}: {error}", error.error_type()))?,
-        _ = tokio::signal::ctrl_c() => return Err("interrupted; what is done is done, the next run goes on".to_owned()),
+        swept = sweep(&registry, &settings, &scope, &table) => swept.map_err(|error| format!("{}: {error}", error.error_type()))?,
+        _ = tokio::signal::ctrl_c() => return Err("interrupted: published lists remain, and the next run continues".to_owned()),
     };
-    seen.finish();
-    println!("{seen}");
+    table.finish();
+    println!("{table}");
     println!("{}", table::summary(&swept, registries.calls()));
     Ok(swept)
 }

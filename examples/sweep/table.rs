@@ -1,4 +1,4 @@
-//! What a sweep saw: progress while it runs, and at the end a table of versions by platform.
+//! The progress of a sweep while it runs, and at its end a table of versions by platform.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,8 +13,8 @@ use ecr_multiarch::settings::Policy;
 use ecr_multiarch::sweep::{State, Watch};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Collects what a sweep shows.
-pub struct Seen {
+/// Collects the versions of a sweep.
+pub struct SweepTable {
     bar: ProgressBar,
     rows_shown: usize,
     repositories: RefCell<BTreeMap<RepositoryName, Repository>>,
@@ -26,7 +26,7 @@ struct Repository {
     rows: Vec<Row>,
 }
 
-/// A version; those that need attention come first.
+/// A version. Those that need attention sort first.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
     rank: u8,
@@ -35,8 +35,8 @@ struct Row {
     state: String,
 }
 
-impl Seen {
-    /// A table of so many rows a repository.
+impl SweepTable {
+    /// A table of at most `rows_shown` rows for each repository.
     pub fn new(rows_shown: usize) -> Self {
         let bar = ProgressBar::new(0);
         let style = ProgressStyle::with_template("{spinner} {pos} of {len} versions {wide_bar} {elapsed} {msg}");
@@ -45,13 +45,13 @@ impl Seen {
         Self { bar, rows_shown, repositories: RefCell::default() }
     }
 
-    /// Takes the progress away.
+    /// Removes the progress bar.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
 }
 
-impl Watch for Seen {
+impl Watch for SweepTable {
     fn listed(&self, repository: &RepositoryName, versions: usize, to_read: usize) {
         self.bar.inc_length(versions as u64);
         self.bar.set_message(format!("{repository}: {to_read} to read"));
@@ -61,37 +61,37 @@ impl Watch for Seen {
         self.bar.inc(1);
         let platforms = policy.naming.platforms();
         let mut repositories = self.repositories.borrow_mut();
-        let seen = repositories.entry(repository.clone()).or_insert_with(|| Repository {
+        let entry = repositories.entry(repository.clone()).or_insert_with(|| Repository {
             platforms: platforms.iter().map(ToString::to_string).collect(),
             versions: 0,
             rows: Vec::new(),
         });
-        seen.versions += 1;
+        entry.versions += 1;
         let cells =
-            (0..platforms.len()).map(|index| if version.platforms.contains(index) { "there" } else { "missing" });
+            (0..platforms.len()).map(|index| if version.platforms.contains(index) { "present" } else { "missing" });
         let (rank, state) = describe(state);
-        seen.rows.push(Row { rank, version: version.tag.to_string(), cells: cells.collect(), state });
-        // What is not going to be shown need not be kept: a registry may have a million versions.
-        if seen.rows.len() > 2 * self.rows_shown.max(1) {
-            seen.rows.sort();
-            seen.rows.truncate(self.rows_shown);
+        entry.rows.push(Row { rank, version: version.tag.to_string(), cells: cells.collect(), state });
+        // A registry may have a million versions: keep little more than what is shown.
+        if entry.rows.len() > 2 * self.rows_shown.max(1) {
+            entry.rows.sort();
+            entry.rows.truncate(self.rows_shown);
         }
     }
 }
 
 fn describe(state: &State) -> (u8, String) {
     match state {
-        State::Failed(error) => (0, format!("refused: {}: {error}", error.error_type())),
+        State::Failed(error) => (0, format!("failed: {}: {error}", error.error_type())),
         State::Unfinished => (1, "not finished".to_owned()),
         State::Published => (2, "published".to_owned()),
         State::WouldPublish => (2, "would be published".to_owned()),
         State::HeldBack(reason) => (3, format!("held back: {reason}")),
         State::Incomplete(_) => (4, "incomplete".to_owned()),
-        State::Unchanged => (5, "right".to_owned()),
+        State::Unchanged => (5, "up to date".to_owned()),
     }
 }
 
-impl fmt::Display for Seen {
+impl fmt::Display for SweepTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (name, repository) in self.repositories.borrow_mut().iter_mut() {
             repository.rows.sort();
@@ -104,8 +104,8 @@ impl fmt::Display for Seen {
                 table.add_row([row.version.as_str()].into_iter().chain(cells).chain([row.state.as_str()]));
             }
             writeln!(f, "{name}\n{}", table.trim_fmt())?;
-            if let left_out @ 1.. = repository.versions.saturating_sub(self.rows_shown) {
-                writeln!(f, " and {left_out} more")?;
+            if let hidden @ 1.. = repository.versions.saturating_sub(self.rows_shown) {
+                writeln!(f, " and {hidden} more")?;
             }
             writeln!(f)?;
         }
@@ -120,7 +120,7 @@ pub fn summary(swept: &Swept, calls: u64) -> String {
         None => format!("{} published", swept.published),
     };
     format!(
-        "{} versions in {} repositories: {done}, {} right, {} incomplete or held back within the window, {} refused; \
+        "{} versions in {} repositories: {done}, {} up to date, {} incomplete or held back within the window, {} failed; \
          {calls} calls to ECR",
         swept.versions, swept.repositories, swept.unchanged, swept.incomplete.total, swept.failed.total,
     )

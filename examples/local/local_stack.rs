@@ -1,4 +1,4 @@
-//! The local ECR, and the function that serves it through the real SDK.
+//! A local ECR, and the function that serves it over the real SDK.
 
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ use local_ecr::{LocalEcr, RegistryHandle};
 use serde_json::Value;
 use tokio::time::Instant;
 
-/// What Lambda gives the function as it ships.
-const TIME_TO_ANSWER: Duration = Duration::from_secs(30);
+/// The timeout that the template gives the function.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A registry, and the function beside it.
+/// The function and its registry, in one process.
 #[derive(Debug)]
-pub(crate) struct Stage {
+pub(crate) struct LocalStack {
     pub(crate) ecr: LocalEcr,
     function: Function,
 }
 
-impl Stage {
+impl LocalStack {
     pub(crate) fn settings(platforms: &str, tag_template: &str) -> Result<Settings, InvalidSetting> {
         Settings::read(|name| match name {
             variable::PLATFORMS => Some(platforms.to_owned()),
@@ -37,7 +37,7 @@ impl Stage {
         let home = ecr.home().id().clone();
         let sdk = aws_config::defaults(behavior_version())
             .endpoint_url(ecr.url())
-            // Loopback is reached without the proxy that the environment may name.
+            // Loopback must not be reached through a proxy that the environment may set.
             .http_client(Builder::new().build_http())
             .region(Region::new(home.region))
             .credentials_provider(Credentials::new("local", "local", None, None, "local"));
@@ -50,11 +50,11 @@ impl Stage {
         self.ecr.home()
     }
 
-    /// Invokes the function, as Lambda would.
+    /// Invokes the function as Lambda does.
     pub(crate) async fn invoke(&self, input: Value) -> Result<Answer, Error> {
         let invocation = Invocation {
             own_account: self.registry().id().account.parse().ok(),
-            deadline: Instant::now() + TIME_TO_ANSWER,
+            deadline: Instant::now() + TIMEOUT,
             request_id: input["id"].as_str().unwrap_or_default().to_owned(),
         };
         self.function.handle(input, &invocation).await

@@ -1,4 +1,4 @@
-//! A published list, as a client of the registry reads it.
+//! A published manifest list, as a client of the registry reads it.
 
 use std::fmt;
 
@@ -7,22 +7,23 @@ use comfy_table::{CellAlignment, Table};
 use local_ecr::{RegistryHandle, digest_of};
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 
-use crate::screen::{Ink, kind, short};
+use crate::terminal::{Style, media_type_name, short_digest};
 
+/// The annotation by which an attestation names its image.
 const REFERENCE: &str = "vnd.docker.reference.digest";
 
-/// A list, read from the registry.
+/// A manifest list, read from the registry.
 #[derive(Debug)]
-pub(crate) struct Published {
+pub(crate) struct PublishedList {
     name: String,
     pub(crate) media_type: String,
     pub(crate) digest: String,
-    pub(crate) images: Vec<Listed>,
+    pub(crate) images: Vec<PublishedImage>,
 }
 
-/// An image of a list.
+/// An image of the list.
 #[derive(Debug)]
-pub(crate) struct Listed {
+pub(crate) struct PublishedImage {
     pub(crate) platform: String,
     pub(crate) digest: String,
     /// The bytes of the image's manifest, config and layers.
@@ -30,23 +31,23 @@ pub(crate) struct Listed {
     pub(crate) attestation: Option<String>,
 }
 
-impl Published {
-    /// Reads what a tag names.
+impl PublishedList {
+    /// Reads the list that a tag names.
     pub(crate) fn read(registry: &RegistryHandle, repository: &str, tag: &str) -> Result<Self, String> {
         let name = format!("{repository}:{tag}");
         let (media_type, bytes) =
-            registry.manifest(repository, tag).ok_or_else(|| format!("there is no {name} in the registry"))?;
-        let unreadable = |error| format!("{name} is no list: {error}");
+            registry.manifest(repository, tag).ok_or_else(|| format!("{name} is not in the registry"))?;
+        let unreadable = |error| format!("{name} is not a manifest list: {error}");
         let index = ImageIndex::from_reader(&*bytes).map_err(unreadable)?;
         let entries = index.manifests();
-        let images = entries.iter().filter(|entry| attested(entry).is_none());
-        let images = images.map(|image| Listed {
-            platform: platform(image),
+        let images = entries.iter().filter(|entry| attested_digest(entry).is_none());
+        let images = images.map(|image| PublishedImage {
+            platform: platform_text(image),
             digest: image.digest().to_string(),
-            size: size(registry, repository, image),
+            size: image_size(registry, repository, image),
             attestation: entries
                 .iter()
-                .find(|entry| attested(entry) == Some(image.digest().as_ref()))
+                .find(|entry| attested_digest(entry) == Some(image.digest().as_ref()))
                 .map(|entry| entry.digest().to_string()),
         });
         Ok(Self { images: images.collect(), digest: digest_of(&bytes), name, media_type })
@@ -54,18 +55,18 @@ impl Published {
 }
 
 /// The digest of the image that an entry attests.
-fn attested(entry: &Descriptor) -> Option<&str> {
+fn attested_digest(entry: &Descriptor) -> Option<&str> {
     entry.annotations().as_ref()?.get(REFERENCE).map(String::as_str)
 }
 
-fn platform(entry: &Descriptor) -> String {
+fn platform_text(entry: &Descriptor) -> String {
     let Some(platform) = entry.platform() else { return String::from("unknown") };
     let version = platform.os_version().as_ref().map(|version| format!("({version})")).unwrap_or_default();
     let variant = platform.variant().as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
     format!("{}{version}/{}{variant}", platform.os(), platform.architecture())
 }
 
-fn size(registry: &RegistryHandle, repository: &str, image: &Descriptor) -> u64 {
+fn image_size(registry: &RegistryHandle, repository: &str, image: &Descriptor) -> u64 {
     let manifest = registry.manifest(repository, image.digest().as_ref());
     let manifest = manifest.and_then(|(_, bytes)| ImageManifest::from_reader(&*bytes).ok());
     let blobs = manifest
@@ -73,14 +74,14 @@ fn size(registry: &RegistryHandle, repository: &str, image: &Descriptor) -> u64 
     image.size() + blobs
 }
 
-impl fmt::Display for Published {
+impl fmt::Display for PublishedList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}  {}  {}", Ink::Strong.paint(&self.name), kind(&self.media_type), self.digest)?;
+        writeln!(f, "{}  {}  {}", Style::Bold.paint(&self.name), media_type_name(&self.media_type), self.digest)?;
         let mut table = Table::new();
         table.load_style(NOTHING).set_header(["", "platform", "image", "size", "attestation"]);
         for image in &self.images {
-            let attestation = image.attestation.as_deref().map_or("none", short);
-            table.add_row(["", &image.platform, short(&image.digest), &bytes(image.size), attestation]);
+            let attestation = image.attestation.as_deref().map_or("none", short_digest);
+            table.add_row(["", &image.platform, short_digest(&image.digest), &byte_count(image.size), attestation]);
         }
         if let Some(column) = table.column_mut(3) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -89,7 +90,8 @@ impl fmt::Display for Published {
     }
 }
 
-fn bytes(count: u64) -> String {
+/// A number of bytes with a decimal unit.
+fn byte_count(count: u64) -> String {
     let mut scaled = format!("{count} B");
     let mut unit = 1000;
     for name in ["kB", "MB", "GB"] {
