@@ -14,7 +14,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn uuid_has_version_4_and_the_rfc_variant() {
+    fn uuid_is_of_version_4() {
         let uuid = uuid(&mut Rng::with_seed(7));
         let lengths: Vec<usize> = uuid.split('-').map(str::len).collect();
         assert_eq!(lengths, [8, 4, 4, 4, 12]);

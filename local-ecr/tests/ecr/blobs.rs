@@ -1,108 +1,193 @@
-//! Layers in and out.
+//! Layers and configs: uploads in parts, presigned downloads, raw content.
 
-use crate::client::{call, refusal, send};
+use crate::client::{Response, call, error_code, send, start};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use local_ecr::image::{Image, ToArtifact as _};
 use local_ecr::media_type::{OCI_CONFIG, OCI_MANIFEST};
-use local_ecr::{LocalEcr, Options, digest_of};
-use serde_json::json;
+use local_ecr::{LocalEcr, digest_of};
+use serde_json::{Value, json};
 use std::time::Duration;
 
-fn presigned(ecr: &LocalEcr, digest: &str) -> String {
+/// A server with an image, and the presigned URL of its config.
+fn presigned_config() -> (LocalEcr, Image, String) {
+    let ecr = start();
+    let image = Image::oci("linux/arm64").revision("abc");
+    ecr.home().push("app", Some("a"), &image);
+    let url = presigned_url(&ecr, &digest_of(&image.config()));
+    (ecr, image, url)
+}
+
+fn presigned_url(ecr: &LocalEcr, digest: &str) -> String {
     let request = json!({"repositoryName": "app", "layerDigest": digest});
     let answer = call(ecr, "GetDownloadUrlForLayer", &request);
     assert_eq!(answer["layerDigest"], digest);
     answer["downloadUrl"].as_str().unwrap().to_owned()
 }
 
+fn get(url: &str) -> Response {
+    send(url, "GET", &[], b"").unwrap()
+}
+
 #[test]
-fn a_config_comes_from_a_presigned_url() {
-    let ecr = LocalEcr::start(Options::default()).unwrap();
-    let image = Image::oci("linux/arm64").revision("abc");
-    ecr.home().push("app", Some("a"), &image);
-    let url = presigned(&ecr, &digest_of(&image.config()));
-    let answer = send(&url, "GET", &[], b"").unwrap();
-    assert_eq!((answer.status, answer.body), (200, image.config().to_vec()));
-    let signed = send(&url, "GET", &[("authorization", "Bearer x")], b"").unwrap();
-    assert_eq!(signed.status, 400);
-    assert!(String::from_utf8_lossy(&signed.body).contains("<Code>InvalidArgument</Code>"));
-    let forged = url.replace("Signature=", "Signature=0");
-    assert_eq!(send(&forged, "GET", &[], b"").unwrap().status, 403);
-    let elsewhere = url.replace("/app/", "/other/");
-    assert_eq!(send(&elsewhere, "GET", &[], b"").unwrap().status, 403);
+fn presigned_url_serves_the_config() {
+    let (_ecr, image, url) = presigned_config();
+    let response = get(&url);
+    assert_eq!((response.status, response.body), (200, image.config().to_vec()));
+}
+
+#[test]
+fn presigned_url_rejects_an_authorization_header() {
+    let (_ecr, _, url) = presigned_config();
+    let response = send(&url, "GET", &[("authorization", "Bearer x")], b"").unwrap();
+    assert_eq!(response.status, 400);
+    assert!(String::from_utf8_lossy(&response.body).contains("<Code>InvalidArgument</Code>"));
+}
+
+#[test]
+fn presigned_url_rejects_a_forged_signature() {
+    let (_ecr, _, url) = presigned_config();
+    assert_eq!(get(&url.replace("Signature=", "Signature=0")).status, 403);
+}
+
+#[test]
+fn presigned_url_rejects_another_path() {
+    let (_ecr, _, url) = presigned_config();
+    assert_eq!(get(&url.replace("/app/", "/other/")).status, 403);
+}
+
+#[test]
+fn presigned_url_expires_after_an_hour() {
+    let (ecr, _, url) = presigned_config();
     ecr.clock().advance(Duration::from_secs(3601));
-    assert_eq!(send(&url, "GET", &[], b"").unwrap().status, 403);
+    assert_eq!(get(&url).status, 403);
+}
+
+#[test]
+fn presigned_download_is_in_the_journal() {
+    let (ecr, _, url) = presigned_config();
+    get(&url);
     let call = &ecr.journal()[1];
     assert_eq!((call.operation.as_str(), call.repository.as_deref()), ("Blob", Some("app")));
     assert!(!call.authorized && call.took_effect);
 }
 
 #[test]
-fn only_what_an_image_names_has_a_url() {
-    let ecr = LocalEcr::start(Options::default()).unwrap();
-    let image = Image::oci("linux/arm64");
-    let manifest = ecr.home().push("app", Some("a"), &image);
-    let loose = ecr.home().store_blob("app", "loose", None);
-    for digest in [manifest, loose, digest_of(b"nothing")] {
+fn digest_that_no_image_names_as_a_blob_has_no_url() {
+    let ecr = start();
+    let manifest = ecr.home().push("app", Some("a"), &Image::oci("linux/arm64"));
+    let unreferenced = ecr.home().store_blob("app", "unreferenced", None);
+    for digest in [manifest, unreferenced, digest_of(b"nothing")] {
         let request = json!({"repositoryName": "app", "layerDigest": digest});
-        assert_eq!(refusal(&ecr, "GetDownloadUrlForLayer", &request), "LayersNotFoundException");
+        assert_eq!(error_code(&ecr, "GetDownloadUrlForLayer", &request), "LayersNotFoundException");
     }
-    let config = digest_of(&image.config());
-    ecr.home().store_blob("app", "corrupt", Some(&config));
-    let answer = send(&presigned(&ecr, &config), "GET", &[], b"").unwrap();
-    assert_eq!(answer.body, b"corrupt");
 }
 
 #[test]
-fn layers_arrive_in_parts() {
-    let ecr = LocalEcr::start(Options::default()).unwrap();
-    ecr.home().create("app");
-    let config = Image::oci("linux/arm64").config();
-    let digest = digest_of(&config);
-    let check = json!({"repositoryName": "app", "layerDigests": [digest]});
-    let availability = || call(&ecr, "BatchCheckLayerAvailability", &check)["layers"][0]["layerAvailability"].clone();
-    assert_eq!(availability(), "UNAVAILABLE");
-    let begun = call(&ecr, "InitiateLayerUpload", &json!({"repositoryName": "app"}));
-    let part = |first: usize, bytes: &[u8]| {
+fn corrupt_blob_is_served_as_stored() {
+    let (ecr, image, _) = presigned_config();
+    let digest = digest_of(&image.config());
+    ecr.home().store_blob("app", "corrupt", Some(&digest));
+    assert_eq!(get(&presigned_url(&ecr, &digest)).body, b"corrupt");
+}
+
+/// The upload of a layer in parts.
+struct Upload {
+    ecr: LocalEcr,
+    id: Value,
+}
+
+impl Upload {
+    fn begin() -> Self {
+        let ecr = start();
+        ecr.home().create("app");
+        let id = call(&ecr, "InitiateLayerUpload", &json!({"repositoryName": "app"}))["uploadId"].clone();
+        Self { ecr, id }
+    }
+
+    fn part(&self, first: usize, bytes: &[u8]) -> Value {
         json!({
-            "repositoryName": "app", "uploadId": begun["uploadId"], "partFirstByte": first,
-            "partLastByte": first + bytes.len() - 1, "layerPartBlob": base64(bytes),
+            "repositoryName": "app", "uploadId": self.id, "partFirstByte": first,
+            "partLastByte": first + bytes.len() - 1, "layerPartBlob": STANDARD.encode(bytes),
         })
-    };
-    call(&ecr, "UploadLayerPart", &part(0, &config[..10]));
-    assert_eq!(refusal(&ecr, "UploadLayerPart", &part(11, &config[11..])), "InvalidLayerPartException");
-    call(&ecr, "UploadLayerPart", &part(10, &config[10..]));
-    let complete =
-        |digest: &str| json!({"repositoryName": "app", "uploadId": begun["uploadId"], "layerDigests": [digest]});
-    let wrong = complete(&digest_of(b"else"));
-    assert_eq!(refusal(&ecr, "CompleteLayerUpload", &wrong), "InvalidLayerException");
-    call(&ecr, "CompleteLayerUpload", &complete(&digest));
-    assert_eq!(availability(), "AVAILABLE");
-    assert_eq!(refusal(&ecr, "CompleteLayerUpload", &complete(&digest)), "UploadNotFoundException");
+    }
+
+    fn completion(&self, digest: &str) -> Value {
+        json!({"repositoryName": "app", "uploadId": self.id, "layerDigests": [digest]})
+    }
+
+    fn availability(&self, digest: &str) -> Value {
+        let request = json!({"repositoryName": "app", "layerDigests": [digest]});
+        call(&self.ecr, "BatchCheckLayerAvailability", &request)["layers"][0]["layerAvailability"].clone()
+    }
 }
 
 #[test]
-fn raw_bytes_are_stored_as_they_are() {
-    let ecr = LocalEcr::start(Options::default()).unwrap();
-    let image = Image::oci("linux/arm64");
-    let claimed = image.digest();
-    let digest = ecr.home().store_raw("app", Some("a"), OCI_MANIFEST, "{broken", Some(&claimed));
-    assert_eq!(digest, claimed);
+fn layer_uploaded_in_parts_becomes_available() {
+    let upload = Upload::begin();
+    let digest = digest_of(b"first second");
+    assert_eq!(upload.availability(&digest), "UNAVAILABLE");
+    call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"first "));
+    call(&upload.ecr, "UploadLayerPart", &upload.part(6, b"second"));
+    call(&upload.ecr, "CompleteLayerUpload", &upload.completion(&digest));
+    assert_eq!(upload.availability(&digest), "AVAILABLE");
+    assert_eq!(upload.ecr.home().blob("app", &digest).unwrap(), "first second");
+}
+
+#[test]
+fn layer_part_after_a_gap_is_rejected() {
+    let upload = Upload::begin();
+    call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"first "));
+    let gap = upload.part(7, b"second");
+    assert_eq!(error_code(&upload.ecr, "UploadLayerPart", &gap), "InvalidLayerPartException");
+}
+
+#[test]
+fn layer_with_another_digest_is_rejected() {
+    let upload = Upload::begin();
+    call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"layer"));
+    let wrong = upload.completion(&digest_of(b"else"));
+    assert_eq!(error_code(&upload.ecr, "CompleteLayerUpload", &wrong), "InvalidLayerException");
+}
+
+#[test]
+fn layer_that_exists_is_rejected() {
+    let upload = Upload::begin();
+    let digest = upload.ecr.home().store_blob("app", "layer", None);
+    call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"layer"));
+    let completion = upload.completion(&digest);
+    assert_eq!(error_code(&upload.ecr, "CompleteLayerUpload", &completion), "LayerAlreadyExistsException");
+}
+
+#[test]
+fn completed_upload_no_longer_exists() {
+    let upload = Upload::begin();
+    call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"layer"));
+    let completion = upload.completion(&digest_of(b"layer"));
+    call(&upload.ecr, "CompleteLayerUpload", &completion);
+    assert_eq!(error_code(&upload.ecr, "CompleteLayerUpload", &completion), "UploadNotFoundException");
+}
+
+#[test]
+fn raw_manifest_is_stored_under_its_claimed_digest() {
+    let ecr = start();
+    let claimed = Image::oci("linux/arm64").digest();
+    assert_eq!(ecr.home().store_raw("app", Some("a"), OCI_MANIFEST, "{broken", Some(&claimed)), claimed);
     let request = json!({"repositoryName": "app", "imageIds": [{"imageTag": "a"}]});
-    let answer = call(&ecr, "BatchGetImage", &request);
-    assert_eq!(answer["images"][0]["imageManifest"], "{broken");
-    assert_eq!(answer["images"][0]["imageId"]["imageDigest"], claimed);
-    // A manifest that can be read gives access to its blobs.
+    let image = &call(&ecr, "BatchGetImage", &request)["images"][0];
+    assert_eq!(image["imageManifest"], "{broken");
+    assert_eq!(image["imageId"]["imageDigest"], claimed);
+}
+
+#[test]
+fn raw_manifest_gives_access_to_its_blobs() {
+    let ecr = start();
     let config = ecr.home().store_blob("app", "not a config", None);
     let manifest = json!({
         "schemaVersion": 2,
         "config": {"mediaType": OCI_CONFIG, "digest": config, "size": 12},
         "layers": [],
     });
-    ecr.home().store_raw("app", Some("b"), OCI_MANIFEST, manifest.to_string(), None);
-    assert_eq!(send(&presigned(&ecr, &config), "GET", &[], b"").unwrap().body, b"not a config");
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(bytes)
+    ecr.home().store_raw("app", Some("a"), OCI_MANIFEST, manifest.to_string(), None);
+    assert_eq!(get(&presigned_url(&ecr, &config)).body, b"not a config");
 }

@@ -1,20 +1,20 @@
-//! A client that sends exactly what it is told: one request a connection.
+//! A client that sends each request byte for byte, on a connection of its own.
 
-use local_ecr::LocalEcr;
+use local_ecr::{LocalEcr, Options};
 use serde_json::Value;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// An answer as it came.
+/// A response as received.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: String,
     pub(crate) body: Vec<u8>,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
@@ -30,32 +30,37 @@ impl Answer {
 const SIGNED: &str =
     "AWS4-HMAC-SHA256 Credential=AKID/20260101/eu-central-1/ecr/aws4_request, SignedHeaders=host, Signature=00";
 
-/// Calls an operation and expects it to succeed.
-pub(crate) fn call(ecr: &LocalEcr, operation: &str, request: &Value) -> Value {
-    let answer = post(ecr, operation, request.to_string().as_bytes()).unwrap();
-    assert_eq!(answer.status, 200, "{}", answer.json());
-    answer.json()
+/// A server with the default options.
+pub(crate) fn start() -> LocalEcr {
+    LocalEcr::start(Options::default()).unwrap()
 }
 
-/// Calls an operation and gives the exception it is refused with.
-pub(crate) fn refusal(ecr: &LocalEcr, operation: &str, request: &Value) -> String {
-    let answer = post(ecr, operation, request.to_string().as_bytes()).unwrap();
-    let code = answer.json()["__type"].as_str().unwrap().to_owned();
-    assert_eq!(answer.status, 400);
-    assert_eq!(answer.header("x-amzn-errortype"), Some(code.as_str()));
+/// Calls an operation and expects it to succeed.
+pub(crate) fn call(ecr: &LocalEcr, operation: &str, request: &Value) -> Value {
+    let response = post(ecr, operation, request.to_string().as_bytes()).unwrap();
+    assert_eq!(response.status, 200, "{}", response.json());
+    response.json()
+}
+
+/// Calls an operation, expects it to fail, and gives the exception.
+pub(crate) fn error_code(ecr: &LocalEcr, operation: &str, request: &Value) -> String {
+    let response = post(ecr, operation, request.to_string().as_bytes()).unwrap();
+    let code = response.json()["__type"].as_str().unwrap().to_owned();
+    assert_eq!(response.status, 400);
+    assert_eq!(response.header("x-amzn-errortype"), Some(code.as_str()));
     code
 }
 
 /// Posts a body to an operation.
-pub(crate) fn post(ecr: &LocalEcr, operation: &str, body: &[u8]) -> io::Result<Answer> {
+pub(crate) fn post(ecr: &LocalEcr, operation: &str, body: &[u8]) -> io::Result<Response> {
     let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
     let headers =
         [("x-amz-target", target.as_str()), ("authorization", SIGNED), ("content-type", "application/x-amz-json-1.1")];
     send(&ecr.url(), "POST", &headers, body)
 }
 
-/// Sends one request and reads its answer to the end.
-pub(crate) fn send(url: &str, method: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Answer> {
+/// Sends one request and reads its response to the end.
+pub(crate) fn send(url: &str, method: &str, headers: &[(&str, &str)], body: &[u8]) -> io::Result<Response> {
     let rest = url.trim_start_matches("http://");
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let mut stream = TcpStream::connect(host)?;
@@ -75,15 +80,28 @@ pub(crate) fn send(url: &str, method: &str, headers: &[(&str, &str)], body: &[u8
     parse(&bytes, method).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
-fn parse(bytes: &[u8], method: &str) -> Option<Answer> {
+fn parse(bytes: &[u8], method: &str) -> Option<Response> {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&bytes[..end]);
     let (status, headers) = head.split_once("\r\n")?;
-    let answer = Answer {
+    let response = Response {
         status: status.split(' ').nth(1)?.parse().ok()?,
         headers: headers.to_owned(),
         body: bytes[end + 4..].to_vec(),
     };
-    let length: usize = answer.header("content-length").unwrap_or("0").parse().ok()?;
-    (method == "HEAD" || answer.body.len() == length).then_some(answer)
+    let length: usize = response.header("content-length").unwrap_or("0").parse().ok()?;
+    (method == "HEAD" || response.body.len() == length).then_some(response)
+}
+
+/// Calls an operation until there is no next page, and gives the rows of each page.
+pub(crate) fn pages(ecr: &LocalEcr, operation: &str, rows: &str, mut request: Value) -> Vec<Vec<Value>> {
+    let mut pages = Vec::new();
+    loop {
+        let response = call(ecr, operation, &request);
+        pages.push(response[rows].as_array().unwrap().clone());
+        match response.get("nextToken") {
+            Some(token) => request["nextToken"] = token.clone(),
+            None => return pages,
+        }
+    }
 }

@@ -1,9 +1,8 @@
-//! What `EventBridge` is told.
+//! The events for `EventBridge`.
 
-use crate::client::call;
+use crate::client::{call, start};
 use local_ecr::image::{Entry, Image, Index};
 use local_ecr::media_type::{OCI_CONFIG, OCI_INDEX, OCI_MANIFEST};
-use local_ecr::{LocalEcr, Options};
 use serde_json::{Value, json};
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -12,11 +11,19 @@ fn drain(events: &mut UnboundedReceiver<Value>) -> Vec<Value> {
     std::iter::from_fn(|| events.try_recv().ok()).collect()
 }
 
+/// The details of the events for the push of a list with two images.
+fn details_of_a_list() -> Vec<Value> {
+    let ecr = start();
+    let mut events = ecr.events();
+    let list = Index::oci([Entry::new(&Image::oci("linux/amd64")), Entry::new(&Image::oci("linux/arm64"))]);
+    ecr.home().push("app", Some("1"), &list);
+    drain(&mut events).iter().map(|event| event["detail"].clone()).collect()
+}
+
 #[test]
-fn a_push_is_announced_as_ecr_does() {
-    let ecr = LocalEcr::start(Options::default()).unwrap();
+fn push_event_has_the_form_of_ecrs() {
+    let ecr = start();
     let registry = ecr.registry("999999999999", "us-west-2");
-    registry.push("early", Some("a"), &Image::oci("linux/amd64"));
     let mut events = ecr.events();
     ecr.clock().set(UNIX_EPOCH + Duration::from_secs(1_573_869_274));
     let digest = registry.push("app", Some("1.2.3-amd64"), &Image::oci("linux/amd64"));
@@ -38,24 +45,43 @@ fn a_push_is_announced_as_ecr_does() {
 }
 
 #[test]
-fn every_manifest_has_an_event_and_untagged_ones_have_two_spellings() {
-    let ecr = LocalEcr::start(Options::default()).unwrap();
+fn subscriber_receives_no_earlier_events() {
+    let ecr = start();
+    ecr.home().push("early", Some("a"), &Image::oci("linux/amd64"));
     let mut events = ecr.events();
-    let list = Index::oci([Entry::new(&Image::oci("linux/amd64")), Entry::new(&Image::oci("linux/arm64"))]);
-    ecr.home().push("app", Some("1"), &list);
-    let details: Vec<Value> = drain(&mut events).iter().map(|event| event["detail"].clone()).collect();
+    ecr.home().push("app", Some("a"), &Image::oci("linux/amd64"));
+    let repositories: Vec<Value> =
+        drain(&mut events).iter().map(|event| event["detail"]["repository-name"].clone()).collect();
+    assert_eq!(repositories, ["app"]);
+}
+
+#[test]
+fn untagged_pushes_alternate_between_two_forms() {
+    let details = details_of_a_list();
     let tags: Vec<Option<&Value>> = details.iter().map(|detail| detail.get("image-tag")).collect();
     assert_eq!(tags, [Some(&json!("")), None, Some(&json!("1"))]);
+}
+
+#[test]
+fn event_of_a_list_has_no_artifact_media_type() {
+    let details = details_of_a_list();
     assert_eq!(details[2]["manifest-media-type"], OCI_INDEX);
     assert_eq!(details[2].get("artifact-media-type"), None);
-    // What changes nothing is no push.
+}
+
+#[test]
+fn repeated_push_has_no_event() {
+    let ecr = start();
+    let list = Index::oci([Entry::new(&Image::oci("linux/amd64")), Entry::new(&Image::oci("linux/arm64"))]);
+    ecr.home().push("app", Some("1"), &list);
+    let mut events = ecr.events();
     ecr.home().push("app", Some("1"), &list);
     assert_eq!(drain(&mut events), [Value::Null; 0]);
 }
 
 #[test]
-fn deletions_are_announced() {
-    let ecr = LocalEcr::start(Options::default()).unwrap();
+fn deletion_has_an_event() {
+    let ecr = start();
     ecr.home().push("app", Some("a"), &Image::oci("linux/amd64"));
     let mut events = ecr.events();
     let request = json!({"repositoryName": "app", "imageIds": [{"imageTag": "a"}]});

@@ -1,17 +1,25 @@
 //! Requests that the service model does not allow.
 
-use crate::client::{call, post, refusal, send};
+use crate::client::{call, error_code, post, send, start};
+use local_ecr::LocalEcr;
 use local_ecr::image::Image;
-use local_ecr::{LocalEcr, Options};
 use serde_json::{Value, json};
 
-#[test]
-fn parameters_are_checked_against_the_model() {
-    let ecr = LocalEcr::start(Options::default()).unwrap();
+fn with_image() -> LocalEcr {
+    let ecr = start();
     ecr.home().push("app", Some("a"), &Image::oci("linux/amd64"));
-    let read = json!({"repositoryName": "app", "imageIds": [{"imageTag": "a"}]});
-    call(&ecr, "BatchGetImage", &read);
-    let ids = |count: usize| json!(vec![json!({"imageTag": "a"}); count]);
+    ecr
+}
+
+fn ids(count: usize) -> Value {
+    json!(vec![json!({"imageTag": "a"}); count])
+}
+
+#[test]
+fn parameters_outside_the_service_model_are_rejected() {
+    let ecr = with_image();
+    let request = json!({"repositoryName": "app", "imageIds": [{"imageTag": "a"}]});
+    call(&ecr, "BatchGetImage", &request);
     for (name, value) in [
         ("unknown", json!(1)),
         ("repositoryName", json!("App")),
@@ -26,33 +34,56 @@ fn parameters_are_checked_against_the_model() {
         ("imageIds", json!([{"imageTag": "a", "tag": "b"}])),
         ("acceptedMediaTypes", json!([])),
     ] {
-        let mut request = read.clone();
+        let mut request = request.clone();
         request[name] = value;
-        let code = refusal(&ecr, "BatchGetImage", &request);
+        let code = error_code(&ecr, "BatchGetImage", &request);
         assert_eq!(code, "InvalidParameterException", "{request}");
-    }
-    let hundred = json!({"repositoryName": "app", "imageIds": ids(100)});
-    assert_eq!(call(&ecr, "BatchGetImage", &hundred)["images"].as_array().unwrap().len(), 100);
-    for size in [0, 1001] {
-        let request = json!({"repositoryName": "app", "maxResults": size});
-        assert_eq!(refusal(&ecr, "ListImages", &request), "InvalidParameterException");
-    }
-    for (tag, manifest) in [("bad tag/!", "{}"), ("a", ""), ("a", &" ".repeat(4_194_305))] {
-        let request = json!({"repositoryName": "app", "imageTag": tag, "imageManifest": manifest});
-        assert_eq!(refusal(&ecr, "PutImage", &request), "InvalidParameterException");
     }
 }
 
 #[test]
-fn what_is_no_request_is_refused() {
-    let ecr = LocalEcr::start(Options::default()).unwrap();
-    assert_eq!(refusal(&ecr, "TeleportImage", &json!({})), "UnknownOperationException");
-    for body in ["{", "[]", ""] {
-        let answer = post(&ecr, "ListImages", body.as_bytes()).unwrap();
-        assert_eq!(answer.json()["__type"], "SerializationException");
+fn hundred_images_are_read_at_once() {
+    let request = json!({"repositoryName": "app", "imageIds": ids(100)});
+    assert_eq!(call(&with_image(), "BatchGetImage", &request)["images"].as_array().unwrap().len(), 100);
+}
+
+#[test]
+fn page_size_outside_its_range_is_rejected() {
+    let ecr = with_image();
+    for size in [0, 1001] {
+        let request = json!({"repositoryName": "app", "maxResults": size});
+        assert_eq!(error_code(&ecr, "ListImages", &request), "InvalidParameterException");
     }
+}
+
+#[test]
+fn put_with_invalid_tag_or_manifest_size_is_rejected() {
+    let ecr = with_image();
+    for (tag, manifest) in [("bad tag/!", "{}"), ("a", ""), ("a", &" ".repeat(4_194_305))] {
+        let request = json!({"repositoryName": "app", "imageTag": tag, "imageManifest": manifest});
+        assert_eq!(error_code(&ecr, "PutImage", &request), "InvalidParameterException");
+    }
+}
+
+#[test]
+fn unknown_operation_is_rejected() {
+    assert_eq!(error_code(&start(), "TeleportImage", &json!({})), "UnknownOperationException");
+}
+
+#[test]
+fn body_that_is_not_a_json_object_is_rejected() {
+    let ecr = start();
+    for body in ["{", "[]", ""] {
+        let response = post(&ecr, "ListImages", body.as_bytes()).unwrap();
+        assert_eq!(response.json()["__type"], "SerializationException");
+    }
+}
+
+#[test]
+fn unsigned_request_is_rejected() {
+    let ecr = start();
     let target = [("x-amz-target", "AmazonEC2ContainerRegistry_V20150921.DescribeRepositories")];
-    let unsigned = send(&ecr.url(), "POST", &target, b"{}").unwrap();
-    assert_eq!(unsigned.json()["__type"], "MissingAuthenticationTokenException");
+    let response = send(&ecr.url(), "POST", &target, b"{}").unwrap();
+    assert_eq!(response.json()["__type"], "MissingAuthenticationTokenException");
     assert!(!ecr.journal().last().unwrap().authorized);
 }

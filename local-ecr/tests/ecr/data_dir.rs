@@ -1,0 +1,55 @@
+//! Content that outlives the server.
+
+use crate::client::send;
+use local_ecr::image::{Image, ToArtifact as _};
+use local_ecr::{LocalEcr, Mutability, Options, digest_of};
+use std::path::PathBuf;
+
+/// A directory that is removed in the end.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("local-ecr-{name}-{}", std::process::id())))
+    }
+
+    fn start(&self) -> LocalEcr {
+        LocalEcr::start(Options { data: Some(self.0.clone()), ..Options::default() }).unwrap()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn image_outlives_the_server() {
+    let directory = Directory::new("image");
+    let image = Image::oci("linux/amd64");
+    let url = {
+        let ecr = directory.start();
+        ecr.home().push("team/app", Some("1-amd64"), &image);
+        ecr.url()
+    };
+    assert!(send(&url, "GET", &[], b"").is_err(), "the first server has ended");
+    let ecr = directory.start();
+    let get = |path: &str| send(&format!("{}/v2/team/app/{path}", ecr.url()), "GET", &[], b"").unwrap().body;
+    assert_eq!(get("manifests/1-amd64"), image.to_artifact().manifest);
+    assert_eq!(get(&format!("blobs/{}", digest_of(&image.config()))), image.config());
+}
+
+#[test]
+fn mutability_outlives_the_server() {
+    let directory = Directory::new("mutability");
+    {
+        let ecr = directory.start();
+        ecr.home().push("app", Some("a"), &Image::oci("linux/amd64"));
+        ecr.home().set_mutability("app", Mutability::Immutable);
+    }
+    let ecr = directory.start();
+    let other = Image::oci("linux/amd64").content("other");
+    let rejected = ecr.home().try_push("app", Some("a"), &other);
+    assert_eq!(rejected.unwrap_err().code, "ImageTagAlreadyExistsException");
+}
