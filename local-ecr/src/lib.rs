@@ -20,16 +20,21 @@
 //! ```
 //!
 //! # Layout
-//! From the server inwards; a module uses those below it.
-//! - `ecr` starts the server, `connection` is its HTTP loop, `endpoint` chooses among `api`, `presigned`
-//!   and `distribution`.
-//! - `registry_handle` changes the store in-process, `seed` fills it in bulk.
-//! - `state` is what all of these share; `data_dir` saves it.
-//! - `push` and `delete` are the rules of writes, `convert` those of reads, whatever the endpoint.
+//! From the server inwards; a module uses only those below it. The README has the list of files.
+//! - `ecr` starts the server, `connection` is its HTTP loop, and `endpoint` chooses among `api`,
+//!   `distribution` and `presigned`.
+//! - `registry_handle` reads and changes content in-process, `seed` in bulk.
+//! - `state` is shared by all of these; `data_dir` saves its content.
+//! - `push` and `delete` are the rules of writes, `convert` that of reads, whatever the endpoint.
 //! - `store` holds repositories (`repository`, `blobs`, `visibility`), uploads and presigned blobs;
 //!   `event` announces its changes.
 //! - `journal`, `fault`, `hooks` and `clock` are for the test.
-//! - `manifest`, `media_type`, `mutability`, `name`, `digest`, `token` and `error` are the vocabulary.
+//! - The other modules are the vocabulary.
+
+/// Compiles and runs the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod api;
 mod blobs;
