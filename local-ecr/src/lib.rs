@@ -21,9 +21,9 @@
 //!
 //! # Layout
 //! From the server inwards; a module uses only those below it. The README has the list of files.
-//! - `ecr` starts the server, `connection` is its HTTP loop, and `endpoint` chooses among `api`,
-//!   `distribution` and `presigned`.
-//! - `registry_handle` reads and changes content in-process, `seed` in bulk.
+//! - `ecr` is the handle of a server, `registry_handle` reads and changes content in-process, `seed` in bulk.
+//! - `server` is its thread, `connection` the HTTP loop, and `endpoint` chooses among `api`, `distribution`
+//!   and `presigned`.
 //! - `state` is shared by all of these; `data_dir` saves its content.
 //! - `push` and `delete` are the rules of writes, `convert` that of reads, whatever the endpoint.
 //! - `store` holds repositories (`repository`, `blobs`, `visibility`), uploads and presigned blobs;
@@ -67,6 +67,7 @@ mod repository;
 mod response;
 mod response_body;
 mod seed;
+mod server;
 mod state;
 mod store;
 mod token;

@@ -10,26 +10,28 @@ use crate::push::{Push, PushTarget};
 use crate::registry_id::RegistryId;
 use crate::repository::Repository;
 use crate::seed;
+use crate::server::Server;
 use crate::state::SharedState;
 use crate::store::Store;
 use crate::visibility::Visibility;
 use bytes::Bytes;
-use std::fmt;
 use std::sync::Arc;
 
-/// The registry of one account in one Region. A repository is created by the first write to it.
-///
-/// The handle does not keep the server up: it outlives the server's end, and its changes after that are
-/// not saved.
-#[derive(Clone)]
+/// The registry of one account in one Region, of a server that runs as long as this handle. A repository is
+/// created by the first write to it.
+#[derive(Debug, Clone)]
 pub struct RegistryHandle {
-    state: Arc<SharedState>,
+    server: Arc<Server>,
     id: RegistryId,
 }
 
 impl RegistryHandle {
-    pub(crate) fn new(state: Arc<SharedState>, id: RegistryId) -> Self {
-        Self { state, id }
+    pub(crate) fn new(server: Arc<Server>, id: RegistryId) -> Self {
+        Self { server, id }
+    }
+
+    fn state(&self) -> &SharedState {
+        self.server.state()
     }
 
     /// The registry's account and Region.
@@ -66,7 +68,7 @@ impl RegistryHandle {
     /// ECR's exception, such as `ImageTagAlreadyExistsException` for a tag that is immutable.
     pub fn try_push(&self, repository: &str, tag: Option<&str>, content: &impl ToArtifact) -> Result<String, ApiError> {
         self.create(repository);
-        self.upload(&mut self.state.store(), repository, tag, &content.to_artifact())
+        self.upload(&mut self.state().store(), repository, tag, &content.to_artifact())
     }
 
     fn upload(
@@ -86,8 +88,8 @@ impl RegistryHandle {
         let target = PushTarget {
             registry: &self.id,
             repository: name,
-            repush_error: self.state.options.repush_error,
-            now: self.state.clock.now(),
+            repush_error: self.state().options.repush_error,
+            now: self.state().clock.now(),
         };
         let push = Push {
             bytes: artifact.manifest.clone(),
@@ -108,7 +110,7 @@ impl RegistryHandle {
     /// # Errors
     /// If a platform makes an image that ECR would reject.
     pub fn fill(&self, repository: &str, versions: usize, platforms: &[&str]) -> Result<(), ApiError> {
-        let now = self.state.clock.now();
+        let now = self.state().clock.now();
         self.with_repository(repository, |repository| seed::fill(repository, versions, platforms, now))
     }
 
@@ -127,7 +129,7 @@ impl RegistryHandle {
         let mut manifest =
             Manifest::parse(&bytes, None).or_else(|_| Manifest::parse(&bytes, Some(media_type))).unwrap_or_default();
         media_type.clone_into(&mut manifest.media_type);
-        let now = self.state.clock.now();
+        let now = self.state().clock.now();
         self.with_repository(repository, |repository| {
             repository.remove_image(&digest);
             repository.insert_image(&digest, bytes, manifest, now);
@@ -152,7 +154,7 @@ impl RegistryHandle {
 
     /// The names of the repositories.
     pub fn repositories(&self) -> Vec<String> {
-        self.state.store().repositories(&self.id).keys().cloned().collect()
+        self.state().store().repositories(&self.id).keys().cloned().collect()
     }
 
     /// A repository's tags.
@@ -186,7 +188,7 @@ impl RegistryHandle {
     /// Makes a tag name a stored image, whatever the mutability, with the event of a push. Says
     /// whether the image exists.
     pub fn retag(&self, repository: &str, tag: &str, digest: &str) -> bool {
-        let mut store = self.state.store();
+        let mut store = self.state().store();
         let manifest = store.repository(&self.id, repository).ok().and_then(|stored| {
             let manifest = stored.images.get(digest)?.manifest.clone();
             stored.set_tag(tag, digest);
@@ -199,7 +201,7 @@ impl RegistryHandle {
                 digest,
                 tag: Some(tag),
                 manifest,
-                time: self.state.clock.now(),
+                time: self.state().clock.now(),
             });
         }
         manifest.is_some()
@@ -248,8 +250,8 @@ impl RegistryHandle {
 
     /// Changes a repository, which is created if it does not exist.
     fn with_repository<T>(&self, name: &str, change: impl FnOnce(&mut Repository) -> T) -> T {
-        let created = || self.state.new_repository();
-        change(self.state.store().repositories(&self.id).entry(name.to_owned()).or_insert_with(created))
+        let created = || self.state().new_repository();
+        change(self.state().store().repositories(&self.id).entry(name.to_owned()).or_insert_with(created))
     }
 
     fn read<T>(&self, name: &str, read: impl FnOnce(&Repository) -> Option<T>) -> Option<T> {
@@ -257,12 +259,6 @@ impl RegistryHandle {
     }
 
     fn change<T>(&self, name: &str, change: impl FnOnce(&mut Repository) -> Option<T>) -> Option<T> {
-        self.state.store().repository(&self.id, name).ok().and_then(change)
-    }
-}
-
-impl fmt::Debug for RegistryHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RegistryHandle").field("url", &self.state.url()).field("id", &self.id).finish()
+        self.state().store().repository(&self.id, name).ok().and_then(change)
     }
 }
