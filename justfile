@@ -1,0 +1,29 @@
+# Short names for the scripts below .ci/ and for the most common commands.
+
+# List the recipes.
+default:
+    @just --list
+
+# Run the gate.
+ci:
+    .ci/run
+
+# Run what takes too long for every change.
+nightly:
+    .ci/nightly
+
+# Run the tests whose names contain FILTER, or all of them.
+test FILTER="":
+    cargo test --workspace {{ FILTER }}
+
+# Run the tests with real clients.
+clients:
+    .ci/clients
+
+# Explore the large state spaces of the model.
+model:
+    cargo test --workspace -- --ignored
+
+# Fuzz one target: input, config, settings, naming or version.
+fuzz TARGET SECONDS="180":
+    .ci/fuzz {{ TARGET }} {{ SECONDS }}
