@@ -1,10 +1,10 @@
-//! The templates, held to the code that they deploy.
+//! The templates, compared with the code that they deploy.
 
 mod delivery;
 mod event_pattern;
+mod monitoring;
 mod permissions;
 mod stack;
-mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,32 +18,39 @@ const HUB: (&str, &str) = ("HubEventBusArn", "arn:aws:events:eu-central-1:999999
 const FUNCTION: &str = "AWS::Serverless::Function";
 
 fn template() -> Template {
-    Template::read("template.yaml")
+    Template::load("template.yaml")
 }
 
 fn member() -> Template {
-    Template::read("member.yaml")
+    Template::load("member.yaml")
 }
 
-/// What both functions get as their environment.
+/// Both templates, each with its required parameter.
+fn both() -> [(Template, (&'static str, &'static str)); 2] {
+    [(template(), PLATFORMS), (member(), HUB)]
+}
+
+/// The environment variables that both functions have in common.
 fn environment(stack: &Stack<'_>) -> BTreeMap<String, String> {
     let globals = stack.section("Globals");
     let variables = globals["Function"]["Environment"]["Variables"].as_object().unwrap();
     variables.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
 }
 
+/// The settings of an environment, in a form that can be compared.
 fn settings(environment: &BTreeMap<String, String>) -> Result<String, String> {
     let settings = Settings::read(|name| environment.get(name).cloned());
     settings.map(|settings| format!("{settings:?}")).map_err(|error| error.to_string())
 }
 
-/// The parameter of a setting: `TagTemplate` for `TAG_TEMPLATE`.
-fn parameter_of(variable: &str) -> String {
+/// The parameter of a variable, such as `TagTemplate` of `TAG_TEMPLATE`.
+fn parameter_name(variable: &str) -> String {
     let capitalized = |word: &str| format!("{}{}", &word[..1], word[1..].to_lowercase());
     variable.split('_').map(capitalized).collect()
 }
 
-fn texts(value: &Value) -> Vec<&str> {
+/// A string or an array of strings, as a list.
+fn strings(value: &Value) -> Vec<&str> {
     match value {
         Value::Array(values) => values.iter().map(|value| value.as_str().unwrap()).collect(),
         value => vec![value.as_str().unwrap()],
@@ -51,20 +58,23 @@ fn texts(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn both_functions_get_exactly_the_settings_that_are_read() {
+fn functions_receive_exactly_the_known_settings() {
     let template = template();
-    let stack = template.deploy(&[PLATFORMS]);
-    let passed: BTreeSet<_> = environment(&stack).into_keys().collect();
+    let passed: BTreeSet<_> = environment(&template.deploy(&[PLATFORMS])).into_keys().collect();
     assert_eq!(passed, variable::ALL.map(str::to_owned).into());
-    let functions = stack.resources(FUNCTION);
-    assert_eq!(functions.keys().collect::<Vec<_>>(), ["Assembler", "Sweeper"]);
-    assert!(functions.values().all(|function| function.get("Environment").is_none()), "one has settings of its own");
 }
 
 #[test]
-fn a_stack_that_is_given_platforms_alone_runs_with_the_defaults_of_the_contract() {
+fn both_functions_share_one_environment() {
     let template = template();
-    let passed = environment(&template.deploy(&[PLATFORMS]));
+    let functions = template.deploy(&[PLATFORMS]).resources(FUNCTION);
+    assert_eq!(functions.keys().collect::<Vec<_>>(), ["Assembler", "Sweeper"]);
+    assert!(functions.values().all(|function| function.get("Environment").is_none()), "one has its own settings");
+}
+
+#[test]
+fn parameter_defaults_are_those_of_the_contract() {
+    let template = template();
     let contract = [
         (variable::PLATFORMS, "linux/amd64,linux/arm64"),
         (variable::TAG_TEMPLATE, "{version}-{platform}"),
@@ -78,15 +88,24 @@ fn a_stack_that_is_given_platforms_alone_runs_with_the_defaults_of_the_contract(
         (variable::INCOMPLETE_AFTER, "1h"),
         (variable::INCOMPLETE_UNTIL, "7d"),
     ];
-    assert_eq!(passed, contract.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
-
-    let unset = BTreeMap::from([(variable::PLATFORMS.to_owned(), PLATFORMS.1.to_owned())]);
-    assert_eq!(settings(&passed), settings(&unset), "the code has other defaults");
-    assert!(template.section("Parameters")["Platforms"].get("Default").is_none(), "nothing is guessed");
+    let expected = contract.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    assert_eq!(environment(&template.deploy(&[PLATFORMS])), expected);
 }
 
 #[test]
-fn each_setting_has_a_parameter_that_changes_it_and_nothing_else() {
+fn parameter_defaults_are_those_of_the_code() {
+    let template = template();
+    let unset = BTreeMap::from([(variable::PLATFORMS.to_owned(), PLATFORMS.1.to_owned())]);
+    assert_eq!(settings(&environment(&template.deploy(&[PLATFORMS]))), settings(&unset));
+}
+
+#[test]
+fn platforms_has_no_default() {
+    assert!(template().section("Parameters")["Platforms"].get("Default").is_none());
+}
+
+#[test]
+fn each_parameter_changes_exactly_one_setting() {
     let template = template();
     let before = environment(&template.deploy(&[PLATFORMS]));
     for (variable, value) in [
@@ -102,9 +121,9 @@ fn each_setting_has_a_parameter_that_changes_it_and_nothing_else() {
         (variable::INCOMPLETE_AFTER, "90m"),
         (variable::INCOMPLETE_UNTIL, "2d"),
     ] {
-        let parameter = parameter_of(variable);
-        let given: Vec<_> = [PLATFORMS].into_iter().filter(|(name, _)| *name != parameter).collect();
-        let after = environment(&template.deploy(&[given, vec![(&parameter, value)]].concat()));
+        let parameter = parameter_name(variable);
+        let required: Vec<_> = [PLATFORMS].into_iter().filter(|(name, _)| *name != parameter).collect();
+        let after = environment(&template.deploy(&[required, vec![(&parameter, value)]].concat()));
         let mut expected = before.clone();
         expected.insert(variable.to_owned(), value.to_owned());
         assert_eq!(after, expected);
@@ -112,135 +131,227 @@ fn each_setting_has_a_parameter_that_changes_it_and_nothing_else() {
     }
 }
 
-#[test]
-fn a_parameter_takes_what_its_setting_takes_and_refuses_what_that_refuses() {
+/// Compares the parameter of each variable with the settings of the code: both must accept, or both reject, each value.
+#[track_caller]
+fn check_values(values: &[(&str, &[&str])], accepted: bool) {
     let template = template();
-    for (variable, taken, refused) in [
-        (
-            variable::PLATFORMS,
-            &[
-                "linux/amd64",
-                "linux/amd64, linux/arm64",
-                "linux/arm64=aarch64,linux/arm/v7",
-                "windows(10.0.20348)/amd64=ltsc2022",
-                "linux/amd64=x86_64",
-                "linux/ppc64le,linux/s390x,linux/386",
-            ][..],
-            &[
-                "",
-                "amd64",
-                "linux/amd64,",
-                "linux/amd64;linux/arm64",
-                "Linux/amd64",
-                "linux/amd64=a/b",
-                "windows(/amd64",
-            ][..],
-        ),
-        (
-            variable::TAG_TEMPLATE,
-            &["{version}-{platform}", "{platform}-{version}", "v{version}_{platform}", "{version}.{platform}-build"],
-            &["", "{version}", "{version}-{platform}-{platform}", "{version}/{platform}", "-{version}-{platform}", "x"],
-        ),
-        (
-            variable::REPOSITORIES,
-            &["*", "app", "team-a/*,base", "team-a/*, base", "*/app", "a*b*c", "a_b.c-d/e"],
-            &["", "Team", "team a", "app:1", "app,", "a?"],
-        ),
-        (variable::VERSION_PATTERN, &["", r"\d+\.\d+\.\d+", "v[0-9]+|main"], &[]),
-        (variable::REVISIONS, &["same", "any"], &["", "Same", "none"]),
-        (variable::ATTESTATIONS, &["keep", "drop"], &["", "Keep", "yes"]),
-        (variable::ACCOUNTS, &["", "111122223333", "111122223333,444455556666"], &["123", "1111222233334", "a"]),
-        (
-            variable::RULES,
-            &["", "[]", r#"[{"repositories":["team-a/*"],"platforms":"linux/amd64","revisions":"any"}]"#],
-            &["{", r#"{"repositories":["a*"]}"#, "none"],
-        ),
-        (variable::SWEEP_PUTS_PER_SECOND, &["2", "0.5", "1000"], &["", "0", "-1", "1001", "NaN", "inf", "two"]),
-        (variable::INCOMPLETE_AFTER, &["0s", "90m", "1h", "6d"], &["", "1", "h", "1w", "+1h", "1.5h", "1 h"]),
-        (variable::INCOMPLETE_UNTIL, &["2h", "7d", "30d"], &["", "7", "d", "1w", "-1d"]),
-    ] {
-        let parameter = parameter_of(variable);
+    for (variable, values) in values {
+        let parameter = parameter_name(variable);
         let mut environment = environment(&template.deploy(&[PLATFORMS]));
-        for (values, expected) in [(taken, true), (refused, false)] {
-            for value in values {
-                assert_eq!(template.takes(&parameter, value), expected, "{parameter} and {value:?}");
-                environment.insert(variable.to_owned(), (*value).to_owned());
-                assert_eq!(
-                    settings(&environment).is_ok(),
-                    expected,
-                    "{variable}={value:?}: {:?}",
-                    settings(&environment)
-                );
-            }
+        for value in *values {
+            assert_eq!(template.accepts(&parameter, value), accepted, "parameter {parameter}: {value:?}");
+            environment.insert((*variable).to_owned(), (*value).to_owned());
+            let settings = settings(&environment);
+            assert_eq!(settings.is_ok(), accepted, "setting {variable}: {value:?}: {settings:?}");
         }
     }
 }
 
 #[test]
-fn a_glob_that_the_event_bus_would_refuse_is_refused_before() {
-    for template in [template(), member()] {
+fn parameters_accept_the_values_that_settings_accept() {
+    check_values(
+        &[
+            (
+                variable::PLATFORMS,
+                &[
+                    "linux/amd64",
+                    "linux/amd64, linux/arm64",
+                    "linux/arm64=aarch64,linux/arm/v7",
+                    "windows(10.0.20348)/amd64=ltsc2022",
+                    "linux/amd64=x86_64",
+                    "linux/ppc64le,linux/s390x,linux/386",
+                ],
+            ),
+            (
+                variable::TAG_TEMPLATE,
+                &[
+                    "{version}-{platform}",
+                    "{platform}-{version}",
+                    "v{version}_{platform}",
+                    "{version}.{platform}-build",
+                ],
+            ),
+            (variable::REPOSITORIES, &["*", "app", "team-a/*,base", "team-a/*, base", "*/app", "a*b*c", "a_b.c-d/e"]),
+            (variable::VERSION_PATTERN, &["", r"\d+\.\d+\.\d+", "v[0-9]+|main"]),
+            (variable::REVISIONS, &["same", "any"]),
+            (variable::ATTESTATIONS, &["keep", "drop"]),
+            (variable::ACCOUNTS, &["", "111122223333", "111122223333,444455556666"]),
+            (
+                variable::RULES,
+                &["", "[]", r#"[{"repositories":["team-a/*"],"platforms":"linux/amd64","revisions":"any"}]"#],
+            ),
+            (variable::SWEEP_PUTS_PER_SECOND, &["2", "0.5", "1000"]),
+            (variable::INCOMPLETE_AFTER, &["0s", "90m", "1h", "6d"]),
+            (variable::INCOMPLETE_UNTIL, &["2h", "7d", "30d"]),
+        ],
+        true,
+    );
+}
+
+#[test]
+fn parameters_reject_the_values_that_settings_reject() {
+    check_values(
+        &[
+            (
+                variable::PLATFORMS,
+                &[
+                    "",
+                    "amd64",
+                    "linux/amd64,",
+                    "linux/amd64;linux/arm64",
+                    "Linux/amd64",
+                    "linux/amd64=a/b",
+                    "windows(/amd64",
+                ],
+            ),
+            (
+                variable::TAG_TEMPLATE,
+                &[
+                    "",
+                    "{version}",
+                    "{version}-{platform}-{platform}",
+                    "{version}/{platform}",
+                    "-{version}-{platform}",
+                    "x",
+                ],
+            ),
+            (variable::REPOSITORIES, &["", "Team", "team a", "app:1", "app,", "a?"]),
+            (variable::REVISIONS, &["", "Same", "none"]),
+            (variable::ATTESTATIONS, &["", "Keep", "yes"]),
+            (variable::ACCOUNTS, &["123", "1111222233334", "a"]),
+            (variable::RULES, &["{", r#"{"repositories":["a*"]}"#, "none"]),
+            (variable::SWEEP_PUTS_PER_SECOND, &["", "0", "-1", "1001", "NaN", "inf", "two"]),
+            (variable::INCOMPLETE_AFTER, &["", "1", "h", "1w", "+1h", "1.5h", "1 h"]),
+            (variable::INCOMPLETE_UNTIL, &["", "7", "d", "1w", "-1d"]),
+        ],
+        false,
+    );
+}
+
+#[test]
+fn globs_that_eventbridge_rejects_are_rejected() {
+    for (template, _) in both() {
         for glob in ["**", "a**", "a**b"] {
-            assert!(!template.takes("Repositories", glob), "{glob}");
+            assert!(!template.accepts("Repositories", glob), "{glob}");
         }
     }
 }
 
 #[test]
-fn every_parameter_is_described_limited_grouped_and_labelled() {
-    for (template, labelled) in [(template(), true), (member(), false)] {
+fn every_parameter_has_a_description() {
+    for (template, _) in both() {
+        for (name, parameter) in template.section("Parameters") {
+            assert!(parameter["Description"].is_string(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_parameter_restricts_its_values() {
+    for (template, _) in both() {
+        for (name, parameter) in template.section("Parameters") {
+            let restrictions = ["AllowedPattern", "AllowedValues", "MaxValue"];
+            assert!(restrictions.iter().any(|restriction| parameter.get(*restriction).is_some()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_parameter_is_in_exactly_one_group() {
+    for (template, _) in both() {
         let interface = &template.section("Metadata")["AWS::CloudFormation::Interface"];
         let groups = interface["ParameterGroups"].as_array().unwrap().iter();
-        let grouped: Vec<_> = groups.flat_map(|group| texts(&group["Parameters"])).collect();
-        let parameters = template.section("Parameters");
-        assert_eq!(grouped.len(), parameters.len(), "{grouped:?}");
-        for (name, parameter) in parameters {
-            assert!(grouped.contains(&name.as_str()), "{name} is in no group");
-            assert!(!labelled || interface["ParameterLabels"][name]["default"].is_string(), "{name} has no label");
-            assert!(parameter["Description"].is_string(), "{name} is not described");
-            let limits = ["AllowedPattern", "AllowedValues", "MaxValue"];
-            assert!(limits.iter().any(|limit| parameter.get(*limit).is_some()), "{name} takes anything");
-        }
+        let mut grouped: Vec<_> = groups.flat_map(|group| strings(&group["Parameters"])).collect();
+        grouped.sort_unstable();
+        let mut parameters: Vec<_> = template.section("Parameters").keys().collect();
+        parameters.sort_unstable();
+        assert_eq!(grouped, parameters);
     }
 }
 
 #[test]
-fn the_assembler_is_small_and_quick_and_the_sweeper_runs_for_long_and_alone() {
+fn every_parameter_of_the_stack_has_a_label() {
     let template = template();
-    let shape = |parameters: &[(&str, &str)], name: &str| {
-        let function = template.deploy(&[&[PLATFORMS][..], parameters].concat()).resource(name);
-        let [memory, timeout, concurrency] =
-            ["MemorySize", "Timeout", "ReservedConcurrentExecutions"].map(|name| function[name].clone());
-        (memory, timeout, concurrency)
-    };
-    assert_eq!(shape(&[], "Assembler"), (json!(128), json!(30), Value::Null));
-    assert_eq!(shape(&[("AssemblerReservedConcurrency", "20")], "Assembler").2, "20");
-    assert_eq!(shape(&[], "Sweeper"), (json!(512), json!(900), json!(1)));
-    assert_eq!(shape(&[("SweepOneAtATime", "false")], "Sweeper").2, Value::Null);
+    let labels = &template.section("Metadata")["AWS::CloudFormation::Interface"]["ParameterLabels"];
+    for name in template.section("Parameters").keys() {
+        assert!(labels[name]["default"].is_string(), "{name}");
+    }
+}
+
+/// A property of a function in a stack with these parameters.
+fn function_property(parameters: &[(&str, &str)], function: &str, property: &str) -> Value {
+    template().deploy(&[&[PLATFORMS][..], parameters].concat()).resource(function)[property].clone()
 }
 
 #[test]
-fn both_functions_are_built_alike_log_json_and_are_traced() {
+fn assembler_has_128_mb_and_30_seconds() {
+    let size = ["MemorySize", "Timeout"].map(|property| function_property(&[], "Assembler", property));
+    assert_eq!(size, [json!(128), json!(30)]);
+}
+
+#[test]
+fn sweeper_has_512_mb_and_900_seconds() {
+    let size = ["MemorySize", "Timeout"].map(|property| function_property(&[], "Sweeper", property));
+    assert_eq!(size, [json!(512), json!(900)]);
+}
+
+const RESERVED_CONCURRENCY: &str = "ReservedConcurrentExecutions";
+
+#[test]
+fn assembler_reserves_concurrency_only_on_request() {
+    assert_eq!(function_property(&[], "Assembler", RESERVED_CONCURRENCY), Value::Null);
+    let reserved = [("AssemblerReservedConcurrency", "20")];
+    assert_eq!(function_property(&reserved, "Assembler", RESERVED_CONCURRENCY), "20");
+}
+
+#[test]
+fn sweeps_run_one_at_a_time_unless_disabled() {
+    assert_eq!(function_property(&[], "Sweeper", RESERVED_CONCURRENCY), json!(1));
+    assert_eq!(function_property(&[("SweepOneAtATime", "false")], "Sweeper", RESERVED_CONCURRENCY), Value::Null);
+}
+
+#[test]
+fn functions_share_runtime_architecture_and_tracing() {
     let template = template();
-    let stack = template.deploy(&[PLATFORMS, ("LogLevel", "WARN"), ("LogRetentionDays", "90")]);
-    let globals = stack.section("Globals");
+    let globals = template.deploy(&[PLATFORMS]).section("Globals");
     let common = &globals["Function"];
     assert_eq!((&common["Runtime"], &common["Handler"]), (&"provided.al2023".into(), &"bootstrap".into()));
     assert_eq!((&common["CodeUri"], &common["Tracing"]), (&".".into(), &"Active".into()));
     assert_eq!(common["Architectures"], json!(["arm64"]));
+}
+
+#[test]
+fn functions_are_built_from_one_binary() {
+    let template = template();
+    let resources = template.deploy(&[PLATFORMS]).section("Resources");
+    let build = json!({"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": "ecr-multiarch"}});
     for name in ["Assembler", "Sweeper"] {
-        let function = &stack.section("Resources")[name];
-        let build = json!({"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": "ecr-multiarch"}});
-        assert_eq!(function["Metadata"], build, "two builds that differ would compile twice");
-        let log = format!("{name}Log");
-        let expected = json!({"LogGroup": log, "LogFormat": "JSON", "ApplicationLogLevel": "WARN"});
-        assert_eq!(function["Properties"]["LoggingConfig"], expected);
-        assert_eq!(stack.resource(&log)["RetentionInDays"], "90");
+        assert_eq!(resources[name]["Metadata"], build, "two different builds would compile twice");
     }
 }
 
 #[test]
-fn two_stacks_live_side_by_side_since_nothing_has_a_fixed_name() {
-    let names = [
+fn functions_log_json_at_the_configured_level() {
+    let template = template();
+    let stack = template.deploy(&[PLATFORMS, ("LogLevel", "WARN")]);
+    for name in ["Assembler", "Sweeper"] {
+        let expected = json!({"LogGroup": format!("{name}Log"), "LogFormat": "JSON", "ApplicationLogLevel": "WARN"});
+        assert_eq!(stack.resource(name)["LoggingConfig"], expected);
+    }
+}
+
+#[test]
+fn logs_are_retained_for_the_configured_days() {
+    let template = template();
+    let stack = template.deploy(&[PLATFORMS, ("LogRetentionDays", "90")]);
+    for log in ["AssemblerLog", "SweeperLog"] {
+        assert_eq!(stack.resource(log)["RetentionInDays"], "90");
+    }
+}
+
+#[test]
+fn no_resource_has_a_fixed_name() {
+    let name_properties = [
         "AlarmName",
         "DashboardName",
         "FunctionName",
@@ -251,22 +362,34 @@ fn two_stacks_live_side_by_side_since_nothing_has_a_fixed_name() {
         "QueueName",
         "RoleName",
     ];
-    for (template, given) in [(template(), PLATFORMS), (member(), HUB)] {
-        let stack = template.deploy(&[given, ("Repositories", "app")]);
-        for (name, resource) in stack.section("Resources") {
-            let referring = resource["Type"] == "AWS::Lambda::Permission";
-            for fixed in names.into_iter().filter(|_| !referring) {
+    for (template, required) in both() {
+        for (name, resource) in template.deploy(&[required, ("Repositories", "app")]).section("Resources") {
+            // A permission refers to its function by name.
+            let refers = resource["Type"] == "AWS::Lambda::Permission";
+            for fixed in name_properties.into_iter().filter(|_| !refers) {
                 assert!(resource["Properties"].get(fixed).is_none(), "{name} has a fixed {fixed}");
             }
-            let events = resource["Properties"]["Events"].as_object().into_iter().flatten();
-            for (event, properties) in events {
-                assert_eq!(
-                    properties["Properties"]["OmitName"], true,
-                    "SAM names {event} after its place in the template"
-                );
-                assert!(properties["Properties"].get("Name").is_none(), "{event}");
+        }
+    }
+}
+
+#[test]
+fn no_schedule_has_a_fixed_name() {
+    for (template, required) in both() {
+        for resource in template.deploy(&[required]).section("Resources").values() {
+            for (event, schedule) in resource["Properties"]["Events"].as_object().into_iter().flatten() {
+                let properties = &schedule["Properties"];
+                assert_eq!(properties["OmitName"], true, "SAM names {event} after its logical ID");
+                assert!(properties.get("Name").is_none(), "{event}");
             }
         }
-        assert!(stack.section("Outputs").values().all(|output| output.get("Export").is_none()), "an export has a name");
+    }
+}
+
+#[test]
+fn no_output_is_exported() {
+    for (template, required) in both() {
+        let outputs = template.deploy(&[required]).section("Outputs");
+        assert!(outputs.values().all(|output| output.get("Export").is_none()), "an export has a fixed name");
     }
 }

@@ -1,4 +1,4 @@
-//! How events, schedules and failures find their way.
+//! The delivery of events, schedules and failures.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,24 +7,31 @@ use std::path::Path;
 use ecr_multiarch::input::Input;
 use serde_json::{Value, json};
 
-use super::event_pattern;
 use super::permissions::actions;
-use super::stack::Stack;
-use super::{FUNCTION, HUB, PLATFORMS, member, template, texts};
+use super::stack::{Stack, Template};
+use super::{FUNCTION, HUB, PLATFORMS, both, event_pattern, member, strings, template};
 
-fn event_pattern(stack: &Stack<'_>) -> Value {
+/// The pattern of the rule for push events.
+fn push_pattern(stack: &Stack<'_>) -> Value {
     serde_json::from_str(stack.resource("PushRule")["EventPattern"].as_str().unwrap()).unwrap()
 }
 
-fn events() -> BTreeMap<String, Value> {
+/// Whether the rule of a stack with these parameters matches an event.
+fn rule_matches(template: &Template, parameters: &[(&str, &str)], event: &Value) -> bool {
+    event_pattern::is_match(&push_pattern(&template.deploy(parameters)), event)
+}
+
+/// The files of `events/`, by name.
+fn examples() -> BTreeMap<String, Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
     let read = |path: &Path| serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     files.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), read(&path))).collect()
 }
 
-/// Of each file of `events/`, whether a stack for `app` and `team-a/*` in the account of the events takes it.
-const TAKEN: [(&str, bool); 26] = [
+/// For each file of `events/`, whether the rule matches it. The stack serves `app` and `team-a/*` in the events' account.
+const MATCHES: [(&str, bool); 26] = [
     ("archive", false),
     ("assemble", false),
     ("assemble-dry-run", false),
@@ -38,7 +45,7 @@ const TAKEN: [(&str, bool); 26] = [
     ("push-minimal", true),
     ("push-other-account", false),
     ("push-other-repository", false),
-    // What tags mean is for the function to say, so these reach it and are ignored there.
+    // The function decides what a tag means, so these reach it and are ignored there.
     ("push-own-list", true),
     ("push-signature", true),
     ("push-soci-index", true),
@@ -55,136 +62,269 @@ const TAKEN: [(&str, bool); 26] = [
 ];
 
 #[test]
-fn the_rules_take_the_successful_tagged_pushes_of_their_repositories_and_no_other_event() {
-    let repositories = ("Repositories", "app,team-a/*");
-    let events = events();
-    assert_eq!(events.keys().collect::<Vec<_>>(), TAKEN.iter().map(|(name, _)| name).collect::<Vec<_>>());
-    for (template, given) in [(template(), PLATFORMS), (member(), HUB)] {
-        let pattern = event_pattern(&template.deploy(&[given, repositories]));
-        for (name, expected) in TAKEN {
-            assert_eq!(event_pattern::takes(&pattern, &events[name]), expected, "{name}");
+fn every_example_input_has_an_expectation() {
+    assert_eq!(examples().keys().collect::<Vec<_>>(), MATCHES.iter().map(|(name, _)| name).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_guide_describes_every_example_input() {
+    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/events.md")).unwrap();
+    for name in examples().keys() {
+        assert!(guide.contains(&format!("| `{name}.json` |")), "docs/events.md lacks {name}.json");
+    }
+}
+
+#[test]
+fn rules_match_only_successful_tagged_pushes() {
+    let events = examples();
+    for (template, required) in both() {
+        for (name, expected) in MATCHES {
+            let parameters = [required, ("Repositories", "app,team-a/*")];
+            assert_eq!(rule_matches(&template, &parameters, &events[name]), expected, "{name}");
         }
     }
 }
 
 #[test]
-fn the_rule_takes_the_pushes_that_the_parameters_add() {
+fn rule_matches_every_repository_by_default() {
+    assert!(rule_matches(&template(), &[PLATFORMS], &examples()["push-other-repository"]));
+}
+
+#[test]
+fn rule_matches_configured_repositories() {
+    let parameters = [PLATFORMS, ("Repositories", "app,tools/*")];
+    assert!(rule_matches(&template(), &parameters, &examples()["push-other-repository"]));
+}
+
+#[test]
+fn rule_matches_own_and_additional_accounts() {
+    let parameters = [PLATFORMS, ("Accounts", "111122223333,999999999999")];
+    for name in ["push-amd64", "push-other-account"] {
+        assert!(rule_matches(&template(), &parameters, &examples()[name]), "{name}");
+    }
+}
+
+#[test]
+fn rule_matches_additional_regions_only_if_configured() {
+    let mut event = examples()["push-amd64"].clone();
+    event["region"] = "eu-west-1".into();
+    assert!(!rule_matches(&template(), &[PLATFORMS], &event));
+    assert!(rule_matches(&template(), &[PLATFORMS, ("FurtherRegions", "us-east-1,eu-west-1")], &event));
+}
+
+#[test]
+fn rules_require_only_fields_that_ecr_always_sends() {
+    for (template, required) in both() {
+        let pattern = push_pattern(&template.deploy(&[required]));
+        let fields = |part: &Value| part.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(fields(&pattern), ["account", "detail", "detail-type", "region", "source"]);
+        assert_eq!(fields(&pattern["detail"]), ["action-type", "image-tag", "repository-name", "result"]);
+    }
+}
+
+/// The only target of a rule.
+fn only_target(stack: &Stack<'_>) -> Value {
+    let rule = stack.resource("PushRule");
+    let [target] = rule["Targets"].as_array().unwrap().as_slice() else { panic!("{rule}") };
+    target.clone()
+}
+
+#[test]
+fn the_rule_invokes_the_assembler() {
+    assert_eq!(only_target(&template().deploy(&[PLATFORMS]))["Arn"], "Assembler.Arn");
+}
+
+#[test]
+fn the_rule_of_a_member_sends_to_the_hub() {
+    assert_eq!(only_target(&member().deploy(&[HUB]))["Arn"], HUB.1);
+}
+
+#[test]
+fn undelivered_events_are_retried_for_a_day() {
+    for (template, required) in both() {
+        let target = only_target(&template.deploy(&[required]));
+        assert_eq!(target["RetryPolicy"], json!({"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}));
+    }
+}
+
+#[test]
+fn undelivered_events_go_to_a_dead_letter_queue() {
+    let queues =
+        both().map(|(template, required)| only_target(&template.deploy(&[required]))["DeadLetterConfig"].take());
+    assert_eq!(queues, ["UndeliveredQueue.Arn", "UnsentQueue.Arn"].map(|arn| json!({"Arn": arn})));
+}
+
+#[test]
+fn only_the_rule_may_invoke_the_assembler() {
     let template = template();
-    let taken = |parameters: &[(&str, &str)], event: &Value| {
-        event_pattern::takes(&event_pattern(&template.deploy(&[&[PLATFORMS][..], parameters].concat())), event)
-    };
-    let events = events();
-    assert!(taken(&[("Repositories", "app,tools/*")], &events["push-other-repository"]));
-    assert!(taken(&[], &events["push-other-repository"]), "by default every repository is served");
-    let accounts = [("Accounts", "111122223333,999999999999")];
-    assert!(taken(&accounts, &events["push-other-account"]));
-    assert!(taken(&accounts, &events["push-amd64"]));
-    let mut elsewhere = events["push-amd64"].clone();
-    elsewhere["region"] = "eu-west-1".into();
-    assert!(!taken(&[], &elsewhere));
-    assert!(taken(&[("FurtherRegions", "us-east-1,eu-west-1")], &elsewhere));
-}
-
-#[test]
-fn the_rule_asks_for_nothing_that_ecr_leaves_out() {
-    for (template, given) in [(template(), PLATFORMS), (member(), HUB)] {
-        let pattern = event_pattern(&template.deploy(&[given]));
-        let named = |part: &Value| part.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-        assert_eq!(named(&pattern), ["account", "detail", "detail-type", "region", "source"]);
-        assert_eq!(named(&pattern["detail"]), ["action-type", "image-tag", "repository-name", "result"]);
-    }
-}
-
-#[test]
-fn an_event_that_cannot_be_delivered_is_tried_again_and_then_kept() {
-    let (hub, member) = (template(), member());
-    let (hub, member) = (hub.deploy(&[PLATFORMS]), member.deploy(&[HUB]));
-    for (stack, target, queue) in [(&hub, "Assembler.Arn", "UndeliveredQueue"), (&member, HUB.1, "UnsentQueue")] {
-        let rule = stack.resource("PushRule");
-        let [only] = rule["Targets"].as_array().unwrap().as_slice() else { panic!("{rule}") };
-        assert_eq!(only["Arn"], target);
-        assert_eq!(only["RetryPolicy"], json!({"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}));
-        assert_eq!(only["DeadLetterConfig"]["Arn"], format!("{queue}.Arn"));
-    }
-    let permission = hub.resource("PushRulePermission");
+    let permissions = template.deploy(&[PLATFORMS]).resources("AWS::Lambda::Permission");
+    let [permission] = permissions.values().collect::<Vec<_>>()[..] else { panic!("{permissions:?}") };
     assert_eq!((&permission["FunctionName"], &permission["SourceArn"]), (&"Assembler".into(), &"PushRule.Arn".into()));
     assert_eq!(permission["Principal"], "events.amazonaws.com");
-    assert_eq!(actions(&member.resource("SenderRole")), ["events:PutEvents".to_owned()].into());
 }
 
 #[test]
-fn an_invocation_that_fails_is_tried_again_and_then_kept() {
+fn the_rule_of_a_member_may_only_put_events() {
+    assert_eq!(actions(&member().deploy(&[HUB]).resource("SenderRole")), ["events:PutEvents".to_owned()].into());
+}
+
+#[test]
+fn failed_invocations_are_retried() {
     let template = template();
-    for (name, function) in template.deploy(&[PLATFORMS]).resources(FUNCTION) {
-        let invoke = &function["EventInvokeConfig"];
-        assert_eq!(invoke["MaximumRetryAttempts"], if name == "Assembler" { 2 } else { 1 });
-        assert_eq!(invoke["MaximumEventAgeInSeconds"], if name == "Assembler" { 21600 } else { 3600 });
-        assert_eq!(invoke["DestinationConfig"]["OnFailure"], json!({"Type": "SQS", "Destination": "FailedQueue.Arn"}));
+    let stack = template.deploy(&[PLATFORMS]);
+    for (function, retries, seconds) in [("Assembler", 2, 21600), ("Sweeper", 1, 3600)] {
+        let invoke = &stack.resource(function)["EventInvokeConfig"];
+        assert_eq!(invoke["MaximumRetryAttempts"], retries);
+        assert_eq!(invoke["MaximumEventAgeInSeconds"], seconds);
     }
 }
 
 #[test]
-fn the_queues_are_encrypted_keep_messages_for_14_days_and_let_in_only_what_belongs() {
-    let (hub, member) = (template(), member());
-    let (hub, member) = (hub.deploy(&[PLATFORMS]), member.deploy(&[HUB]));
-    for (stack, names, fed_by_the_rule) in [
-        (hub, vec!["FailedQueue", "UndeliveredQueue"], "UndeliveredQueue"),
-        (member, vec!["UnsentQueue"], "UnsentQueue"),
-    ] {
-        let queues = stack.resources("AWS::SQS::Queue");
-        assert_eq!(queues.keys().collect::<Vec<_>>(), names);
-        for (name, queue) in queues {
-            assert_eq!(queue, json!({"MessageRetentionPeriod": 14 * 86_400, "SqsManagedSseEnabled": true}), "{name}");
+fn failed_invocations_go_to_a_dead_letter_queue() {
+    for (name, function) in template().deploy(&[PLATFORMS]).resources(FUNCTION) {
+        let destination = &function["EventInvokeConfig"]["DestinationConfig"]["OnFailure"];
+        assert_eq!(*destination, json!({"Type": "SQS", "Destination": "FailedQueue.Arn"}), "{name}");
+    }
+}
+
+/// Runs a check for each dead-letter queue of both templates: its name, its properties, the statements of its policy.
+fn for_each_queue(mut check: impl FnMut(&str, &Value, &[Value])) {
+    for (template, required) in both() {
+        let stack = template.deploy(&[required]);
+        for (name, queue) in stack.resources("AWS::SQS::Queue") {
             let policy = stack.resource(&format!("{name}Policy"));
-            assert_eq!(texts(&policy["Queues"]), [name.as_str()]);
-            let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
-            let (denied, let_in): (Vec<_>, Vec<_>) =
-                statements.iter().partition(|statement| statement["Effect"] == "Deny");
-            let [denied] = denied.as_slice() else { panic!("{statements:?}") };
-            assert_eq!(denied["Condition"], json!({"Bool": {"aws:SecureTransport": "false"}}));
-            assert_eq!((&denied["Principal"], &denied["Action"]), (&"*".into(), &"sqs:*".into()));
-            let conditions: Vec<_> = let_in.iter().map(|statement| &statement["Condition"]).collect();
-            let from_the_rule = json!({"ArnEquals": {"aws:SourceArn": "PushRule.Arn"}});
-            assert_eq!(conditions, if name == fed_by_the_rule { vec![&from_the_rule] } else { vec![] }, "{name}");
-            assert!(let_in.iter().all(|statement| statement["Action"] == "sqs:SendMessage"), "{name}");
-            assert!(statements.iter().all(|statement| statement["Resource"] == format!("{name}.Arn")), "{name}");
+            assert_eq!(strings(&policy["Queues"]), [name.as_str()]);
+            check(&name, &queue, policy["PolicyDocument"]["Statement"].as_array().unwrap());
         }
     }
 }
 
 #[test]
-fn the_schedule_asks_for_a_sweep_and_can_be_turned_off() {
-    let template = template();
+fn there_are_three_dead_letter_queues() {
+    let mut names = Vec::new();
+    for_each_queue(|name, _, _| names.push(name.to_owned()));
+    assert_eq!(names, ["FailedQueue", "UndeliveredQueue", "UnsentQueue"]);
+}
+
+#[test]
+fn dead_letter_queues_are_encrypted_with_14_days_retention() {
+    for_each_queue(|name, queue, _| {
+        assert_eq!(*queue, json!({"MessageRetentionPeriod": 14 * 86_400, "SqsManagedSseEnabled": true}), "{name}");
+    });
+}
+
+#[test]
+fn dead_letter_queues_deny_access_without_tls() {
+    for_each_queue(|name, _, statements| {
+        let denials: Vec<_> = statements.iter().filter(|statement| statement["Effect"] == "Deny").collect();
+        let [denial] = denials[..] else { panic!("{name}: {statements:?}") };
+        assert_eq!(denial["Condition"], json!({"Bool": {"aws:SecureTransport": "false"}}));
+        assert_eq!((&denial["Principal"], &denial["Action"]), (&"*".into(), &"sqs:*".into()));
+    });
+}
+
+#[test]
+fn only_a_rule_may_send_to_its_dead_letter_queue() {
+    for_each_queue(|name, _, statements| {
+        let allowed: Vec<_> = statements.iter().filter(|statement| statement["Effect"] != "Deny").collect();
+        let conditions: Vec<_> = allowed.iter().map(|statement| &statement["Condition"]).collect();
+        let from_the_rule = json!({"ArnEquals": {"aws:SourceArn": "PushRule.Arn"}});
+        // Lambda sends to the other one, with the permissions of the functions.
+        assert_eq!(conditions, if name == "FailedQueue" { vec![] } else { vec![&from_the_rule] }, "{name}");
+        assert!(allowed.iter().all(|statement| statement["Action"] == "sqs:SendMessage"), "{name}");
+    });
+}
+
+#[test]
+fn queue_policies_apply_to_their_own_queue() {
+    for_each_queue(|name, _, statements| {
+        assert!(statements.iter().all(|statement| statement["Resource"] == format!("{name}.Arn")), "{name}");
+    });
+}
+
+/// The schedule of the sweep.
+fn schedule(parameters: &[(&str, &str)]) -> Value {
+    let parameters = [&[PLATFORMS][..], parameters].concat();
+    template().deploy(&parameters).resource("Sweeper")["Events"]["Sweep"]["Properties"].take()
+}
+
+#[test]
+fn the_schedule_requests_a_sweep() {
+    let request = serde_json::from_str(schedule(&[])["Input"].as_str().unwrap()).unwrap();
+    assert!(matches!(Input::read(request), Ok(Input::Sweep(_))));
+}
+
+#[test]
+fn the_schedule_is_hourly_by_default() {
+    assert_eq!(schedule(&[])["ScheduleExpression"], "rate(1 hour)");
+}
+
+#[test]
+fn the_schedule_can_be_disabled() {
     for state in ["ENABLED", "DISABLED"] {
-        let stack = template.deploy(&[PLATFORMS, ("SweepState", state)]);
-        let sweeper = stack.resource("Sweeper");
-        let schedule = &sweeper["Events"]["Sweep"]["Properties"];
-        let request = serde_json::from_str(schedule["Input"].as_str().unwrap()).unwrap();
-        assert!(matches!(Input::read(request), Ok(Input::Sweep(_))));
-        assert_eq!((&schedule["State"], &schedule["ScheduleExpression"]), (&state.into(), &"rate(1 hour)".into()));
-        assert_eq!(schedule["RoleArn"], "SweepScheduleRole.Arn");
-        assert_eq!(schedule["DeadLetterConfig"]["Arn"], "UndeliveredQueue.Arn");
-        let alarms = stack.resources("AWS::CloudWatch::Alarm");
-        assert_eq!(alarms.contains_key("SweepAlarm"), state == "ENABLED", "no sweep is missed that is not due");
-    }
-    for (schedule, expected) in [("rate(1 day)", true), ("cron(15 3 * * ? *)", true), ("hourly", false), ("", false)] {
-        assert_eq!(template.takes("SweepSchedule", schedule), expected, "{schedule}");
+        assert_eq!(schedule(&[("SweepState", state)])["State"], state);
     }
 }
 
 #[test]
-fn further_accounts_may_send_their_events_and_no_others() {
+fn the_schedule_has_its_own_role() {
+    assert_eq!(schedule(&[])["RoleArn"], "SweepScheduleRole.Arn");
+}
+
+#[test]
+fn undelivered_sweeps_go_to_a_dead_letter_queue() {
+    assert_eq!(schedule(&[])["DeadLetterConfig"]["Arn"], "UndeliveredQueue.Arn");
+}
+
+#[test]
+fn sweep_alarm_exists_only_with_a_schedule() {
     let template = template();
-    let alone = template.deploy(&[PLATFORMS]);
-    assert!(alone.resources("AWS::Events::EventBusPolicy").is_empty());
-    let hub = template.deploy(&[PLATFORMS, ("Accounts", "111122223333,444455556666"), ("EventBusName", "images")]);
-    let policy = hub.resource("SendersPolicy");
-    assert_eq!(policy["EventBusName"], "images");
-    assert_eq!(hub.resource("PushRule")["EventBusName"], "images");
+    for (state, expected) in [("ENABLED", true), ("DISABLED", false)] {
+        let alarms = template.deploy(&[PLATFORMS, ("SweepState", state)]).resources("AWS::CloudWatch::Alarm");
+        assert_eq!(alarms.contains_key("SweepAlarm"), expected, "{state}");
+    }
+}
+
+#[test]
+fn the_schedule_accepts_only_rate_and_cron_expressions() {
+    let template = template();
+    for (schedule, expected) in [("rate(1 day)", true), ("cron(15 3 * * ? *)", true), ("hourly", false), ("", false)] {
+        assert_eq!(template.accepts("SweepSchedule", schedule), expected, "{schedule}");
+    }
+}
+
+const CUSTOM_BUS: &str = "arn:aws:events:eu-central-1:123456789012:event-bus/images";
+
+/// A hub of two additional accounts, on its own bus.
+const HUB_PARAMETERS: [(&str, &str); 3] =
+    [PLATFORMS, ("Accounts", "111122223333,444455556666"), ("EventBusName", "images")];
+
+#[test]
+fn without_additional_accounts_the_bus_has_no_policy() {
+    assert!(template().deploy(&[PLATFORMS]).resources("AWS::Events::EventBusPolicy").is_empty());
+}
+
+#[test]
+fn only_additional_accounts_may_put_events() {
+    let template = template();
+    let policy = template.deploy(&HUB_PARAMETERS).resource("SendersPolicy");
     let statement = &policy["Statement"];
     assert_eq!(statement["Principal"], json!({"AWS": ["111122223333", "444455556666"]}));
     assert_eq!(statement["Action"], "events:PutEvents");
-    let bus = "arn:aws:events:eu-central-1:123456789012:event-bus/images";
-    assert_eq!((&statement["Resource"], &hub.section("Outputs")["EventBusArn"]["Value"]), (&bus.into(), &bus.into()));
-    assert!(member().takes("HubEventBusArn", bus));
+    assert_eq!((&policy["EventBusName"], &statement["Resource"]), (&"images".into(), &CUSTOM_BUS.into()));
+}
+
+#[test]
+fn the_rule_listens_on_the_configured_bus() {
+    assert_eq!(template().deploy(&HUB_PARAMETERS).resource("PushRule")["EventBusName"], "images");
+}
+
+#[test]
+fn the_bus_of_the_hub_is_an_output() {
+    assert_eq!(template().deploy(&HUB_PARAMETERS).section("Outputs")["EventBusArn"]["Value"], CUSTOM_BUS);
+}
+
+#[test]
+fn a_member_accepts_the_bus_of_the_hub() {
+    assert!(member().accepts("HubEventBusArn", CUSTOM_BUS));
 }

@@ -1,20 +1,20 @@
-//! Event patterns as `EventBridge` reads them, as far as ours go.
+//! `EventBridge` event patterns, as far as the templates use them.
 
 use serde_json::Value;
 
-/// Whether a pattern takes an event.
+/// Whether a pattern matches an event.
 ///
-/// Amazon `EventBridge` user guide, "Event pattern syntax": every field that the pattern names must be there, except
-/// where it is asked to be absent, and one of the matchers listed for it must take one of its values.
-pub fn takes(pattern: &Value, event: &Value) -> bool {
+/// Amazon `EventBridge` user guide, "Event pattern syntax": every field of the pattern must be present, unless the pattern
+/// requires it to be absent, and one of its matchers must match one of the field's values.
+pub fn is_match(pattern: &Value, event: &Value) -> bool {
     pattern.as_object().unwrap().iter().all(|(name, expected)| match (expected, event.get(name)) {
-        (Value::Object(_), Some(part)) => part.is_object() && takes(expected, part),
-        (Value::Object(_), None) => takes(expected, &Value::Object(serde_json::Map::new())),
+        (Value::Object(_), Some(part)) => part.is_object() && is_match(expected, part),
+        (Value::Object(_), None) => is_match(expected, &Value::Object(serde_json::Map::new())),
         (Value::Array(matchers), Some(Value::Array(values))) => {
             matchers.iter().any(|matcher| values.iter().any(|value| matches(matcher, Some(value))))
         }
         (Value::Array(matchers), value) => matchers.iter().any(|matcher| matches(matcher, value)),
-        _ => panic!("{expected} is no part of a pattern"),
+        _ => panic!("{expected} is not valid in a pattern"),
     })
 }
 
@@ -23,21 +23,21 @@ fn matches(matcher: &Value, value: Option<&Value>) -> bool {
         return value == Some(matcher);
     };
     let text = value.and_then(Value::as_str);
-    let wanted = || argument.as_str().unwrap();
+    let operand = || argument.as_str().unwrap();
     match operator.as_str() {
         "exists" => argument.as_bool().unwrap() == value.is_some(),
-        "prefix" => text.is_some_and(|text| text.starts_with(wanted())),
-        "suffix" => text.is_some_and(|text| text.ends_with(wanted())),
-        "wildcard" => text.is_some_and(|text| is_wildcard_match(wanted(), text)),
+        "prefix" => text.is_some_and(|text| text.starts_with(operand())),
+        "suffix" => text.is_some_and(|text| text.ends_with(operand())),
+        "wildcard" => text.is_some_and(|text| is_wildcard_match(operand(), text)),
         "anything-but" => match argument {
-            Value::Array(refused) => value.is_some_and(|value| !refused.contains(value)),
-            refused => value.is_some_and(|value| value != refused),
+            Value::Array(excluded) => value.is_some_and(|value| !excluded.contains(value)),
+            excluded => value.is_some_and(|value| value != excluded),
         },
-        other => panic!("{other} is no operator that is known here"),
+        other => panic!("unsupported operator {other}"),
     }
 }
 
-/// `EventBridge` refuses two stars in a row.
+/// Whether a wildcard matches a text. `EventBridge` rejects two consecutive asterisks.
 fn is_wildcard_match(wildcard: &str, text: &str) -> bool {
     assert!(!wildcard.contains("**"), "{wildcard}");
     match wildcard.split_once('*') {
@@ -49,7 +49,7 @@ fn is_wildcard_match(wildcard: &str, text: &str) -> bool {
 }
 
 #[test]
-fn a_pattern_takes_what_each_of_its_fields_takes() {
+fn a_pattern_matches_if_each_of_its_fields_matches() {
     let event =
         serde_json::json!({"source": "aws.ecr", "detail": {"tag": "1-amd64", "empty": "", "name": "team-a/x/app"}});
     for (pattern, expected) in [
@@ -71,6 +71,6 @@ fn a_pattern_takes_what_each_of_its_fields_takes() {
         (r#"{"detail": {"absent": [{"exists": true}]}}"#, false),
         (r#"{"absent": {"tag": ["1-amd64"]}}"#, false),
     ] {
-        assert_eq!(takes(&serde_json::from_str(pattern).unwrap(), &event), expected, "{pattern}");
+        assert_eq!(is_match(&serde_json::from_str(pattern).unwrap(), &event), expected, "{pattern}");
     }
 }

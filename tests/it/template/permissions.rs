@@ -1,4 +1,4 @@
-//! What the roles may do, and that the code calls no more and no less.
+//! The permissions of the roles, compared with the calls of the code.
 
 use std::collections::BTreeSet;
 
@@ -6,25 +6,26 @@ use ecr_multiarch::action;
 use serde_json::{Value, json};
 
 use super::stack::{ACCOUNT, REGION};
-use super::{FUNCTION, HUB, PLATFORMS, member, template, texts};
+use super::{FUNCTION, PLATFORMS, both, strings, template};
 
-/// What a role may do: each action, with the statement that allows it.
+/// What a role is allowed: each action, with the statement that allows it.
 fn allowed(role: &Value) -> Vec<(String, Value)> {
     let policies = role["Policies"].as_array().unwrap().iter();
     let statements = policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
     let allowed = statements.flat_map(|statement| {
         assert_eq!(statement["Effect"], "Allow");
-        let actions = texts(&statement["Action"]).into_iter();
+        let actions = strings(&statement["Action"]).into_iter();
         actions.map(|action| (action.to_owned(), statement.clone())).collect::<Vec<_>>()
     });
     allowed.collect()
 }
 
+/// The actions that a role is allowed.
 pub fn actions(role: &Value) -> BTreeSet<String> {
     allowed(role).into_iter().map(|(action, _)| action).collect()
 }
 
-const BESIDES_ECR: [&str; 5] = [
+const ACTIONS_OUTSIDE_ECR: [&str; 5] = [
     "logs:CreateLogStream",
     "logs:PutLogEvents",
     "sqs:SendMessage",
@@ -32,63 +33,83 @@ const BESIDES_ECR: [&str; 5] = [
     "xray:PutTraceSegments",
 ];
 
+const FUNCTION_ROLES: [&str; 2] = ["AssemblerRole", "SweeperRole"];
+
 #[test]
-fn each_function_may_do_what_it_calls_and_no_more() {
+fn functions_are_allowed_exactly_the_actions_that_they_call() {
     let template = template();
     let stack = template.deploy(&[PLATFORMS]);
     for (role, calls) in [("AssemblerRole", &action::ASSEMBLE[..]), ("SweeperRole", &action::SWEEP[..])] {
-        let expected = calls.iter().chain(&BESIDES_ECR).map(|action| (*action).to_owned());
+        let expected = calls.iter().chain(&ACTIONS_OUTSIDE_ECR).map(|action| (*action).to_owned());
         assert_eq!(actions(&stack.resource(role)), expected.collect(), "{role}");
-    }
-    assert_eq!(
-        actions(&stack.resource("SweepScheduleRole")),
-        ["lambda:InvokeFunction", "sqs:SendMessage"].map(str::to_owned).into()
-    );
-    assert_eq!(stack.resources("AWS::IAM::Role").len(), 3);
-    for (name, function) in stack.resources(FUNCTION) {
-        assert_eq!(function["Role"], format!("{name}Role.Arn"));
-        assert!(function.get("Policies").is_none(), "SAM leaves the policies of a function with a role aside");
-    }
-    for (name, role) in stack.resources("AWS::IAM::Role") {
-        assert!(role.get("ManagedPolicyArns").is_none(), "{name}");
     }
 }
 
 #[test]
-fn a_function_reaches_the_repositories_accounts_and_regions_that_are_given() {
+fn the_schedule_is_allowed_exactly_what_it_needs() {
+    let expected = ["lambda:InvokeFunction", "sqs:SendMessage"].map(str::to_owned).into();
+    assert_eq!(actions(&template().deploy(&[PLATFORMS]).resource("SweepScheduleRole")), expected);
+}
+
+#[test]
+fn a_stack_has_three_roles() {
     let template = template();
-    let given = [
-        ("Repositories", "team-a/*, base"),
-        ("Accounts", "111122223333"),
-        ("FurtherRegions", "eu-west-1"),
-        ("SigningProfileArn", "arn:aws:signer:eu-central-1:123456789012:/signing-profiles/images"),
-    ];
-    for (stack, repositories, accounts, regions) in [
-        (template.deploy(&[PLATFORMS]), vec!["*"], vec![ACCOUNT], vec![REGION]),
-        (
-            template.deploy(&[&[PLATFORMS][..], &given].concat()),
-            vec!["team-a/*", "base"],
-            vec![ACCOUNT, "111122223333"],
-            vec![REGION, "eu-west-1"],
-        ),
-    ] {
-        let arn = |name: &str| format!("arn:*:ecr:*:*:repository/{name}");
-        let arns: Vec<_> = repositories.into_iter().map(arn).collect();
-        let of_ecr = ["AssemblerRole", "SweeperRole"].map(|role| allowed(&stack.resource(role)));
-        for (action, statement) in of_ecr.into_iter().flatten().filter(|(action, _)| action.starts_with("ecr:")) {
-            let condition = &statement["Condition"]["StringEquals"];
-            assert_eq!(texts(&condition["aws:ResourceAccount"]), accounts, "{action}");
-            assert_eq!(texts(&condition["aws:RequestedRegion"]), regions, "{action}");
-            match action.as_str() {
-                action::DESCRIBE_REPOSITORIES => assert_eq!(texts(&statement["Resource"]), [arn("*")]),
-                _ => assert_eq!(texts(&statement["Resource"]), arns, "{action}"),
-            }
+    let roles = template.deploy(&[PLATFORMS]).resources("AWS::IAM::Role");
+    assert_eq!(roles.keys().collect::<Vec<_>>(), ["AssemblerRole", "SweepScheduleRole", "SweeperRole"]);
+}
+
+#[test]
+fn each_function_has_its_own_role() {
+    for (name, function) in template().deploy(&[PLATFORMS]).resources(FUNCTION) {
+        assert_eq!(function["Role"], format!("{name}Role.Arn"));
+        assert!(function.get("Policies").is_none(), "SAM ignores the policies of a function with a role");
+    }
+}
+
+#[test]
+fn no_role_has_a_managed_policy() {
+    for (name, role) in template().deploy(&[PLATFORMS]).resources("AWS::IAM::Role") {
+        assert!(role.get("ManagedPolicyArns").is_none(), "{name}");
+    }
+}
+
+/// Checks which repositories, accounts and Regions the functions' ECR actions are limited to.
+#[track_caller]
+fn check_ecr_scope(parameters: &[(&str, &str)], repositories: &[&str], accounts: &[&str], regions: &[&str]) {
+    let template = template();
+    let stack = template.deploy(&[&[PLATFORMS][..], parameters].concat());
+    let arn = |name: &&str| format!("arn:*:ecr:*:*:repository/{name}");
+    let arns: Vec<_> = repositories.iter().map(arn).collect();
+    let allowed = FUNCTION_ROLES.map(|role| allowed(&stack.resource(role)));
+    for (action, statement) in allowed.into_iter().flatten().filter(|(action, _)| action.starts_with("ecr:")) {
+        let condition = &statement["Condition"]["StringEquals"];
+        assert_eq!(strings(&condition["aws:ResourceAccount"]), accounts, "{action}");
+        assert_eq!(strings(&condition["aws:RequestedRegion"]), regions, "{action}");
+        match action.as_str() {
+            action::DESCRIBE_REPOSITORIES => assert_eq!(strings(&statement["Resource"]), [arn(&"*")]),
+            _ => assert_eq!(strings(&statement["Resource"]), arns, "{action}"),
         }
     }
 }
 
 #[test]
-fn besides_ecr_a_function_reaches_its_own_log_the_queue_of_the_failed_and_its_traces() {
+fn by_default_ecr_access_is_limited_to_the_own_registry() {
+    check_ecr_scope(&[], &["*"], &[ACCOUNT], &[REGION]);
+}
+
+#[test]
+fn ecr_access_is_limited_to_what_the_parameters_name() {
+    let parameters = [
+        ("Repositories", "team-a/*, base"),
+        ("Accounts", "111122223333"),
+        ("FurtherRegions", "eu-west-1"),
+        ("SigningProfileArn", SIGNING_PROFILE),
+    ];
+    check_ecr_scope(&parameters, &["team-a/*", "base"], &[ACCOUNT, "111122223333"], &[REGION, "eu-west-1"]);
+}
+
+#[test]
+fn other_access_is_limited_to_own_log_queue_and_traces() {
     let template = template();
     let stack = template.deploy(&[PLATFORMS]);
     for function in ["Assembler", "Sweeper"] {
@@ -105,26 +126,31 @@ fn besides_ecr_a_function_reaches_its_own_log_the_queue_of_the_failed_and_its_tr
     }
 }
 
+const SIGNING_PROFILE: &str = "arn:aws:signer:eu-central-1:123456789012:/signing-profiles/images";
+
 #[test]
-fn lists_may_be_signed_where_a_signing_profile_is_given_and_nothing_else_may_be_done() {
+fn a_signing_profile_allows_only_to_sign_with_it() {
     let template = template();
-    let profile = "arn:aws:signer:eu-central-1:123456789012:/signing-profiles/images";
-    let given = [PLATFORMS, ("Repositories", "app")];
-    let (plain, signing) =
-        (template.deploy(&given), template.deploy(&[&given[..], &[("SigningProfileArn", profile)]].concat()));
-    for role in ["AssemblerRole", "SweeperRole"] {
+    let plain = template.deploy(&[PLATFORMS, ("Repositories", "app")]);
+    let signing = template.deploy(&[PLATFORMS, ("Repositories", "app"), ("SigningProfileArn", SIGNING_PROFILE)]);
+    for role in FUNCTION_ROLES {
         let before = actions(&plain.resource(role));
         let added = allowed(&signing.resource(role)).into_iter().filter(|(action, _)| !before.contains(action));
         let added: Vec<_> = added.map(|(action, statement)| (action, statement["Resource"].clone())).collect();
-        assert_eq!(added, [("signer:SignPayload".to_owned(), json!(profile))]);
+        assert_eq!(added, [("signer:SignPayload".to_owned(), json!(SIGNING_PROFILE))]);
     }
-    assert!(!template.takes("SigningProfileArn", "arn:aws:signer:eu-central-1:123456789012:/signing-profiles/*"));
 }
 
 #[test]
-fn nobody_may_do_anything_by_a_wildcard_action() {
-    for (template, given) in [(template(), PLATFORMS), (member(), HUB)] {
-        for (name, role) in template.deploy(&[given]).resources("AWS::IAM::Role") {
+fn a_signing_profile_cannot_be_a_wildcard() {
+    let wildcard = "arn:aws:signer:eu-central-1:123456789012:/signing-profiles/*";
+    assert!(!template().accepts("SigningProfileArn", wildcard));
+}
+
+#[test]
+fn no_role_is_allowed_a_wildcard_action() {
+    for (template, required) in both() {
+        for (name, role) in template.deploy(&[required]).resources("AWS::IAM::Role") {
             for (action, _) in allowed(&role) {
                 assert!(!action.contains(['*', '?']), "{name}: {action}");
             }

@@ -1,4 +1,4 @@
-//! Just enough of `CloudFormation` to see what a template comes to with given parameters.
+//! Just enough of `CloudFormation` to evaluate a template with given parameters.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,43 +13,43 @@ pub const ACCOUNT: &str = "123456789012";
 /// The Region of every stack.
 pub const REGION: &str = "eu-central-1";
 
-/// A template, with its short tags such as `!Ref` written out.
+/// A template, with short tags such as `!Ref` expanded to their full form.
 pub struct Template(Value);
 
 impl Template {
-    /// Reads a file of the project's root.
-    pub fn read(file: &str) -> Self {
+    /// Loads a file of the project's root.
+    pub fn load(file: &str) -> Self {
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
         let documents = Yaml::load_from_str(&text).unwrap();
-        let [document] = documents.as_slice() else { panic!("{file} holds {} documents", documents.len()) };
-        Self(json_of(document))
+        let [document] = documents.as_slice() else { panic!("{file} has {} documents", documents.len()) };
+        Self(to_json(document))
     }
 
     /// One of its sections, such as `Parameters`.
     pub fn section(&self, name: &str) -> &Map<String, Value> {
-        self.0[name].as_object().unwrap_or_else(|| panic!("there is no section {name}"))
+        self.0[name].as_object().unwrap_or_else(|| panic!("missing section {name}"))
     }
 
-    /// Whether a parameter takes a value.
-    pub fn takes(&self, parameter: &str, value: &str) -> bool {
+    /// Whether a parameter accepts a value.
+    pub fn accepts(&self, parameter: &str, value: &str) -> bool {
         let declared = &self.0["Parameters"][parameter];
         match declared["Type"].as_str().unwrap() {
-            "CommaDelimitedList" => value.split(',').all(|item| takes(declared, item.trim())),
-            "Number" => value.parse::<f64>().is_ok_and(f64::is_finite) && takes(declared, value),
-            "String" => takes(declared, value),
-            other => panic!("{parameter} is {other}"),
+            "CommaDelimitedList" => value.split(',').all(|item| is_allowed(declared, item.trim())),
+            "Number" => value.parse::<f64>().is_ok_and(f64::is_finite) && is_allowed(declared, value),
+            "String" => is_allowed(declared, value),
+            other => panic!("{parameter} has the unsupported type {other}"),
         }
     }
 
-    /// What it comes to with these parameters and the defaults of the others.
+    /// The stack with these parameters, and the defaults of the others.
     pub fn deploy(&self, parameters: &[(&str, &str)]) -> Stack<'_> {
         let declared = self.section("Parameters");
         let unknown = parameters.iter().find(|(name, _)| !declared.contains_key(*name));
-        assert_eq!(unknown, None, "there is no such parameter");
+        assert_eq!(unknown, None, "unknown parameter");
         let values = declared.iter().map(|(name, declaration)| {
             let given = parameters.iter().find(|(given, _)| given == name).map(|(_, value)| (*value).to_owned());
-            let value = given.unwrap_or_else(|| text_of(&declaration["Default"]));
-            assert!(self.takes(name, &value), "{name} does not take {value:?}");
+            let value = given.unwrap_or_else(|| to_text(&declaration["Default"]));
+            assert!(self.accepts(name, &value), "{name} does not accept {value:?}");
             let value = match declaration["Type"].as_str().unwrap() {
                 "CommaDelimitedList" => value.split(',').map(str::trim).collect(),
                 _ => Value::from(value),
@@ -60,12 +60,13 @@ impl Template {
     }
 }
 
-/// `CloudFormation` holds each entry of a list to the pattern, and a pattern to the whole of the value.
-fn takes(declared: &Value, value: &str) -> bool {
-    let among = |values: &Vec<Value>| values.iter().any(|allowed| text_of(allowed) == value);
+/// Whether a declaration allows a value. `CloudFormation` matches a pattern against each entry of a list, and against the
+/// whole value.
+fn is_allowed(declared: &Value, value: &str) -> bool {
+    let is_among = |values: &Vec<Value>| values.iter().any(|allowed| to_text(allowed) == value);
     let matches = |pattern: &str| Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(value);
     let bound = |name: &str| declared[name].as_f64().zip(value.parse::<f64>().ok());
-    declared["AllowedValues"].as_array().is_none_or(among)
+    declared["AllowedValues"].as_array().is_none_or(is_among)
         && declared["AllowedPattern"].as_str().is_none_or(matches)
         && bound("MinValue").is_none_or(|(least, number)| number >= least)
         && bound("MaxValue").is_none_or(|(most, number)| number <= most)
@@ -78,11 +79,11 @@ pub struct Stack<'a> {
 }
 
 impl Stack<'_> {
-    /// A section worked out, without what conditions leave out.
+    /// An evaluated section, without the items whose condition is false.
     pub fn section(&self, name: &str) -> Map<String, Value> {
-        let created =
-            |item: &Value| item.get("Condition").is_none_or(|condition| self.holds(condition.as_str().unwrap()));
-        let items = self.template.section(name).iter().filter(|(_, item)| created(item));
+        let is_created =
+            |item: &Value| item.get("Condition").is_none_or(|condition| self.is_true(condition.as_str().unwrap()));
+        let items = self.template.section(name).iter().filter(|(_, item)| is_created(item));
         items.map(|(name, item)| (name.clone(), self.resolve(item).unwrap())).collect()
     }
 
@@ -96,14 +97,14 @@ impl Stack<'_> {
     /// The properties of one resource.
     pub fn resource(&self, name: &str) -> Value {
         let resources = self.section("Resources");
-        resources.get(name).unwrap_or_else(|| panic!("there is no resource {name}"))["Properties"].clone()
+        resources.get(name).unwrap_or_else(|| panic!("missing resource {name}"))["Properties"].clone()
     }
 
-    fn holds(&self, condition: &str) -> bool {
+    fn is_true(&self, condition: &str) -> bool {
         self.resolve(&self.template.section("Conditions")[condition]).unwrap() == json!(true)
     }
 
-    /// A value worked out. `AWS::NoValue` is none.
+    /// An evaluated value; `None` for `AWS::NoValue`.
     fn resolve(&self, value: &Value) -> Option<Value> {
         match value {
             Value::Array(items) => Some(items.iter().filter_map(|item| self.resolve(item)).collect()),
@@ -120,8 +121,8 @@ impl Stack<'_> {
 
     fn call(&self, function: &str, argument: &Value) -> Option<Value> {
         let nth = |index: usize| self.resolve(&argument[index]).unwrap();
-        let text = |index: usize| text_of(&nth(index));
-        let texts = |index: usize| nth(index).as_array().unwrap().iter().map(text_of).collect::<Vec<_>>();
+        let text = |index: usize| to_text(&nth(index));
+        let texts = |index: usize| nth(index).as_array().unwrap().iter().map(to_text).collect::<Vec<_>>();
         Some(match function {
             "Ref" => return self.reference(argument.as_str().unwrap()),
             "Fn::GetAtt" => argument.clone(),
@@ -131,14 +132,14 @@ impl Stack<'_> {
             "Fn::Equals" => (text(0) == text(1)).into(),
             "Fn::Not" => (nth(0) == false).into(),
             "Fn::If" => {
-                let branch = if self.holds(argument[0].as_str().unwrap()) { &argument[1] } else { &argument[2] };
+                let branch = if self.is_true(argument[0].as_str().unwrap()) { &argument[1] } else { &argument[2] };
                 return self.resolve(branch);
             }
             "Fn::Sub" => match argument {
                 Value::Array(_) => self.substitute(&text(0), nth(1).as_object().unwrap()),
                 template => self.substitute(template.as_str().unwrap(), &Map::new()),
             },
-            other => panic!("{other} is no function that is known here"),
+            other => panic!("unsupported function {other}"),
         })
     }
 
@@ -149,13 +150,13 @@ impl Stack<'_> {
             let (name, rest) = part.split_once('}').unwrap();
             let value = variables.get(name).cloned();
             let attribute = || name.contains('.').then(|| name.into());
-            text += &text_of(&value.or_else(attribute).or_else(|| self.reference(name)).unwrap());
+            text += &to_text(&value.or_else(attribute).or_else(|| self.reference(name)).unwrap());
             text += rest;
         }
         text.into()
     }
 
-    /// What a name refers to. A resource is referred to by its own name, whatever name AWS would give it.
+    /// The value of a `Ref`. That of a resource is its logical ID, where AWS would return a generated name.
     fn reference(&self, name: &str) -> Option<Value> {
         Some(match name {
             "AWS::NoValue" => return None,
@@ -166,26 +167,26 @@ impl Stack<'_> {
             name => match self.parameters.get(name) {
                 Some(value) => value.clone(),
                 None if self.template.section("Resources").contains_key(name) => name.into(),
-                None => panic!("{name} refers to nothing"),
+                None => panic!("unresolved reference {name}"),
             },
         })
     }
 }
 
-fn text_of(value: &Value) -> String {
+fn to_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn json_of(yaml: &Yaml<'_>) -> Value {
+fn to_json(yaml: &Yaml<'_>) -> Value {
     match yaml {
         Yaml::Value(Scalar::Null) => Value::Null,
         Yaml::Value(Scalar::Boolean(value)) => (*value).into(),
         Yaml::Value(Scalar::Integer(value)) => (*value).into(),
         Yaml::Value(Scalar::FloatingPoint(value)) => value.into_inner().into(),
         Yaml::Value(Scalar::String(value)) => value.as_ref().into(),
-        Yaml::Sequence(items) => items.iter().map(json_of).collect(),
+        Yaml::Sequence(items) => items.iter().map(to_json).collect(),
         Yaml::Mapping(fields) => {
-            let fields = fields.iter().map(|(name, value)| (name.as_str().unwrap().to_owned(), json_of(value)));
+            let fields = fields.iter().map(|(name, value)| (name.as_str().unwrap().to_owned(), to_json(value)));
             Value::Object(fields.collect())
         }
         Yaml::Tagged(tag, value) => {
@@ -193,8 +194,8 @@ fn json_of(yaml: &Yaml<'_>) -> Value {
                 "Ref" => "Ref".to_owned(),
                 function => format!("Fn::{function}"),
             };
-            json!({function: json_of(value)})
+            json!({function: to_json(value)})
         }
-        other => panic!("{other:?} has no place in a template"),
+        other => panic!("unsupported YAML {other:?}"),
     }
 }

@@ -1,0 +1,215 @@
+//! Alarms and the dashboard, compared with the metrics of the code.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use ecr_multiarch::error::ErrorType;
+use ecr_multiarch::metrics::name::{INCOMPLETE_VERSIONS, PUBLISHED, PUSH_TO_PUBLISHED, SWEEP_COMPLETE, WAITING};
+use ecr_multiarch::metrics::{self, failed_of_type};
+use serde_json::{Map, Value, json};
+
+use super::stack::REGION;
+use super::{PLATFORMS, strings, template};
+
+/// Asserts that a metric exists, as an alarm or a widget names it.
+fn assert_metric_exists(namespace: &str, name: &str, dimension: &str, value: &str) {
+    let lambda_metrics = ["Duration", "Errors", "Invocations", "Throttles"];
+    match namespace {
+        metrics::NAMESPACE => {
+            let by_type: Vec<_> = ErrorType::ALL.into_iter().map(failed_of_type).collect();
+            let emitted = metrics::name::ALL.contains(&name) || by_type.iter().any(|by_type| by_type == name);
+            assert!(emitted, "the function does not emit the metric {name}");
+            assert_eq!(dimension, metrics::DIMENSION, "{name}");
+            assert!(["Assembler", "Sweeper"].contains(&value), "{name} of {value}");
+        }
+        "AWS/Lambda" => assert!(dimension == "FunctionName" && lambda_metrics.contains(&name), "{name}"),
+        "AWS/SQS" => assert_eq!((dimension, name), ("QueueName", "ApproximateNumberOfMessagesVisible")),
+        other => panic!("{other}"),
+    }
+}
+
+fn alarms(parameters: &[(&str, &str)]) -> BTreeMap<String, Value> {
+    template().deploy(&[&[PLATFORMS][..], parameters].concat()).resources("AWS::CloudWatch::Alarm")
+}
+
+/// The name and value of an alarm's only dimension.
+fn dimension(alarm: &Value) -> (&str, &str) {
+    let [dimension] = alarm["Dimensions"].as_array().unwrap().as_slice() else { panic!("{alarm}") };
+    (dimension["Name"].as_str().unwrap(), dimension["Value"].as_str().unwrap())
+}
+
+#[test]
+fn alarms_use_existing_metrics() {
+    for alarm in alarms(&[]).values() {
+        let (name, value) = dimension(alarm);
+        let [namespace, metric] = ["Namespace", "MetricName"].map(|field| alarm[field].as_str().unwrap());
+        assert_metric_exists(namespace, metric, name, value);
+    }
+}
+
+#[test]
+fn each_alarm_watches_its_metric() {
+    let alarms = alarms(&[]);
+    let watched =
+        alarms.iter().map(|(name, alarm)| (name.as_str(), (alarm["MetricName"].as_str().unwrap(), dimension(alarm).1)));
+    let expected = [
+        ("AssemblerErrorsAlarm", ("Errors", "Assembler")),
+        ("FailedAlarm", ("ApproximateNumberOfMessagesVisible", "FailedQueue.QueueName")),
+        ("SweepAlarm", (SWEEP_COMPLETE, "Sweeper")),
+        ("SweeperErrorsAlarm", ("Errors", "Sweeper")),
+        ("ThrottlesAlarm", ("Throttles", "Assembler")),
+        ("UndeliveredAlarm", ("ApproximateNumberOfMessagesVisible", "UndeliveredQueue.QueueName")),
+        ("VersionsFailedAlarm", (metrics::name::FAILED, "Sweeper")),
+        ("VersionsIncompleteAlarm", (INCOMPLETE_VERSIONS, "Sweeper")),
+    ];
+    assert_eq!(watched.collect::<BTreeMap<_, _>>(), expected.into());
+}
+
+#[test]
+fn alarms_notify_the_topic_on_alarm_and_on_ok() {
+    let topic = "arn:aws:sns:eu-central-1:123456789012:on-call";
+    for (name, alarm) in alarms(&[("AlarmTopicArn", topic)]) {
+        assert_eq!((&alarm["AlarmActions"], &alarm["OKActions"]), (&json!([topic]), &json!([topic])), "{name}");
+    }
+}
+
+#[test]
+fn alarms_have_no_action_without_a_topic() {
+    for (name, alarm) in alarms(&[]) {
+        assert!(alarm.get("AlarmActions").is_none() && alarm.get("OKActions").is_none(), "{name}");
+    }
+}
+
+#[test]
+fn sweep_alarm_fires_after_the_configured_hours() {
+    let alarm = &alarms(&[("HoursWithoutSweep", "26")])["SweepAlarm"];
+    assert_eq!((&alarm["EvaluationPeriods"], &alarm["Period"]), (&"26".into(), &3600.into()));
+    assert_eq!((&alarm["Statistic"], &alarm["Threshold"]), (&"Sum".into(), &1.into()));
+    assert_eq!(alarm["ComparisonOperator"], "LessThanThreshold");
+}
+
+#[test]
+fn sweep_alarm_fires_if_no_sweep_runs() {
+    assert_eq!(alarms(&[])["SweepAlarm"]["TreatMissingData"], "breaching");
+}
+
+fn widgets(parameters: &[(&str, &str)]) -> Vec<Value> {
+    let template = template();
+    let stack = template.deploy(&[&[PLATFORMS][..], parameters].concat());
+    let body = stack.resource("Dashboard")["DashboardBody"].as_str().unwrap().to_owned();
+    let mut body: Map<String, Value> = serde_json::from_str(&body).unwrap();
+    body["widgets"].as_array_mut().unwrap().drain(..).collect()
+}
+
+fn metric_widgets() -> impl Iterator<Item = Value> {
+    widgets(&[]).into_iter().filter(|widget| widget["type"] == "metric")
+}
+
+/// The metrics of the dashboard: namespace, name, dimension and its value.
+fn dashboard_metrics() -> Vec<[String; 4]> {
+    let metrics = metric_widgets().flat_map(|widget| widget["properties"]["metrics"].as_array().unwrap().clone());
+    let parts = |metric: Value| {
+        let [namespace, name, dimension, value, _label] = metric.as_array().unwrap().as_slice() else {
+            panic!("{metric}")
+        };
+        [namespace, name, dimension, value].map(|part| part.as_str().unwrap().to_owned())
+    };
+    metrics.map(parts).collect()
+}
+
+#[test]
+fn the_dashboard_uses_existing_metrics() {
+    for [namespace, name, dimension, value] in dashboard_metrics() {
+        assert_metric_exists(&namespace, &name, &dimension, &value);
+    }
+}
+
+#[test]
+fn the_dashboard_is_for_its_own_region() {
+    assert!(metric_widgets().all(|widget| widget["properties"]["region"] == REGION));
+}
+
+/// Asserts that the dashboard shows a metric of a function.
+#[track_caller]
+fn assert_shown(metrics: &[[String; 4]], name: &str, function: &str) {
+    assert!(metrics.iter().any(|[_, shown, _, of]| shown == name && of == function), "{name} of {function}");
+}
+
+#[test]
+fn the_dashboard_shows_every_error_type() {
+    let metrics = dashboard_metrics();
+    for error_type in ErrorType::ALL {
+        for function in ["Assembler", "Sweeper"] {
+            assert_shown(&metrics, &failed_of_type(error_type), function);
+        }
+    }
+}
+
+#[test]
+fn the_dashboard_shows_outcomes_latency_and_sweeps() {
+    let metrics = dashboard_metrics();
+    for (name, function) in [
+        (PUBLISHED, "Assembler"),
+        (PUSH_TO_PUBLISHED, "Assembler"),
+        (WAITING, "Assembler"),
+        (PUBLISHED, "Sweeper"),
+        (INCOMPLETE_VERSIONS, "Sweeper"),
+        (SWEEP_COMPLETE, "Sweeper"),
+    ] {
+        assert_shown(&metrics, name, function);
+    }
+}
+
+#[test]
+fn the_dashboard_shows_every_alarm() {
+    for state in ["ENABLED", "DISABLED"] {
+        let widgets = widgets(&[("SweepState", state)]);
+        let shown = widgets.iter().find(|widget| widget["type"] == "alarm").unwrap();
+        let shown: BTreeSet<_> = strings(&shown["properties"]["alarms"]).into_iter().map(str::to_owned).collect();
+        let all = alarms(&[("SweepState", state)]).into_keys().map(|name| format!("{name}.Arn"));
+        assert_eq!(shown, all.collect(), "{state}");
+    }
+}
+
+/// The left edge, top edge, width and height of a widget.
+fn bounds(widget: &Value) -> [u64; 4] {
+    ["x", "y", "width", "height"].map(|name| widget[name].as_u64().unwrap())
+}
+
+#[test]
+fn widgets_fit_into_the_24_columns_of_a_dashboard() {
+    for [x, _, width, _] in widgets(&[]).iter().map(bounds) {
+        assert!(x + width <= 24);
+    }
+}
+
+#[test]
+fn widgets_do_not_overlap() {
+    let mut occupied = BTreeSet::new();
+    for [x, y, width, height] in widgets(&[]).iter().map(bounds) {
+        let cells = (x..x + width).flat_map(|column| (y..y + height).map(move |row| (column, row)));
+        for cell in cells {
+            assert!(occupied.insert(cell), "two widgets at {cell:?}");
+        }
+    }
+}
+
+/// Asserts that the operations guide names each of these, in code font.
+#[track_caller]
+fn assert_in_guide(names: impl IntoIterator<Item = String>) {
+    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("OPERATIONS.md")).unwrap();
+    for name in names {
+        assert!(guide.contains(&format!("`{name}`")), "OPERATIONS.md lacks {name}");
+    }
+}
+
+#[test]
+fn the_guide_describes_every_alarm() {
+    assert_in_guide(alarms(&[]).into_keys().chain(["UnsentAlarm".to_owned()]));
+}
+
+#[test]
+fn the_guide_describes_every_output() {
+    assert_in_guide(template().section("Outputs").keys().cloned());
+}
