@@ -1,18 +1,18 @@
-//! What a sweep costs as a registry grows: calls, seconds, and peak memory of a process that does nothing else.
+//! The cost of a sweep as a registry grows: calls, seconds, and peak memory of a process that does nothing else.
 //!
-//! `cargo bench --bench sweep` fills a local ECR with 10,000 and with 100,000 images and sweeps each twice: once as
-//! events were lost for a hundredth of the versions, once settled.
+//! `cargo bench --bench sweep` fills a local ECR with 10,000 and with 100,000 images and sweeps each twice: once
+//! while a hundredth of the versions is out of date, once up to date.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints, and stops where it cannot go on")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and stops where it cannot go on")]
 
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Duration;
 
-use ecr_multiarch::ecr::{Pace, Registries};
-use ecr_multiarch::repository::RegistryId;
-use ecr_multiarch::settings::{Settings, variable};
-use ecr_multiarch::sweep::{Scope, sweep};
+use ecr_multiarch::ecr::{Priority, Registries};
+use ecr_multiarch::sweep::{SweepScope, sweep};
+use ecr_multiarch_core::settings::variable::Variable;
+use ecr_multiarch_core::{RegistryId, Settings};
 use local_ecr::image::Image;
 use local_ecr::{LocalEcr, Options};
 use tokio::time::Instant;
@@ -34,7 +34,7 @@ fn main() {
         // A version has its two images and, once it is published, its list.
         let versions = images / 3;
         ecr.home().fill("app", versions, &PLATFORMS).unwrap();
-        // The first run is not shown: it publishes the many lists that a settled registry has.
+        // The first run is not shown: it publishes the manifest lists of all versions.
         let _ = run(&ecr);
         let lost = versions / 100;
         for version in 0..lost {
@@ -43,15 +43,15 @@ fn main() {
             ecr.home().push("app", Some(&format!("1.0.{version}-arm64")), &image);
         }
         ecr.clock().advance(Duration::from_secs(1));
-        for state in ["1% lost", "settled"] {
+        for state in ["1% stale", "settled"] {
             ecr.clear_journal();
-            let told = run(&ecr);
+            let figures = run(&ecr);
             let mut calls = BTreeMap::<String, usize>::new();
             for call in ecr.journal() {
                 *calls.entry(call.operation).or_default() += 1;
             }
             let calls: Vec<_> = calls.iter().map(|(operation, count)| format!("{operation} {count}")).collect();
-            println!("{images:>8} {versions:>9} {state:>10} {told}  {}", calls.join(", "));
+            println!("{images:>8} {versions:>9} {state:>10} {figures}  {}", calls.join(", "));
         }
     }
 }
@@ -70,24 +70,22 @@ fn run(ecr: &LocalEcr) -> String {
 fn sweep_once() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let settings = Settings::read(|name| match name {
-            variable::PLATFORMS => Some(PLATFORMS.join(",")),
-            variable::SWEEP_PUTS_PER_SECOND => Some("1000".to_owned()),
-            _ => None,
-        });
+        let variables = [(Variable::Platforms, PLATFORMS.join(",")), (Variable::SweepPutsPerSecond, "1000".to_owned())];
+        let lookup = |name: &str| variables.iter().find(|(variable, _)| variable.name() == name);
+        let settings = Settings::from_lookup(|name| lookup(name).map(|(_, value)| value.clone()));
         let registries = Registries::from_environment().await;
-        let region = registries.home_region().unwrap();
-        let registry = registries.open(&RegistryId { account: None, region }, Pace::Yielding);
+        let region = registries.own_region().unwrap();
+        let registry = registries.open(&RegistryId { account: None, region }, Priority::Background);
         let begun = Instant::now();
         let deadline = begun + Duration::from_hours(1);
-        let scope = Scope { repositories: None, dry_run: false, deep: false, stop_at: deadline, deadline };
-        let swept = sweep(&registry, &settings.unwrap(), &scope, &()).await.unwrap();
-        assert!(swept.complete && swept.failed.total == 0, "{swept:?}");
-        println!("{:>8.2} {:>9.1} {:>9}", begun.elapsed().as_secs_f64(), peak_mib(), swept.published);
+        let scope = SweepScope { repositories: None, dry_run: false, deep: false, stop_at: deadline, deadline };
+        let report = sweep(&registry, &settings.unwrap(), &scope, &()).await.unwrap();
+        assert!(report.complete && report.failed.total == 0, "{report:?}");
+        println!("{:>8.2} {:>9.1} {:>9}", begun.elapsed().as_secs_f64(), peak_mib(), report.published);
     });
 }
 
-/// The most memory that this process held, in MiB, where the system tells.
+/// The peak memory of this process in MiB, where the system reports it.
 fn peak_mib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();

@@ -147,8 +147,8 @@ async fn targets<'a>(
     scope: &SweepScope,
 ) -> Result<Vec<TargetRepository<'a>>, Error> {
     let literals = |globs: &[RepositoryGlob]| globs.iter().map(RepositoryGlob::literal).collect::<Option<Vec<_>>>();
-    let named = scope.repositories.as_deref().and_then(literals).or_else(|| literals(settings.repositories()));
-    let mut names = match named {
+    let literal = scope.repositories.as_deref().and_then(literals).or_else(|| literals(settings.repositories()));
+    let mut names = match literal {
         Some(names) => names,
         None => registry.scan_repositories().await?,
     };

@@ -1,8 +1,6 @@
 //! One line of output: an event and the outcome of the function.
 
-use ecr_multiarch::answer::{OutcomeName, Reconciled};
-use ecr_multiarch::error::Error;
-use ecr_multiarch::function::Answer;
+use ecr_multiarch_core::{Answer, Error, OutcomeKind, VersionReport};
 use serde_json::Value;
 
 use crate::terminal::{Style, media_type_name, short_digest};
@@ -40,30 +38,33 @@ pub(crate) fn event_line(event: &ImageEvent, result: &Result<Answer, Error>) -> 
 /// The function's result in a few words.
 pub(crate) fn summary(result: &Result<Answer, Error>) -> String {
     match result {
-        Ok(Answer::Reconciled(answer)) => outcome(answer),
-        Ok(Answer::Swept(swept)) => format!(
+        Ok(Answer::Version(report)) => outcome(report),
+        Ok(Answer::Sweep(report)) => format!(
             "swept {} versions of {} repositories: {} published, {} incomplete, {} failed",
-            swept.versions, swept.repositories, swept.published, swept.incomplete.total, swept.failed.total
+            report.versions, report.repositories, report.published, report.incomplete.total, report.failed.total
         ),
         Err(error) => format!("{}: {error}", Style::Failure.paint(error.error_type().name())),
     }
 }
 
-fn outcome(answer: &Reconciled) -> String {
-    let name = answer.outcome.as_str();
+fn outcome(report: &VersionReport) -> String {
+    let VersionReport { outcome, repository, version, .. } = report;
+    let name = outcome.kind().name();
+    let reason = outcome.reason().unwrap_or_default();
     let list = || {
-        let repository = answer.repository.as_deref().unwrap_or_default();
-        let tag = answer.tag.as_ref().map(ToString::to_string).unwrap_or_default();
-        let digest = answer.digest.map(|digest| digest.to_string()).unwrap_or_default();
+        let repository = repository.as_deref().unwrap_or_default();
+        let tag = version.as_ref().map(ToString::to_string).unwrap_or_default();
+        let digest = outcome.manifest_list().map(|list| list.digest.to_string()).unwrap_or_default();
         format!("{repository}:{tag} as {}", short_digest(&digest))
     };
-    match answer.outcome {
-        OutcomeName::Published => format!("{} {}", Style::Success.paint(name), list()),
-        OutcomeName::Unchanged | OutcomeName::WouldPublish => format!("{name} {}", list()),
-        OutcomeName::Waiting => {
-            let reason = answer.reason.clone().unwrap_or_else(|| format!("for {}", answer.missing.join(", ")));
-            format!("{} {reason}", Style::Pending.paint(name))
+    match outcome.kind() {
+        OutcomeKind::Published => format!("{} {}", Style::Success.paint(name), list()),
+        OutcomeKind::Unchanged | OutcomeKind::WouldPublish => format!("{name} {}", list()),
+        OutcomeKind::Waiting if outcome.missing().is_empty() => format!("{} {reason}", Style::Pending.paint(name)),
+        OutcomeKind::Waiting => {
+            let missing: Vec<_> = outcome.missing().iter().map(ToString::to_string).collect();
+            format!("{} for {}", Style::Pending.paint(name), missing.join(", "))
         }
-        OutcomeName::Ignored => Style::Dim.paint(&format!("{name}: {}", answer.reason.as_deref().unwrap_or_default())),
+        OutcomeKind::Ignored => Style::Dim.paint(&format!("{name}: {reason}")),
     }
 }

@@ -1,8 +1,8 @@
 //! The commands to try on the local ECR.
 
-use ecr_multiarch::repository::RepositoryName;
-use ecr_multiarch::settings::Settings;
-use ecr_multiarch::tag::Tag;
+use ecr_multiarch_core::oci::platform::Platform;
+use ecr_multiarch_core::settings::tag_scheme::PlatformTag;
+use ecr_multiarch_core::{RepositoryName, Settings, Tag};
 use local_ecr::LocalEcr;
 
 use crate::options::Options;
@@ -62,11 +62,11 @@ fn headline(text: &str) {
 
 /// The platforms of the version as clients write them, with their tags.
 fn images(settings: &Settings) -> Vec<(String, Tag)> {
-    let tags = |repository: RepositoryName| settings.policy(&repository)?.naming.tags(&VERSION.parse().ok()?).ok();
+    let tags =
+        |repository: RepositoryName| settings.for_repository(&repository)?.platform_tags(&VERSION.parse().ok()?).ok();
     let tags = REPOSITORY.parse().ok().and_then(tags).unwrap_or_default();
-    let image = |(tag, required): (Tag, ecr_multiarch::platform::RequiredPlatform)| {
-        let platform = required.platform();
-        let without_version = ecr_multiarch::platform::Platform { os_version: String::new(), ..platform.clone() };
+    let image = |PlatformTag { tag, platform }: PlatformTag| {
+        let without_version = Platform { os_version: String::new(), ..platform.platform().clone() };
         (without_version.to_string(), tag)
     };
     tags.into_iter().map(image).collect()

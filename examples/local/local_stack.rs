@@ -5,11 +5,12 @@ use std::time::Duration;
 use aws_config::Region;
 use aws_sdk_ecr::config::Credentials;
 use aws_smithy_http_client::Builder;
-use ecr_multiarch::blob::Blobs;
+use ecr_multiarch::blob::BlobClient;
 use ecr_multiarch::ecr::{Registries, behavior_version};
-use ecr_multiarch::error::Error;
-use ecr_multiarch::function::{Answer, Function, Invocation};
-use ecr_multiarch::settings::{InvalidSetting, Settings, variable};
+use ecr_multiarch::lambda::handler::{Handler, Invocation};
+use ecr_multiarch_core::settings::InvalidSetting;
+use ecr_multiarch_core::settings::variable::Variable;
+use ecr_multiarch_core::{Answer, Error, Settings};
 use local_ecr::{LocalEcr, RegistryHandle};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -21,16 +22,14 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct LocalStack {
     pub(crate) ecr: LocalEcr,
-    function: Function,
+    handler: Handler,
 }
 
 impl LocalStack {
     pub(crate) fn settings(platforms: &str, tag_template: &str) -> Result<Settings, InvalidSetting> {
-        Settings::read(|name| match name {
-            variable::PLATFORMS => Some(platforms.to_owned()),
-            variable::TAG_TEMPLATE => Some(tag_template.to_owned()),
-            _ => None,
-        })
+        let variables = [(Variable::Platforms, platforms), (Variable::TagTemplate, tag_template)];
+        let lookup = |name: &str| variables.iter().find(|(variable, _)| variable.name() == name);
+        Settings::from_lookup(|name| lookup(name).map(|(_, value)| (*value).to_owned()))
     }
 
     pub(crate) async fn new(ecr: LocalEcr, settings: Settings) -> Self {
@@ -41,9 +40,8 @@ impl LocalStack {
             .http_client(Builder::new().build_http())
             .region(Region::new(home.region))
             .credentials_provider(Credentials::new("local", "local", None, None, "local"));
-        let function =
-            Function::new(settings, Registries::load(sdk, Blobs::without_proxy()).await).with_metrics(|_| ());
-        Self { ecr, function }
+        let registries = Registries::load(sdk, BlobClient::without_proxy()).await;
+        Self { ecr, handler: Handler::new(settings, registries).with_metrics(|_| ()) }
     }
 
     pub(crate) fn registry(&self) -> RegistryHandle {
@@ -57,6 +55,6 @@ impl LocalStack {
             deadline: Instant::now() + TIMEOUT,
             request_id: input["id"].as_str().unwrap_or_default().to_owned(),
         };
-        self.function.handle(input, &invocation).await
+        self.handler.handle(input, &invocation).await
     }
 }

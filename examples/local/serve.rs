@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use ecr_multiarch::answer::OutcomeName;
-use ecr_multiarch::error::Error;
-use ecr_multiarch::function::Answer;
+use ecr_multiarch_core::{Answer, Error, OutcomeKind};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use local_ecr::{ANY, Fault, FaultKind, LocalEcr, Mutability};
@@ -68,9 +66,9 @@ fn start_ecr(options: &Options) -> Result<LocalEcr, String> {
 
 /// The list that the function has published, unless it has been deleted since.
 fn published_list(stack: &LocalStack, result: &Result<Answer, Error>) -> Option<PublishedList> {
-    let Ok(Answer::Reconciled(answer)) = result else { return None };
-    let (repository, tag) = (answer.repository.as_deref()?, answer.tag.as_ref()?);
-    let is_new = answer.outcome == OutcomeName::Published;
+    let Ok(Answer::Version(report)) = result else { return None };
+    let (repository, tag) = (report.repository.as_deref()?, report.version.as_ref()?);
+    let is_new = report.outcome.kind() == OutcomeKind::Published;
     is_new.then(|| PublishedList::read(&stack.registry(), repository, tag.as_str()).ok())?
 }
 

@@ -13,11 +13,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser as _;
-use ecr_multiarch::answer::Swept;
-use ecr_multiarch::ecr::{Pace, Registries};
-use ecr_multiarch::repository::RegistryId;
-use ecr_multiarch::settings::Settings;
-use ecr_multiarch::sweep::{Scope, sweep};
+use ecr_multiarch::ecr::{Priority, Registries};
+use ecr_multiarch::sweep::{SweepScope, sweep};
+use ecr_multiarch_core::{RegistryId, Settings, SweepReport};
 use tokio::time::Instant;
 
 use options::Options;
@@ -30,7 +28,7 @@ const DEADLINE: Duration = Duration::from_hours(24);
 async fn main() -> ExitCode {
     let options = Options::parse();
     match run(&options).await {
-        Ok(swept) if swept.failed.total == 0 => ExitCode::SUCCESS,
+        Ok(report) if report.failed.total == 0 => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(message) => {
             eprintln!("{message}");
@@ -39,14 +37,14 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(options: &Options) -> Result<Swept, String> {
-    let settings = Settings::read(|name| options.setting(name)).map_err(|error| error.to_string())?;
+async fn run(options: &Options) -> Result<SweepReport, String> {
+    let settings = Settings::from_lookup(|name| options.setting(name)).map_err(|error| error.to_string())?;
     let registries = Registries::from_environment().await;
-    let region = options.region.clone().or_else(|| registries.home_region());
+    let region = options.region.clone().or_else(|| registries.own_region());
     let region = region.ok_or("no Region: pass --region or set AWS_REGION")?;
-    let registry = registries.open(&RegistryId { account: options.account.clone(), region }, Pace::Yielding);
+    let registry = registries.open(&RegistryId { account: options.account.clone(), region }, Priority::Background);
     let deadline = Instant::now() + DEADLINE;
-    let scope = Scope {
+    let scope = SweepScope {
         repositories: (!options.repositories.is_empty()).then(|| options.repositories.clone()),
         dry_run: options.dry_run,
         deep: options.deep,
@@ -54,12 +52,12 @@ async fn run(options: &Options) -> Result<Swept, String> {
         deadline,
     };
     let table = SweepTable::new(options.rows);
-    let swept = tokio::select! {
-        swept = sweep(&registry, &settings, &scope, &table) => swept.map_err(|error| format!("{}: {error}", error.error_type()))?,
+    let report = tokio::select! {
+        report = sweep(&registry, &settings, &scope, &table) => report.map_err(|error| format!("{}: {error}", error.error_type()))?,
         _ = tokio::signal::ctrl_c() => return Err("interrupted: published lists remain, and the next run continues".to_owned()),
     };
     table.finish();
     println!("{table}");
-    println!("{}", table::summary(&swept, registries.calls()));
-    Ok(swept)
+    println!("{}", table::summary(&report, registries.calls()));
+    Ok(report)
 }

@@ -1,8 +1,8 @@
 //! The options of the command line.
 
 use clap::Parser;
-use ecr_multiarch::repository::{AccountId, Region, RepositoryGlob};
-use ecr_multiarch::settings::variable;
+use ecr_multiarch_core::settings::variable::Variable;
+use ecr_multiarch_core::{AccountId, Region, RepositoryGlob};
 
 /// Sweep the repositories of an Amazon ECR registry with your own AWS credentials, as the function's sweep does.
 ///
@@ -36,7 +36,7 @@ pub struct Options {
 impl Options {
     /// A setting of the function, from the command line or else the environment.
     pub fn setting(&self, name: &str) -> Option<String> {
-        let given = if name == variable::PLATFORMS { self.platforms.clone() } else { None };
+        let given = if name == Variable::Platforms.name() { self.platforms.clone() } else { None };
         given.or_else(|| std::env::var(name).ok())
     }
 }

@@ -6,11 +6,10 @@ use std::fmt;
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
-use ecr_multiarch::answer::Swept;
-use ecr_multiarch::inventory::Version;
-use ecr_multiarch::repository::RepositoryName;
-use ecr_multiarch::settings::Policy;
-use ecr_multiarch::sweep::{State, Watch};
+use ecr_multiarch::sweep::{NotReconciled, SweepObserver, VersionResult};
+use ecr_multiarch_core::inventory::{Version, VersionStatus};
+use ecr_multiarch_core::reconcile::outcome::Waiting;
+use ecr_multiarch_core::{Outcome, RepositoryName, RepositorySettings, SweepReport};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Collects the versions of a sweep.
@@ -51,15 +50,21 @@ impl SweepTable {
     }
 }
 
-impl Watch for SweepTable {
-    fn listed(&self, repository: &RepositoryName, versions: usize, to_read: usize) {
+impl SweepObserver for SweepTable {
+    fn on_scan(&self, repository: &RepositoryName, versions: usize, to_read: usize) {
         self.bar.inc_length(versions as u64);
         self.bar.set_message(format!("{repository}: {to_read} to read"));
     }
 
-    fn dealt_with(&self, repository: &RepositoryName, policy: &Policy, version: &Version, state: &State) {
+    fn on_version(
+        &self,
+        repository: &RepositoryName,
+        settings: &RepositorySettings,
+        version: &Version,
+        result: &VersionResult,
+    ) {
         self.bar.inc(1);
-        let platforms = policy.naming.platforms();
+        let platforms = settings.tag_scheme.platforms();
         let mut repositories = self.repositories.borrow_mut();
         let entry = repositories.entry(repository.clone()).or_insert_with(|| Repository {
             platforms: platforms.iter().map(ToString::to_string).collect(),
@@ -69,7 +74,7 @@ impl Watch for SweepTable {
         entry.versions += 1;
         let cells =
             (0..platforms.len()).map(|index| if version.platforms.contains(index) { "present" } else { "missing" });
-        let (rank, state) = describe(state);
+        let (rank, state) = describe(result);
         entry.rows.push(Row { rank, version: version.tag.to_string(), cells: cells.collect(), state });
         // A registry may have a million versions: keep little more than what is shown.
         if entry.rows.len() > 2 * self.rows_shown.max(1) {
@@ -79,15 +84,23 @@ impl Watch for SweepTable {
     }
 }
 
-fn describe(state: &State) -> (u8, String) {
-    match state {
-        State::Failed(error) => (0, format!("failed: {}: {error}", error.error_type())),
-        State::Unfinished => (1, "not finished".to_owned()),
-        State::Published => (2, "published".to_owned()),
-        State::WouldPublish => (2, "would be published".to_owned()),
-        State::HeldBack(reason) => (3, format!("held back: {reason}")),
-        State::Incomplete(_) => (4, "incomplete".to_owned()),
-        State::Unchanged => (5, "up to date".to_owned()),
+fn describe(result: &VersionResult) -> (u8, String) {
+    match result {
+        Err(NotReconciled::Failed(error)) => (0, format!("failed: {}: {error}", error.error_type())),
+        Err(NotReconciled::OutOfTime | NotReconciled::Scanned(VersionStatus::OutOfDate)) => {
+            (1, "not finished".to_owned())
+        }
+        Ok(Outcome::Published(_)) => (2, "published".to_owned()),
+        Ok(Outcome::WouldPublish(_)) => (2, "would be published".to_owned()),
+        Ok(Outcome::Waiting(Waiting::Revisions(reason)) | Outcome::Ignored(reason)) => {
+            (3, format!("held back: {reason}"))
+        }
+        Ok(Outcome::Waiting(Waiting::Platforms(_))) | Err(NotReconciled::Scanned(VersionStatus::Incomplete)) => {
+            (4, "incomplete".to_owned())
+        }
+        Ok(Outcome::Unchanged(_)) | Err(NotReconciled::Scanned(VersionStatus::UpToDate)) => {
+            (5, "up to date".to_owned())
+        }
     }
 }
 
@@ -114,14 +127,14 @@ impl fmt::Display for SweepTable {
 }
 
 /// One line for the whole sweep.
-pub fn summary(swept: &Swept, calls: u64) -> String {
-    let done = match &swept.pending {
+pub fn summary(report: &SweepReport, calls: u64) -> String {
+    let done = match &report.pending {
         Some(pending) => format!("{} would be published", pending.total),
-        None => format!("{} published", swept.published),
+        None => format!("{} published", report.published),
     };
     format!(
         "{} versions in {} repositories: {done}, {} up to date, {} incomplete or held back within the window, {} failed; \
          {calls} calls to ECR",
-        swept.versions, swept.repositories, swept.unchanged, swept.incomplete.total, swept.failed.total,
+        report.versions, report.repositories, report.unchanged, report.incomplete.total, report.failed.total,
     )
 }

@@ -52,7 +52,7 @@ enum Work {
 
 /// Why an input asks for nothing.
 enum Rejection {
-    /// It is filtered out.
+    /// It is filtered out. The version is that of a platform tag.
     Ignored { reason: String, version: Option<Tag> },
     /// It cannot be done.
     Failed(Error),
@@ -90,18 +90,19 @@ impl Handler {
 
         let input = event::parse(payload);
         let repository = input.as_ref().ok().and_then(repository);
+        let requested_version = input.as_ref().ok().and_then(requested_version);
         let pushed_at = input.as_ref().ok().and_then(pushed_at);
         let is_full_sweep = input.as_ref().is_ok_and(is_full_sweep);
         let work = input.map_err(Rejection::Failed).and_then(|input| self.plan(input, invocation));
         let version = match &work {
             Ok(Work::Reconcile(_, request)) => Some(request.version.clone()),
-            Err(Rejection::Ignored { version, .. }) => version.clone(),
-            Ok(Work::Sweep(_)) | Err(Rejection::Failed(_)) => None,
+            Err(Rejection::Ignored { version: version @ Some(_), .. }) => version.clone(),
+            _ => requested_version,
         };
         let result = match work {
             Ok(work) => self.carry_out(work, invocation).await,
-            Err(Rejection::Ignored { reason, version }) => {
-                Ok(Answer::Version(Box::new(VersionReport::ignored(reason, repository.clone(), version))))
+            Err(Rejection::Ignored { reason, .. }) => {
+                Ok(Answer::Version(Box::new(VersionReport::ignored(reason, repository.clone(), version.clone()))))
             }
             Err(Rejection::Failed(error)) => Err(error),
         };
@@ -147,13 +148,9 @@ impl Handler {
 
     fn plan_assemble(&self, request: AssembleRequest, invocation: &Invocation) -> Result<Work, Rejection> {
         let AssembleRequest { repository, version, dry_run, force, account, region } = request;
-        let with_version = |rejection| match rejection {
-            Rejection::Ignored { reason, .. } => Rejection::Ignored { reason, version: Some(version.clone()) },
-            failed => failed,
-        };
-        self.check_account(account.as_ref(), invocation).map_err(with_version)?;
-        let settings = self.repository_settings(&repository).map_err(with_version)?;
-        let request = new_request(repository, version.clone(), settings)?;
+        self.check_account(account.as_ref(), invocation)?;
+        let settings = self.repository_settings(&repository)?;
+        let request = new_request(repository, version, settings)?;
         let registry = self.registry_id(account.or_else(|| invocation.own_account.clone()), region)?;
         Ok(Work::Reconcile(registry, ReconcileRequest { dry_run, force, ..request }))
     }
@@ -248,6 +245,13 @@ fn repository(input: &Input) -> Option<String> {
         Input::Assemble(request) => Some(request.repository.to_string()),
         Input::Sweep(_) => None,
         Input::Ignored { repository, .. } => repository.clone(),
+    }
+}
+
+fn requested_version(input: &Input) -> Option<Tag> {
+    match input {
+        Input::Assemble(request) => Some(request.version.clone()),
+        _ => None,
     }
 }
 

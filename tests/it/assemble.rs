@@ -1,8 +1,8 @@
 //! From pushes to lists: what is published, when, and what a list consists of.
 
-use local_ecr::image::{Content as _, Entry, Image, Index};
+use local_ecr::image::{Entry, Image, Index, ToArtifact as _};
 use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX, OCI_MANIFEST};
-use local_ecr::{Mutability, Registry, digest_of};
+use local_ecr::{Mutability, RegistryHandle, digest_of};
 use serde_json::{Value, json};
 
 use crate::support::assertions::{assert_contains, assert_failure, assert_outcome};
@@ -157,7 +157,7 @@ fn check_flattened(attest: fn(&Image) -> Index) {
     let published = bed.push("1-arm64", &attest(&Image::oci("linux/arm64"))).unwrap();
     assert_eq!(published["outcome"], "published");
     assert_eq!(bed.architectures("1"), ["amd64", "unknown", "arm64", "unknown"]);
-    assert_eq!(published["platforms"][0]["digest"], json!(Entry::of(&amd64).digest()));
+    assert_eq!(published["platforms"][0]["digest"], json!(Entry::new(&amd64).digest()));
 }
 
 #[test]
@@ -184,15 +184,15 @@ fn waiting_answer_names_image_rather_than_index() {
     let amd64 = Image::oci("linux/amd64");
     let waiting = bed.push("1-amd64", &amd64.attested()).unwrap();
     assert_eq!(waiting["outcome"], "waiting");
-    assert_eq!(waiting["platforms"][0]["digest"], json!(Entry::of(&amd64).digest()));
+    assert_eq!(waiting["platforms"][0]["digest"], json!(Entry::new(&amd64).digest()));
 }
 
 #[test]
 fn one_index_serves_both_platform_tags() {
     let bed = TestBed::new();
-    let both = Index::of([
-        Entry::of(&Image::oci("linux/amd64")).platform("linux/amd64"),
-        Entry::of(&Image::oci("linux/arm64")).platform("linux/arm64"),
+    let both = Index::oci([
+        Entry::new(&Image::oci("linux/amd64")).platform("linux/amd64"),
+        Entry::new(&Image::oci("linux/arm64")).platform("linux/arm64"),
     ]);
     bed.push("1-amd64", &both).unwrap();
     assert_outcome(&bed.push("1-arm64", &both), "published");
@@ -202,7 +202,7 @@ fn one_index_serves_both_platform_tags() {
 /// A test bed with the list of two indexes whose entries state no platform.
 fn published_of_entries_without_platform() -> TestBed {
     let bed = TestBed::new();
-    let index = |platform| Index::of([Entry::of(&Image::oci(platform)).without_platform()]);
+    let index = |platform| Index::oci([Entry::new(&Image::oci(platform)).without_platform()]);
     bed.push("1-amd64", &index("linux/amd64")).unwrap();
     assert_outcome(&bed.push("1-arm64", &index("linux/arm64/v8")), "published");
     bed
@@ -340,7 +340,7 @@ fn request_without_any_image_waits_for_all() {
 fn list_with_fewer_platforms_is_replaced() {
     let bed = TestBed::new();
     let amd64 = Image::oci("linux/amd64");
-    bed.registry.push("app", Some("1"), &Index::of([Entry::of(&amd64).platform("linux/amd64")]));
+    bed.registry.push("app", Some("1"), &Index::oci([Entry::new(&amd64).platform("linux/amd64")]));
     assert_outcome(&push_both(&bed, &amd64, &Image::oci("linux/arm64")), "published");
 }
 
@@ -354,7 +354,7 @@ fn tag_names_image() -> (TestBed, String) {
 /// A test bed whose version tag names a list with a platform that is not configured, and its digest.
 fn tag_names_foreign_list() -> (TestBed, String) {
     let bed = TestBed::with_images();
-    let list = Index::of([Entry::of(&Image::oci("linux/s390x")).platform("linux/s390x")]);
+    let list = Index::oci([Entry::new(&Image::oci("linux/s390x")).platform("linux/s390x")]);
     let digest = bed.registry.push("app", Some("1"), &list);
     (bed, digest)
 }
@@ -460,7 +460,7 @@ fn endpoint_of_all_services_is_used() {
 }
 
 /// A test bed with both images in the registry of another account and Region.
-fn images_in_other_registry() -> (TestBed, Registry) {
+fn images_in_other_registry() -> (TestBed, RegistryHandle) {
     let bed = TestBed::with(|function| function.env("ACCOUNTS", "210987654321"));
     let other = bed.ecr.registry("210987654321", "us-west-2");
     push_images(&other, "app", "1");

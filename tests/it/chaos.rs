@@ -12,7 +12,7 @@ use std::thread;
 
 use fastrand::Rng;
 use local_ecr::image::Artifact;
-use local_ecr::{LocalEcr, Mutability, Options, Registry};
+use local_ecr::{LocalEcr, Mutability, Options, RegistryHandle};
 use serde_json::json;
 
 use crate::support::expected_list::{ImageKind, PLATFORMS, digest_of_list};
@@ -59,7 +59,7 @@ impl Workload {
         })
     }
 
-    fn push(&self, registry: &Registry, push: Push) {
+    fn push(&self, registry: &RegistryHandle, push: Push) {
         let Push { version, platform, build } = push;
         let tag = format!("{}-{}", VERSIONS[version], PLATFORMS[platform]);
         registry.push(REPOSITORY, Some(&tag), &self.image(version, platform, build));
@@ -82,7 +82,7 @@ impl Workload {
     }
 
     /// Checks a version after the run: the tag names the list of the newest images, and never named a partial list.
-    fn violation(&self, registry: &Registry, version: usize) -> Option<String> {
+    fn violation(&self, registry: &RegistryHandle, version: usize) -> Option<String> {
         let history = registry.history(REPOSITORY, VERSIONS[version]);
         let complete = self.complete_lists(version);
         if let Some(list) = history.iter().find(|list| !complete.contains(*list)) {
@@ -94,7 +94,7 @@ impl Workload {
         (!is_correct).then(|| format!("{} names {actual:?}, not {expected}; it named {history:?}", VERSIONS[version]))
     }
 
-    fn violations(&self, registry: &Registry) -> Vec<String> {
+    fn violations(&self, registry: &RegistryHandle) -> Vec<String> {
         (0..VERSIONS.len()).filter_map(|version| self.violation(registry, version)).collect()
     }
 }

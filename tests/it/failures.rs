@@ -11,7 +11,7 @@ use crate::support::input::assemble_request;
 use crate::support::test_bed::TestBed;
 
 fn refusal(operation: &str, code: &str) -> Fault {
-    Fault::on(operation, FaultKind::refusal(code, "said ECR"))
+    Fault::on(operation, FaultKind::client_error(code, "said ECR"))
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn config_of_other_platform_is_mismatch() {
 fn entry_that_contradicts_config_is_mismatch() {
     let bed = TestBed::new();
     bed.push("1-amd64", &Image::oci("linux/amd64")).unwrap();
-    let index = Index::of([Entry::of(&Image::oci("linux/amd64")).platform("linux/arm64")]);
+    let index = Index::oci([Entry::new(&Image::oci("linux/amd64")).platform("linux/arm64")]);
     let failure = bed.push("1-arm64", &index);
     assert_failure(&failure, "PlatformMismatch", &["app:1-arm64", "linux/amd64", "linux/arm64"]);
     assert_eq!(bed.digest("1"), None);
@@ -62,12 +62,12 @@ fn check_unsupported(part: &str, store: impl FnOnce(&TestBed)) {
 #[track_caller]
 fn check_unsupported_index(part: &str, entries: impl IntoIterator<Item = Entry>) {
     check_unsupported(part, |bed| {
-        bed.registry.push("app", Some("1-arm64"), &Index::of(entries));
+        bed.registry.push("app", Some("1-arm64"), &Index::oci(entries));
     });
 }
 
 fn entry(platform: &str) -> Entry {
-    Entry::of(&Image::oci(platform)).platform(platform)
+    Entry::new(&Image::oci(platform)).platform(platform)
 }
 
 #[test]
@@ -77,13 +77,13 @@ fn index_without_the_platform_is_unsupported() {
 
 #[test]
 fn index_with_two_images_of_the_platform_is_unsupported() {
-    let other = Entry::of(&Image::oci("linux/arm64").content("other")).platform("linux/arm64");
+    let other = Entry::new(&Image::oci("linux/arm64").content("other")).platform("linux/arm64");
     check_unsupported_index("2 images of linux/arm64", [entry("linux/arm64"), other]);
 }
 
 #[test]
 fn nested_index_is_unsupported() {
-    check_unsupported_index("another index", [Entry::of(&Index::of([entry("linux/arm64")]))]);
+    check_unsupported_index("another index", [Entry::new(&Index::oci([entry("linux/arm64")]))]);
 }
 
 #[test]
@@ -306,8 +306,8 @@ fn start_panicking_function() -> Function {
 
 /// The product's runtime around a handler that panics.
 fn run_panicking_function() {
-    ecr_multiarch::telemetry::start();
-    let handler = async |_: Value, _| -> Result<Value, ecr_multiarch::error::Error> { panic!("panic on purpose") };
+    ecr_multiarch::lambda::logging::start();
+    let handler = async |_: Value, _| -> Result<Value, ecr_multiarch_core::Error> { panic!("panic on purpose") };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(ecr_multiarch::lambda::serve(handler)).unwrap();
+    runtime.block_on(ecr_multiarch::lambda::runtime::serve(handler)).unwrap();
 }

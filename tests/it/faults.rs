@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
-use local_ecr::{BLOB, Fault, FaultKind, LocalEcr, Options, Registry};
+use local_ecr::{BLOB, Fault, FaultKind, LocalEcr, Options, RegistryHandle};
 use serde_json::Value;
 
 use crate::support::function::{Failure, Function, FunctionBuilder};
@@ -89,7 +89,7 @@ type Position = (String, u64);
 /// An ECR with a repository for each case.
 struct FaultTestBed {
     ecr: LocalEcr,
-    registry: Registry,
+    registry: RegistryHandle,
     repositories: u32,
 }
 
@@ -194,7 +194,7 @@ fn inject_all(name: &str, scenario: Scenario, (operation, position): &Position) 
 
 /// Asserts that the version's tag has named expected digests alone.
 #[track_caller]
-fn assert_history_allowed(registry: &Registry, repository: &str, expected: &ExpectedDigests, label: &str) {
+fn assert_history_allowed(registry: &RegistryHandle, repository: &str, expected: &ExpectedDigests, label: &str) {
     let allowed: Vec<_> = expected.temporary.iter().chain(&expected.before).chain(&expected.after).collect();
     for list in registry.history(repository, VERSION) {
         assert!(allowed.contains(&&list), "{label}: the tag named {list}");

@@ -20,18 +20,12 @@ mod chaos;
 mod failures;
 // Every fault at every call of a reconciliation. If you add a kind of fault or of reconciliation, put it here.
 mod faults;
-// Bytes of lists beside those of the docker tools. If you add a golden file, put it here.
-mod golden;
-// Untrusted input, and the properties that the fuzz targets share. If you add a property, put it here.
-mod hostile;
 // The files of `events/` and requests outside the settings. If you add an event or a form of input, test it here.
 mod inputs;
 // Log lines and metrics. If you add a field or a metric, test it here.
 mod logs;
 // The peak memory of the process. If you add a limit of what is read, test its effect on memory here.
 mod memory;
-// The state machine under a model checker. If you add a step or a kind of interleaving, put it here.
-mod model;
 // Other writers between two calls of one reconciliation. If you add a fixed interleaving, put it here.
 mod races;
 // Faults that pass: retries, waiting until ECR shows an image, deadlines. If you add a retry or a wait, test it here.

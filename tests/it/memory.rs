@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use local_ecr::image::{Content, Image};
+use local_ecr::image::{Image, ToArtifact};
 use local_ecr::media_type::{OCI_CONFIG, OCI_INDEX, OCI_MANIFEST};
 use local_ecr::{BLOB, Fault, FaultKind, digest_of};
 
@@ -90,7 +90,7 @@ fn manifest_with_maximal_annotations_fits() {
 fn published_indexes_of_maximal_size_fit() {
     let bed = TestBed::new();
     for platform in PLATFORMS {
-        let image = Image::oci(&format!("linux/{platform}")).artifact();
+        let image = Image::oci(&format!("linux/{platform}")).to_artifact();
         bed.registry.push("app", None, &image);
         let before = format!(
             r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"{OCI_MANIFEST}","size":{},"digest":"{}"}}],"annotations":{{"#,
@@ -134,7 +134,7 @@ fn endless_config_fits() {
 /// A bed with a config whose manifest states an excessive size.
 fn bed_with_excessive_config_size() -> TestBed {
     let bed = TestBed::new();
-    let artifact = Image::oci("linux/amd64").artifact();
+    let artifact = Image::oci("linux/amd64").to_artifact();
     let size = format!(r#""size": {}"#, artifact.blobs[0].len());
     let text = String::from_utf8(artifact.manifest.to_vec()).unwrap().replacen(&size, r#""size": 99999999999"#, 1);
     bed.registry.push("app", Some("1-arm64"), &Image::oci("linux/arm64"));

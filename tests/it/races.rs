@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use local_ecr::image::Image;
-use local_ecr::{CallInfo, LocalEcr, Mutability, Options, Repush};
+use local_ecr::{CallInfo, LocalEcr, Mutability, Options, RepushError};
 use serde_json::json;
 
 use crate::support::assertions::{assert_failure, assert_outcome};
@@ -75,8 +75,8 @@ fn same_list_by_other_writer_is_published() {
 
 /// Publishes the same list under an immutable tag before the function does, where ECR answers with `repush`.
 #[track_caller]
-fn check_same_list_under_immutable_tag(repush: Repush) {
-    let bed = TestBed::with_ecr(Options { repush, ..Options::default() });
+fn check_same_list_under_immutable_tag(repush: RepushError) {
+    let bed = TestBed::with_ecr(Options { repush_error: repush, ..Options::default() });
     bed.store_images("1");
     bed.deliver_event("1-arm64").unwrap();
     bed.registry.set_mutability("app", Mutability::Immutable);
@@ -86,12 +86,12 @@ fn check_same_list_under_immutable_tag(repush: Repush) {
 
 #[test]
 fn immutable_tag_with_same_list_is_published_on_image_exists() {
-    check_same_list_under_immutable_tag(Repush::ImageAlreadyExists);
+    check_same_list_under_immutable_tag(RepushError::ImageAlreadyExists);
 }
 
 #[test]
 fn immutable_tag_with_same_list_is_published_on_tag_exists() {
-    check_same_list_under_immutable_tag(Repush::ImageTagAlreadyExists);
+    check_same_list_under_immutable_tag(RepushError::ImageTagAlreadyExists);
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn late_child_of_index_is_awaited() {
     let arm64 = Image::oci("linux/arm64");
     bed.push("1-amd64", &Image::oci("linux/amd64")).unwrap();
     bed.registry.push("app", Some("1-arm64"), &arm64.attested());
-    bed.registry.hide("app", &Entry::of(&arm64).digest(), 2);
+    bed.registry.hide("app", &Entry::new(&arm64).digest(), 2);
     assert_outcome(&bed.deliver_event("1-arm64"), "published");
 }
 
@@ -114,7 +114,7 @@ fn late_list_is_written_once() {
 
 /// ECR's refusal of a list whose images it does not see.
 fn references_not_found() -> Fault {
-    Fault::on("PutImage", FaultKind::refusal("ReferencedImagesNotFoundException", "said ECR"))
+    Fault::on("PutImage", FaultKind::client_error("ReferencedImagesNotFoundException", "said ECR"))
 }
 
 /// Asserts that the invocation waits for about three seconds for what `hide` has hidden, and names it.
@@ -138,7 +138,7 @@ fn missing_child_of_index_is_not_yet_visible() {
     check_never_visible("app@sha256:", |bed| {
         let arm64 = Image::oci("linux/arm64");
         bed.registry.push("app", Some("1-arm64"), &arm64.attested());
-        bed.registry.delete("app", &Entry::of(&arm64).digest());
+        bed.registry.delete("app", &Entry::new(&arm64).digest());
     });
 }
 

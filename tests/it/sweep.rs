@@ -174,7 +174,7 @@ fn bed_with_unlistable_repositories() -> TestBed {
     let bed = fast_bed_with(|function| function.env("REPOSITORIES", "app,missing,denied"));
     bed.store_images("1");
     push_images(&bed.registry, "denied", "1");
-    let denial = FaultKind::refusal("AccessDeniedException", "no");
+    let denial = FaultKind::client_error("AccessDeniedException", "no");
     bed.ecr.faults().add(Fault::on("DescribeImages", denial).repository("denied"));
     bed
 }
@@ -204,7 +204,7 @@ fn named_repositories_are_not_listed() {
 #[test]
 fn denied_list_of_repositories_fails_the_sweep() {
     let bed = fast_bed();
-    bed.ecr.faults().add(Fault::on("DescribeRepositories", FaultKind::refusal("AccessDeniedException", "no")));
+    bed.ecr.faults().add(Fault::on("DescribeRepositories", FaultKind::client_error("AccessDeniedException", "no")));
     assert_failure(&bed.try_sweep(&json!({})), "AccessDenied", &["ecr:DescribeRepositories", "123456789012"]);
 }
 

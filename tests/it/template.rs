@@ -8,7 +8,8 @@ mod stack;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ecr_multiarch::settings::{Settings, variable};
+use ecr_multiarch_core::Settings;
+use ecr_multiarch_core::settings::variable::Variable;
 use serde_json::{Value, json};
 
 use stack::{Stack, Template};
@@ -39,14 +40,14 @@ fn environment(stack: &Stack<'_>) -> BTreeMap<String, String> {
 
 /// The settings of an environment, in a form that can be compared.
 fn settings(environment: &BTreeMap<String, String>) -> Result<String, String> {
-    let settings = Settings::read(|name| environment.get(name).cloned());
+    let settings = Settings::from_lookup(|name| environment.get(name).cloned());
     settings.map(|settings| format!("{settings:?}")).map_err(|error| error.to_string())
 }
 
 /// The parameter of a variable, such as `TagTemplate` of `TAG_TEMPLATE`.
-fn parameter_name(variable: &str) -> String {
+fn parameter_name(variable: Variable) -> String {
     let capitalized = |word: &str| format!("{}{}", &word[..1], word[1..].to_lowercase());
-    variable.split('_').map(capitalized).collect()
+    variable.name().split('_').map(capitalized).collect()
 }
 
 /// A string or an array of strings, as a list.
@@ -61,7 +62,7 @@ fn strings(value: &Value) -> Vec<&str> {
 fn functions_receive_exactly_the_known_settings() {
     let template = template();
     let passed: BTreeSet<_> = environment(&template.deploy(&[PLATFORMS])).into_keys().collect();
-    assert_eq!(passed, variable::ALL.map(str::to_owned).into());
+    assert_eq!(passed, Variable::ALL.iter().map(ToString::to_string).collect());
 }
 
 #[test]
@@ -76,26 +77,26 @@ fn both_functions_share_one_environment() {
 fn parameter_defaults_are_those_of_the_contract() {
     let template = template();
     let contract = [
-        (variable::PLATFORMS, "linux/amd64,linux/arm64"),
-        (variable::TAG_TEMPLATE, "{version}-{platform}"),
-        (variable::REPOSITORIES, "*"),
-        (variable::VERSION_PATTERN, ""),
-        (variable::REVISIONS, "same"),
-        (variable::ATTESTATIONS, "keep"),
-        (variable::ACCOUNTS, ""),
-        (variable::RULES, ""),
-        (variable::SWEEP_PUTS_PER_SECOND, "2"),
-        (variable::INCOMPLETE_AFTER, "1h"),
-        (variable::INCOMPLETE_UNTIL, "7d"),
+        (Variable::Platforms, "linux/amd64,linux/arm64"),
+        (Variable::TagTemplate, "{version}-{platform}"),
+        (Variable::Repositories, "*"),
+        (Variable::VersionPattern, ""),
+        (Variable::Revisions, "same"),
+        (Variable::Attestations, "keep"),
+        (Variable::Accounts, ""),
+        (Variable::Rules, ""),
+        (Variable::SweepPutsPerSecond, "2"),
+        (Variable::IncompleteAfter, "1h"),
+        (Variable::IncompleteUntil, "7d"),
     ];
-    let expected = contract.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let expected = contract.map(|(name, value)| (name.to_string(), value.to_owned())).into();
     assert_eq!(environment(&template.deploy(&[PLATFORMS])), expected);
 }
 
 #[test]
 fn parameter_defaults_are_those_of_the_code() {
     let template = template();
-    let unset = BTreeMap::from([(variable::PLATFORMS.to_owned(), PLATFORMS.1.to_owned())]);
+    let unset = BTreeMap::from([(Variable::Platforms.to_string(), PLATFORMS.1.to_owned())]);
     assert_eq!(settings(&environment(&template.deploy(&[PLATFORMS]))), settings(&unset));
 }
 
@@ -109,23 +110,23 @@ fn each_parameter_changes_exactly_one_setting() {
     let template = template();
     let before = environment(&template.deploy(&[PLATFORMS]));
     for (variable, value) in [
-        (variable::PLATFORMS, "linux/arm64=aarch64"),
-        (variable::TAG_TEMPLATE, "{platform}_{version}"),
-        (variable::REPOSITORIES, "team-a/*,base"),
-        (variable::VERSION_PATTERN, r"\d+\.\d+"),
-        (variable::REVISIONS, "any"),
-        (variable::ATTESTATIONS, "drop"),
-        (variable::ACCOUNTS, "111122223333,444455556666"),
-        (variable::RULES, r#"[{"repositories":["base"],"platforms":"linux/amd64"}]"#),
-        (variable::SWEEP_PUTS_PER_SECOND, "0.5"),
-        (variable::INCOMPLETE_AFTER, "90m"),
-        (variable::INCOMPLETE_UNTIL, "2d"),
+        (Variable::Platforms, "linux/arm64=aarch64"),
+        (Variable::TagTemplate, "{platform}_{version}"),
+        (Variable::Repositories, "team-a/*,base"),
+        (Variable::VersionPattern, r"\d+\.\d+"),
+        (Variable::Revisions, "any"),
+        (Variable::Attestations, "drop"),
+        (Variable::Accounts, "111122223333,444455556666"),
+        (Variable::Rules, r#"[{"repositories":["base"],"platforms":"linux/amd64"}]"#),
+        (Variable::SweepPutsPerSecond, "0.5"),
+        (Variable::IncompleteAfter, "90m"),
+        (Variable::IncompleteUntil, "2d"),
     ] {
         let parameter = parameter_name(variable);
         let required: Vec<_> = [PLATFORMS].into_iter().filter(|(name, _)| *name != parameter).collect();
         let after = environment(&template.deploy(&[required, vec![(&parameter, value)]].concat()));
         let mut expected = before.clone();
-        expected.insert(variable.to_owned(), value.to_owned());
+        expected.insert(variable.to_string(), value.to_owned());
         assert_eq!(after, expected);
         assert!(settings(&after).is_ok(), "{:?}", settings(&after));
     }
@@ -133,14 +134,14 @@ fn each_parameter_changes_exactly_one_setting() {
 
 /// Compares the parameter of each variable with the settings of the code: both must accept, or both reject, each value.
 #[track_caller]
-fn check_values(values: &[(&str, &[&str])], accepted: bool) {
+fn check_values(values: &[(Variable, &[&str])], accepted: bool) {
     let template = template();
-    for (variable, values) in values {
+    for &(variable, values) in values {
         let parameter = parameter_name(variable);
         let mut environment = environment(&template.deploy(&[PLATFORMS]));
-        for value in *values {
+        for value in values {
             assert_eq!(template.accepts(&parameter, value), accepted, "parameter {parameter}: {value:?}");
-            environment.insert((*variable).to_owned(), (*value).to_owned());
+            environment.insert(variable.to_string(), (*value).to_owned());
             let settings = settings(&environment);
             assert_eq!(settings.is_ok(), accepted, "setting {variable}: {value:?}: {settings:?}");
         }
@@ -152,7 +153,7 @@ fn parameters_accept_the_values_that_settings_accept() {
     check_values(
         &[
             (
-                variable::PLATFORMS,
+                Variable::Platforms,
                 &[
                     "linux/amd64",
                     "linux/amd64, linux/arm64",
@@ -163,7 +164,7 @@ fn parameters_accept_the_values_that_settings_accept() {
                 ],
             ),
             (
-                variable::TAG_TEMPLATE,
+                Variable::TagTemplate,
                 &[
                     "{version}-{platform}",
                     "{platform}-{version}",
@@ -171,18 +172,18 @@ fn parameters_accept_the_values_that_settings_accept() {
                     "{version}.{platform}-build",
                 ],
             ),
-            (variable::REPOSITORIES, &["*", "app", "team-a/*,base", "team-a/*, base", "*/app", "a*b*c", "a_b.c-d/e"]),
-            (variable::VERSION_PATTERN, &["", r"\d+\.\d+\.\d+", "v[0-9]+|main"]),
-            (variable::REVISIONS, &["same", "any"]),
-            (variable::ATTESTATIONS, &["keep", "drop"]),
-            (variable::ACCOUNTS, &["", "111122223333", "111122223333,444455556666"]),
+            (Variable::Repositories, &["*", "app", "team-a/*,base", "team-a/*, base", "*/app", "a*b*c", "a_b.c-d/e"]),
+            (Variable::VersionPattern, &["", r"\d+\.\d+\.\d+", "v[0-9]+|main"]),
+            (Variable::Revisions, &["same", "any"]),
+            (Variable::Attestations, &["keep", "drop"]),
+            (Variable::Accounts, &["", "111122223333", "111122223333,444455556666"]),
             (
-                variable::RULES,
+                Variable::Rules,
                 &["", "[]", r#"[{"repositories":["team-a/*"],"platforms":"linux/amd64","revisions":"any"}]"#],
             ),
-            (variable::SWEEP_PUTS_PER_SECOND, &["2", "0.5", "1000"]),
-            (variable::INCOMPLETE_AFTER, &["0s", "90m", "1h", "6d"]),
-            (variable::INCOMPLETE_UNTIL, &["2h", "7d", "30d"]),
+            (Variable::SweepPutsPerSecond, &["2", "0.5", "1000"]),
+            (Variable::IncompleteAfter, &["0s", "90m", "1h", "6d"]),
+            (Variable::IncompleteUntil, &["2h", "7d", "30d"]),
         ],
         true,
     );
@@ -193,7 +194,7 @@ fn parameters_reject_the_values_that_settings_reject() {
     check_values(
         &[
             (
-                variable::PLATFORMS,
+                Variable::Platforms,
                 &[
                     "",
                     "amd64",
@@ -205,7 +206,7 @@ fn parameters_reject_the_values_that_settings_reject() {
                 ],
             ),
             (
-                variable::TAG_TEMPLATE,
+                Variable::TagTemplate,
                 &[
                     "",
                     "{version}",
@@ -215,14 +216,14 @@ fn parameters_reject_the_values_that_settings_reject() {
                     "x",
                 ],
             ),
-            (variable::REPOSITORIES, &["", "Team", "team a", "app:1", "app,", "a?"]),
-            (variable::REVISIONS, &["", "Same", "none"]),
-            (variable::ATTESTATIONS, &["", "Keep", "yes"]),
-            (variable::ACCOUNTS, &["123", "1111222233334", "a"]),
-            (variable::RULES, &["{", r#"{"repositories":["a*"]}"#, "none"]),
-            (variable::SWEEP_PUTS_PER_SECOND, &["", "0", "-1", "1001", "NaN", "inf", "two"]),
-            (variable::INCOMPLETE_AFTER, &["", "1", "h", "1w", "+1h", "1.5h", "1 h"]),
-            (variable::INCOMPLETE_UNTIL, &["", "7", "d", "1w", "-1d"]),
+            (Variable::Repositories, &["", "Team", "team a", "app:1", "app,", "a?"]),
+            (Variable::Revisions, &["", "Same", "none"]),
+            (Variable::Attestations, &["", "Keep", "yes"]),
+            (Variable::Accounts, &["123", "1111222233334", "a"]),
+            (Variable::Rules, &["{", r#"{"repositories":["a*"]}"#, "none"]),
+            (Variable::SweepPutsPerSecond, &["", "0", "-1", "1001", "NaN", "inf", "two"]),
+            (Variable::IncompleteAfter, &["", "1", "h", "1w", "+1h", "1.5h", "1 h"]),
+            (Variable::IncompleteUntil, &["", "7", "d", "1w", "-1d"]),
         ],
         false,
     );

@@ -9,7 +9,7 @@ use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
 use ecr_multiarch_core::{
     Digest, Error, ManifestList, ReconcileRequest, Reference, RepositorySettings, Settings, Step, Tag,
 };
-use local_ecr::image::{Artifact, Content, Image};
+use local_ecr::image::{Artifact, Image, ToArtifact};
 
 use super::handler::{Handler, Progress};
 
@@ -70,9 +70,9 @@ impl Catalog {
             [0, 1].map(|build: Build| {
                 let content = format!("build {build}");
                 match kind {
-                    Kind::Plain => Image::docker(platform).content(&content).artifact(),
-                    Kind::Attested => Image::oci(platform).content(&content).attested().artifact(),
-                    Kind::Revised => Image::docker(platform).content(&content).revision(&content).artifact(),
+                    Kind::Plain => Image::docker(platform).content(&content).to_artifact(),
+                    Kind::Attested => Image::oci(platform).content(&content).attested().to_artifact(),
+                    Kind::Revised => Image::docker(platform).content(&content).revision(&content).to_artifact(),
                 }
             })
         });
@@ -253,7 +253,7 @@ fn assert_names_images(list: &ManifestList, builds: Builds, artifacts: &[[Artifa
         let artifact = &artifacts[usize::from(*build)];
         match artifact.children.as_slice() {
             [] => vec![artifact.digest()],
-            children => children.iter().map(Content::digest).collect(),
+            children => children.iter().map(ToArtifact::digest).collect(),
         }
     });
     assert_eq!(named, expected.collect::<Vec<_>>());

@@ -36,7 +36,7 @@ pub struct State {
     pub left: Budget,
     pub is_swept: bool,
     pub sweeps_left: u8,
-    /// An event was dropped, or given up after its last delivery, or a lookup was stale_reads: only the sweep mends these.
+    /// An event was dropped, or given up after its last delivery, or a read was stale: only the sweep repairs these.
     pub needs_sweep: bool,
     pub is_rewritten: bool,
     pub violation: Option<Violation>,

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use local_ecr::image::{Content, Image};
+use local_ecr::image::{Image, ToArtifact};
 use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -54,7 +54,7 @@ struct TwoLists {
 
 impl TwoLists {
     #[track_caller]
-    fn of<C: Content>(platforms: &str, images: &[(&str, C)]) -> Self {
+    fn of<C: ToArtifact>(platforms: &str, images: &[(&str, C)]) -> Self {
         let (mut live, docker) = (LiveRegistry::new(platforms), Docker::new());
         for (part, image) in images {
             live.registry.push("app", Some(&format!("1-{part}")), image);

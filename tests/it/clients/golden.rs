@@ -1,28 +1,13 @@
 //! The bytes that the registry holds in the end, beside those that the docker tools wrote from the same images.
 
-use std::collections::BTreeMap;
+#[path = "../../../core/tests/golden/inputs.rs"]
+mod inputs;
 
 use local_ecr::media_type::OCI_MANIFEST;
-use serde::Deserialize;
 
 use super::live_registry::LiveRegistry;
 use crate::support::input::push_event;
-
-/// An image or index as it was when the tools read it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Input {
-    media_type: Option<String>,
-    manifest: String,
-    config: Option<String>,
-    #[serde(default)]
-    children: Vec<Input>,
-}
-
-/// All inputs by name.
-fn inputs() -> BTreeMap<String, Input> {
-    serde_json::from_str(include_str!("../../golden/inputs.json")).unwrap()
-}
+use inputs::{Input, inputs};
 
 /// Stores an input in `app`, without its layers: neither the function nor the comparison reads them.
 fn store(input: &Input, live: &LiveRegistry, tag: Option<&str>) {
@@ -56,7 +41,7 @@ fn check(images: [(&str, &str); 2], golden: &str) {
 fn docker_images_have_the_bytes_of_docker_manifest() {
     check(
         [("dkr-amd64", "linux/amd64"), ("dkr-arm64", "linux/arm64")],
-        include_str!("../../golden/docker-manifest.a1.json"),
+        include_str!("../../../core/tests/golden/docker-manifest.a1.json"),
     );
 }
 
@@ -64,7 +49,7 @@ fn docker_images_have_the_bytes_of_docker_manifest() {
 fn mixed_images_have_the_bytes_of_imagetools() {
     check(
         [("oci-amd64", "linux/amd64"), ("dkr-arm64", "linux/arm64")],
-        include_str!("../../golden/buildx-imagetools.b2.json"),
+        include_str!("../../../core/tests/golden/buildx-imagetools.b2.json"),
     );
 }
 
@@ -72,7 +57,7 @@ fn mixed_images_have_the_bytes_of_imagetools() {
 fn attested_images_have_the_bytes_of_imagetools() {
     check(
         [("att-amd64", "linux/amd64"), ("att-arm64", "linux/arm64")],
-        include_str!("../../golden/buildx-imagetools.b3.json"),
+        include_str!("../../../core/tests/golden/buildx-imagetools.b3.json"),
     );
 }
 
@@ -80,6 +65,6 @@ fn attested_images_have_the_bytes_of_imagetools() {
 fn attestation_artifacts_have_the_bytes_of_imagetools() {
     check(
         [("art-amd64", "linux/amd64"), ("art-arm64", "linux/arm64")],
-        include_str!("../../golden/buildx-imagetools.b4.json"),
+        include_str!("../../../core/tests/golden/buildx-imagetools.b4.json"),
     );
 }

@@ -1,6 +1,6 @@
 //! A registry that clients push to, whose events reach the function.
 
-use local_ecr::{LocalEcr, Options, Registry};
+use local_ecr::{LocalEcr, Options, RegistryHandle};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -8,7 +8,7 @@ use crate::support::function::{Function, FunctionBuilder};
 
 /// A registry that creates repositories on push, and the function. Tests use the repository `app`.
 pub struct LiveRegistry {
-    pub registry: Registry,
+    pub registry: RegistryHandle,
     pub address: String,
     pub url: String,
     events: UnboundedReceiver<Value>,

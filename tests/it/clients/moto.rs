@@ -12,7 +12,7 @@
 use std::io::Write as _;
 use std::process::Command;
 
-use local_ecr::image::{Artifact, Content, Image};
+use local_ecr::image::{Artifact, Image, ToArtifact};
 use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX};
 use serde_json::{Value, json};
 
@@ -71,11 +71,11 @@ impl Moto {
 
 /// Publishes the same images on moto and on the local ECR, and asserts that both lists are the same.
 #[track_caller]
-fn check<C: Content>(images: &[(&str, C); 2], media_type: &str) {
+fn check<C: ToArtifact>(images: &[(&str, C); 2], media_type: &str) {
     let (mut live, mut contents) = (LiveRegistry::new(PLATFORMS), Contents::default());
     for (tag, image) in images {
         live.registry.push("app", Some(tag), image);
-        contents.push("app", Some(tag), &image.artifact());
+        contents.push("app", Some(tag), &image.to_artifact());
     }
     live.publish("1");
     let moto = Moto::with(&contents);
@@ -102,7 +102,7 @@ fn attested_images_make_the_same_index() {
 fn moto_with(images: &[(&str, &str)]) -> Moto {
     let mut contents = Contents::default();
     for (tag, platform) in images {
-        contents.push("app", Some(tag), &Image::docker(platform).artifact());
+        contents.push("app", Some(tag), &Image::docker(platform).to_artifact());
     }
     Moto::with(&contents)
 }

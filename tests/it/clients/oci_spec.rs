@@ -1,6 +1,6 @@
 //! Published lists beside the OCI image specification, by the types of the `oci-spec` crate.
 
-use local_ecr::image::{Content, Image};
+use local_ecr::image::{Image, ToArtifact};
 use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX};
 use oci_spec::image::{Arch, Descriptor, ImageConfiguration, ImageIndex, ImageManifest, MediaType, Os, SCHEMA_VERSION};
 use serde_json::Value;
@@ -21,7 +21,7 @@ fn images(image: fn(&str) -> Image) -> [(&'static str, Image); 4] {
 
 /// Publishes the images and asserts that the list conforms to the specification.
 #[track_caller]
-fn check<C: Content>(images: impl IntoIterator<Item = (&'static str, C)>, media_type: &str) {
+fn check<C: ToArtifact>(images: impl IntoIterator<Item = (&'static str, C)>, media_type: &str) {
     let mut live = LiveRegistry::new(PLATFORMS);
     for (part, image) in images {
         live.registry.push("app", Some(&format!("1-{part}")), &image);

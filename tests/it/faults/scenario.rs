@@ -1,7 +1,7 @@
 //! The kinds of reconciliation, each with the state before it and the outcome without a fault.
 
 use local_ecr::image::Artifact;
-use local_ecr::{LocalEcr, Mutability, Registry};
+use local_ecr::{LocalEcr, Mutability, RegistryHandle};
 use serde_json::{Value, json};
 
 use crate::support::expected_list::{ImageKind, PLATFORMS, digest_of_list, publish};
@@ -12,7 +12,7 @@ pub const VERSION: &str = "1.2.3";
 
 /// The repository of one case, with images that no other case has.
 pub struct Fixture<'a> {
-    pub registry: &'a Registry,
+    pub registry: &'a RegistryHandle,
     pub repository: &'a str,
 }
 

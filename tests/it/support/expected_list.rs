@@ -1,8 +1,8 @@
 //! The images of a version and the list expected of them, written out by hand rather than by the code under test.
 
-use local_ecr::image::{Artifact, Content, Image};
+use local_ecr::image::{Artifact, Image, ToArtifact};
 use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX};
-use local_ecr::{Registry, digest_of};
+use local_ecr::{RegistryHandle, digest_of};
 
 /// The platforms of a version, in the order of their tags.
 pub const PLATFORMS: [&str; 2] = ["amd64", "arm64"];
@@ -21,8 +21,8 @@ impl ImageKind {
     pub fn image(self, platform: &str, build: &str) -> Artifact {
         let platform = format!("linux/{platform}");
         match self {
-            Self::Docker => Image::docker(&platform).content(build).label("build", build).artifact(),
-            Self::Attested => Image::oci(&platform).content(build).label("build", build).attested().artifact(),
+            Self::Docker => Image::docker(&platform).content(build).label("build", build).to_artifact(),
+            Self::Attested => Image::oci(&platform).content(build).label("build", build).attested().to_artifact(),
         }
     }
 
@@ -111,7 +111,7 @@ fn oci_index(indexes: &[Artifact; 2]) -> String {
 
 /// Stores the list of these images under the version's tag and returns its digest.
 pub fn publish(
-    registry: &Registry,
+    registry: &RegistryHandle,
     repository: &str,
     version: &str,
     kind: ImageKind,

@@ -1,7 +1,7 @@
 //! A registry with the function that serves it.
 
-use local_ecr::image::{Content, Image};
-use local_ecr::{Call, LocalEcr, Options, Registry};
+use local_ecr::image::{Image, ToArtifact};
+use local_ecr::{Call, LocalEcr, Options, RegistryHandle};
 use serde_json::Value;
 
 use super::function::{Failure, Function, FunctionBuilder};
@@ -10,7 +10,7 @@ use super::input::{assemble_request, push_event, sweep_request, with_fields};
 /// A local ECR, its home registry and the function that serves it. Most tests use the one repository, `app`.
 pub struct TestBed {
     pub ecr: LocalEcr,
-    pub registry: Registry,
+    pub registry: RegistryHandle,
     pub function: Function,
 }
 
@@ -50,7 +50,7 @@ impl TestBed {
     }
 
     /// Pushes an image to `app` and delivers its event.
-    pub fn push(&self, tag: &str, image: &impl Content) -> Result<Value, Failure> {
+    pub fn push(&self, tag: &str, image: &impl ToArtifact) -> Result<Value, Failure> {
         self.registry.push("app", Some(tag), image);
         self.deliver_event(tag)
     }
@@ -113,7 +113,7 @@ impl TestBed {
 }
 
 /// Pushes both images of a version, without their events.
-pub fn push_images(registry: &Registry, repository: &str, version: &str) {
+pub fn push_images(registry: &RegistryHandle, repository: &str, version: &str) {
     for platform in ["amd64", "arm64"] {
         let image = Image::oci(&format!("linux/{platform}")).content(version);
         registry.push(repository, Some(&format!("{version}-{platform}")), &image);

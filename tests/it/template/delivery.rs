@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use ecr_multiarch::input::Input;
+use ecr_multiarch_core::Input;
 use serde_json::{Value, json};
 
 use super::permissions::actions;
@@ -251,7 +251,7 @@ fn schedule(parameters: &[(&str, &str)]) -> Value {
 #[test]
 fn the_schedule_requests_a_sweep() {
     let request = serde_json::from_str(schedule(&[])["Input"].as_str().unwrap()).unwrap();
-    assert!(matches!(Input::read(request), Ok(Input::Sweep(_))));
+    assert!(matches!(Input::from_request(request), Ok(Input::Sweep(_))));
 }
 
 #[test]

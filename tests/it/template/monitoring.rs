@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use ecr_multiarch::error::ErrorType;
-use ecr_multiarch::metrics::name::{INCOMPLETE_VERSIONS, PUBLISHED, PUSH_TO_PUBLISHED, SWEEP_COMPLETE, WAITING};
-use ecr_multiarch::metrics::{self, failed_of_type};
+use ecr_multiarch::lambda::metrics::name::{
+    INCOMPLETE_VERSIONS, PUBLISHED, PUSH_TO_PUBLISHED, SWEEP_COMPLETE, WAITING,
+};
+use ecr_multiarch::lambda::metrics::{self, failed_of_type};
+use ecr_multiarch_core::ErrorType;
 use serde_json::{Map, Value, json};
 
 use super::stack::REGION;
@@ -17,7 +19,7 @@ fn assert_metric_exists(namespace: &str, name: &str, dimension: &str, value: &st
     let lambda_metrics = ["Duration", "Errors", "Invocations", "Throttles"];
     match namespace {
         metrics::NAMESPACE => {
-            let by_type: Vec<_> = ErrorType::ALL.into_iter().map(failed_of_type).collect();
+            let by_type: Vec<_> = ErrorType::ALL.iter().copied().map(failed_of_type).collect();
             let emitted = metrics::name::ALL.contains(&name) || by_type.iter().any(|by_type| by_type == name);
             assert!(emitted, "the function does not emit the metric {name}");
             assert_eq!(dimension, metrics::DIMENSION, "{name}");
@@ -139,7 +141,7 @@ fn assert_shown(metrics: &[[String; 4]], name: &str, function: &str) {
 #[test]
 fn the_dashboard_shows_every_error_type() {
     let metrics = dashboard_metrics();
-    for error_type in ErrorType::ALL {
+    for &error_type in ErrorType::ALL {
         for function in ["Assembler", "Sweeper"] {
             assert_shown(&metrics, &failed_of_type(error_type), function);
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ecr_multiarch::action;
+use ecr_multiarch_core::IamAction;
 use serde_json::{Value, json};
 
 use super::stack::{ACCOUNT, REGION};
@@ -39,8 +39,8 @@ const FUNCTION_ROLES: [&str; 2] = ["AssemblerRole", "SweeperRole"];
 fn functions_are_allowed_exactly_the_actions_that_they_call() {
     let template = template();
     let stack = template.deploy(&[PLATFORMS]);
-    for (role, calls) in [("AssemblerRole", &action::ASSEMBLE[..]), ("SweeperRole", &action::SWEEP[..])] {
-        let expected = calls.iter().chain(&ACTIONS_OUTSIDE_ECR).map(|action| (*action).to_owned());
+    for (role, calls) in [("AssemblerRole", &IamAction::ASSEMBLE[..]), ("SweeperRole", &IamAction::SWEEP[..])] {
+        let expected = calls.iter().map(ToString::to_string).chain(ACTIONS_OUTSIDE_ECR.map(str::to_owned));
         assert_eq!(actions(&stack.resource(role)), expected.collect(), "{role}");
     }
 }
@@ -85,10 +85,9 @@ fn check_ecr_scope(parameters: &[(&str, &str)], repositories: &[&str], accounts:
         let condition = &statement["Condition"]["StringEquals"];
         assert_eq!(strings(&condition["aws:ResourceAccount"]), accounts, "{action}");
         assert_eq!(strings(&condition["aws:RequestedRegion"]), regions, "{action}");
-        match action.as_str() {
-            action::DESCRIBE_REPOSITORIES => assert_eq!(strings(&statement["Resource"]), [arn(&"*")]),
-            _ => assert_eq!(strings(&statement["Resource"]), arns, "{action}"),
-        }
+        let all_repositories = action == IamAction::DescribeRepositories.to_string();
+        let expected = if all_repositories { vec![arn(&"*")] } else { arns.clone() };
+        assert_eq!(strings(&statement["Resource"]), expected, "{action}");
     }
 }
 
