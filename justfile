@@ -22,8 +22,8 @@ clients:
 
 # Explore the large state spaces of the model.
 model:
-    cargo test --workspace -- --ignored
+    cargo test -p ecr-multiarch-core --test model -- --ignored
 
-# Fuzz one target: input, config, settings, naming or version.
+# Fuzz one target: input, config, settings, tag_scheme or version.
 fuzz TARGET SECONDS="180":
     .ci/fuzz {{ TARGET }} {{ SECONDS }}

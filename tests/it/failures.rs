@@ -88,7 +88,7 @@ fn nested_index_is_unsupported() {
 
 #[test]
 fn config_without_platform_is_unsupported() {
-    check_unsupported("no os and architecture", |bed| {
+    check_unsupported("does not state os and architecture", |bed| {
         bed.registry.push("app", Some("1-arm64"), &Image::oci("linux/arm64").without_platform());
     });
 }
@@ -117,7 +117,7 @@ fn helm_chart_is_unsupported() {
 fn manifest_that_is_not_json_is_corrupt() {
     let bed = TestBed::with_images();
     bed.registry.store_raw("app", Some("1-arm64"), OCI_MANIFEST, "{", None);
-    assert_failure(&bed.deliver_event("1-arm64"), "CorruptImage", &["app:1-arm64", "no JSON"]);
+    assert_failure(&bed.deliver_event("1-arm64"), "CorruptImage", &["app:1-arm64", "not valid JSON"]);
 }
 
 #[test]

@@ -48,6 +48,7 @@ fn event_files() -> BTreeMap<String, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
         .map(|path| {
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
             (name, fs::read_to_string(path).unwrap())

@@ -123,7 +123,7 @@ fn check_never_visible(name: &str, hide: impl FnOnce(&TestBed)) {
     let bed = TestBed::with_images();
     hide(&bed);
     let start = Instant::now();
-    assert_failure(&bed.deliver_event("1-arm64"), "NotYetVisible", &[name, "try again"]);
+    assert_failure(&bed.deliver_event("1-arm64"), "NotYetVisible", &[name, "retry"]);
     let waited = start.elapsed();
     assert!(Duration::from_millis(2_900) < waited && waited < Duration::from_secs(6), "{waited:?}");
 }

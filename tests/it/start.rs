@@ -24,7 +24,7 @@ const INVALID_SETTINGS: [InvalidSetting; 11] = [
     InvalidSetting { variable: "ATTESTATIONS", value: "maybe", expected: "keep or drop" },
     InvalidSetting { variable: "ACCOUNTS", value: "1", expected: "12 digits" },
     InvalidSetting { variable: "RULES", value: "[{}]", expected: "JSON array" },
-    InvalidSetting { variable: "SWEEP_PUTS_PER_SECOND", value: "fast", expected: "above 0" },
+    InvalidSetting { variable: "SWEEP_PUTS_PER_SECOND", value: "fast", expected: "0.01 to 1000" },
     InvalidSetting { variable: "INCOMPLETE_AFTER", value: "soon", expected: "7d" },
     InvalidSetting { variable: "INCOMPLETE_UNTIL", value: "never", expected: "7d" },
 ];

@@ -68,9 +68,9 @@ fn every_example_input_has_an_expectation() {
 
 #[test]
 fn the_guide_describes_every_example_input() {
-    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/events.md")).unwrap();
+    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("events/README.md")).unwrap();
     for name in examples().keys() {
-        assert!(guide.contains(&format!("| `{name}.json` |")), "docs/events.md lacks {name}.json");
+        assert!(guide.contains(&format!("| `{name}.json` |")), "events/README.md lacks {name}.json");
     }
 }
 
