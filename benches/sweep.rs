@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use ecr_multiarch::ecr::{Priority, Registries};
-use ecr_multiarch::sweep::{SweepScope, sweep};
+use ecr_multiarch::sweep::{SweepScope, SweepTime, sweep};
 use ecr_multiarch_core::settings::variable::Variable;
 use ecr_multiarch_core::{RegistryId, Settings};
 use local_ecr::image::Image;
@@ -73,14 +73,15 @@ fn sweep_once() {
         let variables = [(Variable::Platforms, PLATFORMS.join(",")), (Variable::SweepPutsPerSecond, "1000".to_owned())];
         let lookup = |name: &str| variables.iter().find(|(variable, _)| variable.name() == name);
         let settings = Settings::from_lookup(|name| lookup(name).map(|(_, value)| value.clone()));
-        let registries = Registries::from_environment().await;
+        let settings = settings.unwrap();
+        let registries = Registries::from_environment(settings.sweep().puts_per_second).await;
         let region = registries.own_region().unwrap();
-        let registry = registries.open(&RegistryId { account: None, region }, Priority::Background);
         let begun = Instant::now();
         let deadline = begun + Duration::from_hours(1);
-        let scope = SweepScope { repositories: None, dry_run: false, deep: false, stop_at: deadline, deadline };
-        let report = sweep(&registry, &settings.unwrap(), &scope, &()).await.unwrap();
-        assert!(report.complete && report.failed.total == 0, "{report:?}");
+        let registry = registries.open(&RegistryId { account: None, region }, Priority::Background, deadline);
+        let time = SweepTime { stop_at: deadline, deadline };
+        let report = sweep(&[registry], &settings, &SweepScope::default(), time, &()).await.unwrap();
+        assert!(report.is_complete() && report.failed.total == 0, "{report:?}");
         println!("{:>8.2} {:>9.1} {:>9}", begun.elapsed().as_secs_f64(), peak_mib(), report.published);
     });
 }

@@ -1,22 +1,25 @@
 //! Amazon ECR through its SDK: the calls that the core asks for, and the errors that ECR responds with.
 
-mod backoff;
 mod client;
 mod config_cache;
 mod error;
+mod gate;
+mod response_limit;
 mod scan;
 
 use std::sync::Arc;
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::retry::RetryConfig;
+use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::{Image, ImageFailureCode, ImageIdentifier};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 pub use client::{Priority, Registries, behavior_version};
-pub use scan::ScannedImage;
+pub use gate::{Gate, WritePlace};
+pub use scan::{Page, ScannedImage};
 
-use backoff::Backoff;
 use client::SharedState;
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES};
@@ -26,9 +29,11 @@ use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::reconcile::observation::{ConfigResult, ImageConfigs, Manifests, StoredManifest};
 use ecr_multiarch_core::settings::tag_scheme::MAX_BATCH_IDS;
 use ecr_multiarch_core::{
-    AccountId, Digest, Error, IamAction, ImageReference, ManifestList, Reference, RepositoryName, Tag,
+    Digest, Error, IamAction, ImageReference, ManifestList, Reference, RegistryId, RepositoryName, Tag,
 };
 use error::error_code;
+use response_limit::ResponseLimit;
+use tokio::time::{Instant, timeout_at};
 
 use crate::blob::BlobError;
 
@@ -36,11 +41,17 @@ use crate::blob::BlobError;
 /// round trip, and few enough that one version with many platforms does not exhaust a rate limit by itself.
 const MAX_PARALLEL_CALLS: usize = 8;
 
+/// How many bytes the response to a read for several versions may have. A larger one is read in parts, so that a few
+/// reads in flight stay small whatever the manifests are. A hundred usual manifests have some 200 KiB.
+const MAX_SHARED_RESPONSE_BYTES: usize = 8 << 20;
+
 /// Why manifests could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadError {
     /// The call failed.
     Call(Error),
+    /// The response is too large for several versions.
+    TooLarge(Error),
     /// The call succeeded, but ECR did not return one of the images.
     Image(Error),
 }
@@ -48,7 +59,7 @@ pub enum ReadError {
 impl From<ReadError> for Error {
     fn from(error: ReadError) -> Self {
         match error {
-            ReadError::Call(error) | ReadError::Image(error) => error,
+            ReadError::Call(error) | ReadError::TooLarge(error) | ReadError::Image(error) => error,
         }
     }
 }
@@ -57,26 +68,59 @@ impl From<ReadError> for Error {
 #[derive(Debug, Clone)]
 pub struct Registry {
     client: Client,
-    account: Option<AccountId>,
-    priority: Priority,
-    backoff: Arc<Backoff>,
+    id: RegistryId,
+    gate: Arc<Gate>,
     shared: Arc<SharedState>,
+    patience: Instant,
 }
 
 impl Registry {
-    /// Waits until calls may continue after ECR has throttled one.
-    pub async fn ready(&self) {
-        self.backoff.wait().await;
+    /// Which registry it is.
+    pub fn id(&self) -> &RegistryId {
+        &self.id
     }
 
-    /// The client, as soon as calls may continue.
-    async fn client(&self) -> &Client {
-        self.ready().await;
-        &self.client
+    /// The gate of the registry.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// The registry with calls that are repeated until this time, as long as ECR throttles them.
+    #[must_use]
+    pub fn patient_until(&self, patience: Instant) -> Self {
+        Self { patience, ..self.clone() }
     }
 
     fn account(&self) -> Option<String> {
-        self.account.as_ref().map(ToString::to_string)
+        self.id.account.as_ref().map(ToString::to_string)
+    }
+
+    /// Sends a call as soon as the gate lets it pass, and again as long as ECR throttles it and patience lasts.
+    async fn call<T, E>(
+        &self,
+        action: IamAction,
+        send: impl AsyncFn(&Client) -> Result<T, SdkError<E, HttpResponse>>,
+    ) -> Result<T, SdkError<E, HttpResponse>>
+    where
+        E: ProvideErrorMetadata,
+    {
+        let mut throttled = None;
+        loop {
+            let passed = timeout_at(self.patience, self.gate.pass(action)).await.is_ok();
+            if let Some(error) = throttled.take_if(|_| !passed) {
+                return Err(error);
+            }
+            match send(&self.client).await {
+                Err(error) if error::is_throttling(&error) => {
+                    self.gate.record(action, true);
+                    throttled = Some(error);
+                }
+                result => {
+                    self.gate.record(action, false);
+                    return result;
+                }
+            }
+        }
     }
 
     /// Reads manifests. What does not exist is not in the result.
@@ -88,7 +132,7 @@ impl Registry {
         repository: &RepositoryName,
         references: &[Reference],
     ) -> Result<Manifests, ReadError> {
-        let batches = references.chunks(MAX_BATCH_IDS).map(|batch| self.batch_get_image(repository, batch));
+        let batches = references.chunks(MAX_BATCH_IDS).map(|batch| self.batch_get_image(repository, batch, false));
         stream::iter(batches)
             .buffered(MAX_PARALLEL_CALLS)
             .try_fold(Manifests::new(), async |mut all, found| {
@@ -98,23 +142,45 @@ impl Registry {
             .await
     }
 
-    async fn batch_get_image(
+    /// Reads manifests of several versions in one call, which is attempted once: the caller reads them in parts where it
+    /// fails.
+    ///
+    /// # Errors
+    /// Every error of ECR except the absence of an image, and [`ReadError::TooLarge`].
+    pub async fn batch_get_shared_manifests(
         &self,
         repository: &RepositoryName,
         references: &[Reference],
     ) -> Result<Manifests, ReadError> {
+        self.batch_get_image(repository, references, true).await
+    }
+
+    async fn batch_get_image(
+        &self,
+        repository: &RepositoryName,
+        references: &[Reference],
+        is_shared: bool,
+    ) -> Result<Manifests, ReadError> {
         let resource = || resource(repository, references);
-        let output = self
-            .client()
-            .await
-            .batch_get_image()
-            .set_registry_id(self.account())
-            .repository_name(repository.as_str())
-            .set_image_ids(Some(references.iter().map(identifier).collect()))
-            .set_accepted_media_types(Some(MediaType::ALL.iter().map(ToString::to_string).collect()))
-            .send()
-            .await
-            .map_err(|error| ReadError::Call(error::classify(IamAction::BatchGetImage, resource(), &error)))?;
+        let ids: Vec<_> = references.iter().map(identifier).collect();
+        let send = async |client: &Client| {
+            let call = client
+                .batch_get_image()
+                .set_registry_id(self.account())
+                .repository_name(repository.as_str())
+                .set_image_ids(Some(ids.clone()))
+                .set_accepted_media_types(Some(MediaType::ALL.iter().map(ToString::to_string).collect()));
+            if !is_shared {
+                return call.send().await;
+            }
+            let once = aws_sdk_ecr::config::Builder::new().retry_config(RetryConfig::disabled());
+            let limit = ResponseLimit::new(MAX_SHARED_RESPONSE_BYTES);
+            call.customize().config_override(once).interceptor(limit).send().await
+        };
+        let output = self.call(IamAction::BatchGetImage, send).await.map_err(|error| {
+            let read_error = if response_limit::is_exceeded(&error) { ReadError::TooLarge } else { ReadError::Call };
+            read_error(error::classify(IamAction::BatchGetImage, resource(), &error))
+        })?;
 
         let mut absent = Vec::new();
         for failure in output.failures() {
@@ -155,14 +221,17 @@ impl Registry {
         let resource = || image(repository, Reference::Digest(digest));
         let action = IamAction::GetDownloadUrlForLayer;
         let unavailable = |message| Error::RegistryUnavailable { action, resource: resource(), message };
+        let send = async |client: &Client| {
+            client
+                .get_download_url_for_layer()
+                .set_registry_id(self.account())
+                .repository_name(repository.as_str())
+                .layer_digest(digest.to_string())
+                .send()
+                .await
+        };
         let output = self
-            .client()
-            .await
-            .get_download_url_for_layer()
-            .set_registry_id(self.account())
-            .repository_name(repository.as_str())
-            .layer_digest(digest.to_string())
-            .send()
+            .call(action, send)
             .await
             .map_err(|error| error::classify(IamAction::GetDownloadUrlForLayer, resource(), &error))?;
         let url = output.download_url.ok_or_else(|| unavailable("the response has no URL".to_owned()))?;
@@ -188,23 +257,19 @@ impl Registry {
         tag: &Tag,
         list: &ManifestList,
     ) -> Result<PutResponse, Error> {
-        let mut put = self
-            .client()
-            .await
-            .put_image()
-            .set_registry_id(self.account())
-            .repository_name(repository.as_str())
-            .image_tag(tag.as_str())
-            .image_manifest(&list.text)
-            .image_manifest_media_type(list.media_type.as_str())
-            .image_digest(list.digest.to_string())
-            .customize();
-        if self.priority == Priority::Background {
-            // The sweep retries a write at its own rate, where the SDK would retry it at once.
-            put = put.config_override(aws_sdk_ecr::config::Builder::new().retry_config(RetryConfig::disabled()));
-        }
-        let result = put.send().await;
-        let Err(error) = result else { return Ok(PutResponse::Stored) };
+        let send = async |client: &Client| {
+            client
+                .put_image()
+                .set_registry_id(self.account())
+                .repository_name(repository.as_str())
+                .image_tag(tag.as_str())
+                .image_manifest(&list.text)
+                .image_manifest_media_type(list.media_type.as_str())
+                .image_digest(list.digest.to_string())
+                .send()
+                .await
+        };
+        let Err(error) = self.call(IamAction::PutImage, send).await else { return Ok(PutResponse::Stored) };
         match error_code(&error) {
             Some("ImageAlreadyExistsException") => Ok(PutResponse::Stored),
             Some("ImageTagAlreadyExistsException") => Ok(PutResponse::TagImmutable),

@@ -1,45 +1,63 @@
 //! The sweep: scans whole registries, and reconciles the versions that need it, whatever happened to their events.
 //!
-//! Scans do not count as pulls. The versions that they find then go through the same reconciliation as an event: their
-//! first reads batched into few calls, their writes at a limited rate.
+//! ```text
+//! scan ──> queue ──> reconcile ──> report
+//! ```
+//!
+//! Two stages run at the same time. [`scan`] begins repositories in ascending order and puts versions that need it into
+//! the [`queue`]; `reconcile` takes them out in batches, each repository in its turn, and brings each version to its end
+//! with the machine that events use. Scans do not count as pulls, so manifests are read only of what a scan cannot
+//! vouch for. All calls pass the registry's gate, which owns the rate of writes and ECR's back-off. The [`report`]
+//! collects what is found, and where to go on.
+//!
+//! A sweep ends before its deadline. After its stop it scans no page, reads no version and begins no write; what was
+//! written by then is still confirmed.
 
 mod batch;
-mod rate_limiter;
+mod queue;
 mod report;
+mod scan;
 
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
+use ecr_multiarch_core::answer::Failed;
+use ecr_multiarch_core::inventory::{Version, VersionStatus};
+use ecr_multiarch_core::{
+    Error, Outcome, RepositoryGlob, RepositoryName, RepositorySettings, RepositoryStart, Settings, SweepReport,
+};
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use ecr_multiarch_core::inventory::{TaggedImage, Version, VersionStatus};
-use ecr_multiarch_core::settings::tag_scheme::MAX_BATCH_IDS;
-use ecr_multiarch_core::{
-    Error, Inventory, Outcome, ReconcileRequest, RepositoryGlob, RepositoryName, RepositorySettings, Settings,
-    SweepReport,
-};
-use rate_limiter::RateLimiter;
-use report::SweepReportBuilder;
+use crate::ecr::Registry;
+use queue::WorkQueue;
+use report::Reporter;
 
-use crate::ecr::{Registry, ScannedImage};
-
-/// How many repositories are scanned at a time.
-const MAX_PARALLEL_SCANS: usize = 4;
-/// How many batches of versions are read at a time.
+/// How many batches of versions are reconciled at a time: enough that a slow one does not stop the others, and few
+/// enough that their manifests stay small in memory together.
 const MAX_PARALLEL_BATCHES: usize = 4;
 
-/// What a sweep covers, and until when.
-#[derive(Debug, Clone)]
+/// What a sweep covers.
+#[derive(Debug, Clone, Default)]
 pub struct SweepScope {
     /// The repositories, by name or glob; `None` for all that are served.
     pub repositories: Option<Vec<RepositoryGlob>>,
+    /// The repository name to begin at.
+    pub from: Option<RepositoryStart>,
     /// Whether to write nothing.
     pub dry_run: bool,
     /// Whether to compare every complete version by digest.
     pub deep: bool,
-    /// When the sweep begins no more work.
+    /// Whether the registries are all that are served, so that a repository that none of them has does not exist.
+    pub is_everywhere: bool,
+}
+
+/// When a sweep ends.
+#[derive(Debug, Clone, Copy)]
+pub struct SweepTime {
+    /// When it begins no more work.
     pub stop_at: Instant,
     /// When work in flight is cancelled.
     pub deadline: Instant,
@@ -69,149 +87,141 @@ pub type VersionResult = Result<Outcome, NotReconciled>;
 /// Why a version has no outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotReconciled {
-    /// It is up to date, or incomplete, according to the scan alone.
+    /// The scan, or a comparison of digests, showed that it needs no reconciliation.
     Scanned(VersionStatus),
     /// It failed.
     Failed(Error),
+    /// Its repository was left for this sweep, after its writes were refused.
+    Left,
     /// Time was up.
     OutOfTime,
 }
 
-/// Sweeps one registry.
+/// Sweeps registries one after the other, each with its share of the time.
 ///
 /// # Errors
-/// Those of scanning the repositories. Later errors are part of the report.
+/// That of the first registry, if no registry could be scanned. Other errors are part of the report.
 pub async fn sweep(
-    registry: &Registry,
+    registries: &[Registry],
     settings: &Settings,
     scope: &SweepScope,
+    time: SweepTime,
     observer: &dyn SweepObserver,
 ) -> Result<SweepReport, Error> {
-    let mut report = SweepReportBuilder::new(observer, scope.dry_run);
-    let targets = before(scope.stop_at, targets(registry, settings, scope)).await.transpose()?;
-    let Some(mut targets) = targets.map(Vec::into_iter) else {
-        report.mark_incomplete();
-        return Ok(report.build());
-    };
-    let sweeper = &Sweeper { registry, settings, scope, writes: RateLimiter::new(settings.sweep().puts_per_second) };
-    let mut scans = FuturesUnordered::new();
-    let mut batches = Vec::new();
-    let mut in_flight = FuturesUnordered::new();
-    loop {
-        while in_flight.len() < MAX_PARALLEL_BATCHES
-            && let Some(batch) = batches.pop()
-        {
-            in_flight.push(sweeper.reconcile_batch(batch));
-        }
-        // Scans wait for batches before they begin, never in the middle: a call that is not polled times out.
-        while batches.len() < MAX_PARALLEL_BATCHES
-            && scans.len() < MAX_PARALLEL_SCANS
-            && let Some(target) = targets.next()
-        {
-            scans.push(async { (before(scope.stop_at, sweeper.scan(&target)).await, target) });
-        }
-        tokio::select! {
-            Some((target, results)) = in_flight.next() => {
-                for (version, result) in results {
-                    report.record_version(&target, &version, result);
-                }
+    let mut report = SweepReport::empty(scope.dry_run);
+    let mut errors = Vec::new();
+    let mut missing: Option<BTreeSet<RepositoryName>> = None;
+    for (index, registry) in registries.iter().enumerate() {
+        let sweep = RegistrySweep {
+            registry: registry.patient_until(time.stop_at),
+            settings,
+            scope,
+            time: time.share(registries.len() - index),
+            queue: WorkQueue::default(),
+            reporter: Reporter::new(registry.id().clone(), observer, RefCell::new(report)),
+            missing: RefCell::default(),
+            large_versions: Semaphore::new(1),
+        };
+        let scanned = sweep.run().await;
+        report = sweep.reporter.into_report();
+        match scanned {
+            Err(error) => {
+                errors.push(Failed {
+                    registry: registry.id().clone(),
+                    repository: None,
+                    version: None,
+                    error,
+                    versions_left: None,
+                });
             }
-            Some((scan, target)) = scans.next() => match scan {
-                Some(Ok(versions)) => {
-                    let to_read = report.record_scan(&target, versions, scope.deep);
-                    batches.extend(Batch::split(&target, &to_read));
-                }
-                Some(Err(error)) => report.record_scan_error(target.repository, error),
-                None => report.mark_incomplete(),
-            },
-            else => return Ok(report.build()),
+            Ok(Scanned::Partly) => missing = Some(BTreeSet::new()),
+            Ok(Scanned::Completely) => {
+                let lacked = sweep.missing.into_inner();
+                missing = Some(match missing {
+                    Some(missing) => missing.intersection(&lacked).cloned().collect(),
+                    None => lacked,
+                });
+            }
         }
     }
-}
-
-async fn before<T>(instant: Instant, work: impl Future<Output = T>) -> Option<T> {
-    timeout_at(instant, work).await.ok()
-}
-
-/// A repository with its settings.
-#[derive(Debug, Clone)]
-struct TargetRepository<'a> {
-    repository: RepositoryName,
-    settings: &'a RepositorySettings,
-}
-
-/// The repositories to sweep. They are scanned only where neither the request nor the settings name them.
-async fn targets<'a>(
-    registry: &Registry,
-    settings: &'a Settings,
-    scope: &SweepScope,
-) -> Result<Vec<TargetRepository<'a>>, Error> {
-    let literals = |globs: &[RepositoryGlob]| globs.iter().map(RepositoryGlob::literal).collect::<Option<Vec<_>>>();
-    let literal = scope.repositories.as_deref().and_then(literals).or_else(|| literals(settings.repositories()));
-    let mut names = match literal {
-        Some(names) => names,
-        None => registry.scan_repositories().await?,
-    };
-    names.sort();
-    names.dedup();
-    let is_requested = |name: &RepositoryName| {
-        scope.repositories.as_ref().is_none_or(|globs| globs.iter().any(|glob| glob.matches(name)))
-    };
-    let served = |repository: RepositoryName| {
-        Some(TargetRepository { settings: settings.for_repository(&repository)?, repository })
-    };
-    Ok(names.into_iter().filter(is_requested).filter_map(served).collect())
-}
-
-/// Versions of one repository whose tags fit into one read.
-struct Batch<'a> {
-    target: TargetRepository<'a>,
-    versions: Vec<Version>,
-}
-
-impl<'a> Batch<'a> {
-    /// Splits versions into batches, the first of them last.
-    fn split(target: &TargetRepository<'a>, versions: &[Version]) -> Vec<Self> {
-        let size = MAX_BATCH_IDS / (target.settings.tag_scheme.platforms().len() + 1);
-        let batch = |versions: &[Version]| Self { target: target.clone(), versions: versions.into() };
-        versions.chunks(size).rev().map(batch).collect()
+    if errors.len() == registries.len()
+        && let Some(first) = errors.first()
+    {
+        return Err(first.error.clone());
     }
+    if scope.is_everywhere && errors.is_empty() {
+        for repository in missing.into_iter().flatten() {
+            if let Some(registry) = registries.first() {
+                report::add_missing_repository(&mut report, registry.id(), repository);
+            }
+        }
+    }
+    for failed in errors {
+        report::add_failed(&mut report, failed);
+    }
+    Ok(report)
 }
 
-/// What all parts of a sweep share.
-struct Sweeper<'a> {
-    registry: &'a Registry,
+/// How much of a registry was scanned.
+enum Scanned {
+    Completely,
+    /// Time was up before.
+    Partly,
+}
+
+/// The sweep of one registry: what its stages share.
+struct RegistrySweep<'a> {
+    registry: Registry,
     settings: &'a Settings,
     scope: &'a SweepScope,
-    writes: RateLimiter,
+    time: SweepTime,
+    queue: WorkQueue<'a>,
+    reporter: Reporter<'a>,
+    /// The repositories that the request or the settings name and the registry lacks.
+    missing: RefCell<BTreeSet<RepositoryName>>,
+    /// Admits one version at a time whose manifests are too large to be read with others.
+    large_versions: Semaphore,
 }
 
-impl Sweeper<'_> {
-    async fn scan(&self, target: &TargetRepository<'_>) -> Result<Vec<Version>, Error> {
-        let mut inventory = Inventory::new(target.settings);
-        let on_page = |images: Vec<ScannedImage>| {
-            for ScannedImage { tags, pushed_at, media_type } in &images {
-                for tag in tags {
-                    inventory.add(TaggedImage { tag, pushed_at: *pushed_at, media_type });
-                }
-            }
+impl RegistrySweep<'_> {
+    /// Runs both stages to their ends.
+    async fn run(&self) -> Result<Scanned, Error> {
+        let scan = async {
+            let scanned = self.scan().await;
+            self.queue.close();
+            scanned
         };
-        self.registry.scan_images(&target.repository, on_page).await?;
-        Ok(inventory.versions(SystemTime::now(), &self.settings.sweep()))
-    }
-
-    /// The request of a version. An inventory contains only versions that have one.
-    fn request(&self, target: &TargetRepository<'_>, version: &Version) -> Option<Arc<ReconcileRequest>> {
-        let request = ReconcileRequest::new(target.repository.clone(), version.tag.clone(), target.settings).ok()?;
-        Some(Arc::new(ReconcileRequest { dry_run: self.scope.dry_run, ..request }))
+        let batches = stream::unfold((), async |()| self.queue.next_batch().await.map(|batch| (batch, ())));
+        let reconcile = batches.for_each_concurrent(MAX_PARALLEL_BATCHES, |batch| self.reconcile_batch(batch));
+        let (scanned, ()) = tokio::join!(scan, reconcile);
+        scanned
     }
 }
 
-/// Whether the manifests of a version are to be read.
-fn needs_read(version: &Version, deep: bool) -> bool {
-    match version.status {
-        VersionStatus::OutOfDate => true,
-        VersionStatus::UpToDate => deep,
-        VersionStatus::Incomplete => false,
+impl SweepTime {
+    /// The time of the next of so many registries.
+    fn share(self, registries: usize) -> Self {
+        let left = self.stop_at.saturating_duration_since(Instant::now());
+        let share = left / u32::try_from(registries.max(1)).unwrap_or(u32::MAX);
+        let stop_at = self.stop_at - (left - share);
+        Self { stop_at, deadline: stop_at + self.margin() }
+    }
+
+    /// How long work in flight may take after the stop.
+    fn margin(self) -> Duration {
+        self.deadline.saturating_duration_since(self.stop_at)
+    }
+
+    fn is_up(self) -> bool {
+        Instant::now() >= self.stop_at
+    }
+
+    /// The result of work that is dropped when the sweep stops.
+    async fn before_stop<T>(self, work: impl Future<Output = T>) -> Option<T> {
+        // `timeout_at` polls the work before the clock, and so would begin it.
+        if self.is_up() {
+            return None;
+        }
+        timeout_at(self.stop_at, work).await.ok()
     }
 }

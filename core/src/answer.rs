@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 
 use crate::error::{Error, ErrorType};
-use crate::name::RepositoryName;
+use crate::name::{AccountId, Region, RegistryId, RepositoryName, RepositoryStart};
 use crate::oci::digest::Digest;
 use crate::oci::media_type::MediaType;
 use crate::oci::tag::Tag;
@@ -20,6 +20,15 @@ pub enum Answer {
     Version(Box<VersionReport>),
     /// To a `sweep` request.
     Sweep(Box<SweepReport>),
+    /// To a `registries` request.
+    Registries(RegistriesReport),
+}
+
+/// The answer to a `registries` request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RegistriesReport {
+    /// The registries, the own one first.
+    pub registries: Vec<RegistryId>,
 }
 
 /// The answer to an event or an `assemble` request.
@@ -27,6 +36,8 @@ pub enum Answer {
 pub struct VersionReport {
     /// The outcome of the version.
     pub outcome: Outcome,
+    /// The registry.
+    pub registry: Option<RegistryId>,
     /// Its repository.
     pub repository: Option<String>,
     /// The version.
@@ -37,15 +48,20 @@ pub struct VersionReport {
 
 impl VersionReport {
     /// The answer to an event or request that was filtered out.
-    pub fn ignored(reason: String, repository: Option<String>, version: Option<Tag>) -> Self {
-        Self { outcome: Outcome::Ignored(reason), repository, version, images: Vec::new() }
+    pub fn ignored(
+        reason: String,
+        registry: Option<RegistryId>,
+        repository: Option<String>,
+        version: Option<Tag>,
+    ) -> Self {
+        Self { outcome: Outcome::Ignored(reason), registry, repository, version, images: Vec::new() }
     }
 
     /// The answer to a reconciliation.
-    pub fn new(request: &ReconcileRequest, reconciliation: Reconciliation) -> Self {
+    pub fn new(registry: RegistryId, request: &ReconcileRequest, reconciliation: Reconciliation) -> Self {
         let Reconciliation { outcome, images } = reconciliation;
         let (repository, version) = (Some(request.repository.to_string()), Some(request.version.clone()));
-        Self { outcome, repository, version, images }
+        Self { outcome, registry: Some(registry), repository, version, images }
     }
 }
 
@@ -54,6 +70,8 @@ impl Serialize for VersionReport {
         #[derive(Serialize)]
         struct Row<'a> {
             outcome: &'static str,
+            account: Option<&'a AccountId>,
+            region: Option<&'a Region>,
             repository: Option<&'a str>,
             version: Option<&'a Tag>,
             tag: Option<&'a Tag>,
@@ -65,10 +83,12 @@ impl Serialize for VersionReport {
             #[serde(skip_serializing_if = "Option::is_none")]
             manifest: Option<&'a str>,
         }
-        let Self { outcome, repository, version, images } = self;
+        let Self { outcome, registry, repository, version, images } = self;
         let list = outcome.manifest_list();
         let row = Row {
             outcome: outcome.kind().name(),
+            account: registry.as_ref().and_then(|registry| registry.account.as_ref()),
+            region: registry.as_ref().map(|registry| &registry.region),
             repository: repository.as_deref(),
             version: version.as_ref(),
             tag: version.as_ref(),
@@ -110,19 +130,14 @@ impl<T> Truncated<T> {
             self.first.push(entry);
         }
     }
-
-    /// Appends another list.
-    #[must_use]
-    pub fn merge(mut self, other: Self) -> Self {
-        self.first.extend(other.first);
-        self.first.truncate(MAX_ENTRIES);
-        Self { total: self.total + other.total, ..self }
-    }
 }
 
 /// A version that lacks a platform or is held back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IncompleteVersion {
+    /// Its registry.
+    #[serde(flatten)]
+    pub registry: RegistryId,
     /// Its repository.
     pub repository: RepositoryName,
     /// The version.
@@ -134,20 +149,37 @@ pub struct IncompleteVersion {
     pub reason: Option<String>,
 }
 
-/// A version, or a whole repository, that failed.
+/// A version, a whole repository or a whole registry that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FailedVersion {
-    /// Its repository.
-    pub repository: RepositoryName,
-    /// The version; `None`, where the repository could not be scanned.
+pub struct Failed {
+    /// The registry.
+    pub registry: RegistryId,
+    /// The repository; `None`, where the registry could not be scanned.
+    pub repository: Option<RepositoryName>,
+    /// The version; `None`, where the repository or registry failed as a whole.
     pub version: Option<Tag>,
     /// The error.
     pub error: Error,
+    /// How many versions are left for the next sweep because the repository failed.
+    pub versions_left: Option<usize>,
+}
+
+impl Failed {
+    /// The error, and what it leaves undone.
+    pub fn message(&self) -> String {
+        match self.versions_left {
+            Some(left) => format!("{}; {left} versions of the repository are left for the next sweep", self.error),
+            None => self.error.to_string(),
+        }
+    }
 }
 
 /// A version that a dry run would publish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PendingVersion {
+    /// Its registry.
+    #[serde(flatten)]
+    pub registry: RegistryId,
     /// Its repository.
     pub repository: RepositoryName,
     /// The version.
@@ -168,11 +200,12 @@ pub struct SweepReport {
     /// Those that lack a platform or are held back, of the ages that are reported.
     pub incomplete: Truncated<IncompleteVersion>,
     /// Those that failed.
-    pub failed: Truncated<FailedVersion>,
+    pub failed: Truncated<Failed>,
     /// How many of them failed with each type of error.
     pub failed_by_type: BTreeMap<ErrorType, usize>,
-    /// Whether it ended before its deadline.
-    pub complete: bool,
+    /// The smallest repository name with work left for lack of time or because ECR throttles; `None`, if the sweep is
+    /// complete.
+    pub next: Option<RepositoryStart>,
     /// Those that a dry run would publish; `None`, unless it was a dry run.
     pub pending: Option<Truncated<PendingVersion>>,
 }
@@ -180,43 +213,36 @@ pub struct SweepReport {
 impl SweepReport {
     /// The answer of a sweep without any findings.
     pub fn empty(dry_run: bool) -> Self {
-        Self { complete: true, pending: dry_run.then(Truncated::default), ..Self::default() }
+        Self { pending: dry_run.then(Truncated::default), ..Self::default() }
     }
 
-    /// Adds a version, or a repository, that failed.
-    pub fn add_failed(&mut self, failed: FailedVersion) {
+    /// Whether nothing is left for lack of time or because ECR throttles.
+    pub fn is_complete(&self) -> bool {
+        self.next.is_none()
+    }
+
+    /// Records that work is left in repositories from this name on.
+    pub fn leave(&mut self, from: RepositoryStart) {
+        self.next = Some(self.next.take().map_or_else(|| from.clone(), |next| next.min(from.clone())));
+    }
+
+    /// Adds what failed.
+    pub fn add_failed(&mut self, failed: Failed) {
         *self.failed_by_type.entry(failed.error.error_type()).or_default() += 1;
         self.failed.push(failed);
     }
-
-    /// Adds the answer for another registry.
-    #[must_use]
-    pub fn merge(mut self, other: Self) -> Self {
-        for (error_type, count) in other.failed_by_type {
-            *self.failed_by_type.entry(error_type).or_default() += count;
-        }
-        Self {
-            failed_by_type: self.failed_by_type,
-            repositories: self.repositories + other.repositories,
-            versions: self.versions + other.versions,
-            published: self.published + other.published,
-            unchanged: self.unchanged + other.unchanged,
-            incomplete: self.incomplete.merge(other.incomplete),
-            failed: self.failed.merge(other.failed),
-            complete: self.complete && other.complete,
-            pending: self.pending.zip(other.pending).map(|(one, other)| one.merge(other)),
-        }
-    }
 }
 
-impl Serialize for FailedVersion {
+impl Serialize for Failed {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct as _;
-        let mut row = serializer.serialize_struct("FailedVersion", 4)?;
+        let mut row = serializer.serialize_struct("Failed", 6)?;
+        row.serialize_field("account", &self.registry.account)?;
+        row.serialize_field("region", &self.registry.region)?;
         row.serialize_field("repository", &self.repository)?;
         row.serialize_field("version", &self.version)?;
         row.serialize_field("error", self.error.error_type().name())?;
-        row.serialize_field("message", &self.error.to_string())?;
+        row.serialize_field("message", &self.message())?;
         row.end()
     }
 }
@@ -232,9 +258,11 @@ impl Serialize for SweepReport {
             unchanged: usize,
             incomplete: &'a [IncompleteVersion],
             incomplete_total: usize,
-            failed: &'a [FailedVersion],
+            failed: &'a [Failed],
             failed_total: usize,
             complete: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            next: Option<&'a RepositoryStart>,
             #[serde(skip_serializing_if = "Option::is_none")]
             would_publish: Option<usize>,
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -251,7 +279,8 @@ impl Serialize for SweepReport {
             incomplete_total: self.incomplete.total,
             failed: &self.failed.first,
             failed_total: self.failed.total,
-            complete: self.complete,
+            complete: self.is_complete(),
+            next: self.next.as_ref(),
             would_publish: pending.map(|pending| pending.total),
             pending: pending.map(|pending| pending.first.as_slice()),
         };

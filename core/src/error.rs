@@ -8,7 +8,7 @@ use std::fmt;
 use strum::VariantArray;
 
 use crate::iam_action::IamAction;
-use crate::name::{AccountId, RepositoryName};
+use crate::name::{RegistryId, RepositoryName};
 use crate::oci::digest::Digest;
 use crate::oci::invalid_image::{Corruption, InvalidImage, Unsupported};
 use crate::oci::reference::ImageReference;
@@ -62,8 +62,8 @@ pub enum Error {
     },
     /// ECR denied access.
     #[error(
-        "{action} on {resource} was denied; allow it in the policy of the function's role, and in the repository \
-         policy where another account owns the repository. {message}"
+        "{action} on {resource} was denied; allow it in the policy of the function's role and, if another account owns \
+         the registry, in {policy}. {message}", policy = .resource.policy()
     )]
     AccessDenied {
         /// The IAM action.
@@ -157,7 +157,7 @@ impl Error {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Resource {
     /// A registry as a whole: that of an account, or of the function's own.
-    Registry(Option<AccountId>),
+    Registry(RegistryId),
     /// Several images of a repository.
     Repository(RepositoryName),
     /// One image.
@@ -167,8 +167,12 @@ pub enum Resource {
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Registry(Some(account)) => write!(f, "the registry of {account}"),
-            Self::Registry(None) => f.write_str("the registry of the own account"),
+            Self::Registry(RegistryId { account: Some(account), region }) => {
+                write!(f, "the registry of {account} in {region}")
+            }
+            Self::Registry(RegistryId { account: None, region }) => {
+                write!(f, "the registry of the own account in {region}")
+            }
             Self::Repository(repository) => repository.fmt(f),
             Self::Image(image) => image.fmt(f),
         }
@@ -176,6 +180,16 @@ impl fmt::Display for Resource {
 }
 
 impl Resource {
+    /// The policy by which the owner of the resource grants access to other accounts.
+    fn policy(&self) -> &'static str {
+        match self {
+            // Only the registry policy covers actions that name no repository. (Amazon ECR user guide, "Private
+            // registry permissions".)
+            Self::Registry(_) => "its registry policy",
+            Self::Repository(_) | Self::Image(_) => "the policy of the repository, or in the registry policy",
+        }
+    }
+
     /// The repository of an image; anything else as it is.
     #[must_use]
     pub fn without_image(self) -> Self {

@@ -3,14 +3,14 @@
 //! The function parses EventBridge's envelope; what an event says is decided here.
 
 use std::fmt;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::name::{AccountId, Region, RepositoryGlob, RepositoryName};
+use crate::name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName, RepositoryStart};
 use crate::oci::tag::Tag;
 
 /// A validated input.
@@ -22,10 +22,14 @@ pub enum Input {
     Assemble(AssembleRequest),
     /// A request to sweep repositories.
     Sweep(SweepRequest),
+    /// A request to list the registries that are served.
+    Registries(RegistriesRequest),
     /// An event that is filtered out.
     Ignored {
         /// Why.
         reason: String,
+        /// The registry of the event, if it names a valid one.
+        registry: Option<RegistryId>,
         /// The repository of the event, if it names one.
         repository: Option<String>,
     },
@@ -64,6 +68,40 @@ pub struct AssembleRequest {
     pub account: Option<AccountId>,
     /// The Region of the registry; by default the function's own.
     pub region: Option<Region>,
+    /// How long to wait until the version is published; by default not at all.
+    pub wait_seconds: Option<WaitSeconds>,
+}
+
+/// How many seconds a request waits for: at least one, and at most as many as a Lambda invocation may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u64")]
+pub struct WaitSeconds(u64);
+
+/// A number of seconds that a request cannot wait for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not a valid number of seconds to wait: expected 1 to 900")]
+pub struct InvalidWaitSeconds(u64);
+
+impl TryFrom<u64> for WaitSeconds {
+    type Error = InvalidWaitSeconds;
+
+    fn try_from(seconds: u64) -> Result<Self, InvalidWaitSeconds> {
+        if (1..=900).contains(&seconds) { Ok(Self(seconds)) } else { Err(InvalidWaitSeconds(seconds)) }
+    }
+}
+
+impl From<WaitSeconds> for Duration {
+    fn from(WaitSeconds(seconds): WaitSeconds) -> Self {
+        Self::from_secs(seconds)
+    }
+}
+
+/// A request to list the registries that are served.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistriesRequest {
+    /// The accounts; by default all that the settings name.
+    pub accounts: Option<Vec<AccountId>>,
 }
 
 /// A request to sweep repositories.
@@ -80,8 +118,10 @@ pub struct SweepRequest {
     pub deep: bool,
     /// The account of the registry; by default all that are served.
     pub account: Option<AccountId>,
-    /// The Region of the registry; by default the function's own.
+    /// The Region of the registry; by default all that are served.
     pub region: Option<Region>,
+    /// The repository name to begin at; names below it are skipped.
+    pub from: Option<RepositoryStart>,
 }
 
 /// An `ECR Image Action` event, reduced to what the function needs.
@@ -110,8 +150,9 @@ pub struct ImageAction {
 }
 
 const EXPECTED: &str = "expected one of: an EventBridge event of source aws.ecr and detail-type ECR Image Action; \
-    {\"action\":\"assemble\",\"repository\":\"app\",\"version\":\"1.2.3\"} with dry_run, force, account, region \
-    optional; {\"action\":\"sweep\"} with repositories, dry_run, deep, account, region optional";
+    {\"action\":\"assemble\",\"repository\":\"app\",\"version\":\"1.2.3\"} with dry_run, force, account, region, \
+    wait_seconds optional; {\"action\":\"sweep\"} with repositories, dry_run, deep, account, region, from optional; \
+    {\"action\":\"registries\"} with accounts optional";
 
 /// The error of an input that is neither an event nor a request, with what was expected.
 pub fn invalid_request(reason: impl fmt::Display) -> Error {
@@ -131,8 +172,15 @@ impl Input {
     pub fn from_request(mut request: Value) -> Result<Self, Error> {
         let action = request.as_object_mut().and_then(|fields| fields.remove("action")).unwrap_or_default();
         match action.as_str() {
-            Some("assemble") => parse_request(request).map(Self::Assemble),
+            Some("assemble") => {
+                let request: AssembleRequest = parse_request(request)?;
+                if request.dry_run && request.wait_seconds.is_some() {
+                    return Err(invalid_request("invalid request: wait_seconds does not go with dry_run"));
+                }
+                Ok(Self::Assemble(request))
+            }
             Some("sweep") => parse_request(request).map(Self::Sweep),
+            Some("registries") => parse_request(request).map(Self::Registries),
             _ => Err(invalid_request(format_args!("unknown action {action}"))),
         }
     }
@@ -147,7 +195,17 @@ impl Input {
         if action_type.is_none() && repository.is_none() {
             return Err(invalid_event("it names neither an action nor a repository"));
         }
-        let ignored = |reason: String| Ok(Self::Ignored { reason, repository: repository.clone() });
+        let account: Option<Result<AccountId, _>> = account.map(|account| account.parse());
+        let region: Option<Result<Region, _>> = region.map(|region| region.parse());
+        let ignored = |reason: String| {
+            let registry = match (&account, &region) {
+                (Some(Ok(account)), Some(Ok(region))) => {
+                    Some(RegistryId { account: Some(account.clone()), region: region.clone() })
+                }
+                _ => None,
+            };
+            Ok(Self::Ignored { reason, registry, repository: repository.clone() })
+        };
 
         let action = action_type.unwrap_or_default();
         if action != "PUSH" {
@@ -164,8 +222,8 @@ impl Input {
             return ignored(format!("{tag:?} is not a platform tag"));
         };
         Ok(Self::Push(Push {
-            account: account.unwrap_or_default().parse().map_err(invalid_event)?,
-            region: region.unwrap_or_default().parse().map_err(invalid_event)?,
+            account: account.unwrap_or_else(|| "".parse()).map_err(invalid_event)?,
+            region: region.unwrap_or_else(|| "".parse()).map_err(invalid_event)?,
             repository: repository.unwrap_or_default().parse().map_err(invalid_event)?,
             tag,
             time,
@@ -280,6 +338,17 @@ mod tests {
             (json!({"action":"assemble","repository":"app","version":"1","dry_run":"yes"}), "dry_run"),
             (json!({"action":"assemble","repository":"app","version":"1","account":"12"}), "account"),
             (json!({"action":"assemble","repository":"app","version":"1","region":"http://x"}), "region"),
+            (json!({"action":"assemble","repository":"app","version":"1","wait_seconds":0}), "wait_seconds"),
+            (json!({"action":"assemble","repository":"app","version":"1","wait_seconds":901}), "wait_seconds"),
+            (json!({"action":"assemble","repository":"app","version":"1","wait_seconds":1.5}), "wait_seconds"),
+            (
+                json!({"action":"assemble","repository":"app","version":"1","wait_seconds":5,"dry_run":true}),
+                "wait_seconds",
+            ),
+            (json!({"action":"sweep","from":""}), "from"),
+            (json!({"action":"sweep","from":"App"}), "from"),
+            (json!({"action":"registries","accounts":["1"]}), "accounts[0]"),
+            (json!({"action":"registries","account":"111122223333"}), "account"),
             (json!({"action":"sweep","version":"1"}), "version"),
             (json!({"action":"sweep","repositories":"app"}), "repositories"),
             (json!({"action":"sweep","repositories":["A"]}), "repositories[0]"),

@@ -1,7 +1,7 @@
 //! The versions of a repository according to a scan: which are up to date, and which need to be reconciled.
 
 use std::collections::HashMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::oci::media_type::MediaType;
 use crate::oci::tag::Tag;
@@ -66,8 +66,11 @@ impl PlatformSet {
 /// The status of a version according to a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VersionStatus {
-    /// All platforms exist, and a manifest list that was pushed after them.
+    /// All platforms exist, and a manifest list that was pushed after them, long enough ago to be trusted.
     UpToDate,
+    /// The same, but too young to be trusted: a write that ECR carries out late can look like this, and so can a push in
+    /// the same second. Its manifest list is to be compared by digest.
+    Unsettled,
     /// All platforms exist, and the manifest list is missing, older than one of them, or something else.
     OutOfDate,
     /// A platform is missing.
@@ -129,7 +132,8 @@ impl<'a> Inventory<'a> {
             .map(|(tag, record)| {
                 let age = record.newest_platform.and_then(|pushed_at| now.duration_since(pushed_at).ok());
                 let is_overdue = age.is_some_and(|age| reported_ages.contains(&age));
-                Version { tag, platforms: record.platforms, status: record.status(count), is_overdue }
+                let status = record.status(count, now, sweep.settled_after);
+                Version { tag, platforms: record.platforms, status, is_overdue }
             })
             .collect();
         versions.sort_by(|one, other| one.tag.cmp(&other.tag));
@@ -138,13 +142,15 @@ impl<'a> Inventory<'a> {
 }
 
 impl Record {
-    fn status(&self, platforms: usize) -> VersionStatus {
+    fn status(&self, platforms: usize, now: SystemTime, settled_after: Duration) -> VersionStatus {
         if (0..platforms).any(|position| !self.platforms.contains(position)) {
             return VersionStatus::Incomplete;
         }
         match self.target {
+            // The manifest list is the youngest. An age that is negative, by clocks that differ, is young.
             Some(target) if target.is_manifest_list && self.newest_platform <= Some(target.pushed_at) => {
-                VersionStatus::UpToDate
+                let age = now.duration_since(target.pushed_at).unwrap_or_default();
+                if age < settled_after { VersionStatus::Unsettled } else { VersionStatus::UpToDate }
             }
             _ => VersionStatus::OutOfDate,
         }
@@ -153,8 +159,6 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::settings::Settings;
 
@@ -166,7 +170,11 @@ mod tests {
     }
 
     fn versions(tags: &[(&str, u64, &str)], now: SystemTime) -> Vec<Version> {
-        let variables = [("PLATFORMS", "linux/amd64,linux/arm64"), ("VERSION_PATTERN", r"[\d.]+(-amd64)?")];
+        let variables = [
+            ("PLATFORMS", "linux/amd64,linux/arm64"),
+            ("VERSION_PATTERN", r"[\d.]+(-amd64)?"),
+            ("SETTLED_AFTER", "1m"),
+        ];
         let lookup = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         let settings = Settings::from_lookup(lookup).unwrap();
         let mut inventory = Inventory::new(settings.for_repository(&"app".parse().unwrap()).unwrap());
@@ -187,6 +195,19 @@ mod tests {
         check(&[("1-amd64", 1, IMAGE), ("1-arm64", 2, LIST), ("1", 2, LIST)], VersionStatus::UpToDate);
         check(&[("1", 3, LIST), ("1-amd64", 1, IMAGE), ("1-arm64", 2, IMAGE)], VersionStatus::UpToDate);
         check(&[("1-amd64", 1, IMAGE), ("1-arm64", 2, IMAGE), ("1", 2, "")], VersionStatus::UpToDate);
+    }
+
+    #[test]
+    fn young_list_is_unsettled() {
+        let tags = [("1-amd64", 1, IMAGE), ("1-arm64", 2, IMAGE), ("1", 40, LIST)];
+        for (now, expected) in [
+            (10, VersionStatus::Unsettled),
+            (40, VersionStatus::Unsettled),
+            (99, VersionStatus::Unsettled),
+            (100, VersionStatus::UpToDate),
+        ] {
+            assert_eq!(versions(&tags, at(now))[0].status, expected, "{now}");
+        }
     }
 
     #[test]

@@ -34,12 +34,12 @@ pub mod oci;
 pub mod reconcile;
 pub mod settings;
 
-pub use answer::{Answer, SweepReport, VersionReport};
+pub use answer::{Answer, RegistriesReport, SweepReport, VersionReport};
 pub use error::{Error, ErrorType};
 pub use iam_action::IamAction;
 pub use input::Input;
 pub use inventory::Inventory;
-pub use name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName};
+pub use name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName, RepositoryStart};
 pub use oci::digest::Digest;
 pub use oci::reference::{ImageReference, Reference};
 pub use oci::tag::Tag;

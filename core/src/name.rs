@@ -25,6 +25,15 @@ validated_string!(
 );
 
 validated_string!(
+    /// Where a scan of the repository names begins: at the first name that is not below it, so it need not be a name
+    /// itself.
+    RepositoryStart,
+    /// A string that is not a valid start of a scan.
+    InvalidRepositoryStart: "a valid start: expected 1 to 256 characters of a repository name",
+    |text| (1..=256).contains(&text.len()) && text.bytes().all(is_name_byte)
+);
+
+validated_string!(
     /// The twelve digits of an AWS account, which name its registry in each Region.
     AccountId,
     /// A string that is not a valid account id.
@@ -46,6 +55,25 @@ validated_string!(
 
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-/".contains(&byte)
+}
+
+impl RepositoryStart {
+    /// The start that no repository name is below.
+    #[must_use]
+    pub fn lowest() -> Self {
+        Self("0".into())
+    }
+
+    /// Whether a name is at the start or above it, in ascending byte order.
+    pub fn includes(&self, name: &RepositoryName) -> bool {
+        name.as_str() >= self.as_str()
+    }
+}
+
+impl From<RepositoryName> for RepositoryStart {
+    fn from(name: RepositoryName) -> Self {
+        Self(name.0)
+    }
 }
 
 impl RepositoryGlob {
@@ -72,7 +100,7 @@ impl RepositoryGlob {
 }
 
 /// One registry: one account's ECR in one Region. Without an account, ECR assumes the caller's.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 pub struct RegistryId {
     /// The account that owns the registry.
     pub account: Option<AccountId>,
@@ -123,6 +151,21 @@ mod tests {
         }
         for name in ["", "a", "App", "/app", "a b", "app:1", &"x".repeat(257)] {
             assert!(name.parse::<RepositoryName>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn lowest_start_includes_every_name() {
+        for name in ["00", "0-a", "0.a", "0/a", "0_a", "a1"] {
+            assert!(RepositoryStart::lowest().includes(&name.parse().unwrap()), "{name}");
+        }
+    }
+
+    #[test]
+    fn start_includes_names_from_itself_upwards() {
+        let start: RepositoryStart = "team-b".parse().unwrap();
+        for (name, expected) in [("team-a/z", false), ("team-b", true), ("team-b/a", true), ("team-c", true)] {
+            assert_eq!(start.includes(&name.parse().unwrap()), expected, "{name}");
         }
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use regex_lite::Regex;
 use serde::Deserialize;
 
-use crate::name::{AccountId, RepositoryGlob, RepositoryName};
+use crate::name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName};
 use crate::oci::tag::Tag;
 pub use setting::InvalidSetting;
 use setting::Setting;
@@ -99,8 +99,10 @@ impl RepositorySettings {
 /// The settings of the sweep.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SweepSettings {
-    /// How many manifest lists it writes per second.
+    /// How many manifest lists it writes per second, in each registry.
     pub puts_per_second: f64,
+    /// The age from which a complete version is trusted to be what a scan shows.
+    pub settled_after: Duration,
     /// The age of its newest platform from which an incomplete version is reported.
     pub incomplete_after: Duration,
     /// The age up to which it is reported.
@@ -111,11 +113,39 @@ pub struct SweepSettings {
 /// below one write in 100 s a sweep of 15 minutes could not publish ten versions.
 const PUTS_PER_SECOND: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 
+/// The accounts whose registries are served beside the function's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Accounts {
+    /// Any account: which events arrive is decided by the event bus.
+    Any,
+    /// These, in ascending order.
+    Listed(Vec<AccountId>),
+}
+
+impl Accounts {
+    /// Whether an account is served.
+    pub fn contain(&self, account: &AccountId) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Listed(accounts) => accounts.contains(account),
+        }
+    }
+
+    /// The accounts that are known by name.
+    pub fn listed(&self) -> &[AccountId] {
+        match self {
+            Self::Any => &[],
+            Self::Listed(accounts) => accounts,
+        }
+    }
+}
+
 /// All settings, validated.
 #[derive(Debug, Clone)]
 pub struct Settings {
     repositories: Vec<RepositoryGlob>,
-    accounts: Vec<AccountId>,
+    accounts: Accounts,
+    regions: Vec<Region>,
     rules: Vec<(Vec<RepositoryGlob>, RepositorySettings)>,
     defaults: RepositorySettings,
     sweep: SweepSettings,
@@ -177,6 +207,7 @@ impl Settings {
         Ok(Self {
             repositories: Setting::lookup(Variable::Repositories, &lookup)?.list()?,
             accounts: parse_accounts(&Setting::lookup(Variable::Accounts, &lookup)?)?,
+            regions: parse_set(&Setting::lookup(Variable::Regions, &lookup)?)?,
             rules: parse_rules(&Setting::lookup(Variable::Rules, &lookup)?, &unparsed)?,
             defaults,
             sweep: parse_sweep(&lookup)?,
@@ -196,8 +227,34 @@ impl Settings {
     }
 
     /// The additional accounts whose registries are served.
-    pub fn accounts(&self) -> &[AccountId] {
+    pub fn accounts(&self) -> &Accounts {
         &self.accounts
+    }
+
+    /// The additional Regions whose registries are served.
+    pub fn regions(&self) -> &[Region] {
+        &self.regions
+    }
+
+    /// The registries of these accounts, or else of all that are known by name: the own account first, each account
+    /// with the own Region first, the others ascending.
+    pub fn registries(
+        &self,
+        own_account: Option<&AccountId>,
+        own_region: &Region,
+        accounts: Option<&[AccountId]>,
+    ) -> Vec<RegistryId> {
+        let is_own = |account: &&AccountId| Some(*account) == own_account;
+        let includes_own = accounts.is_none_or(|accounts| accounts.iter().any(|account| is_own(&account)));
+        let named = accounts.unwrap_or(self.accounts.listed()).iter();
+        let others: BTreeSet<_> = named.filter(|account| !is_own(account)).collect();
+        let accounts = includes_own.then(|| own_account.cloned()).into_iter();
+        let accounts = accounts.chain(others.into_iter().cloned().map(Some));
+        let regions = || std::iter::once(own_region).chain(self.regions.iter().filter(|region| *region != own_region));
+        let registry = |account: Option<AccountId>| {
+            regions().map(move |region| RegistryId { account: account.clone(), region: region.clone() })
+        };
+        accounts.flat_map(registry).collect()
     }
 
     /// The settings of the sweep.
@@ -206,12 +263,20 @@ impl Settings {
     }
 }
 
-fn parse_accounts(accounts: &Setting) -> Result<Vec<AccountId>, InvalidSetting> {
-    if accounts.is_empty() {
+fn parse_accounts(accounts: &Setting) -> Result<Accounts, InvalidSetting> {
+    if accounts.value == "*" {
+        return Ok(Accounts::Any);
+    }
+    parse_set(accounts).map(Accounts::Listed)
+}
+
+/// A comma-separated list without duplicates, in ascending order; empty for nothing.
+fn parse_set<T: FromStr<Err: std::fmt::Display> + Ord>(setting: &Setting) -> Result<Vec<T>, InvalidSetting> {
+    if setting.is_empty() {
         return Ok(Vec::new());
     }
-    let accounts: BTreeSet<_> = accounts.list()?.into_iter().collect();
-    Ok(accounts.into_iter().collect())
+    let items: BTreeSet<_> = setting.list()?.into_iter().collect();
+    Ok(items.into_iter().collect())
 }
 
 fn parse_rules(
@@ -248,13 +313,14 @@ fn parse_sweep(lookup: &impl Fn(&str) -> Option<String>) -> Result<SweepSettings
     if !PUTS_PER_SECOND.contains(&puts_per_second) {
         return Err(puts.invalid("out of range"));
     }
+    let settled_after = Setting::lookup(Variable::SettledAfter, lookup)?.duration()?;
     let incomplete_after = Setting::lookup(Variable::IncompleteAfter, lookup)?.duration()?;
     let until = Setting::lookup(Variable::IncompleteUntil, lookup)?;
     let incomplete_until = until.duration()?;
     if incomplete_until <= incomplete_after {
         return Err(until.invalid("not longer than INCOMPLETE_AFTER"));
     }
-    Ok(SweepSettings { puts_per_second, incomplete_after, incomplete_until })
+    Ok(SweepSettings { puts_per_second, settled_after, incomplete_after, incomplete_until })
 }
 
 #[cfg(test)]
@@ -308,6 +374,9 @@ mod tests {
             ("REVISIONS", "Same", "same or any"),
             ("ATTESTATIONS", "yes", "keep or drop"),
             ("ACCOUNTS", "123", "12 digits"),
+            ("ACCOUNTS", "*,111122223333", "12 digits"),
+            ("REGIONS", "eu", "AWS Regions"),
+            ("SETTLED_AFTER", "3", "7d"),
             ("RULES", "{", "JSON array"),
             ("RULES", r#"[{"repositories":["a*"],"platform":"x"}]"#, "JSON array"),
             ("SWEEP_PUTS_PER_SECOND", "0", "from 0.01"),
@@ -360,6 +429,51 @@ mod tests {
         assert_eq!(repository("team-a/y").unwrap().attestations, Attestations::Keep);
         assert_eq!(repository("team-a/y").unwrap().revisions, Revisions::Any);
         assert!(repository("other").is_none(), "a rule serves no repository that REPOSITORIES leaves out");
+    }
+
+    #[track_caller]
+    fn check_registries(variables: &[(&str, &str)], accounts: Option<&[&str]>, expected: &[&str]) {
+        let settings = parse(&[&[("PLATFORMS", "linux/amd64")], variables].concat()).unwrap();
+        let accounts: Option<Vec<AccountId>> =
+            accounts.map(|accounts| accounts.iter().map(|account| account.parse().unwrap()).collect());
+        let (own, region) = ("222222222222".parse().unwrap(), "eu-west-1".parse().unwrap());
+        let registries = settings.registries(Some(&own), &region, accounts.as_deref());
+        let registries = registries.iter().map(|id| format!("{} {}", id.account.as_ref().unwrap(), id.region));
+        assert_eq!(registries.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn own_registry_is_the_only_one_by_default() {
+        check_registries(&[], None, &["222222222222 eu-west-1"]);
+    }
+
+    #[test]
+    fn own_account_and_own_region_come_first() {
+        check_registries(
+            &[("ACCOUNTS", "333333333333,111111111111,222222222222"), ("REGIONS", "us-east-1,eu-west-1,ap-south-1")],
+            None,
+            &[
+                "222222222222 eu-west-1",
+                "222222222222 ap-south-1",
+                "222222222222 us-east-1",
+                "111111111111 eu-west-1",
+                "111111111111 ap-south-1",
+                "111111111111 us-east-1",
+                "333333333333 eu-west-1",
+                "333333333333 ap-south-1",
+                "333333333333 us-east-1",
+            ],
+        );
+    }
+
+    #[test]
+    fn request_names_the_accounts_where_any_is_served() {
+        check_registries(
+            &[("ACCOUNTS", "*")],
+            Some(&["333333333333", "222222222222", "333333333333"]),
+            &["222222222222 eu-west-1", "333333333333 eu-west-1"],
+        );
+        check_registries(&[("ACCOUNTS", "*")], None, &["222222222222 eu-west-1"]);
     }
 
     #[test]

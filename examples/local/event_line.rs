@@ -43,6 +43,7 @@ pub(crate) fn summary(result: &Result<Answer, Error>) -> String {
             "swept {} versions of {} repositories: {} published, {} incomplete, {} failed",
             report.versions, report.repositories, report.published, report.incomplete.total, report.failed.total
         ),
+        Ok(Answer::Registries(report)) => format!("serves {} registries", report.registries.len()),
         Err(error) => format!("{}: {error}", Style::Failure.paint(error.error_type().name())),
     }
 }

@@ -40,7 +40,7 @@ impl LocalStack {
             .http_client(Builder::new().build_http())
             .region(Region::new(home.region))
             .credentials_provider(Credentials::new("local", "local", None, None, "local"));
-        let registries = Registries::load(sdk, BlobClient::without_proxy()).await;
+        let registries = Registries::load(sdk, BlobClient::without_proxy(), settings.sweep().puts_per_second).await;
         Self { ecr, handler: Handler::new(settings, registries).with_metrics(|_| ()) }
     }
 

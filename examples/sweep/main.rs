@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use ecr_multiarch::ecr::{Priority, Registries};
-use ecr_multiarch::sweep::{SweepScope, sweep};
+use ecr_multiarch::sweep::{SweepScope, SweepTime, sweep};
 use ecr_multiarch_core::{RegistryId, Settings, SweepReport};
 use tokio::time::Instant;
 
@@ -39,21 +39,23 @@ async fn main() -> ExitCode {
 
 async fn run(options: &Options) -> Result<SweepReport, String> {
     let settings = Settings::from_lookup(|name| options.setting(name)).map_err(|error| error.to_string())?;
-    let registries = Registries::from_environment().await;
+    let registries = Registries::from_environment(settings.sweep().puts_per_second).await;
     let region = options.region.clone().or_else(|| registries.own_region());
     let region = region.ok_or("no Region: pass --region or set AWS_REGION")?;
-    let registry = registries.open(&RegistryId { account: options.account.clone(), region }, Priority::Background);
     let deadline = Instant::now() + DEADLINE;
+    let id = RegistryId { account: options.account.clone(), region };
+    let swept = [registries.open(&id, Priority::Background, deadline)];
     let scope = SweepScope {
         repositories: (!options.repositories.is_empty()).then(|| options.repositories.clone()),
         dry_run: options.dry_run,
         deep: options.deep,
-        stop_at: deadline,
-        deadline,
+        from: options.from.clone(),
+        is_everywhere: true,
     };
+    let time = SweepTime { stop_at: deadline, deadline };
     let table = SweepTable::new(options.rows);
     let report = tokio::select! {
-        report = sweep(&registry, &settings, &scope, &table) => report.map_err(|error| format!("{}: {error}", error.error_type()))?,
+        report = sweep(&swept, &settings, &scope, time, &table) => report.map_err(|error| format!("{}: {error}", error.error_type()))?,
         _ = tokio::signal::ctrl_c() => return Err("interrupted: published lists remain, and the next run continues".to_owned()),
     };
     table.finish();

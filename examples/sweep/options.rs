@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use ecr_multiarch_core::settings::variable::Variable;
-use ecr_multiarch_core::{AccountId, Region, RepositoryGlob};
+use ecr_multiarch_core::{AccountId, Region, RepositoryGlob, RepositoryStart};
 
 /// Sweep the repositories of an Amazon ECR registry with your own AWS credentials, as the function's sweep does.
 ///
@@ -28,6 +28,9 @@ pub struct Options {
     /// The Region of the registry; that of your environment or profile by default
     #[arg(long)]
     pub region: Option<Region>,
+    /// The repository name to begin at; names below it are skipped
+    #[arg(long)]
+    pub from: Option<RepositoryStart>,
     /// How many versions of a repository the table shows; those that need attention first
     #[arg(long, default_value_t = 50)]
     pub rows: usize,

@@ -87,7 +87,8 @@ impl SweepObserver for SweepTable {
 fn describe(result: &VersionResult) -> (u8, String) {
     match result {
         Err(NotReconciled::Failed(error)) => (0, format!("failed: {}: {error}", error.error_type())),
-        Err(NotReconciled::OutOfTime | NotReconciled::Scanned(VersionStatus::OutOfDate)) => {
+        Err(NotReconciled::Left) => (0, "left: the repository refuses writes".to_owned()),
+        Err(NotReconciled::OutOfTime | NotReconciled::Scanned(VersionStatus::OutOfDate | VersionStatus::Unsettled)) => {
             (1, "not finished".to_owned())
         }
         Ok(Outcome::Published(_)) => (2, "published".to_owned()),

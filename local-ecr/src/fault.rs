@@ -4,7 +4,7 @@ use crate::journal::CallInfo;
 use crate::lock::lock;
 use fastrand::Rng;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The operation of a presigned URL's download.
 pub const BLOB: &str = "Blob";
@@ -12,7 +12,7 @@ pub const BLOB: &str = "Blob";
 pub const ANY: &str = "*";
 
 /// The effect of a fault on a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum FaultKind {
     /// It is carried out and answered after this delay.
     Latency(Duration),
@@ -21,6 +21,14 @@ pub enum FaultKind {
     /// It is rejected: `ThrottlingException`, "Rate exceeded"; `SlowDown` for a blob,
     /// `TOOMANYREQUESTS` in the registry protocol.
     Throttle,
+    /// It takes a token from a bucket that is refilled at a rate, as AWS limits its operations, and is rejected like
+    /// [`FaultKind::Throttle`] where the bucket is empty.
+    RateLimit {
+        /// How many tokens the bucket gains each second.
+        per_second: f64,
+        /// How many tokens it holds, at first as well.
+        burst: f64,
+    },
     /// It is rejected with this error.
     Error {
         /// The HTTP status.
@@ -75,7 +83,15 @@ pub struct Fault {
     left: Option<u64>,
     probability: f64,
     random: Rng,
+    bucket: Option<Bucket>,
     kind: FaultKind,
+}
+
+/// A token bucket: what it holds, and since when.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    tokens: f64,
+    at: Instant,
 }
 
 impl Fault {
@@ -88,6 +104,7 @@ impl Fault {
             left: None,
             probability: 1.0,
             random: Rng::with_seed(0),
+            bucket: None,
             kind,
         }
     }
@@ -127,6 +144,20 @@ impl Fault {
         self
     }
 
+    /// Takes a token, if the fault is a rate limit and has one left.
+    fn has_token(&mut self) -> bool {
+        let FaultKind::RateLimit { per_second, burst } = self.kind else { return false };
+        let now = Instant::now();
+        let bucket = self.bucket.get_or_insert(Bucket { tokens: burst, at: now });
+        let gained = now.duration_since(bucket.at).as_secs_f64() * per_second;
+        *bucket = Bucket { tokens: (bucket.tokens + gained).min(burst), at: now };
+        let has_token = bucket.tokens >= 1.0;
+        if has_token {
+            bucket.tokens -= 1.0;
+        }
+        has_token
+    }
+
     /// Its effect on this call, if it has one.
     fn apply(&mut self, call: &CallInfo) -> Option<FaultKind> {
         let is_affected = (self.operation == ANY || self.operation == call.operation)
@@ -138,7 +169,7 @@ impl Fault {
             self.skip -= 1;
             return None;
         }
-        if self.random.f64() >= self.probability {
+        if self.random.f64() >= self.probability || self.has_token() {
             return None;
         }
         self.left = self.left.map(|left| left - 1);
@@ -148,6 +179,7 @@ impl Fault {
                 let extra = self.random.u64(0..=range);
                 FaultKind::Latency(least + Duration::from_micros(extra))
             }
+            FaultKind::RateLimit { .. } => FaultKind::Throttle,
             ref kind => kind.clone(),
         })
     }

@@ -1,4 +1,5 @@
-//! Clients of the SDK, one for each Region and priority, kept while the execution environment is warm.
+//! Clients of the SDK, one for each Region, and the gates of the registries, kept while the execution environment is
+//! warm.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,16 +12,16 @@ use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_ecr::config::{ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig};
-use aws_sdk_ecr::error::ProvideErrorMetadata as _;
-use aws_sdk_ecr::operation::put_image::PutImageError;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 
 use ecr_multiarch_core::{Region, RegistryId};
+use tokio::time::Instant;
 
 use super::Registry;
-use super::backoff::{Backoff, BackoffInterceptor};
 use super::config_cache::ConfigCache;
+use super::error::THROTTLING_CODES;
+use super::gate::Gate;
 use crate::blob::BlobClient;
 
 /// The defaults of the SDK, pinned so that an update of the SDK does not change them.
@@ -41,12 +42,12 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long a call may take with all its attempts.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// Whose calls go first when ECR throttles.
+/// What the calls to a registry are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Priority {
-    /// Each call backs off by itself: for one version, as soon as possible.
+    /// One version, as soon as possible.
     Interactive,
-    /// All calls of the client slow down together: for many versions.
+    /// Many versions, with writes at the rate of the sweep.
     Background,
 }
 
@@ -58,29 +59,25 @@ pub(super) struct SharedState {
     calls: Arc<AtomicU64>,
 }
 
-/// A client with the back-off that its calls share.
-#[derive(Debug, Clone)]
-struct CachedClient {
-    client: Client,
-    backoff: Arc<Backoff>,
-}
-
 /// The registries of all accounts and Regions.
 #[derive(Debug)]
 pub struct Registries {
     sdk: SdkConfig,
-    clients: Mutex<HashMap<(Region, Priority), CachedClient>>,
+    clients: Mutex<HashMap<Region, Client>>,
+    gates: Mutex<HashMap<(RegistryId, Priority), Arc<Gate>>>,
+    sweep_puts_per_second: f64,
     shared: Arc<SharedState>,
 }
 
 impl Registries {
     /// Loads endpoints, credentials and Region from the environment.
-    pub async fn from_environment() -> Self {
-        Self::load(aws_config::defaults(behavior_version()), BlobClient::from_environment()).await
+    pub async fn from_environment(sweep_puts_per_second: f64) -> Self {
+        let loader = aws_config::defaults(behavior_version());
+        Self::load(loader, BlobClient::from_environment(), sweep_puts_per_second).await
     }
 
     /// Loads endpoints, credentials and Region by a loader; timeouts and retries are set here.
-    pub async fn load(loader: ConfigLoader, blobs: BlobClient) -> Self {
+    pub async fn load(loader: ConfigLoader, blobs: BlobClient, sweep_puts_per_second: f64) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -93,7 +90,8 @@ impl Registries {
             .load()
             .await;
         let shared = SharedState { blobs, configs: ConfigCache::default(), calls: Arc::default() };
-        Self { sdk, clients: Mutex::default(), shared: Arc::new(shared) }
+        let (clients, gates) = (Mutex::default(), Mutex::default());
+        Self { sdk, clients, gates, sweep_puts_per_second, shared: Arc::new(shared) }
     }
 
     /// The function's own Region, if the environment names one.
@@ -104,17 +102,23 @@ impl Registries {
     /// Builds the client of the function's own Region during initialization, when Lambda does not limit the CPU yet.
     pub fn warm_up(&self) {
         if let Some(region) = self.own_region() {
-            self.open(&RegistryId { account: None, region }, Priority::Interactive);
+            self.client(&region);
         }
     }
 
-    /// The registry of an account in a Region.
-    pub fn open(&self, id: &RegistryId, priority: Priority) -> Registry {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let cached =
-            clients.entry((id.region.clone(), priority)).or_insert_with(|| self.build_client(&id.region, priority));
-        let CachedClient { client, backoff } = cached.clone();
-        Registry { client, account: id.account.clone(), priority, backoff, shared: Arc::clone(&self.shared) }
+    /// The registry of an account in a Region, with calls that are repeated until this time as long as ECR throttles
+    /// them.
+    pub fn open(&self, id: &RegistryId, priority: Priority, patience: Instant) -> Registry {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        let puts_per_second = (priority == Priority::Background).then_some(self.sweep_puts_per_second);
+        let gate = gates.entry((id.clone(), priority)).or_insert_with(|| Arc::new(Gate::new(puts_per_second)));
+        Registry {
+            client: self.client(&id.region),
+            id: id.clone(),
+            gate: Arc::clone(gate),
+            shared: Arc::clone(&self.shared),
+            patience,
+        }
     }
 
     /// How many calls were sent to ECR so far; each attempt of the SDK counts.
@@ -122,21 +126,22 @@ impl Registries {
         self.shared.calls.load(Ordering::Relaxed)
     }
 
-    fn build_client(&self, region: &Region, priority: Priority) -> CachedClient {
-        let backoff = Arc::<Backoff>::default();
+    fn client(&self, region: &Region) -> Client {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.entry(region.clone()).or_insert_with(|| self.build_client(region)).clone()
+    }
+
+    fn build_client(&self, region: &Region) -> Client {
         let retries = RetryConfig::standard()
             .with_max_attempts(MAX_ATTEMPTS)
             .with_initial_backoff(INITIAL_BACKOFF)
             .with_max_backoff(MAX_BACKOFF);
-        let mut config = aws_sdk_ecr::config::Builder::from(&self.sdk)
+        let config = aws_sdk_ecr::config::Builder::from(&self.sdk)
             .region(aws_sdk_ecr::config::Region::new(region.to_string()))
             .retry_config(retries)
-            .retry_classifier(NeverRetryQuota)
+            .retry_classifier(NeverRetryThrottling)
             .interceptor(CallCounter(Arc::clone(&self.shared.calls)));
-        if priority == Priority::Background {
-            config = config.interceptor(BackoffInterceptor(Arc::clone(&backoff)));
-        }
-        CachedClient { client: Client::from_conf(config.build()), backoff }
+        Client::from_conf(config.build())
     }
 }
 
@@ -160,23 +165,30 @@ impl Intercept for CallCounter {
     }
 }
 
-/// Stops the SDK from retrying an exhausted quota, which it takes for throttling.
+/// Stops the SDK from retrying what its own retries do not mend: throttling, which the gate answers for all calls, and
+/// an exhausted quota, which the SDK takes for throttling.
 #[derive(Debug)]
-struct NeverRetryQuota;
+struct NeverRetryThrottling;
 
-impl ClassifyRetry for NeverRetryQuota {
+/// The error code of an exhausted quota.
+const QUOTA_CODE: &str = "LimitExceededException";
+
+impl ClassifyRetry for NeverRetryThrottling {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        let error = context.output_or_error().and_then(Result::err);
-        let error = error.and_then(|error| error.as_operation_error());
-        let code = error.and_then(|error| error.downcast_ref::<PutImageError>()).and_then(|error| error.code());
-        match code {
-            Some("LimitExceededException") => RetryAction::RetryForbidden,
+        let Some(response) = context.response() else { return RetryAction::NoActionIndicated };
+        let body = response.body().bytes().unwrap_or_default();
+        let has_code = |code: &str| body.windows(code.len()).any(|window| window == code.as_bytes());
+        match response.status().as_u16() {
+            429 => RetryAction::RetryForbidden,
+            400 if THROTTLING_CODES.iter().any(|code| has_code(code)) || has_code(QUOTA_CODE) => {
+                RetryAction::RetryForbidden
+            }
             _ => RetryAction::NoActionIndicated,
         }
     }
 
     fn name(&self) -> &'static str {
-        "NeverRetryQuota"
+        "NeverRetryThrottling"
     }
 
     fn priority(&self) -> RetryClassifierPriority {

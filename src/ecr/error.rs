@@ -56,6 +56,15 @@ pub(super) fn error_code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> 
     error.as_service_error().and_then(ProvideErrorMetadata::code)
 }
 
+/// Whether ECR throttled a call.
+///
+/// No operation models its throttling, so the code is that of the response body. An exhausted quota is not throttling:
+/// it does not end by waiting.
+pub(super) fn is_throttling<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    let is_status = error.raw_response().is_some_and(|response| response.status().as_u16() == 429);
+    is_status || error_code(error).is_some_and(|code| THROTTLING_CODES.contains(&code))
+}
+
 /// The messages of an error and of its causes.
 fn error_chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());

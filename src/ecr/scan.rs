@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, TagStatus};
-
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::{Error, IamAction, RepositoryName};
 
@@ -23,60 +23,63 @@ pub struct ScannedImage {
     pub media_type: String,
 }
 
+/// A page of a scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// Its rows.
+    pub rows: Vec<T>,
+    /// Where the next page begins; `None` for the last page.
+    pub next: Option<String>,
+}
+
 impl Registry {
-    /// Scans the names of all repositories.
+    /// Scans a page of the names of the repositories, in ECR's order.
     ///
     /// # Errors
     /// Every error of ECR.
-    pub async fn scan_repositories(&self) -> Result<Vec<RepositoryName>, Error> {
-        let mut pages = self
-            .client
-            .describe_repositories()
-            .set_registry_id(self.account())
-            .into_paginator()
-            .page_size(PAGE_SIZE)
-            .send();
-        let mut names = Vec::new();
-        loop {
-            self.backoff.wait().await;
-            let Some(page) = pages.next().await else { return Ok(names) };
-            let page =
-                page.map_err(|error| error::classify(IamAction::DescribeRepositories, self.resource(), &error))?;
-            let page = page.repositories.unwrap_or_default().into_iter();
-            names.extend(page.filter_map(|repository| repository.repository_name?.parse().ok()));
-        }
+    pub async fn scan_repositories(&self, from: Option<String>) -> Result<Page<RepositoryName>, Error> {
+        let action = IamAction::DescribeRepositories;
+        let send = async |client: &Client| {
+            client
+                .describe_repositories()
+                .set_registry_id(self.account())
+                .max_results(PAGE_SIZE)
+                .set_next_token(from.clone())
+                .send()
+                .await
+        };
+        let resource = || Resource::Registry(self.id.clone());
+        let output = self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))?;
+        let rows = output.repositories.unwrap_or_default().into_iter();
+        let rows = rows.filter_map(|repository| repository.repository_name?.parse().ok()).collect();
+        Ok(Page { rows, next: output.next_token })
     }
 
-    /// Scans the tagged images of a repository, and passes on each page.
+    /// Scans a page of the tagged images of a repository.
     ///
     /// # Errors
     /// Every error of ECR.
     pub async fn scan_images(
         &self,
         repository: &RepositoryName,
-        mut on_page: impl FnMut(Vec<ScannedImage>),
-    ) -> Result<(), Error> {
-        let mut pages = self
-            .client
-            .describe_images()
-            .set_registry_id(self.account())
-            .repository_name(repository.as_str())
-            .filter(DescribeImagesFilter::builder().tag_status(TagStatus::Tagged).build())
-            .into_paginator()
-            .page_size(PAGE_SIZE)
-            .send();
-        loop {
-            self.backoff.wait().await;
-            let Some(page) = pages.next().await else { return Ok(()) };
-            let page = page.map_err(|error| {
-                error::classify(IamAction::DescribeImages, Resource::Repository(repository.clone()), &error)
-            })?;
-            on_page(page.image_details.unwrap_or_default().into_iter().filter_map(scanned_image).collect());
-        }
-    }
-
-    fn resource(&self) -> Resource {
-        Resource::Registry(self.account.clone())
+        from: Option<String>,
+    ) -> Result<Page<ScannedImage>, Error> {
+        let action = IamAction::DescribeImages;
+        let send = async |client: &Client| {
+            client
+                .describe_images()
+                .set_registry_id(self.account())
+                .repository_name(repository.as_str())
+                .filter(DescribeImagesFilter::builder().tag_status(TagStatus::Tagged).build())
+                .max_results(PAGE_SIZE)
+                .set_next_token(from.clone())
+                .send()
+                .await
+        };
+        let resource = || Resource::Repository(repository.clone());
+        let output = self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))?;
+        let rows = output.image_details.unwrap_or_default().into_iter().filter_map(scanned_image).collect();
+        Ok(Page { rows, next: output.next_token })
     }
 }
 

@@ -25,6 +25,7 @@ pub fn parse(payload: Value) -> Result<Input, Error> {
         (Some("aws.ecr"), Some("ECR Image Action")) => parse_image_action(payload),
         (Some(source), Some(detail_type)) => Ok(Input::Ignored {
             reason: format!("the event is {detail_type:?} of {source}, not \"ECR Image Action\" of aws.ecr"),
+            registry: None,
             repository: None,
         }),
         _ => Err(invalid_request("the input is neither an event nor a request")),

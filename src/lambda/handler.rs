@@ -3,25 +3,32 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ecr_multiarch_core::input::{AssembleRequest, Push, SweepRequest};
+use ecr_multiarch_core::input::{AssembleRequest, Push, RegistriesRequest, SweepRequest};
+use ecr_multiarch_core::settings::Accounts;
 use ecr_multiarch_core::{
-    AccountId, Answer, Error, Input, ReconcileRequest, Region, RegistryId, RepositoryGlob, RepositoryName,
-    RepositorySettings, Settings, SweepReport, Tag, VersionReport,
+    AccountId, Answer, Error, Input, OutcomeKind, ReconcileRequest, Region, RegistriesReport, RegistryId,
+    RepositoryGlob, RepositoryName, RepositorySettings, Settings, SweepReport, Tag, VersionReport,
 };
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::event;
 use super::metrics;
 use super::record::InvocationRecord;
 use crate::ecr::{Priority, Registries};
 use crate::execute::reconcile;
-use crate::sweep::{SweepScope, sweep};
+use crate::sweep::{SweepScope, SweepTime, sweep};
 
 /// How long before Lambda's deadline the answer is due, so that an answer and no timeout of Lambda ends the invocation.
 const ANSWER_MARGIN: Duration = Duration::from_secs(1);
 /// How long before Lambda's deadline a sweep begins no more work: a version takes a few seconds, in the worst case.
 const SWEEP_MARGIN: Duration = Duration::from_secs(20);
+
+/// How long before the answer is due a throttled call is given up, so that the answer says why.
+const PATIENCE_MARGIN: Duration = Duration::from_secs(1);
+/// The pauses between two looks at a version that a request waits for: short at first, since most versions are complete
+/// within seconds, and then long enough that a minute of waiting takes some twenty reads.
+const WAIT_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
 
 const _: () = assert!(SWEEP_MARGIN.as_secs() > ANSWER_MARGIN.as_secs(), "what has begun needs time to end");
 
@@ -46,8 +53,9 @@ pub struct Invocation {
 
 /// What an input asks for, once the settings allow it.
 enum Work {
-    Reconcile(RegistryId, ReconcileRequest),
+    Reconcile { registry: RegistryId, request: ReconcileRequest, wait: Option<Duration> },
     Sweep(SweepRequest),
+    Registries(RegistriesRequest),
 }
 
 /// Why an input asks for nothing.
@@ -89,30 +97,29 @@ impl Handler {
         let calls_before = self.registries.calls();
 
         let input = event::parse(payload);
-        let repository = input.as_ref().ok().and_then(repository);
-        let requested_version = input.as_ref().ok().and_then(requested_version);
-        let pushed_at = input.as_ref().ok().and_then(pushed_at);
-        let is_full_sweep = input.as_ref().is_ok_and(is_full_sweep);
+        let subject = input.as_ref().map(|input| self.subject(input, invocation)).unwrap_or_default();
         let work = input.map_err(Rejection::Failed).and_then(|input| self.plan(input, invocation));
         let version = match &work {
-            Ok(Work::Reconcile(_, request)) => Some(request.version.clone()),
+            Ok(Work::Reconcile { request, .. }) => Some(request.version.clone()),
             Err(Rejection::Ignored { version: version @ Some(_), .. }) => version.clone(),
-            _ => requested_version,
+            _ => subject.version,
         };
         let result = match work {
             Ok(work) => self.carry_out(work, invocation).await,
             Err(Rejection::Ignored { reason, .. }) => {
-                Ok(Answer::Version(Box::new(VersionReport::ignored(reason, repository.clone(), version.clone()))))
+                let (registry, repository) = (subject.registry.clone(), subject.repository.clone());
+                Ok(Answer::Version(Box::new(VersionReport::ignored(reason, registry, repository, version.clone()))))
             }
             Err(Rejection::Failed(error)) => Err(error),
         };
 
         let record = InvocationRecord {
             request_id: &invocation.request_id,
-            repository,
+            registry: subject.registry,
+            repository: subject.repository,
             version,
-            pushed_at,
-            is_full_sweep,
+            pushed_at: subject.pushed_at,
+            is_full_sweep: subject.is_full_sweep,
             duration: started.elapsed(),
             ecr_calls: self.registries.calls() - calls_before,
             result: result.as_ref(),
@@ -128,72 +135,128 @@ impl Handler {
             Input::Push(push) => self.plan_push(push, invocation),
             Input::Assemble(request) => self.plan_assemble(request, invocation),
             Input::Sweep(request) => {
-                self.check_account(request.account.as_ref(), invocation)?;
+                self.check_registry(request.account.as_ref(), request.region.as_ref(), invocation)?;
                 self.check_repositories(request.repositories.as_deref().unwrap_or_default())?;
                 Ok(Work::Sweep(request))
             }
+            Input::Registries(request) => Ok(Work::Registries(request)),
         }
     }
 
     fn plan_push(&self, push: Push, invocation: &Invocation) -> Result<Work, Rejection> {
-        self.check_account(Some(&push.account), invocation)?;
+        self.check_registry(Some(&push.account), Some(&push.region), invocation)?;
         let settings = self.repository_settings(&push.repository)?;
         let Some(parsed) = settings.tag_scheme.parse(&push.tag) else {
             return Err(ignored(format!("{} is not the tag of a configured platform", push.tag)));
         };
         let request = new_request(push.repository, parsed.version, settings)?;
         let registry = RegistryId { account: Some(push.account), region: push.region };
-        Ok(Work::Reconcile(registry, ReconcileRequest { pushed: Some(push.tag), ..request }))
+        let request = ReconcileRequest { pushed: Some(push.tag), ..request };
+        Ok(Work::Reconcile { registry, request, wait: None })
     }
 
     fn plan_assemble(&self, request: AssembleRequest, invocation: &Invocation) -> Result<Work, Rejection> {
-        let AssembleRequest { repository, version, dry_run, force, account, region } = request;
-        self.check_account(account.as_ref(), invocation)?;
+        let AssembleRequest { repository, version, dry_run, force, account, region, wait_seconds } = request;
+        self.check_registry(account.as_ref(), region.as_ref(), invocation)?;
         let settings = self.repository_settings(&repository)?;
         let request = new_request(repository, version, settings)?;
         let registry = self.registry_id(account.or_else(|| invocation.own_account.clone()), region)?;
-        Ok(Work::Reconcile(registry, ReconcileRequest { dry_run, force, ..request }))
+        let request = ReconcileRequest { dry_run, force, ..request };
+        Ok(Work::Reconcile { registry, request, wait: wait_seconds.map(Duration::from) })
     }
 
     async fn carry_out(&self, work: Work, invocation: &Invocation) -> Result<Answer, Error> {
         match work {
-            Work::Reconcile(id, request) => {
-                let registry = self.registries.open(&id, Priority::Interactive);
-                let request = Arc::new(request);
-                let deadline = answer_deadline(invocation);
-                let reconciliation = Box::pin(reconcile(&registry, Arc::clone(&request), deadline)).await?;
-                Ok(Answer::Version(Box::new(VersionReport::new(&request, reconciliation))))
+            Work::Reconcile { registry, request, wait } => {
+                let report = match wait {
+                    Some(wait) => self.wait_until_published(&registry, request, wait, invocation).await,
+                    None => self.reconcile(&registry, &Arc::new(request), invocation).await,
+                };
+                report.map(|report| Answer::Version(Box::new(report)))
             }
             Work::Sweep(request) => {
                 let report = self.sweep(request, invocation).await?;
                 Ok(Answer::Sweep(Box::new(report)))
             }
+            Work::Registries(RegistriesRequest { accounts }) => {
+                let registries = self.registries(accounts.as_deref(), invocation)?;
+                Ok(Answer::Registries(RegistriesReport { registries }))
+            }
         }
     }
 
-    /// Sweeps the registries one after the other. An error of one does not stop the others.
-    async fn sweep(&self, request: SweepRequest, invocation: &Invocation) -> Result<SweepReport, Error> {
-        let SweepRequest { repositories, dry_run, deep, account, region } = request;
-        let scope = SweepScope {
-            repositories,
-            dry_run,
-            deep,
-            stop_at: sweep_deadline(invocation),
-            deadline: answer_deadline(invocation),
-        };
-        let own = &invocation.own_account;
-        let additional = self.settings.accounts().iter().cloned().map(Some).filter(|account| account != own);
-        let accounts: Vec<_> = match account {
-            Some(account) => vec![Some(account)],
-            None => std::iter::once(own.clone()).chain(additional).collect(),
-        };
-        let mut reports = Vec::new();
-        for account in accounts {
-            let id = self.registry_id(account, region.clone())?;
-            let registry = self.registries.open(&id, Priority::Background);
-            reports.push(Box::pin(sweep(&registry, &self.settings, &scope, &())).await);
+    async fn reconcile(
+        &self,
+        id: &RegistryId,
+        request: &Arc<ReconcileRequest>,
+        invocation: &Invocation,
+    ) -> Result<VersionReport, Error> {
+        let deadline = answer_deadline(invocation);
+        let registry = self.registries.open(id, Priority::Interactive, deadline - PATIENCE_MARGIN);
+        let reconciliation = Box::pin(reconcile(&registry, Arc::clone(request), deadline)).await?;
+        Ok(VersionReport::new(id.clone(), request, reconciliation))
+    }
+
+    /// Reconciles a version again and again until it waits for nothing, an error is permanent, or time is up.
+    async fn wait_until_published(
+        &self,
+        id: &RegistryId,
+        request: ReconcileRequest,
+        wait: Duration,
+        invocation: &Invocation,
+    ) -> Result<VersionReport, Error> {
+        let request = Arc::new(request);
+        let time_is_up = answer_deadline(invocation).min(Instant::now() + wait);
+        let mut pauses = WAIT_PAUSES.into_iter().chain(std::iter::repeat(WAIT_PAUSES[WAIT_PAUSES.len() - 1]));
+        let mut waiting = None;
+        loop {
+            match self.reconcile(id, &request, invocation).await {
+                Ok(report) if report.outcome.kind() == OutcomeKind::Waiting => waiting = Some(report),
+                Err(error) if error.error_type().is_retryable() => {
+                    if Instant::now() >= time_is_up {
+                        return waiting.ok_or(error);
+                    }
+                }
+                ended => return ended,
+            }
+            let pause = pauses.next().unwrap_or_default();
+            let next_look = Instant::now() + pause;
+            if next_look >= time_is_up
+                && let Some(report) = waiting
+            {
+                tokio::time::sleep_until(time_is_up).await;
+                return Ok(report);
+            }
+            sleep(pause).await;
         }
-        reports.into_iter().try_fold(SweepReport::empty(dry_run), |all, report| Ok(all.merge(report?)))
+    }
+
+    async fn sweep(&self, request: SweepRequest, invocation: &Invocation) -> Result<SweepReport, Error> {
+        let SweepRequest { repositories, dry_run, deep, account, region, from } = request;
+        let time = SweepTime { stop_at: sweep_deadline(invocation), deadline: answer_deadline(invocation) };
+        let all = self.registries(None, invocation)?;
+        // An account of its own right is served where any is.
+        let mut ids = match &account {
+            Some(account) => self.registries(Some(std::slice::from_ref(account)), invocation)?,
+            None => all.clone(),
+        };
+        ids.retain(|id| region.as_ref().is_none_or(|region| id.region == *region));
+        let is_everywhere = ids == all && *self.settings.accounts() != Accounts::Any;
+        let scope = SweepScope { repositories, from, dry_run, deep, is_everywhere };
+        let open = |id: &RegistryId| self.registries.open(id, Priority::Background, time.stop_at);
+        let registries: Vec<_> = ids.iter().map(open).collect();
+        Box::pin(sweep(&registries, &self.settings, &scope, time, &())).await
+    }
+
+    /// The registries that are served, those of these accounts only if they are given.
+    fn registries(&self, accounts: Option<&[AccountId]>, invocation: &Invocation) -> Result<Vec<RegistryId>, Error> {
+        let own_region = self.own_region()?;
+        let served = |account: &&AccountId| {
+            let own = invocation.own_account.as_ref();
+            own.is_none_or(|own| own == *account) || self.settings.accounts().contain(account)
+        };
+        let accounts: Option<Vec<_>> = accounts.map(|accounts| accounts.iter().filter(served).cloned().collect());
+        Ok(self.settings.registries(invocation.own_account.as_ref(), &own_region, accounts.as_deref()))
     }
 
     /// Ignores a request of which no name is served; a glob may match any name.
@@ -207,13 +270,26 @@ impl Handler {
         Err(ignored(format!("REPOSITORIES does not cover any of {}", names.join(", "))))
     }
 
-    /// Ignores accounts that are not served. Lambda always states the own account, which test hosts may not.
-    fn check_account(&self, account: Option<&AccountId>, invocation: &Invocation) -> Result<(), Rejection> {
-        let (Some(account), Some(own)) = (account, &invocation.own_account) else { return Ok(()) };
-        if account == own || self.settings.accounts().contains(account) {
-            return Ok(());
+    /// Ignores registries that are not served. Lambda always states the own account and Region, which test hosts may not.
+    fn check_registry(
+        &self,
+        account: Option<&AccountId>,
+        region: Option<&Region>,
+        invocation: &Invocation,
+    ) -> Result<(), Rejection> {
+        if let (Some(account), Some(own)) = (account, &invocation.own_account)
+            && account != own
+            && !self.settings.accounts().contain(account)
+        {
+            return Err(ignored(format!("the registry of account {account} is not served: ACCOUNTS does not list it")));
         }
-        Err(ignored(format!("the registry of account {account} is not served: ACCOUNTS does not list it")))
+        if let (Some(region), Some(own)) = (region, self.registries.own_region())
+            && *region != own
+            && !self.settings.regions().contains(region)
+        {
+            return Err(ignored(format!("the registry in {region} is not served: REGIONS does not list it")));
+        }
+        Ok(())
     }
 
     fn repository_settings(&self, repository: &RepositoryName) -> Result<&RepositorySettings, Rejection> {
@@ -222,12 +298,59 @@ impl Handler {
     }
 
     fn registry_id(&self, account: Option<AccountId>, region: Option<Region>) -> Result<RegistryId, Error> {
-        let region = region.or_else(|| self.registries.own_region()).ok_or_else(|| {
-            let message = "the request names no region, and AWS_REGION is not set: give the request a region";
-            Error::InvalidRequest(message.to_owned())
-        })?;
+        let region = region.map_or_else(|| self.own_region(), Ok)?;
         Ok(RegistryId { account, region })
     }
+
+    fn own_region(&self) -> Result<Region, Error> {
+        self.registries.own_region().ok_or_else(|| {
+            let message = "the request names no region, and AWS_REGION is not set: give the request a region";
+            Error::InvalidRequest(message.to_owned())
+        })
+    }
+
+    /// What an input is about.
+    fn subject(&self, input: &Input, invocation: &Invocation) -> Subject {
+        match input {
+            Input::Push(push) => Subject {
+                registry: Some(RegistryId { account: Some(push.account.clone()), region: push.region.clone() }),
+                repository: Some(push.repository.to_string()),
+                pushed_at: push.time,
+                ..Subject::default()
+            },
+            Input::Assemble(request) => {
+                let account = request.account.clone().or_else(|| invocation.own_account.clone());
+                Subject {
+                    registry: self.registry_id(account, request.region.clone()).ok(),
+                    repository: Some(request.repository.to_string()),
+                    version: Some(request.version.clone()),
+                    ..Subject::default()
+                }
+            }
+            Input::Sweep(SweepRequest { account, region, repositories, dry_run, from, deep: _ }) => Subject {
+                is_full_sweep: account.is_none()
+                    && region.is_none()
+                    && repositories.is_none()
+                    && from.is_none()
+                    && !dry_run,
+                ..Subject::default()
+            },
+            Input::Registries(_) => Subject::default(),
+            Input::Ignored { registry, repository, .. } => {
+                Subject { registry: registry.clone(), repository: repository.clone(), ..Subject::default() }
+            }
+        }
+    }
+}
+
+/// What an input is about, for the answer, the log and the metrics.
+#[derive(Debug, Default)]
+struct Subject {
+    registry: Option<RegistryId>,
+    repository: Option<String>,
+    version: Option<Tag>,
+    pushed_at: Option<SystemTime>,
+    is_full_sweep: bool,
 }
 
 fn new_request(
@@ -237,38 +360,6 @@ fn new_request(
 ) -> Result<ReconcileRequest, Rejection> {
     ReconcileRequest::new(repository, version.clone(), settings)
         .map_err(|error| Rejection::Ignored { reason: error.to_string(), version: Some(version) })
-}
-
-fn repository(input: &Input) -> Option<String> {
-    match input {
-        Input::Push(push) => Some(push.repository.to_string()),
-        Input::Assemble(request) => Some(request.repository.to_string()),
-        Input::Sweep(_) => None,
-        Input::Ignored { repository, .. } => repository.clone(),
-    }
-}
-
-fn requested_version(input: &Input) -> Option<Tag> {
-    match input {
-        Input::Assemble(request) => Some(request.version.clone()),
-        _ => None,
-    }
-}
-
-fn pushed_at(input: &Input) -> Option<SystemTime> {
-    match input {
-        Input::Push(push) => push.time,
-        _ => None,
-    }
-}
-
-fn is_full_sweep(input: &Input) -> bool {
-    match input {
-        Input::Sweep(SweepRequest { account, region, repositories, dry_run, deep: _ }) => {
-            account.is_none() && region.is_none() && repositories.is_none() && !dry_run
-        }
-        _ => false,
-    }
 }
 
 /// When the answer is due. Short invocations keep four fifths of their time.

@@ -125,9 +125,10 @@ fn metrics(record: &InvocationRecord<'_>, now: SystemTime) -> Vec<Metric> {
             metrics.extend(sweep_metrics(report));
             // A sweep of some repositories must not hide that the scheduled sweep is missing.
             if record.is_full_sweep {
-                metrics.push(count(name::SWEEP_COMPLETE, u64::from(report.complete)));
+                metrics.push(count(name::SWEEP_COMPLETE, u64::from(report.is_complete())));
             }
         }
+        Ok(Answer::Registries(_)) => {}
         Err(error) => {
             metrics.push(count(name::FAILED, 1));
             metrics.push(count(&failed_of_type(error.error_type()), 1));

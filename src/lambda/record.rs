@@ -2,13 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use ecr_multiarch_core::{Answer, Error, Tag};
+use ecr_multiarch_core::{AccountId, Answer, Error, RegistryId, RepositoryStart, Tag};
 
 /// The record of an invocation that has ended.
 #[derive(Debug)]
 pub struct InvocationRecord<'a> {
     /// The id under which Lambda knows the invocation.
     pub request_id: &'a str,
+    /// The registry of the event or request, if it names one.
+    pub registry: Option<RegistryId>,
     /// The repository of the event or request, if it names one.
     pub repository: Option<String>,
     /// The version that was reconciled.
@@ -29,6 +31,9 @@ impl InvocationRecord<'_> {
     /// Writes the log line.
     pub fn log(&self) {
         let Self { request_id, ecr_calls, .. } = self;
+        let registry = self.registry.as_ref();
+        let account = registry.and_then(|registry| registry.account.as_ref()).map(AccountId::as_str);
+        let region = registry.map(|registry| registry.region.as_str());
         let repository = self.repository.as_deref();
         let version = self.version.as_ref().map(Tag::as_str);
         let milliseconds = milliseconds(self.duration);
@@ -38,6 +43,8 @@ impl InvocationRecord<'_> {
                 let missing: Vec<_> = outcome.missing().iter().map(ToString::to_string).collect();
                 tracing::info!(
                     outcome = outcome.kind().name(),
+                    account,
+                    region,
                     repository,
                     version,
                     digest = outcome.manifest_list().map(|list| list.digest.to_string()),
@@ -57,17 +64,28 @@ impl InvocationRecord<'_> {
                 unchanged = report.unchanged,
                 incomplete = report.incomplete.total,
                 failed = report.failed.total,
-                complete = report.complete,
+                complete = report.is_complete(),
+                next = report.next.as_ref().map(RepositoryStart::as_str),
                 milliseconds,
                 ecr_calls,
                 request_id,
                 "swept"
+            ),
+            Ok(Answer::Registries(report)) => tracing::info!(
+                outcome = "registries",
+                registries = report.registries.len(),
+                milliseconds,
+                ecr_calls,
+                request_id,
+                "registries"
             ),
             Err(error) => tracing::error!(
                 outcome = "failed",
                 error = error.error_type().name(),
                 reason = %error,
                 retry = error.error_type().is_retryable(),
+                account,
+                region,
                 repository,
                 version,
                 milliseconds,

@@ -1,167 +1,248 @@
-//! A batch of versions: read together, then each reconciled by itself.
+//! The second stage: reads the versions of a batch together, and reconciles each to its end.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use ecr_multiarch_core::inventory::Version;
+use ecr_multiarch_core::inventory::{Version, VersionStatus};
 use ecr_multiarch_core::reconcile::machine::ReadManifests;
-use ecr_multiarch_core::reconcile::observation::Manifests;
-use ecr_multiarch_core::{Error, ReconcileRequest, Reference, Step};
+use ecr_multiarch_core::reconcile::observation::{Manifests, is_current};
+use ecr_multiarch_core::{Error, ErrorType, ReconcileRequest, Reference, Step};
 use futures_util::{StreamExt as _, stream};
-use tokio::time::Instant;
 
-use super::{Batch, NotReconciled, Sweeper, TargetRepository, VersionResult, before};
-use crate::ecr::ReadError;
+use super::queue::{Batch, SweptRepository};
+use super::{NotReconciled, RegistrySweep, VersionResult};
+use crate::ecr::{ReadError, WritePlace};
 use crate::execute::execute;
 
-/// How often the sweep retries a write, each time at its own rate.
-const MAX_WRITE_RETRIES: u8 = 3;
-/// How many versions of a batch continue by themselves at a time.
-const MAX_PARALLEL_VERSIONS: usize = 16;
+/// How many versions of a batch continue by themselves at a time: enough that one slow version does not hold up the
+/// others, and few enough that the writes of other repositories do not wait for long.
+const MAX_PARALLEL_VERSIONS: usize = 8;
 
-/// The reconciliation of a version of the batch.
-struct ActiveReconcile {
-    index: usize,
+/// A version that is being reconciled, with its next step.
+struct ActiveReconcile<'v> {
+    version: ActiveVersion<'v>,
     step: Step,
 }
 
-/// The result of the version at an index of the batch.
-type IndexedResult = (usize, VersionResult);
+#[derive(Clone, Copy)]
+struct ActiveVersion<'v> {
+    version: &'v Version,
+    /// Whether the digests of its manifest list and of its tags are compared first.
+    compares_digests: bool,
+    /// Whether its manifests are too large to be read with those of others.
+    is_large: bool,
+}
 
-impl ActiveReconcile {
-    fn start(index: usize, request: Arc<ReconcileRequest>) -> Self {
-        Self { index, step: Step::start(request) }
+impl<'v> ActiveVersion<'v> {
+    /// Continues with the next step, unless it was the last.
+    fn next(self, step: Result<Step, Error>) -> ControlFlow<VersionResult, ActiveReconcile<'v>> {
+        match step {
+            Ok(Step::Done(end)) => ControlFlow::Break(Ok(end.outcome)),
+            Ok(step) => ControlFlow::Continue(ActiveReconcile { version: self, step }),
+            Err(error) => ControlFlow::Break(Err(NotReconciled::Failed(error))),
+        }
     }
 
-    /// The read that it waits for, if it needs no pause before.
-    fn batched_read(&self) -> Option<&ReadManifests> {
+    /// Continues a read with its part of what was read.
+    fn resume(mut self, read: ReadManifests, all: &Manifests) -> ControlFlow<VersionResult, ActiveReconcile<'v>> {
+        let own = read.references().into_iter();
+        let own = own.filter_map(|reference| all.get(&reference).cloned().map(|it| (reference, it))).collect();
+        if std::mem::take(&mut self.compares_digests) && is_current(read.request(), &own) {
+            return ControlFlow::Break(Err(NotReconciled::Scanned(VersionStatus::UpToDate)));
+        }
+        self.next(read.resume(own))
+    }
+}
+
+impl ActiveReconcile<'_> {
+    /// The read that it waits for, if it can be shared: it needs no pause, and confirms no write.
+    fn shared_read(&self) -> Option<&ReadManifests> {
         match &self.step {
-            Step::ReadManifests(read) if read.after().is_zero() => Some(read),
+            Step::ReadManifests(read) if read.after().is_zero() && !read.is_confirmation() => Some(read),
             _ => None,
         }
     }
 
     fn references(&self) -> Vec<Reference> {
-        self.batched_read().map(ReadManifests::references).unwrap_or_default()
-    }
-
-    /// Continues with its part of a batched read.
-    fn resume(self, manifests: &Manifests) -> ControlFlow<IndexedResult, Self> {
-        let Self { index, step } = self;
-        let Step::ReadManifests(read) = step else { return ControlFlow::Continue(Self { index, step }) };
-        let own = read.references().into_iter();
-        let own = own.filter_map(|reference| manifests.get(&reference).cloned().map(|it| (reference, it))).collect();
-        next(index, read.resume(own))
+        self.shared_read().map(ReadManifests::references).unwrap_or_default()
     }
 }
 
-/// Continues with the next step, unless it was the last.
-fn next(index: usize, step: Result<Step, Error>) -> ControlFlow<IndexedResult, ActiveReconcile> {
-    match step {
-        Ok(Step::Done(end)) => ControlFlow::Break((index, Ok(end.outcome))),
-        Ok(step) => ControlFlow::Continue(ActiveReconcile { index, step }),
-        Err(error) => ControlFlow::Break((index, Err(NotReconciled::Failed(error)))),
-    }
-}
-
-impl Sweeper<'_> {
-    /// Reconciles the versions of a batch side by side.
-    pub(super) async fn reconcile_batch<'a>(
-        &self,
-        batch: Batch<'a>,
-    ) -> (TargetRepository<'a>, Vec<(Version, VersionResult)>) {
-        let Batch { target, versions } = batch;
-        let mut results: Vec<_> = versions.iter().map(|_| Err(NotReconciled::OutOfTime)).collect();
-        if Instant::now() < self.scope.stop_at {
-            let start = |(index, version)| Some(ActiveReconcile::start(index, self.request(&target, version)?));
-            let batched = versions.iter().enumerate().filter_map(start).collect();
-            let (mut ended, individual) = self.read_batched(&target, batched).await;
-            let individual = stream::iter(individual).map(|one| self.finish(one));
-            ended.extend(individual.buffer_unordered(MAX_PARALLEL_VERSIONS).collect::<Vec<_>>().await);
-            for (index, result) in ended {
-                results[index] = result;
+impl RegistrySweep<'_> {
+    /// Reconciles the versions of a batch.
+    pub(super) async fn reconcile_batch(&self, batch: Batch<'_>) {
+        let Batch { repository, versions } = batch;
+        let mut groups = vec![Vec::new()];
+        for version in &versions {
+            match ReconcileRequest::new(repository.name.clone(), version.tag.clone(), repository.settings) {
+                Ok(request) => {
+                    let compares_digests = version.status == VersionStatus::Unsettled && !self.scope.deep;
+                    let version = ActiveVersion { version, compares_digests, is_large: false };
+                    let step = Step::start(Arc::new(ReconcileRequest { dry_run: self.scope.dry_run, ..request }));
+                    groups[0].push(ActiveReconcile { version, step });
+                }
+                // An inventory has only versions that are served.
+                Err(_) => self.reporter.version(&repository, version, Err(NotReconciled::Left)),
             }
         }
-        (target, versions.into_iter().zip(results).collect())
+        let mut individual = Vec::new();
+        while let Some(group) = groups.pop() {
+            let (shared, alone) = self.read_shared(&repository, group).await;
+            groups.extend(shared);
+            individual.extend(alone);
+        }
+        let finish = |active| self.finish(&repository, active);
+        stream::iter(individual).for_each_concurrent(MAX_PARALLEL_VERSIONS, finish).await;
     }
 
-    /// Batches the reads of all versions as long as there are any. Returns the results, and the versions that continue
-    /// by themselves.
-    async fn read_batched(
+    /// Makes one read for a group of versions. Returns the groups that have another one to share, and the versions that
+    /// continue by themselves. A read that fails is repeated in halves, so that each version gets its own result.
+    async fn read_shared<'v>(
         &self,
-        target: &TargetRepository<'_>,
-        mut batched: Vec<ActiveReconcile>,
-    ) -> (Vec<IndexedResult>, Vec<ActiveReconcile>) {
-        let (mut ended, mut individual) = (Vec::new(), Vec::new());
-        while !batched.is_empty() {
-            let references: BTreeSet<_> = batched.iter().flat_map(ActiveReconcile::references).collect();
-            let references: Vec<_> = references.into_iter().collect();
-            let read = self.registry.batch_get_manifests(&target.repository, &references);
-            let manifests = match before(self.scope.deadline, read).await {
-                Some(Ok(manifests)) => manifests,
-                // One image fails a whole read. By itself, each version gets its own result.
-                Some(Err(ReadError::Image(_) | ReadError::Call(Error::RegistryRefused { .. }))) => {
-                    individual.extend(batched);
-                    break;
+        repository: &SweptRepository<'_>,
+        mut group: Vec<ActiveReconcile<'v>>,
+    ) -> (Vec<Vec<ActiveReconcile<'v>>>, Vec<ActiveReconcile<'v>>) {
+        if group.len() <= 1 {
+            return (Vec::new(), group);
+        }
+        let references: BTreeSet<_> = group.iter().flat_map(ActiveReconcile::references).collect();
+        let references: Vec<_> = references.into_iter().collect();
+        let read = self.registry.batch_get_shared_manifests(&repository.name, &references);
+        let manifests = match self.time.before_stop(read).await {
+            Some(Ok(manifests)) => manifests,
+            Some(Err(ReadError::Call(error))) if is_refusal(&error) => {
+                repository.leave(error);
+                self.end_all(repository, &group, || NotReconciled::Left);
+                return (Vec::new(), Vec::new());
+            }
+            Some(Err(error)) if !self.time.is_up() => {
+                let mut second = group.split_off(group.len() / 2);
+                if matches!(error, ReadError::TooLarge(_)) {
+                    for half in [&mut group, &mut second] {
+                        if let [one] = half.as_mut_slice() {
+                            one.version.is_large = true;
+                        }
+                    }
                 }
-                Some(Err(ReadError::Call(error))) => {
-                    let failed = |one: &ActiveReconcile| (one.index, Err(NotReconciled::Failed(error.clone())));
-                    ended.extend(batched.iter().map(failed));
-                    break;
-                }
-                None => break,
+                return (vec![second, group], Vec::new());
+            }
+            _ => {
+                self.end_all(repository, &group, || NotReconciled::OutOfTime);
+                return (Vec::new(), Vec::new());
+            }
+        };
+        let (mut shared, mut alone) = (Vec::new(), Vec::new());
+        for ActiveReconcile { version, step } in group {
+            let Step::ReadManifests(read) = step else {
+                alone.push(ActiveReconcile { version, step });
+                continue;
             };
-            for one in std::mem::take(&mut batched) {
-                match one.resume(&manifests) {
-                    ControlFlow::Continue(next) if next.batched_read().is_some() => batched.push(next),
-                    ControlFlow::Continue(next) => individual.push(next),
-                    ControlFlow::Break(end) => ended.push(end),
-                }
+            match version.resume(read, &manifests) {
+                ControlFlow::Continue(next) if next.shared_read().is_some() => shared.push(next),
+                ControlFlow::Continue(next) => alone.push(next),
+                ControlFlow::Break(result) => self.reporter.version(repository, version.version, result),
             }
         }
-        (ended, individual)
+        (if shared.is_empty() { Vec::new() } else { vec![shared] }, alone)
     }
 
-    /// Reconciles one version to its end, its writes at the rate of the sweep.
-    async fn finish(&self, mut one: ActiveReconcile) -> IndexedResult {
-        let index = one.index;
-        let mut slot = None;
-        let mut retries = 0;
+    fn end_all(
+        &self,
+        repository: &SweptRepository<'_>,
+        group: &[ActiveReconcile<'_>],
+        reason: impl Fn() -> NotReconciled,
+    ) {
+        for active in group {
+            self.reporter.version(repository, active.version.version, Err(reason()));
+        }
+    }
+
+    /// Reconciles one version to its end by itself.
+    async fn finish(&self, repository: &SweptRepository<'_>, active: ActiveReconcile<'_>) {
+        let version = active.version.version;
+        let permit = match active.version.is_large {
+            true => self.large_versions.acquire().await.ok(),
+            false => None,
+        };
+        let result = self.reconcile(repository, active).await;
+        drop(permit);
+        self.reporter.version(repository, version, result);
+    }
+
+    async fn reconcile(&self, repository: &SweptRepository<'_>, mut active: ActiveReconcile<'_>) -> VersionResult {
+        let mut place: Option<WritePlace<'_>> = None;
         loop {
-            let is_write = matches!(one.step, Step::Put(_));
-            if is_write && slot.is_none() {
-                let Some(reserved) = before(self.scope.stop_at, self.writes.reserve()).await else {
-                    return (index, Err(NotReconciled::OutOfTime));
-                };
-                if slot.insert(reserved).waited
-                    && let Step::Put(put) = one.step
-                {
-                    one.step = Step::ReadManifests(put.restart());
-                    continue;
+            let ActiveReconcile { version, step } = active;
+            let next = match step {
+                Step::Put(put) => {
+                    if repository.is_left() {
+                        return Err(NotReconciled::Left);
+                    }
+                    if place.is_none() {
+                        let reserved = self.time.before_stop(self.registry.gate().write_place()).await;
+                        let reserved = place.insert(reserved.ok_or(NotReconciled::OutOfTime)?);
+                        if reserved.waited {
+                            let step = Step::ReadManifests(put.restart());
+                            active = ActiveReconcile { version, step };
+                            continue;
+                        }
+                    }
+                    if self.time.is_up() {
+                        return Err(NotReconciled::OutOfTime);
+                    }
+                    let written = execute(&self.registry, Step::Put(put), self.time.deadline).await;
+                    place = None;
+                    if let Err(error) = &written
+                        && (is_refusal(error) || error.error_type() == ErrorType::RegistryRefused)
+                    {
+                        repository.write_refused(error);
+                    }
+                    self.unless_out_of_time(version, written)
                 }
-            }
-            if is_write && let Some(slot) = &slot {
-                let ready = slot.ready(self.registry.ready());
-                if before(self.scope.stop_at, ready).await.is_none() {
-                    return (index, Err(NotReconciled::OutOfTime));
+                // What was written is confirmed also after the stop.
+                Step::ReadManifests(read) if read.is_confirmation() => {
+                    let registry = self.registry.patient_until(self.time.deadline);
+                    version.next(execute(&registry, Step::ReadManifests(read), self.time.deadline).await)
                 }
-            }
-            let step = match execute(self.registry, one.step.clone(), self.scope.deadline).await {
-                Err(_) if Instant::now() >= self.scope.deadline => return (index, Err(NotReconciled::OutOfTime)),
-                Err(Error::RegistryUnavailable { .. }) if is_write && retries < MAX_WRITE_RETRIES => {
-                    retries += 1;
-                    continue;
+                Step::ReadManifests(read) if version.compares_digests => {
+                    let references = read.references();
+                    let manifests = self.registry.batch_get_manifests(&repository.name, &references);
+                    match self.time.before_stop(manifests).await {
+                        Some(Ok(manifests)) => version.resume(read, &manifests),
+                        Some(Err(error)) => self.unless_out_of_time(version, Err(error.into())),
+                        None => return Err(NotReconciled::OutOfTime),
+                    }
                 }
-                step => step,
+                step => {
+                    let executed = self.time.before_stop(execute(&self.registry, step, self.time.deadline)).await;
+                    self.unless_out_of_time(version, executed.ok_or(NotReconciled::OutOfTime)?)
+                }
             };
-            if is_write {
-                slot = None;
-            }
-            one = match next(index, step) {
+            active = match next {
                 ControlFlow::Continue(next) => next,
-                ControlFlow::Break(end) => return end,
+                ControlFlow::Break(result) => return result,
             };
         }
     }
+
+    /// Continues with the next step. An error that a retry may mend is none of the version's once time is up: ECR may
+    /// have throttled it until then.
+    fn unless_out_of_time<'v>(
+        &self,
+        version: ActiveVersion<'v>,
+        step: Result<Step, Error>,
+    ) -> ControlFlow<VersionResult, ActiveReconcile<'v>> {
+        match step {
+            Err(error) if error.error_type().is_retryable() && self.time.is_up() => {
+                ControlFlow::Break(Err(NotReconciled::OutOfTime))
+            }
+            step => version.next(step),
+        }
+    }
+}
+
+/// Whether an error concerns the repository as a whole.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error.error_type(), ErrorType::AccessDenied | ErrorType::RepositoryNotFound)
 }

@@ -1,107 +1,206 @@
-//! Builds the report of a sweep: counts, logs and shows what it finds.
+//! Reports a sweep: counts, logs and shows what it finds, and tells where to go on.
 
-use ecr_multiarch_core::answer::{FailedVersion, IncompleteVersion, PendingVersion, Truncated};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use ecr_multiarch_core::answer::{Failed, IncompleteVersion, MAX_ENTRIES, PendingVersion, Truncated};
+use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
 use ecr_multiarch_core::reconcile::outcome::Waiting;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
-use ecr_multiarch_core::{Error, Outcome, RepositoryName, SweepReport};
+use ecr_multiarch_core::{Error, Outcome, RegistryId, RepositoryName, RepositoryStart, SweepReport};
 
-use super::{NotReconciled, SweepObserver, TargetRepository, VersionResult, needs_read};
+use super::queue::{RepositoryEnd, SweptRepository};
+use super::{NotReconciled, SweepObserver, VersionResult};
 
-/// The report of a sweep that still runs.
-pub(super) struct SweepReportBuilder<'a> {
-    report: SweepReport,
+/// Reports the sweep of one registry, as part of a report on several.
+pub(super) struct Reporter<'a> {
+    registry: RegistryId,
     observer: &'a dyn SweepObserver,
+    report: RefCell<SweepReport>,
+    /// The repositories that were begun and not finished.
+    open: RefCell<BTreeSet<RepositoryName>>,
 }
 
-impl<'a> SweepReportBuilder<'a> {
-    pub(super) fn new(observer: &'a dyn SweepObserver, dry_run: bool) -> Self {
-        Self { report: SweepReport::empty(dry_run), observer }
+impl<'a> Reporter<'a> {
+    pub(super) fn new(registry: RegistryId, observer: &'a dyn SweepObserver, report: RefCell<SweepReport>) -> Self {
+        Self { registry, observer, report, open: RefCell::default() }
     }
 
-    /// The report.
-    pub(super) fn build(self) -> SweepReport {
-        self.report
+    /// The report. What is open is left for the next sweep.
+    pub(super) fn into_report(self) -> SweepReport {
+        let mut report = self.report.into_inner();
+        if let Some(first) = self.open.into_inner().pop_first() {
+            report.leave(first.into());
+        }
+        report
     }
 
-    /// Records that work is left for the next sweep.
-    pub(super) fn mark_incomplete(&mut self) {
-        self.report.complete = false;
+    /// Records that repositories are left for the next sweep, from this one on.
+    pub(super) fn leave(&self, from: RepositoryStart) {
+        self.report.borrow_mut().leave(from);
+    }
+
+    /// Records that a repository is begun.
+    pub(super) fn begin(&self, repository: &RepositoryName) {
+        self.open.borrow_mut().insert(repository.clone());
+    }
+
+    /// Records that nothing of a repository is left for the next sweep.
+    pub(super) fn finish(&self, repository: &RepositoryName) {
+        self.open.borrow_mut().remove(repository);
     }
 
     /// Records that a repository could not be scanned.
-    pub(super) fn record_scan_error(&mut self, repository: RepositoryName, error: Error) {
-        tracing::error!(%repository, error = %error.error_type(), reason = %error, "scan failed");
-        self.report.add_failed(FailedVersion { repository, version: None, error });
+    pub(super) fn scan_failed(&self, repository: &RepositoryName, error: Error) {
+        self.finish(repository);
+        self.add_failed(repository, None, error, None);
     }
 
     /// Records a scan. Returns the versions whose manifests are to be read.
-    pub(super) fn record_scan(
-        &mut self,
-        target: &TargetRepository<'_>,
-        versions: Vec<Version>,
-        deep: bool,
-    ) -> Vec<Version> {
-        self.report.repositories += 1;
-        self.report.versions += versions.len();
+    pub(super) fn scanned(&self, repository: &SweptRepository<'_>, versions: Vec<Version>, deep: bool) -> Vec<Version> {
         let count = versions.len();
         let (to_read, scanned): (Vec<_>, Vec<_>) = versions.into_iter().partition(|version| needs_read(version, deep));
-        self.observer.on_scan(&target.repository, count, to_read.len());
+        {
+            let mut report = self.report.borrow_mut();
+            report.repositories += 1;
+            report.versions += count;
+        }
+        self.observer.on_scan(&repository.name, count, to_read.len());
         for version in scanned {
-            self.record_version(target, &version, Err(NotReconciled::Scanned(version.status)));
+            self.record(repository, &version, Err(NotReconciled::Scanned(version.status)));
         }
         to_read
     }
 
-    /// Records the result of a version.
-    pub(super) fn record_version(&mut self, target: &TargetRepository<'_>, version: &Version, result: VersionResult) {
-        let repository = &target.repository;
-        self.observer.on_version(repository, target.settings, version, &result);
-        let report = &mut self.report;
-        match result {
-            Ok(Outcome::Unchanged(_)) | Err(NotReconciled::Scanned(VersionStatus::UpToDate)) => report.unchanged += 1,
-            Ok(Outcome::Published(_)) => report.published += 1,
-            Ok(Outcome::WouldPublish(_)) => {
-                let pending = PendingVersion { repository: repository.clone(), version: version.tag.clone() };
-                report.pending.get_or_insert_with(Truncated::default).push(pending);
-            }
-            Ok(Outcome::Waiting(Waiting::Platforms(missing))) => self.add_missing(repository, version, missing.iter()),
-            Err(NotReconciled::Scanned(VersionStatus::Incomplete)) => {
-                self.add_missing(repository, version, version.missing(&target.settings.tag_scheme));
-            }
-            Ok(Outcome::Waiting(Waiting::Revisions(reason))) => {
-                if version.is_overdue {
-                    tracing::warn!(%repository, version = %version.tag, reason, "held back");
-                    report.incomplete.push(IncompleteVersion {
-                        repository: repository.clone(),
-                        version: version.tag.clone(),
-                        missing: Vec::new(),
-                        reason: Some(reason),
-                    });
-                }
-            }
-            Ok(Outcome::Ignored(_)) | Err(NotReconciled::Scanned(VersionStatus::OutOfDate)) => {}
-            Err(NotReconciled::Failed(error)) => {
-                let error_type = error.error_type();
-                tracing::error!(%repository, version = %version.tag, error = %error_type, reason = %error, "failed");
-                let version = Some(version.tag.clone());
-                report.add_failed(FailedVersion { repository: repository.clone(), version, error });
-            }
-            Err(NotReconciled::OutOfTime) => report.complete = false,
+    /// Records the result of a version that was read, and with the last one the end of its repository.
+    pub(super) fn version(&self, repository: &SweptRepository<'_>, version: &Version, result: VersionResult) {
+        match &result {
+            Err(NotReconciled::OutOfTime) => repository.version_out_of_time(),
+            Err(NotReconciled::Left) => repository.version_left(),
+            _ => {}
+        }
+        self.record(repository, version, result);
+        let Some(RepositoryEnd { out_of_time, refusal }) = repository.version_finished() else { return };
+        if !out_of_time {
+            self.finish(&repository.name);
+        }
+        if let Some((error, left)) = refusal {
+            self.add_failed(&repository.name, None, error, Some(left));
         }
     }
 
-    fn add_missing<'p>(
-        &mut self,
-        repository: &RepositoryName,
+    fn record(&self, repository: &SweptRepository<'_>, version: &Version, result: VersionResult) {
+        self.observer.on_version(&repository.name, repository.settings, version, &result);
+        match result {
+            Ok(Outcome::Unchanged(_)) | Err(NotReconciled::Scanned(VersionStatus::UpToDate)) => {
+                self.report.borrow_mut().unchanged += 1;
+            }
+            Ok(Outcome::Published(_)) => self.report.borrow_mut().published += 1,
+            Ok(Outcome::WouldPublish(_)) => {
+                let (registry, repository, version) =
+                    (self.registry.clone(), repository.name.clone(), version.tag.clone());
+                let mut report = self.report.borrow_mut();
+                let pending = report.pending.get_or_insert_with(Truncated::default);
+                pending.push(PendingVersion { registry, repository, version });
+            }
+            Ok(Outcome::Waiting(Waiting::Platforms(missing))) => {
+                self.add_incomplete(repository, version, missing.iter(), None);
+            }
+            Err(NotReconciled::Scanned(VersionStatus::Incomplete)) => {
+                let missing = version.missing(&repository.settings.tag_scheme);
+                self.add_incomplete(repository, version, missing, None);
+            }
+            Ok(Outcome::Waiting(Waiting::Revisions(reason))) => {
+                self.add_incomplete(repository, version, std::iter::empty(), Some(reason));
+            }
+            Err(NotReconciled::Failed(error)) => {
+                self.add_failed(&repository.name, Some(version), error, None);
+            }
+            Ok(Outcome::Ignored(_))
+            | Err(
+                NotReconciled::Left
+                | NotReconciled::OutOfTime
+                | NotReconciled::Scanned(VersionStatus::OutOfDate | VersionStatus::Unsettled),
+            ) => {}
+        }
+    }
+
+    fn add_incomplete<'p>(
+        &self,
+        repository: &SweptRepository<'_>,
         version: &Version,
         missing: impl Iterator<Item = &'p ConfiguredPlatform>,
+        reason: Option<String>,
     ) {
-        if version.is_overdue {
-            let missing: Vec<_> = missing.map(ToString::to_string).collect();
-            tracing::warn!(%repository, version = %version.tag, missing = missing.join(","), "incomplete");
-            let (repository, version) = (repository.clone(), version.tag.clone());
-            self.report.incomplete.push(IncompleteVersion { repository, version, missing, reason: None });
+        if !version.is_overdue {
+            return;
         }
+        let missing: Vec<_> = missing.map(ToString::to_string).collect();
+        let (registry, repository, version) = (self.registry.clone(), repository.name.clone(), version.tag.clone());
+        let incomplete = IncompleteVersion { registry, repository, version, missing, reason };
+        let mut report = self.report.borrow_mut();
+        if report.incomplete.total < MAX_ENTRIES {
+            let IncompleteVersion { registry, repository, version, missing, reason } = &incomplete;
+            tracing::warn!(
+                account = registry.account.as_ref().map(ToString::to_string),
+                region = %registry.region,
+                %repository,
+                %version,
+                missing = missing.join(","),
+                reason,
+                "incomplete"
+            );
+        }
+        report.incomplete.push(incomplete);
+    }
+
+    fn add_failed(
+        &self,
+        repository: &RepositoryName,
+        version: Option<&Version>,
+        error: Error,
+        versions_left: Option<usize>,
+    ) {
+        let (registry, repository) = (self.registry.clone(), Some(repository.clone()));
+        let version = version.map(|version| version.tag.clone());
+        let failed = Failed { registry, repository, version, error, versions_left };
+        add_failed(&mut self.report.borrow_mut(), failed);
+    }
+}
+
+/// Adds what failed, and logs it: the first entries only, so that what fails each hour does not fill the log.
+pub(super) fn add_failed(report: &mut SweepReport, failed: Failed) {
+    if report.failed.total < MAX_ENTRIES {
+        let Failed { registry, repository, version, error, .. } = &failed;
+        tracing::error!(
+            account = registry.account.as_ref().map(ToString::to_string),
+            region = %registry.region,
+            repository = repository.as_ref().map(ToString::to_string),
+            version = version.as_ref().map(ToString::to_string),
+            error = %error.error_type(),
+            reason = failed.message(),
+            "failed"
+        );
+    }
+    report.add_failed(failed);
+}
+
+/// Adds a repository that the settings or the request name and that no registry has.
+pub(super) fn add_missing_repository(report: &mut SweepReport, registry: &RegistryId, repository: RepositoryName) {
+    let error = Error::RepositoryNotFound {
+        repository: Resource::Repository(repository.clone()),
+        message: "No registry that is served has it".to_owned(),
+    };
+    let registry = registry.clone();
+    add_failed(report, Failed { registry, repository: Some(repository), version: None, error, versions_left: None });
+}
+
+/// Whether the manifests of a version are to be read.
+fn needs_read(version: &Version, deep: bool) -> bool {
+    match version.status {
+        VersionStatus::OutOfDate | VersionStatus::Unsettled => true,
+        VersionStatus::UpToDate => deep,
+        VersionStatus::Incomplete => false,
     }
 }

@@ -137,6 +137,11 @@ impl ReadManifests {
         }
     }
 
+    /// Whether the read confirms a write, which therefore must not be left out.
+    pub fn is_confirmation(&self) -> bool {
+        matches!(self.purpose, Purpose::Confirm { .. })
+    }
+
     /// How long to wait before the call.
     pub fn after(&self) -> Duration {
         self.after

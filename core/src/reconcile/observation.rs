@@ -16,6 +16,7 @@ use crate::oci::manifest::{ImageManifest, Index, Manifest, check_json};
 use crate::oci::media_type::MediaType;
 use crate::oci::reference::Reference;
 use crate::oci::tag::Tag;
+use crate::settings::Attestations;
 use crate::settings::configured_platform::ConfiguredPlatform;
 
 /// A manifest as ECR holds it.
@@ -261,6 +262,23 @@ impl Observation {
         };
         self.candidates.iter().map(source).collect()
     }
+}
+
+/// Whether the version's tag names a manifest list of exactly the images that the platform tags name.
+///
+/// Compares digests only, so neither configs nor images within indexes need to be read: what is published for these
+/// images was validated when it was published. `false`, if that cannot be told.
+pub fn is_current(request: &ReconcileRequest, manifests: &Manifests) -> bool {
+    let Ok(observation) = Observation::new(request, manifests.clone()) else { return false };
+    let target = observation.target.as_ref().and_then(|target| target.parse().ok());
+    let Some((_, Manifest::Index(list))) = target.filter(|_| observation.missing.is_empty()) else { return false };
+    let entries = |candidate: &Candidate| {
+        let kept = candidate.origin.attestations.iter().filter(|_| request.attestations == Attestations::Keep);
+        let digests: Vec<_> = std::iter::once(&candidate.origin.image).chain(kept).map(|entry| entry.digest).collect();
+        digests
+    };
+    let expected: Vec<_> = observation.candidates.iter().flat_map(entries).collect();
+    list.manifests.iter().map(|entry| entry.digest).eq(expected)
 }
 
 /// What each tag of a read names.

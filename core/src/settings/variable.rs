@@ -22,10 +22,14 @@ pub enum Variable {
     Attestations,
     /// Additional accounts whose registries are served.
     Accounts,
+    /// Additional Regions whose registries are served.
+    Regions,
     /// Settings of their own for some repositories.
     Rules,
     /// The write rate of the sweep.
     SweepPutsPerSecond,
+    /// The age from which a complete version is trusted to be what a scan shows.
+    SettledAfter,
     /// The age from which an incomplete version is reported.
     IncompleteAfter,
     /// The age up to which an incomplete version is reported.
@@ -47,10 +51,11 @@ impl Variable {
             Self::Platforms => None,
             Self::TagTemplate => Some("{version}-{platform}"),
             Self::Repositories => Some("*"),
-            Self::VersionPattern | Self::Accounts | Self::Rules => Some(""),
+            Self::VersionPattern | Self::Accounts | Self::Regions | Self::Rules => Some(""),
             Self::Revisions => Some("same"),
             Self::Attestations => Some("keep"),
             Self::SweepPutsPerSecond => Some("2"),
+            Self::SettledAfter => Some("3h"),
             Self::IncompleteAfter => Some("1h"),
             Self::IncompleteUntil => Some("7d"),
         }
@@ -75,14 +80,16 @@ impl Variable {
             Self::Revisions => "same or any",
             Self::Attestations => "keep or drop",
             Self::Accounts => {
-                "a comma-separated list of account ids of 12 digits, such as 111122223333,444455556666, or nothing"
+                "a comma-separated list of account ids of 12 digits, such as 111122223333,444455556666; * alone for any \
+                 account whose events arrive; or nothing"
             }
+            Self::Regions => "a comma-separated list of AWS Regions, such as eu-west-1,us-east-1, or nothing",
             Self::Rules => {
                 "a JSON array of objects with \"repositories\" (an array of names or globs) and any of \"platforms\", \
                  \"tag_template\", \"version_pattern\", \"revisions\", \"attestations\""
             }
             Self::SweepPutsPerSecond => "a number from 0.01 to 1000, such as 2 or 0.5",
-            Self::IncompleteAfter => "a whole number with s, m, h or d, such as 90m or 7d",
+            Self::SettledAfter | Self::IncompleteAfter => "a whole number with s, m, h or d, such as 90m or 7d",
             Self::IncompleteUntil => {
                 "a whole number with s, m, h or d, such as 7d, that is longer than INCOMPLETE_AFTER"
             }

@@ -179,7 +179,7 @@ fn incomplete_until_is_longer_than_incomplete_after() {
 
 #[test]
 fn accounts_are_those_of_the_setting() {
-    let accounts = settings("ACCOUNTS", "111122223333, 444455556666").unwrap().accounts().to_vec();
+    let accounts = settings("ACCOUNTS", "111122223333, 444455556666").unwrap().accounts().listed().to_vec();
     assert_eq!(accounts.iter().map(AccountId::as_str).collect::<Vec<_>>(), ["111122223333", "444455556666"]);
-    assert!(settings("ACCOUNTS", "").unwrap().accounts().is_empty());
+    assert!(settings("ACCOUNTS", "").unwrap().accounts().listed().is_empty());
 }

@@ -1,0 +1,217 @@
+//! The gate that all calls to one registry pass: it slows them down together where ECR throttles, and limits the rate of
+//! the sweep's writes.
+//!
+//! ECR's rates are those of an account, Region and operation, so one throttled call says that all calls of its kind come
+//! too fast. Each kind therefore has its own spacing. The SDK's adaptive retry mode serves the same purpose, but derives
+//! its rate from the most recent calls: a sweep makes few and large ones, and a single throttled one would almost stop it.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use ecr_multiarch_core::IamAction;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep_until};
+
+/// The spacing after the first throttled call. It doubles with each further one.
+const MIN_SPACING: Duration = Duration::from_millis(250);
+/// The longest spacing: of a call that is throttled for minutes, a few attempts per minute are left.
+const MAX_SPACING: Duration = Duration::from_secs(8);
+/// Below this, a spacing that shrinks has no effect any more and is dropped.
+const NEGLIGIBLE_SPACING: Duration = Duration::from_millis(20);
+
+const _: () = assert!(MIN_SPACING.as_millis() < MAX_SPACING.as_millis() && !NEGLIGIBLE_SPACING.is_zero());
+
+/// How many kinds of calls there are.
+const KINDS: usize = 5;
+
+/// The gate of one registry.
+#[derive(Debug)]
+pub struct Gate {
+    lanes: [Mutex<Lane>; KINDS],
+    /// Who may prepare a write, and hold its place until ECR has responded.
+    places: Semaphore,
+}
+
+/// The calls of one kind.
+#[derive(Debug, Default)]
+struct Lane {
+    /// The least time between two calls.
+    base: Duration,
+    /// The time between two calls that throttling demands.
+    spacing: Duration,
+    /// When the next call may be sent.
+    next: Option<Instant>,
+    /// Until when calls pause after one was throttled.
+    paused_until: Option<Instant>,
+}
+
+/// A place for one write.
+#[derive(Debug)]
+pub struct WritePlace<'a> {
+    /// Whether the caller had to wait for it, so that its observation is old.
+    pub waited: bool,
+    _permit: Option<SemaphorePermit<'a>>,
+}
+
+impl Gate {
+    /// A gate that lets writes through at this rate, or at any.
+    pub fn new(puts_per_second: Option<f64>) -> Self {
+        let lanes: [Mutex<Lane>; KINDS] = std::array::from_fn(|_| Mutex::default());
+        if let Some(rate) = puts_per_second {
+            lock(&lanes[lane(IamAction::PutImage)]).base = Duration::from_secs_f64(1.0 / rate);
+        }
+        // A read takes well under a second, so that many places are enough to have the next write ready in time.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the setting is within 0 to 1000")]
+        let places = puts_per_second.map_or(Semaphore::MAX_PERMITS, |rate| rate.ceil() as usize + 1);
+        Self { lanes, places: Semaphore::new(places) }
+    }
+
+    /// Waits until a call of this kind may be sent.
+    pub async fn pass(&self, action: IamAction) {
+        while let Some(turn) = lock(&self.lanes[lane(action)]).take_turn(Instant::now()) {
+            sleep_until(turn).await;
+        }
+    }
+
+    /// Reserves a place for a write. Few are held at a time: whoever waits for one observes its version again, so that
+    /// no manifest list is written from an old observation.
+    pub async fn write_place(&self) -> WritePlace<'_> {
+        if let Ok(permit) = self.places.try_acquire() {
+            return WritePlace { waited: false, _permit: Some(permit) };
+        }
+        WritePlace { waited: true, _permit: self.places.acquire().await.ok() }
+    }
+
+    /// Records how a call ended, so that the next ones are spaced accordingly.
+    pub fn record(&self, action: IamAction, throttled: bool) {
+        lock(&self.lanes[lane(action)]).record(Instant::now(), throttled, fastrand::f64());
+    }
+}
+
+impl Lane {
+    /// Takes the turn for a call now, or returns when to ask again.
+    fn take_turn(&mut self, now: Instant) -> Option<Instant> {
+        let next = self.next.max(self.paused_until);
+        if next.is_some_and(|next| next > now) {
+            return next;
+        }
+        self.next = Some(now + self.base.max(self.spacing));
+        None
+    }
+
+    /// Shrinks the spacing after a successful call. After a throttled one, doubles it and pauses; calls that were in
+    /// flight together count as one. The jitter keeps several processes from meeting again.
+    fn record(&mut self, now: Instant, throttled: bool, jitter: f64) {
+        if !throttled {
+            let shrunk = self.spacing * 7 / 8;
+            self.spacing = if shrunk < NEGLIGIBLE_SPACING { Duration::ZERO } else { shrunk };
+        } else if self.paused_until.is_none_or(|until| until <= now) {
+            self.spacing = (self.spacing * 2).clamp(MIN_SPACING, MAX_SPACING);
+            self.paused_until = Some(now + self.spacing.mul_f64(1.0 + jitter / 2.0));
+        }
+    }
+}
+
+const fn lane(action: IamAction) -> usize {
+    match action {
+        IamAction::BatchGetImage => 0,
+        IamAction::GetDownloadUrlForLayer => 1,
+        IamAction::PutImage => 2,
+        IamAction::DescribeImages => 3,
+        IamAction::DescribeRepositories => 4,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PUT: IamAction = IamAction::PutImage;
+
+    /// How long a call of this kind waits, in milliseconds.
+    async fn wait(gate: &Gate, action: IamAction) -> u128 {
+        let started = Instant::now();
+        gate.pass(action).await;
+        started.elapsed().as_millis()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_pass_at_once_where_nothing_is_throttled() {
+        let gate = Gate::new(None);
+        for _ in 0..100 {
+            assert_eq!(wait(&gate, PUT).await, 0);
+            gate.record(PUT, false);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn writes_pass_at_the_configured_rate() {
+        let gate = Gate::new(Some(4.0));
+        let started = Instant::now();
+        for write in 0..9 {
+            gate.pass(PUT).await;
+            let elapsed = started.elapsed().as_millis();
+            assert!((write * 250..=write * 250 + 20).contains(&elapsed), "{write}: {elapsed}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_double_up_to_the_longest_spacing() {
+        let gate = Gate::new(None);
+        for expected in [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000] {
+            gate.record(PUT, true);
+            let waited = wait(&gate, PUT).await;
+            assert!((expected..=expected * 3 / 2 + 2).contains(&waited), "{expected}: {waited}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_are_throttled_together_count_as_one() {
+        let gate = Gate::new(None);
+        for _ in 0..20 {
+            gate.record(PUT, true);
+        }
+        assert!(wait(&gate, PUT).await <= 377);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_are_spaced_after_a_pause() {
+        let gate = Gate::new(None);
+        gate.record(PUT, true);
+        wait(&gate, PUT).await;
+        let (one, other) = tokio::join!(wait(&gate, PUT), wait(&gate, PUT));
+        assert!(one.abs_diff(other) >= 249, "{one} {other}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn successful_calls_end_the_spacing() {
+        let gate = Gate::new(None);
+        gate.record(PUT, true);
+        for _ in 0..30 {
+            gate.pass(PUT).await;
+            gate.record(PUT, false);
+        }
+        gate.pass(PUT).await;
+        assert_eq!(wait(&gate, PUT).await, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn other_kinds_of_calls_are_not_slowed_down() {
+        let gate = Gate::new(None);
+        gate.record(PUT, true);
+        assert_eq!(wait(&gate, IamAction::BatchGetImage).await, 0);
+    }
+
+    #[tokio::test]
+    async fn place_that_was_not_free_is_marked() {
+        let gate = Gate::new(Some(0.5));
+        let (one, other) = (gate.write_place().await, gate.write_place().await);
+        assert!(!one.waited && !other.waited);
+        let (third, ()) = tokio::join!(gate.write_place(), async { drop(one) });
+        assert!(third.waited);
+    }
+}

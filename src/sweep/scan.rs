@@ -1,0 +1,132 @@
+//! The first stage: scans the repositories in ascending order, and queues the versions that need to be reconciled.
+
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use ecr_multiarch_core::inventory::TaggedImage;
+use ecr_multiarch_core::{Error, Inventory, RepositoryGlob, RepositoryName, RepositoryStart};
+use futures_util::{StreamExt as _, stream};
+
+use super::queue::SweptRepository;
+use super::{RegistrySweep, Scanned};
+use crate::ecr::ScannedImage;
+
+/// How many repositories are scanned at a time: enough to hide the latency of a page.
+const MAX_PARALLEL_SCANS: usize = 4;
+
+/// Why a scan has no result.
+enum Unscanned {
+    /// Time was up.
+    OutOfTime,
+    Failed(Error),
+}
+
+impl<'a> RegistrySweep<'a> {
+    /// Scans all repositories of the scope.
+    ///
+    /// # Errors
+    /// That of the scan of the repository names. Errors of single repositories are reported.
+    pub(super) async fn scan(&self) -> Result<Scanned, Error> {
+        let begin = || self.scope.from.clone().unwrap_or_else(RepositoryStart::lowest);
+        let names = match self.target_names().await {
+            Ok(names) => names,
+            Err(Unscanned::Failed(error)) => return Err(error),
+            Err(Unscanned::OutOfTime) => {
+                self.reporter.leave(begin());
+                return Ok(Scanned::Partly);
+            }
+        };
+        let served = |name: RepositoryName| Some((self.settings.for_repository(&name)?, name));
+        let targets = names.into_iter().filter_map(served);
+        // Only the start of a scan waits for room in the queue: a call in flight that is not polled would time out.
+        let begun = stream::unfold(targets, async |mut targets| {
+            let (settings, name) = targets.next()?;
+            if self.time.before_stop(self.queue.room()).await.is_none() {
+                self.reporter.leave(name.into());
+                return None;
+            }
+            self.reporter.begin(&name);
+            Some((SweptRepository::new(name, settings), targets))
+        });
+        begun.for_each_concurrent(MAX_PARALLEL_SCANS, async |repository| self.scan_repository(repository).await).await;
+        Ok(if self.time.is_up() { Scanned::Partly } else { Scanned::Completely })
+    }
+
+    /// The names to sweep, in ascending order. They are scanned only where neither the request nor the settings name them.
+    async fn target_names(&self) -> Result<Vec<RepositoryName>, Unscanned> {
+        let literals = |globs: &[RepositoryGlob]| globs.iter().map(RepositoryGlob::literal).collect::<Option<Vec<_>>>();
+        let requested = self.scope.repositories.as_deref();
+        let literal = requested.and_then(literals).or_else(|| literals(self.settings.repositories()));
+        let mut names = match literal {
+            Some(names) => names,
+            None => self.scan_names().await?,
+        };
+        names.retain(|name| {
+            self.scope.from.as_ref().is_none_or(|from| from.includes(name))
+                && requested.is_none_or(|globs| globs.iter().any(|glob| glob.matches(name)))
+        });
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
+    }
+
+    async fn scan_names(&self) -> Result<Vec<RepositoryName>, Unscanned> {
+        let (mut names, mut next) = (Vec::new(), None);
+        loop {
+            let page = self.time.before_stop(self.registry.scan_repositories(next)).await;
+            let page = self.page(page)?;
+            names.extend(page.rows);
+            next = page.next;
+            if next.is_none() {
+                return Ok(names);
+            }
+        }
+    }
+
+    /// The result of a page's call, unless time is up: ECR may have throttled it until then.
+    fn page<T>(&self, page: Option<Result<T, Error>>) -> Result<T, Unscanned> {
+        match page {
+            Some(Ok(page)) => Ok(page),
+            Some(Err(error)) if !(error.error_type().is_retryable() && self.time.is_up()) => {
+                Err(Unscanned::Failed(error))
+            }
+            _ => Err(Unscanned::OutOfTime),
+        }
+    }
+
+    async fn scan_repository(&self, repository: SweptRepository<'a>) {
+        let mut inventory = Inventory::new(repository.settings);
+        let mut next = None;
+        loop {
+            let page = self.time.before_stop(self.registry.scan_images(&repository.name, next)).await;
+            match self.page(page) {
+                Ok(page) => {
+                    for ScannedImage { tags, pushed_at, media_type } in &page.rows {
+                        for tag in tags {
+                            inventory.add(TaggedImage { tag, pushed_at: *pushed_at, media_type });
+                        }
+                    }
+                    next = page.next;
+                }
+                // The name stays open in the report, and so becomes the one to go on with.
+                Err(Unscanned::OutOfTime) => return,
+                Err(Unscanned::Failed(Error::RepositoryNotFound { .. })) => {
+                    self.reporter.finish(&repository.name);
+                    self.missing.borrow_mut().insert(repository.name);
+                    return;
+                }
+                Err(Unscanned::Failed(error)) => return self.reporter.scan_failed(&repository.name, error),
+            }
+            if next.is_none() {
+                break;
+            }
+        }
+        let versions = inventory.versions(SystemTime::now(), &self.settings.sweep());
+        let to_read = self.reporter.scanned(&repository, versions, self.scope.deep);
+        if to_read.is_empty() {
+            self.reporter.finish(&repository.name);
+        } else {
+            self.queue.push(Rc::new(repository), to_read);
+        }
+    }
+}
