@@ -13,6 +13,7 @@ use aws_sdk_ecr::config::retry::RetryConfig;
 use aws_sdk_ecr::types::{Image, ImageFailureCode, ImageIdentifier};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
+pub(crate) use client::OPERATION_TIMEOUT;
 pub use client::{Priority, Registries, behavior_version};
 pub use scan::ScannedImage;
 

@@ -8,15 +8,17 @@ use aws_sdk_ecr::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_ecr::error::BoxError;
 use tokio::time::{Instant, sleep_until};
 
-/// The first pause after a throttled call. It doubles while throttling continues.
+/// The first pause after a throttled call: ECR's rate quotas are per second, so a part of one is often enough. It
+/// doubles while throttling continues.
 const MIN_PAUSE: Duration = Duration::from_millis(250);
-/// The longest pause.
+/// The longest pause: a call every 8 s does not keep ECR busy, and a sweep, which may take minutes, loses little time.
 const MAX_PAUSE: Duration = Duration::from_secs(8);
+const _: () = assert!(MIN_PAUSE.as_millis() <= MAX_PAUSE.as_millis(), "a pause is clamped between the two");
 
 /// When calls may continue.
 ///
-/// The SDK's adaptive retry mode serves the same purpose, but derives its rate from the most recent calls. A sweep makes
-/// few and large calls, so a single throttled one would almost stop it.
+/// The SDK's adaptive retry mode serves the same purpose, but derives its rate from the most recent calls. A sweep
+/// makes few and large calls, so a single throttled one would almost stop it.
 #[derive(Debug, Default)]
 pub(super) struct Backoff(Mutex<State>);
 

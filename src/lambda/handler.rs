@@ -18,12 +18,14 @@ use crate::ecr::{Priority, Registries};
 use crate::execute::reconcile;
 use crate::sweep::{SweepScope, sweep};
 
-/// How long before Lambda's deadline the answer is due, so that an answer and no timeout of Lambda ends the invocation.
-const ANSWER_MARGIN: Duration = Duration::from_secs(1);
-/// How long before Lambda's deadline a sweep begins no more work: a version takes a few seconds, in the worst case.
+/// How long before Lambda's deadline the answer is due, so that the invocation ends with an answer and not with a
+/// timeout. A second is ample to log and send it, also with the share of a CPU that a function of 128 MB has.
+pub(super) const ANSWER_MARGIN: Duration = Duration::from_secs(1);
+/// How long before Lambda's deadline a sweep stops beginning work: a version takes a few seconds at most, unless its
+/// calls have to be retried.
 const SWEEP_MARGIN: Duration = Duration::from_secs(20);
 
-const _: () = assert!(SWEEP_MARGIN.as_secs() > ANSWER_MARGIN.as_secs(), "what has begun needs time to end");
+const _: () = assert!(SWEEP_MARGIN.as_secs() > ANSWER_MARGIN.as_secs(), "work in flight needs time to finish");
 
 /// Handles the invocations of one execution environment.
 #[derive(Debug)]
@@ -33,28 +35,28 @@ pub struct Handler {
     emit_metrics: fn(&InvocationRecord<'_>),
 }
 
-/// What Lambda says of an invocation.
+/// An invocation as Lambda describes it.
 #[derive(Debug, Clone)]
 pub struct Invocation {
     /// The account of the function, if Lambda states it.
     pub own_account: Option<AccountId>,
     /// When Lambda ends the invocation.
     pub deadline: Instant,
-    /// The id under which Lambda knows the invocation.
+    /// The id that Lambda gave the invocation.
     pub request_id: String,
 }
 
-/// What an input asks for, once the settings allow it.
+/// The work that an input requests and the settings allow.
 enum Work {
     Reconcile(RegistryId, ReconcileRequest),
     Sweep(SweepRequest),
 }
 
-/// Why an input asks for nothing.
+/// Why an input results in no work.
 enum Rejection {
-    /// It is filtered out. The version is that of a platform tag.
+    /// It is filtered out. The version is the one that a platform tag names.
     Ignored { reason: String, version: Option<Tag> },
-    /// It cannot be done.
+    /// It is invalid.
     Failed(Error),
 }
 
@@ -196,7 +198,7 @@ impl Handler {
         reports.into_iter().try_fold(SweepReport::empty(dry_run), |all, report| Ok(all.merge(report?)))
     }
 
-    /// Ignores a request of which no name is served; a glob may match any name.
+    /// Ignores a request that names only repositories that are not served. A glob may match a served one.
     fn check_repositories(&self, globs: &[RepositoryGlob]) -> Result<(), Rejection> {
         let is_left_out =
             |glob: &RepositoryGlob| glob.literal().is_some_and(|name| self.settings.for_repository(&name).is_none());
@@ -207,7 +209,7 @@ impl Handler {
         Err(ignored(format!("REPOSITORIES does not cover any of {}", names.join(", "))))
     }
 
-    /// Ignores accounts that are not served. Lambda always states the own account, which test hosts may not.
+    /// Ignores accounts that are not served. Without the function's own account, which only test hosts omit, all are.
     fn check_account(&self, account: Option<&AccountId>, invocation: &Invocation) -> Result<(), Rejection> {
         let (Some(account), Some(own)) = (account, &invocation.own_account) else { return Ok(()) };
         if account == own || self.settings.accounts().contains(account) {
@@ -276,12 +278,12 @@ fn answer_deadline(invocation: &Invocation) -> Instant {
     before(invocation.deadline, ANSWER_MARGIN, 5)
 }
 
-/// When a sweep begins no more work. Short invocations keep three quarters of their time.
+/// When a sweep stops beginning work. Short invocations keep three quarters of their time.
 fn sweep_deadline(invocation: &Invocation) -> Instant {
     before(invocation.deadline, SWEEP_MARGIN, 4)
 }
 
-/// The deadline less a margin, which is at most this share of the time that is left.
+/// The deadline minus a margin, but at most one part in `share` of the time that is left.
 fn before(deadline: Instant, margin: Duration, share: u32) -> Instant {
     let left = deadline.saturating_duration_since(Instant::now());
     deadline - (left / share).min(margin)
