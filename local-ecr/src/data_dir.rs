@@ -1,4 +1,5 @@
-//! Content that outlives the server: blobs and manifests as files by digest, all else as one JSON document.
+//! The data directory, which keeps content across runs: blobs and manifests as files by digest, the rest as one JSON
+//! document.
 
 use crate::lock::lock;
 use crate::registry_id::RegistryId;

@@ -25,7 +25,7 @@
 //! - `server` is its thread, `connection` the HTTP loop, and `endpoint` chooses among `api`, `distribution`
 //!   and `presigned`.
 //! - `state` is shared by all of these; `data_dir` saves its content.
-//! - `push` and `delete` are the rules of writes, `convert` that of reads, whatever the endpoint.
+//! - `push` and `delete` are the rules of writes, `convert` that of reads, for all endpoints.
 //! - `store` holds repositories (`repository`, `blobs`, `visibility`), uploads and presigned blobs;
 //!   `event` announces its changes.
 //! - `journal`, `fault`, `hooks` and `clock` are for the test.

@@ -36,7 +36,8 @@ use crate::settings::Revisions;
 /// stop soon.
 pub const MAX_ROUNDS: u8 = 5;
 
-/// The pauses, in milliseconds, before a read is repeated that did not show a state that must exist: three seconds in all.
+/// The pauses, in milliseconds, before a read that did not show a state that must exist is repeated: three seconds in
+/// all.
 ///
 /// AWS documents no read-after-write guarantee for ECR, and tags have been seen missing for a moment after a push. A
 /// longer delay is left to Lambda, which retries after a minute.

@@ -23,7 +23,7 @@ impl Input {
     }
 }
 
-/// Assembles these inputs in a dry run, each pushed for a platform, in ascending order of their tags.
+/// Assembles these inputs in a dry run, each as the image of one platform, in ascending order of their tags.
 fn assemble(images: &[(&str, &str)]) -> String {
     let inputs = inputs();
     let mut stored = Manifests::new();

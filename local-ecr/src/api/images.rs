@@ -52,7 +52,7 @@ pub(super) fn batch_get(context: &mut Context<'_>, request: &BatchGetImage) -> O
     let repository = context.store.repository(&registry, &request.repository_name)?;
     let accepted: Vec<&str> = match &request.accepted_media_types {
         Some(types) => types.iter().map(|media_type| &**media_type).collect(),
-        // A client that names no types may be too old to know lists.
+        // A client that states no types may be too old to support lists.
         None => vec![DOCKER_MANIFEST, OCI_MANIFEST],
     };
     let mut images = Vec::new();

@@ -54,7 +54,7 @@ fn registry(state: &SharedState, request: &Request<Bytes>) -> RegistryId {
     }
 }
 
-/// Carries a request out.
+/// Executes a request.
 pub(crate) fn answer(state: &SharedState, request: &Request<Bytes>, call: &CallInfo) -> Response {
     let registry = RegistryId::new(&*call.account, &*call.region);
     let result = Route::parse(request.uri().path())
