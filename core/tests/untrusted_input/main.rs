@@ -3,8 +3,8 @@
 //! The properties are in [`target`], which the fuzz targets under `fuzz/` share. The inputs that those kept are
 //! in `corpus/`, and are replayed here.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
-#![allow(unreachable_pub, reason = "the modules of a test crate have no outside")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
+#![allow(unreachable_pub, reason = "a test crate exports nothing")]
 
 mod boundaries;
 mod target;

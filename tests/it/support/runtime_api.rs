@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-/// What the function sent back for an invocation.
+/// The function's reply to an invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     Response(String),
@@ -26,7 +26,7 @@ pub struct Invocation {
     pub remaining_time: Duration,
 }
 
-/// By request id, where to send the reply.
+/// The receivers of the replies, by request id.
 type Pending = Arc<Mutex<HashMap<String, Sender<Reply>>>>;
 
 /// The host. Its listener ends with the test process, its connections with the function's process.
@@ -83,7 +83,7 @@ impl RuntimeApi {
     }
 }
 
-/// What the connections share.
+/// The state that the connections share.
 #[derive(Clone)]
 struct Host {
     invocations: Arc<Mutex<Receiver<(String, Invocation)>>>,
