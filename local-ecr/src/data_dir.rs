@@ -41,7 +41,7 @@ impl DataDir {
         Ok((data_dir, registries))
     }
 
-    /// Writes what has changed.
+    /// Writes the changes since the last call.
     pub(crate) fn save(&self, store: &Store) -> io::Result<()> {
         for repository in store.registries.values().flat_map(BTreeMap::values) {
             let images = repository.images.iter().map(|(digest, image)| (digest, &image.bytes));

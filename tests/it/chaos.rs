@@ -37,7 +37,7 @@ pub struct Push {
     build: usize,
 }
 
-/// What is pushed in a run.
+/// The images that a run pushes.
 struct Workload {
     kinds: [ImageKind; VERSIONS.len()],
     /// The number of builds of each platform of each version.

@@ -113,7 +113,7 @@ impl State {
         match event {
             Some(event) if event.failures < REDELIVERIES => self.event(Event { failures: event.failures + 1, ..event }),
             Some(_) => self.needs_sweep = true,
-            // The sweep failed; the next one, which the schedule starts, repairs what it left.
+            // The sweep failed: the next scheduled one repairs the version.
             None => {
                 self.needs_sweep = true;
                 self.sweeps_left += 1;

@@ -66,7 +66,7 @@ pub(super) fn batch_get(context: &mut Context<'_>, request: &BatchGetImage) -> O
                 if let Some(image) = repository.images.get_mut(&digest) {
                     image.pulled_at = Some(now);
                 }
-                // "If you pull an image by digest, there is no translation available."
+                // ECR converts manifests for reads by tag only, not by digest.
                 let accepted = requested_digest.is_none().then_some(accepted.as_slice());
                 if let Some(TypedManifest { bytes, media_type }) = convert(repository, &digest, accepted) {
                     images.push(json!({

@@ -1,4 +1,4 @@
-//! A minimal host of the Lambda Runtime API: it hands out one invocation after the other.
+//! A minimal host of the Lambda Runtime API, which serves one invocation after the other.
 //!
 //! AWS Lambda developer guide, "Using the Lambda runtime API for custom runtimes".
 
@@ -19,7 +19,7 @@ pub enum Reply {
     Error { error_type: String, message: String },
 }
 
-/// An invocation to hand out.
+/// A queued invocation.
 pub struct Invocation {
     pub payload: String,
     pub arn: String,
