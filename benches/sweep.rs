@@ -3,7 +3,7 @@
 //! `cargo bench --bench sweep` fills a local ECR with 10,000 and with 100,000 images and sweeps each twice: once
 //! while a hundredth of the versions is out of date, once up to date.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and stops where it cannot go on")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints its results, and a panic ends it")]
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -26,7 +26,7 @@ fn main() {
         return;
     }
     println!(
-        "{:>8} {:>9} {:>10} {:>8} {:>9} {:>9}  calls",
+        "{:>8} {:>9} {:>14} {:>8} {:>9} {:>9}  calls",
         "images", "versions", "state", "seconds", "peak MiB", "published"
     );
     for images in [10_000, 100_000] {
@@ -43,7 +43,7 @@ fn main() {
             ecr.home().push("app", Some(&format!("1.0.{version}-arm64")), &image);
         }
         ecr.clock().advance(Duration::from_secs(1));
-        for state in ["1% stale", "settled"] {
+        for state in ["1% out of date", "up to date"] {
             ecr.clear_journal();
             let figures = run(&ecr);
             let mut calls = BTreeMap::<String, usize>::new();
@@ -51,12 +51,12 @@ fn main() {
                 *calls.entry(call.operation).or_default() += 1;
             }
             let calls: Vec<_> = calls.iter().map(|(operation, count)| format!("{operation} {count}")).collect();
-            println!("{images:>8} {versions:>9} {state:>10} {figures}  {}", calls.join(", "));
+            println!("{images:>8} {versions:>9} {state:>14} {figures}  {}", calls.join(", "));
         }
     }
 }
 
-/// Sweeps in a process of its own, so that its memory is its own.
+/// Sweeps in a separate process, whose memory is that of the sweep alone.
 fn run(ecr: &LocalEcr) -> String {
     let output = Command::new(std::env::current_exe().unwrap())
         .env(ENDPOINT, ecr.url())

@@ -10,11 +10,12 @@ use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::byte_stream::ByteStream;
 use tokio::time::{sleep, timeout};
 
-/// How long one attempt may take, from the connection to the last byte.
+/// How long one attempt may take, from the connection to the last byte. Configs have kilobytes, so a longer attempt is
+/// stuck; all attempts together fit an invocation of 30 s.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The pauses between attempts.
+/// The pauses between attempts: short, since a failed request to S3 usually succeeds when it is repeated.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
-/// How many redirects are followed. S3 redirects once, to the bucket's Region.
+/// How many redirects are followed. S3 redirects once, to the bucket's Region; the limit ends a loop.
 const MAX_REDIRECTS: usize = 3;
 
 /// Why a blob could not be read. Nothing in it comes from the URL.

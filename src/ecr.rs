@@ -16,6 +16,7 @@ use aws_sdk_ecr::types::{Image, ImageFailureCode, ImageIdentifier};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
+pub(crate) use client::OPERATION_TIMEOUT;
 pub use client::{Priority, Registries, behavior_version};
 pub use gate::{Gate, WritePlace};
 pub use scan::{Page, ScannedImage};

@@ -1,4 +1,4 @@
-//! The function on AWS Lambda: the runtime, one invocation, and what it logs and measures.
+//! The function on AWS Lambda: the runtime, the handler of an invocation, its log line and its metrics.
 
 pub mod event;
 pub mod handler;

@@ -1,4 +1,4 @@
-//! The Lambda function: settings and clients once, then one invocation after the other.
+//! The Lambda function: reads the settings and builds the clients once, then handles one invocation after the other.
 
 use std::process::ExitCode;
 

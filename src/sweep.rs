@@ -122,7 +122,7 @@ pub async fn sweep(
             missing: RefCell::default(),
             large_versions: Semaphore::new(1),
         };
-        let scanned = sweep.run().await;
+        let scanned = Box::pin(sweep.run()).await;
         report = sweep.reporter.into_report();
         match scanned {
             Err(error) => {

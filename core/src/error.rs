@@ -23,10 +23,10 @@ use crate::oci::reference::ImageReference;
     derive(PartialOrd, Ord, Hash, VariantArray, strum::Display, strum::IntoStaticStr)
 )]
 pub enum Error {
-    /// The input is neither an event nor a request that the function knows.
+    /// The input is neither a supported event nor a valid request.
     #[error("{0}")]
     InvalidRequest(String),
-    /// An image is not what its tag says.
+    /// An image is not of the platform of its tag.
     #[error("{image} is an image of {actual}, but its tag is that of {expected}; push an image of {expected} there")]
     PlatformMismatch {
         /// The image.
@@ -49,7 +49,7 @@ pub enum Error {
     TagConflict {
         /// The version's tag.
         tag: ImageReference,
-        /// What it names.
+        /// Why it is not replaced.
         conflict: Conflict,
     },
     /// Bytes do not match their digest, or are not JSON.
@@ -68,7 +68,7 @@ pub enum Error {
     AccessDenied {
         /// The IAM action.
         action: IamAction,
-        /// What was accessed.
+        /// The resource that was accessed.
         resource: Resource,
         /// ECR's message.
         message: String,
@@ -86,14 +86,14 @@ pub enum Error {
     RegistryRefused {
         /// The IAM action.
         action: IamAction,
-        /// What was accessed.
+        /// The resource that was accessed.
         resource: Resource,
         /// ECR's error code.
         code: String,
         /// ECR's message.
         message: String,
     },
-    /// What was pushed could not be read back.
+    /// A pushed image could not be read back.
     #[error(
         "{image} could not be read back within {waited_ms} ms; it was deleted, or is not yet visible in ECR: retry"
     )]
@@ -111,14 +111,14 @@ pub enum Error {
         /// How often the manifest list was written.
         rounds: u8,
     },
-    /// ECR throttled, failed or did not answer.
+    /// ECR throttled, failed or did not respond.
     #[error("{action} on {resource} failed temporarily: {message}; retry")]
     RegistryUnavailable {
         /// The IAM action.
         action: IamAction,
-        /// What was accessed.
+        /// The resource that was accessed.
         resource: Resource,
-        /// What happened.
+        /// The failure.
         message: String,
     },
 }
@@ -153,7 +153,7 @@ impl Error {
     }
 }
 
-/// What a call accesses.
+/// The resource that a call accesses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Resource {
     /// A registry as a whole: that of an account, or of the function's own.
@@ -227,7 +227,7 @@ pub enum Conflict {
          or assemble the version with \"force\": true to replace it"
     )]
     NotAManifestList {
-        /// What the tag names.
+        /// The digest that the tag names.
         digest: Digest,
         /// Its media type.
         media_type: String,
@@ -238,7 +238,7 @@ pub enum Conflict {
          add it to PLATFORMS, or assemble the version with \"force\": true to replace the manifest list"
     )]
     ForeignPlatform {
-        /// What the tag names.
+        /// The digest that the tag names.
         digest: Digest,
         /// The platform, or the digest of an entry without one.
         platform: String,
@@ -249,7 +249,7 @@ pub enum Conflict {
          publish the images as a new version, or delete the tag"
     )]
     Immutable {
-        /// What the tag names.
+        /// The digest that the tag names.
         digest: Digest,
         /// The manifest list of the platform tags.
         assembled: Digest,

@@ -21,9 +21,9 @@ pub enum IamAction {
 }
 
 impl IamAction {
-    /// What events and `assemble` requests need.
+    /// The actions that events and `assemble` requests need.
     pub const ASSEMBLE: [Self; 3] = [Self::BatchGetImage, Self::GetDownloadUrlForLayer, Self::PutImage];
-    /// What `sweep` requests need.
+    /// The actions that `sweep` requests need.
     pub const SWEEP: [Self; 5] = [
         Self::BatchGetImage,
         Self::GetDownloadUrlForLayer,

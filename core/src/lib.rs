@@ -2,13 +2,13 @@
 //!
 //! CI pushes `app:1.2.3-amd64` and `app:1.2.3-arm64`. This crate parses what Amazon ECR holds of version `1.2.3`,
 //! decides whether its manifest list is to be published, and assembles its exact bytes. It does no I/O, reads no clock
-//! and knows no SDK: the function around it does, and a test holds the dependencies of this crate to a list.
+//! and uses no SDK: the function around it does. A test restricts the dependencies of this crate.
 //!
 //! # The invariant
 //!
-//! When nothing is in flight and no error was answered, the tag of a version that is complete, and of one revision,
-//! names exactly the manifest list of its platforms' images as their tags stand. No manifest list lacks a configured
-//! platform, or names an image for a platform that it is not.
+//! When nothing is in flight and no invocation has failed, the tag of a version whose platforms are all present, and of
+//! one revision, names exactly the manifest list of the images that its platform tags name. A manifest list never lacks
+//! a configured platform, and never presents an image as one of another platform.
 //!
 //! # Layout
 //!
@@ -16,10 +16,10 @@
 //!
 //! * [`settings`]: the environment variables, parsed and validated; which tags belong to a version;
 //! * [`input`]: events and requests;
-//! * [`name`] and [`oci`]: the nouns of ECR and of the OCI specifications, each a strict type;
+//! * [`name`] and [`oci`]: the terms of ECR and of the OCI specifications, each a strict type;
 //! * [`reconcile`]: the state machine of one version, its observation, its manifest list, its outcome;
 //! * [`inventory`]: the versions of a repository, from a scan;
-//! * [`answer`] and [`error`]: what an invocation returns; [`iam_action`]: what it needs permission for.
+//! * [`answer`] and [`error`]: what an invocation returns; [`iam_action`]: the permissions that it needs.
 //!
 //! The names that most callers need are re-exported here.
 

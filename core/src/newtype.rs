@@ -2,8 +2,8 @@
 
 /// Declares a string newtype with its grammar, and the error of a string outside of it.
 ///
-/// The type parses with `FromStr`, deserializes by the same rule, displays and serializes as its string, and cannot be
-/// made otherwise.
+/// The type parses with `FromStr`, deserializes by the same rule, and displays and serializes as its string. It has no
+/// other constructor.
 macro_rules! validated_string {
     ($(#[$docs:meta])* $name:ident, $(#[$error_docs:meta])* $error:ident: $expected:literal, $is_valid:expr) => {
         $(#[$docs])*

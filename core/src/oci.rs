@@ -1,4 +1,4 @@
-//! The nouns of the OCI specifications, as far as the function needs them, and the same of Docker's formats.
+//! The terms of the OCI specifications and of Docker's formats, as far as the function needs them.
 
 pub mod annotations;
 pub mod descriptor;

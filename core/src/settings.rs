@@ -32,9 +32,9 @@ pub enum Revisions {
 /// What to do with the BuildKit attestations of the sources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Attestations {
-    /// Each follows its image in the manifest list.
+    /// Keep them: each follows its image in the manifest list.
     Keep,
-    /// The manifest list names images only.
+    /// Drop them: the manifest list names images only.
     Drop,
 }
 
@@ -53,7 +53,7 @@ impl FromStr for VersionPattern {
     type Err = regex_lite::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // The pattern alone first: an unbalanced parenthesis must not become valid by those that are put around it.
+        // First without the enclosing parentheses, which would make some unbalanced patterns valid.
         Regex::new(text)?;
         Regex::new(&format!("^(?:{text})$")).map(Self)
     }
@@ -62,9 +62,9 @@ impl FromStr for VersionPattern {
 /// The settings of one repository.
 #[derive(Debug, Clone)]
 pub struct RepositorySettings {
-    /// How its tags name versions and platforms.
+    /// The scheme by which its tags name versions and platforms.
     pub tag_scheme: TagScheme,
-    /// What its versions must match, if anything.
+    /// The pattern that its versions must match, if there is one.
     pub version_pattern: Option<VersionPattern>,
     /// What to do with differing revisions.
     pub revisions: Revisions,
@@ -75,7 +75,7 @@ pub struct RepositorySettings {
 /// Why a version is not served.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VersionNotServed {
-    /// `VERSION_PATTERN` leaves it out.
+    /// `VERSION_PATTERN` excludes it.
     #[error("version {0} does not match VERSION_PATTERN")]
     Pattern(Tag),
     /// It cannot have a manifest list under the tag template.
@@ -109,8 +109,8 @@ pub struct SweepSettings {
     pub incomplete_until: Duration,
 }
 
-/// The rates that [`Variable::SweepPutsPerSecond`] takes: ECR's quota can be raised to some hundreds a second, and
-/// below one write in 100 s a sweep of 15 minutes could not publish ten versions.
+/// The valid rates of [`Variable::SweepPutsPerSecond`]: ECR's quota can be raised to some hundreds per second, and with
+/// less than one write in 100 s a sweep of 15 minutes could not publish ten versions.
 const PUTS_PER_SECOND: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 
 /// The accounts whose registries are served beside the function's own.

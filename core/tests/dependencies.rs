@@ -1,6 +1,6 @@
-//! The wall around the core: its manifest names no other dependency than these, so that no I/O comes in unnoticed.
+//! The purity of the core: its manifest names only these dependencies, and its code uses no clock, environment or I/O.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The function at work on a local ECR: a demonstration, or a registry to push to.
+//! The function with a local ECR: a demonstration, or a registry to push to.
 //!
 //! `cargo run --example local` publishes two versions and ends. `cargo run --example local -- --serve` stays up for
 //! `docker buildx`, `podman`, `skopeo` and `crane`.

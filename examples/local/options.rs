@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-/// The function at work on a local ECR, with no AWS account and no Docker.
+/// Run the function on a local ECR, without an AWS account and without Docker.
 ///
 /// Without options: pushes two versions, platform by platform, shows the function's outcome for each event, checks
 /// the published lists, and ends.

@@ -54,7 +54,7 @@ impl PublishedList {
     }
 }
 
-/// The digest of the image that an entry attests.
+/// The digest of the image that an entry attests, if it is an attestation.
 fn attested_digest(entry: &Descriptor) -> Option<&str> {
     entry.annotations().as_ref()?.get(REFERENCE).map(String::as_str)
 }

@@ -1,4 +1,4 @@
-//! The function's sweep at a terminal: to preview a deployment, and to backfill without waiting for the schedule.
+//! The function's sweep in a terminal: to preview a deployment, and to backfill without waiting for the schedule.
 //!
 //! `cargo run --release --example sweep -- --platforms linux/amd64,linux/arm64 --repositories 'team-a/*' --dry-run`
 
@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use options::Options;
 use table::SweepTable;
 
-/// The deadline that the sweep requires. At a terminal, Ctrl-C ends it before.
+/// The deadline that the sweep requires. In a terminal, Ctrl-C ends it earlier.
 const DEADLINE: Duration = Duration::from_hours(24);
 
 #[tokio::main(flavor = "current_thread")]

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::{BTreeSet, HashMap};
 
-/// Blobs by digest. Every way in but [`insert_as`](Self::insert_as) keeps a blob under the digest of its bytes.
+/// Blobs by digest. Only [`insert_as`](Self::insert_as) can store a blob under another digest than that of its bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Blobs(HashMap<String, Bytes>);
 
@@ -22,7 +22,7 @@ impl Blobs {
         self.0.contains_key(digest)
     }
 
-    /// Stores a blob and gives its digest.
+    /// Stores a blob and returns its digest.
     pub(crate) fn insert(&mut self, bytes: Bytes) -> String {
         let digest = digest_of(&bytes);
         self.0.insert(digest.clone(), bytes);
@@ -51,13 +51,13 @@ impl Blobs {
         self.0.iter()
     }
 
-    /// The places of blobs whose digests alone have been deserialized.
+    /// The places of blobs of which only the digests have been deserialized.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&String, &mut Bytes)> {
         self.0.iter_mut()
     }
 }
 
-/// The digests, in order: the bytes are files of their own.
+/// The digests, in order: the bytes are in separate files.
 impl Serialize for Blobs {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.keys().collect::<BTreeSet<_>>())

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-/// The connection is to be closed without a response.
+/// The instruction to close the connection without a response.
 #[derive(Debug)]
 struct ConnectionReset;
 

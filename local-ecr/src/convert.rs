@@ -14,7 +14,7 @@ pub(crate) struct TypedManifest {
 
 /// An image's manifest in one of the `accepted` types, or as it is stored if there are none: ECR converts
 /// image manifests between Docker's and OCI's types and answers a list with its image for `linux/amd64`.
-/// A manifest that cannot be converted is answered as it is stored.
+/// A manifest that cannot be converted is returned as it is stored.
 pub(crate) fn convert(repository: &Repository, digest: &str, accepted: Option<&[&str]>) -> Option<TypedManifest> {
     let image = repository.images.get(digest)?;
     let stored = TypedManifest { bytes: image.bytes.clone(), media_type: image.manifest.media_type.clone() };

@@ -1,4 +1,5 @@
-//! Content that outlives the server: blobs and manifests as files by digest, all else as one JSON document.
+//! The data directory, which keeps content across runs: blobs and manifests as files by digest, the rest as one JSON
+//! document.
 
 use crate::lock::lock;
 use crate::registry_id::RegistryId;
@@ -40,7 +41,7 @@ impl DataDir {
         Ok((data_dir, registries))
     }
 
-    /// Writes what has changed.
+    /// Writes the changes since the last call.
     pub(crate) fn save(&self, store: &Store) -> io::Result<()> {
         for repository in store.registries.values().flat_map(BTreeMap::values) {
             let images = repository.images.iter().map(|(digest, image)| (digest, &image.bytes));

@@ -20,7 +20,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 pub struct LocalEcr(Arc<Server>);
 
 impl LocalEcr {
-    /// Starts a server on a thread of its own, so that it serves asynchronous and synchronous code alike.
+    /// Starts a server on a separate thread, so that it serves asynchronous and synchronous code alike.
     ///
     /// # Errors
     /// If the port is taken, or the directory of [`Options::data`] cannot be read.
@@ -48,7 +48,7 @@ impl LocalEcr {
         self.registry(&options.account, &options.region)
     }
 
-    /// The events from now on, exactly as EventBridge delivers them. Every call is a subscriber of its own.
+    /// The events from now on, exactly as EventBridge delivers them. Each call adds a separate subscriber.
     pub fn events(&self) -> UnboundedReceiver<Value> {
         self.state().store().events.subscribe()
     }
@@ -73,8 +73,8 @@ impl LocalEcr {
         &self.state().clock
     }
 
-    /// Runs `hook` before each call takes effect; not for one that a fault keeps from that. It runs
-    /// on the server's thread and may use the handle it is given, but must not wait for another call.
+    /// Runs `hook` before each call takes effect, except for calls that a fault rejects. It runs on the server's thread
+    /// and may use the handle that it receives, but must not wait for another call.
     pub fn on_call(&self, hook: impl Fn(&CallInfo, &LocalEcr) + Send + Sync + 'static) {
         self.state().before_call.add(self.bind(hook));
     }
@@ -90,7 +90,7 @@ impl LocalEcr {
         self.state().after_call.clear();
     }
 
-    /// Gives a hook its handle, which is weak: a hook that held the server would keep it from ending.
+    /// Passes a hook its handle, which is weak: a hook that held the server would keep it from ending.
     fn bind(&self, hook: impl Fn(&CallInfo, &LocalEcr) + Send + Sync + 'static) -> Hook {
         let server = Arc::downgrade(&self.0);
         Arc::new(move |call| {

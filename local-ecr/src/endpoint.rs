@@ -32,7 +32,7 @@ impl Endpoint {
         }
     }
 
-    /// The operation and the resource that a request names, as far as it can be read.
+    /// The operation and the resource that a request names, as far as it can be parsed.
     pub(crate) fn identify(self, state: &SharedState, request: &Request<Bytes>) -> CallInfo {
         match self {
             Self::Api => api::identify(state, request),
@@ -41,7 +41,7 @@ impl Endpoint {
         }
     }
 
-    /// Carries a request out.
+    /// Executes a request.
     pub(crate) fn dispatch(self, state: &SharedState, request: &Request<Bytes>, call: &CallInfo) -> Response {
         match self {
             Self::Api => api::answer(state, request, call),
@@ -59,7 +59,7 @@ impl Endpoint {
         }
     }
 
-    /// The response to a call that a fault keeps from taking effect; none for other faults.
+    /// The response to a call that a fault rejects before it takes effect; `None` for other faults.
     pub(crate) fn fault_response(self, fault: &FaultKind) -> Option<Response> {
         match fault {
             FaultKind::Throttle => Some(self.error_response(&ApiError::new(THROTTLED, "Rate exceeded"))),

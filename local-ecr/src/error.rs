@@ -1,4 +1,4 @@
-//! ECR's exceptions, in its words.
+//! ECR's exceptions, with its messages.
 
 use crate::registry_id::RegistryId;
 use std::fmt;
@@ -30,7 +30,7 @@ impl ApiError {
         Self::new("InvalidParameterException", message)
     }
 
-    /// ECR's answer to every manifest that its schema does not accept, whatever the reason.
+    /// ECR's one error for every manifest that its schema does not accept.
     pub(crate) fn invalid_manifest() -> Self {
         Self::invalid_parameter(
             "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'",

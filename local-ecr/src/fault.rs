@@ -14,9 +14,9 @@ pub const ANY: &str = "*";
 /// The effect of a fault on a call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FaultKind {
-    /// It is carried out and answered after this delay.
+    /// It is executed and answered after this delay.
     Latency(Duration),
-    /// It is carried out and answered after a random delay between the two.
+    /// It is executed and answered after a random delay between the two.
     RandomLatency(Duration, Duration),
     /// It is rejected: `ThrottlingException`, "Rate exceeded"; `SlowDown` for a blob,
     /// `TOOMANYREQUESTS` in the registry protocol.
@@ -116,14 +116,14 @@ impl Fault {
         self
     }
 
-    /// Not for the first `calls` that it would affect.
+    /// Not for the first `calls` that it otherwise affects.
     #[must_use]
     pub fn skip(mut self, calls: u64) -> Self {
         self.skip = calls;
         self
     }
 
-    /// Only for so many calls.
+    /// Only for this many calls.
     #[must_use]
     pub fn times(mut self, calls: u64) -> Self {
         self.left = Some(calls);

@@ -38,9 +38,9 @@ pub struct Call {
     pub authorized: bool,
     /// When it arrived.
     pub started: Instant,
-    /// When its response was ready or its connection was closed; none until then.
+    /// When its response was ready or its connection was closed; `None` until then.
     pub ended: Option<Instant>,
-    /// The status of the response; none if the connection was closed, or there is no response yet.
+    /// The status of the response; `None` if the connection was closed, or until the response is sent.
     pub status: Option<u16>,
     /// The error code of the response.
     pub error: Option<String>,

@@ -1,8 +1,8 @@
 //! A small, strict model of Amazon ECR on loopback, for tests, benches and demonstrations.
 //!
 //! It takes the place of ECR: a real SDK talks to it over HTTP, and it rejects what ECR rejects, with
-//! ECR's exceptions and messages. Beside the API it serves the presigned URLs that the API hands out and
-//! the registry protocol, emits the events that ECR sends to EventBridge, keeps a journal of every call,
+//! ECR's exceptions and messages. It also serves the presigned URLs that the API returns and the
+//! registry protocol, emits the events that ECR sends to EventBridge, keeps a journal of every call,
 //! and injects faults.
 //!
 //! - [`LocalEcr`]: the server; [`Options`] are its settings.
@@ -25,7 +25,7 @@
 //! - `server` is its thread, `connection` the HTTP loop, and `endpoint` chooses among `api`, `distribution`
 //!   and `presigned`.
 //! - `state` is shared by all of these; `data_dir` saves its content.
-//! - `push` and `delete` are the rules of writes, `convert` that of reads, whatever the endpoint.
+//! - `push` and `delete` are the rules of writes, `convert` that of reads, for all endpoints.
 //! - `store` holds repositories (`repository`, `blobs`, `visibility`), uploads and presigned blobs;
 //!   `event` announces its changes.
 //! - `journal`, `fault`, `hooks` and `clock` are for the test.

@@ -45,10 +45,10 @@ impl Mutability {
     }
 }
 
-/// Whether `filter`, in which `*` stands for any characters, matches all of `tag`.
+/// Whether `filter`, in which `*` matches any characters, matches all of `tag`.
 ///
-/// Linear in the tag: each piece between two stars is searched for once, from where the piece before it
-/// ended. The first place that fits is as good as any later one, so nothing is ever searched again.
+/// Linear in the tag: each piece between two stars is searched for once, from the end of the piece before it. The first
+/// match leaves the longest rest for the pieces after it, so no backtracking is needed.
 fn matches(filter: &str, tag: &str) -> bool {
     let Some((start, rest)) = filter.split_once('*') else {
         return filter == tag;
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn filter_with_many_stars_is_matched_in_linear_time() {
-        // The longest filter and tag that ECR takes. A search that tries every split would not end.
+        // The longest filter and tag that ECR accepts. A search that backtracks would take practically forever.
         let filter = "*a".repeat(63) + "*b";
         assert!(!matches(&filter, &"a".repeat(300)));
         assert!(matches(&filter, &("a".repeat(299) + "b")));

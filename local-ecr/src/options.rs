@@ -19,8 +19,9 @@ pub struct Options {
     pub create_on_push: bool,
     /// The tag mutability of repositories that a push creates.
     pub mutability: Mutability,
-    /// The directory that keeps the content from one run to the next; none keeps it in memory alone. It is
-    /// written after every call and when the server ends; changes made in-process are written with the next call.
+    /// The directory that keeps the content from one run to the next; without one, content is kept in memory only. The
+    /// directory is written after every call and when the server ends; changes made in-process are written with the next
+    /// call.
     pub data: Option<PathBuf>,
 }
 

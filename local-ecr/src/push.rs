@@ -14,7 +14,7 @@ use std::time::SystemTime;
 /// ECR's quota "Tags per image", which cannot be raised.
 const TAGS_PER_IMAGE: usize = 1_000;
 
-/// The exception for a push of the same bytes under the same immutable tag. Users report both of ECR.
+/// The exception for a push of the same bytes under the same immutable tag. Users have reported both.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RepushError {
     /// `ImageAlreadyExistsException`.
@@ -43,7 +43,7 @@ pub(crate) struct PushTarget<'a> {
 }
 
 impl PushTarget<'_> {
-    /// Stores a manifest, tags it and announces it. Gives its digest.
+    /// Stores a manifest, tags it and announces it. Returns its digest.
     pub(crate) fn put(self, store: &mut Store, push: &Push<'_>) -> Result<String, ApiError> {
         let repository = store.repository(self.registry, self.repository)?;
         let manifest = Manifest::parse(&push.bytes, push.media_type)?;

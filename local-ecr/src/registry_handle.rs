@@ -49,8 +49,8 @@ impl RegistryHandle {
         self.with_repository(repository, |repository| repository.mutability = mutability);
     }
 
-    /// Pushes as a client does: blobs, the images of a list without tags, then the manifest. Content
-    /// that exists already is not an error. Gives the digest.
+    /// Pushes as a client does: blobs, the images of a list without tags, then the manifest. Content that exists already
+    /// is not an error. Returns the digest.
     ///
     /// # Panics
     /// If ECR would reject the push.
@@ -115,7 +115,7 @@ impl RegistryHandle {
     }
 
     /// Stores bytes as they are under a media type, and under a digest that may be wrong: corrupt
-    /// images, schema 1 manifests, charts. Nothing is checked and no event is sent. Gives the digest.
+    /// images, schema 1 manifests, charts. Nothing is checked and no event is sent. Returns the digest.
     pub fn store_raw(
         &self,
         repository: &str,
@@ -140,7 +140,7 @@ impl RegistryHandle {
         digest
     }
 
-    /// Stores a blob, under a digest that may be wrong; a blob of that digest is replaced. Gives the digest.
+    /// Stores a blob, under a digest that may be wrong; a blob of that digest is replaced. Returns the digest.
     pub fn store_blob(&self, repository: &str, bytes: impl Into<Bytes>, claimed_digest: Option<&str>) -> String {
         let bytes = bytes.into();
         self.with_repository(repository, |repository| match claimed_digest {
@@ -185,8 +185,8 @@ impl RegistryHandle {
         self.read(repository, |repository| repository.history.get(tag).cloned()).unwrap_or_default()
     }
 
-    /// Makes a tag name a stored image, whatever the mutability, with the event of a push. Says
-    /// whether the image exists.
+    /// Makes a tag name a stored image, also an immutable tag, with the event of a push. Returns whether the image
+    /// exists.
     pub fn retag(&self, repository: &str, tag: &str, digest: &str) -> bool {
         let mut store = self.state().store();
         let manifest = store.repository(&self.id, repository).ok().and_then(|stored| {
@@ -213,7 +213,7 @@ impl RegistryHandle {
     }
 
     /// Removes an image with all its tags, by tag or digest, also where a list names it; without
-    /// an event. Says whether it existed.
+    /// an event. Returns whether it existed.
     pub fn delete(&self, repository: &str, reference: &str) -> bool {
         self.change(repository, |repository| {
             let digest = repository.resolve(reference)?.to_owned();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
-/// A response of any endpoint.
+/// A response of any endpoint, before it is sent.
 #[derive(Debug, Default)]
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
@@ -40,7 +40,7 @@ impl Response {
         self
     }
 
-    /// The response on the wire, broken as the fault says.
+    /// The response as it is sent, broken by the fault.
     pub(crate) fn into_http(mut self, fault: Option<&FaultKind>) -> http::Response<ResponseBody> {
         let body = match fault {
             Some(FaultKind::NotJson) => {

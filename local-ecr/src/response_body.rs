@@ -1,4 +1,4 @@
-//! Bodies of responses, whole and broken.
+//! Bodies of responses, complete and broken.
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 /// The body of a response.
 #[derive(Debug)]
 pub(crate) enum ResponseBody {
-    /// The whole body.
+    /// The complete body.
     Whole(Option<Bytes>),
     /// A part of it, after which the connection breaks.
     Truncated(Option<Bytes>),

@@ -6,7 +6,7 @@ use crate::manifest::Manifest;
 use crate::repository::Repository;
 use std::time::SystemTime;
 
-/// Fills a repository as [`RegistryHandle::fill`](crate::RegistryHandle::fill) says.
+/// Fills a repository, for [`RegistryHandle::fill`](crate::RegistryHandle::fill).
 pub(crate) fn fill(
     repository: &mut Repository,
     versions: usize,

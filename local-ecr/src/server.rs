@@ -50,12 +50,12 @@ impl Drop for Server {
         if let Some(stop) = lock(&self.stop).take() {
             let _ = stop.send(());
         }
-        // The last handle may be the one that a hook was given: a thread cannot wait for itself.
+        // A hook runs on the server's thread and may drop the last handle: a thread cannot wait for itself.
         let thread = lock(&self.thread).take();
         if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id()) {
             let _ = thread.join();
         }
-        // A call that cannot be saved is answered with the error; here there is no one to report it to.
+        // A call that cannot be saved is answered with the error; here it cannot be reported to any caller.
         let _ = self.state.save();
     }
 }

@@ -1,4 +1,4 @@
-//! Images that reads of a repository do not see, or see late.
+//! Reads of a repository that do not find an image, or find an earlier one.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ pub(crate) struct Visibility {
     pub(crate) failing: HashMap<String, String>,
 }
 
-/// Counts one of the reads that are left for `reference`, if there are any.
+/// Uses up one of the reads that are left for `reference`, if any.
 pub(crate) fn consume(reads: &mut HashMap<String, u32>, reference: &str) -> bool {
     match reads.get_mut(reference) {
         Some(left @ 1..) => {

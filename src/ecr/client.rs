@@ -29,18 +29,27 @@ pub fn behavior_version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
 }
 
-/// How often a call is attempted.
+/// How often a call is attempted: once more than by the SDK's default, since a failed invocation is retried by Lambda
+/// only a minute later.
 const MAX_ATTEMPTS: u32 = 4;
-/// The first pause between attempts; it doubles, with jitter.
+/// The first pause between attempts; it doubles, with jitter. The SDK's default of a second would delay a push by more
+/// than most failures last.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(200);
-/// The longest of these pauses.
+/// The longest pause between attempts. The pauses that double do not reach it; it limits the delay that a response asks
+/// for.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
-/// How long a connection may take to be established.
+/// How long a connection may take to be established. Within a Region that takes milliseconds, and a second more where a
+/// packet is lost and sent again.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long one attempt may take.
+/// How long one attempt may take: as long as still lets all attempts fit [`OPERATION_TIMEOUT`].
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
-/// How long a call may take with all its attempts.
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(25);
+/// How long a call may take with all its attempts: less than an invocation of 30 s, so that the error names the call.
+pub(crate) const OPERATION_TIMEOUT: Duration = Duration::from_secs(25);
+const _: () = assert!(CONNECT_TIMEOUT.as_millis() < ATTEMPT_TIMEOUT.as_millis(), "an attempt includes the connection");
+const _: () = assert!(
+    ATTEMPT_TIMEOUT.saturating_mul(MAX_ATTEMPTS).as_millis() <= OPERATION_TIMEOUT.as_millis(),
+    "every attempt has its full time"
+);
 
 /// What the calls to a registry are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

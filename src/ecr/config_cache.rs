@@ -10,6 +10,7 @@ use ecr_multiarch_core::oci::image_config::ImageConfig;
 const MAX_CONFIGS: usize = 4_096;
 /// How much text a config may have that is kept. Real ones have some 50 bytes.
 const MAX_TEXT_BYTES: usize = 512;
+const _: () = assert!(MAX_CONFIGS * MAX_TEXT_BYTES <= 2 << 20, "the assembler has 128 MB for everything");
 
 /// Configs by digest. Their content never changes, so no entry expires.
 #[derive(Debug, Default)]

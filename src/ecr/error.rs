@@ -11,7 +11,7 @@ use crate::blob::BlobError;
 
 /// The codes of missing permissions and of invalid credentials.
 ///
-/// AWS general reference, "Common error types"; none of them is modeled in ECR's API.
+/// AWS general reference, "Common error types". ECR's API model lacks them.
 const ACCESS_DENIED_CODES: [&str; 12] = [
     "AccessDenied",
     "AccessDeniedException",

@@ -1,4 +1,4 @@
-//! Scans, page by page. They do not count as pulls.
+//! Scans of a registry and of a repository, page by page. They do not count as pulls.
 
 use std::time::{Duration, SystemTime};
 

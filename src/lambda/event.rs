@@ -9,8 +9,8 @@ use ecr_multiarch_core::input::{ImageAction, ImageActionEvent, invalid_event, in
 use ecr_multiarch_core::{Error, Input};
 use serde_json::Value;
 
-/// The fields of the envelope that are parsed. The others may have any form: a time in another format, say, is no
-/// reason to drop a push.
+/// The fields of the envelope that are parsed. The others may have any form: a push is not dropped because its time has
+/// another format.
 const FIELDS: [&str; 5] = ["detail-type", "source", "account", "region", "detail"];
 
 /// Parses a payload.

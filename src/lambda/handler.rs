@@ -19,9 +19,11 @@ use crate::ecr::{Priority, Registries};
 use crate::execute::reconcile;
 use crate::sweep::{SweepScope, SweepTime, sweep};
 
-/// How long before Lambda's deadline the answer is due, so that an answer and no timeout of Lambda ends the invocation.
-const ANSWER_MARGIN: Duration = Duration::from_secs(1);
-/// How long before Lambda's deadline a sweep begins no more work: a version takes a few seconds, in the worst case.
+/// How long before Lambda's deadline the answer is due, so that the invocation ends with an answer and not with a
+/// timeout. A second is ample to log and send it, also with the share of a CPU that a function of 128 MB has.
+pub(super) const ANSWER_MARGIN: Duration = Duration::from_secs(1);
+/// How long before Lambda's deadline a sweep stops beginning work: a version takes a few seconds at most, unless its
+/// calls have to be retried.
 const SWEEP_MARGIN: Duration = Duration::from_secs(20);
 
 /// How long before the answer is due a throttled call is given up, so that the answer says why.
@@ -30,7 +32,7 @@ const PATIENCE_MARGIN: Duration = Duration::from_secs(1);
 /// within seconds, and then long enough that a minute of waiting takes some twenty reads.
 const WAIT_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
 
-const _: () = assert!(SWEEP_MARGIN.as_secs() > ANSWER_MARGIN.as_secs(), "what has begun needs time to end");
+const _: () = assert!(SWEEP_MARGIN.as_secs() > ANSWER_MARGIN.as_secs(), "work in flight needs time to finish");
 
 /// Handles the invocations of one execution environment.
 #[derive(Debug)]
@@ -40,29 +42,29 @@ pub struct Handler {
     emit_metrics: fn(&InvocationRecord<'_>),
 }
 
-/// What Lambda says of an invocation.
+/// An invocation as Lambda describes it.
 #[derive(Debug, Clone)]
 pub struct Invocation {
     /// The account of the function, if Lambda states it.
     pub own_account: Option<AccountId>,
     /// When Lambda ends the invocation.
     pub deadline: Instant,
-    /// The id under which Lambda knows the invocation.
+    /// The id that Lambda gave the invocation.
     pub request_id: String,
 }
 
-/// What an input asks for, once the settings allow it.
+/// The work that an input requests and the settings allow.
 enum Work {
     Reconcile { registry: RegistryId, request: ReconcileRequest, wait: Option<Duration> },
     Sweep(SweepRequest),
     Registries(RegistriesRequest),
 }
 
-/// Why an input asks for nothing.
+/// Why an input results in no work.
 enum Rejection {
-    /// It is filtered out. The version is that of a platform tag.
+    /// It is filtered out. The version is the one that a platform tag names.
     Ignored { reason: String, version: Option<Tag> },
-    /// It cannot be done.
+    /// It is invalid.
     Failed(Error),
 }
 
@@ -179,7 +181,7 @@ impl Handler {
                 Ok(Answer::Sweep(Box::new(report)))
             }
             Work::Registries(RegistriesRequest { accounts }) => {
-                let registries = self.registries(accounts.as_deref(), invocation)?;
+                let registries = self.registries(accounts.as_deref(), &self.own_region()?, invocation);
                 Ok(Answer::Registries(RegistriesReport { registries }))
             }
         }
@@ -234,10 +236,10 @@ impl Handler {
     async fn sweep(&self, request: SweepRequest, invocation: &Invocation) -> Result<SweepReport, Error> {
         let SweepRequest { repositories, dry_run, deep, account, region, from } = request;
         let time = SweepTime { stop_at: sweep_deadline(invocation), deadline: answer_deadline(invocation) };
-        let all = self.registries(None, invocation)?;
-        // An account of its own right is served where any is.
+        let own_region = self.own_region().or_else(|error| region.clone().ok_or(error))?;
+        let all = self.registries(None, &own_region, invocation);
         let mut ids = match &account {
-            Some(account) => self.registries(Some(std::slice::from_ref(account)), invocation)?,
+            Some(account) => self.registries(Some(std::slice::from_ref(account)), &own_region, invocation),
             None => all.clone(),
         };
         ids.retain(|id| region.as_ref().is_none_or(|region| id.region == *region));
@@ -249,17 +251,21 @@ impl Handler {
     }
 
     /// The registries that are served, those of these accounts only if they are given.
-    fn registries(&self, accounts: Option<&[AccountId]>, invocation: &Invocation) -> Result<Vec<RegistryId>, Error> {
-        let own_region = self.own_region()?;
+    fn registries(
+        &self,
+        accounts: Option<&[AccountId]>,
+        own_region: &Region,
+        invocation: &Invocation,
+    ) -> Vec<RegistryId> {
         let served = |account: &&AccountId| {
             let own = invocation.own_account.as_ref();
             own.is_none_or(|own| own == *account) || self.settings.accounts().contain(account)
         };
         let accounts: Option<Vec<_>> = accounts.map(|accounts| accounts.iter().filter(served).cloned().collect());
-        Ok(self.settings.registries(invocation.own_account.as_ref(), &own_region, accounts.as_deref()))
+        self.settings.registries(invocation.own_account.as_ref(), own_region, accounts.as_deref())
     }
 
-    /// Ignores a request of which no name is served; a glob may match any name.
+    /// Ignores a request that names only repositories that are not served. A glob may match a served one.
     fn check_repositories(&self, globs: &[RepositoryGlob]) -> Result<(), Rejection> {
         let is_left_out =
             |glob: &RepositoryGlob| glob.literal().is_some_and(|name| self.settings.for_repository(&name).is_none());
@@ -367,12 +373,12 @@ fn answer_deadline(invocation: &Invocation) -> Instant {
     before(invocation.deadline, ANSWER_MARGIN, 5)
 }
 
-/// When a sweep begins no more work. Short invocations keep three quarters of their time.
+/// When a sweep stops beginning work. Short invocations keep three quarters of their time.
 fn sweep_deadline(invocation: &Invocation) -> Instant {
     before(invocation.deadline, SWEEP_MARGIN, 4)
 }
 
-/// The deadline less a margin, which is at most this share of the time that is left.
+/// The deadline minus a margin, but at most one part in `share` of the time that is left.
 fn before(deadline: Instant, margin: Duration, share: u32) -> Instant {
     let left = deadline.saturating_duration_since(Instant::now());
     deadline - (left / share).min(margin)

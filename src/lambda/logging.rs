@@ -35,7 +35,7 @@ fn level(lookup: impl Fn(&str) -> Option<String>) -> LevelFilter {
 
 /// A subscriber that writes JSON lines.
 ///
-/// Lines of other crates are written from WARN upwards, whatever the level: below it the SDK and the HTTP client log
+/// Lines of other crates are written from WARN upwards, at every level: below WARN, the SDK and the HTTP client log
 /// whole messages, presigned URLs included.
 pub fn subscriber<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync
 where

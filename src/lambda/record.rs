@@ -7,7 +7,7 @@ use ecr_multiarch_core::{AccountId, Answer, Error, RegistryId, RepositoryStart, 
 /// The record of an invocation that has ended.
 #[derive(Debug)]
 pub struct InvocationRecord<'a> {
-    /// The id under which Lambda knows the invocation.
+    /// The id that Lambda gave the invocation.
     pub request_id: &'a str,
     /// The registry of the event or request, if it names one.
     pub registry: Option<RegistryId>,
@@ -23,7 +23,7 @@ pub struct InvocationRecord<'a> {
     pub duration: Duration,
     /// How many calls were sent to ECR.
     pub ecr_calls: u64,
-    /// What it answers.
+    /// The answer, or the error.
     pub result: Result<&'a Answer, &'a Error>,
 }
 

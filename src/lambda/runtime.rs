@@ -14,13 +14,20 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use super::handler::Invocation;
+use super::handler::{ANSWER_MARGIN, Invocation};
+use crate::ecr::OPERATION_TIMEOUT;
 
 /// The environment variable with the address of the Lambda Runtime API.
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
-/// How long an invocation may take whose deadline is missing or past, as test hosts leave it: the timeout of the
-/// deployed function.
+/// How long an invocation may take if the host states no deadline, or one in the past, as test hosts do: the timeout of
+/// the deployed assembler.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+const _: () = assert!(
+    OPERATION_TIMEOUT.as_millis() + ANSWER_MARGIN.as_millis() <= DEFAULT_TIMEOUT.as_millis(),
+    "a call with all its attempts fits an invocation"
+);
+/// How long the report of an initialization error may take. The Lambda Runtime API is local, so it takes milliseconds.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why the function does not start.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +95,7 @@ impl From<Failure> for Diagnostic {
     }
 }
 
-/// Reports to Lambda why the function does not start, so that whoever invokes it gets the message.
+/// Reports to Lambda why the function does not start, so that its callers get the message.
 ///
 /// AWS Lambda developer guide, "Initialization error". The process ends in any case, so an error here changes nothing.
 pub async fn report_start_error(error: &StartError) {
@@ -101,5 +108,5 @@ pub async fn report_start_error(error: &StartError) {
     }
     request.headers_mut().insert("lambda-runtime-function-error-type", "Runtime.InvalidSetting");
     let connector = Connector::builder().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).build();
-    let _ = timeout(Duration::from_secs(2), connector.call(request)).await;
+    let _ = timeout(REPORT_TIMEOUT, connector.call(request)).await;
 }

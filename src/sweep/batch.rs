@@ -165,7 +165,7 @@ impl RegistrySweep<'_> {
             true => self.large_versions.acquire().await.ok(),
             false => None,
         };
-        let result = self.reconcile(repository, active).await;
+        let result = Box::pin(self.reconcile(repository, active)).await;
         drop(permit);
         self.reporter.version(repository, version, result);
     }

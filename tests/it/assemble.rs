@@ -1,4 +1,4 @@
-//! From pushes to lists: what is published, when, and what a list consists of.
+//! From pushes to lists: what is published, when, and the content of lists.
 
 use local_ecr::image::{Entry, Image, Index, ToArtifact as _};
 use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX, OCI_MANIFEST};

@@ -22,11 +22,11 @@ use schedule::Schedule;
 
 const VERSIONS: [&str; 4] = ["1.0.0", "1.0.1", "1.1.0", "2.0.0"];
 const REPOSITORY: &str = "app";
-/// The processes of the function: twice the versions, so that the events of one version meet in several.
+/// The processes of the function: twice as many as versions, so that several handle one version at the same time.
 const PROCESSES: usize = 8;
-/// The runs of `cargo test`: some twenty seconds.
+/// The runs of a plain `cargo test`, which take some twenty seconds.
 const DEFAULT_RUNS: u64 = 24;
-/// The runs at a time. They wait more than they compute, so there are more than cores.
+/// The runs at a time: more than cores, since they mostly wait.
 const CONCURRENT_RUNS: usize = 3;
 
 /// A push of the schedule.
@@ -37,7 +37,7 @@ pub struct Push {
     build: usize,
 }
 
-/// What is pushed in a run.
+/// The images that a run pushes.
 struct Workload {
     kinds: [ImageKind; VERSIONS.len()],
     /// The number of builds of each platform of each version.

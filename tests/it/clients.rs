@@ -1,6 +1,6 @@
-//! Clients and libraries by other authors: the function reads what they push, and they read what it publishes.
+//! Third-party clients and libraries: the function reads the images that they push, and they read its lists.
 //!
-//! `.ci/clients` installs the programs among them and turns on their feature.
+//! `.ci/clients` installs the programs and enables the feature `clients`.
 
 // The registry with the function that clients push to. If several clients need a helper for it, put it here.
 #[cfg_attr(not(feature = "clients"), allow(dead_code, reason = "only the programs use all of it"))]
@@ -24,7 +24,7 @@ mod python;
 // AWS's SDK for Python. If you add an operation to the local ECR, check its response here.
 #[cfg(feature = "clients")]
 mod boto3;
-// The docker CLI's own lists. If you add a field to a Docker list, compare it here.
+// Lists that the docker CLI makes of the same images. If you add a field to a Docker list, compare it here.
 #[cfg(feature = "clients")]
 mod docker;
 // Copies to another registry.

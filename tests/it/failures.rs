@@ -1,4 +1,4 @@
-//! The errors that no retry mends: the error type, and a message that says what to do.
+//! The errors that a retry cannot fix: the error type, and a message that says what to do.
 
 use local_ecr::image::{Entry, Image, Index};
 use local_ecr::media_type::OCI_MANIFEST;
@@ -49,7 +49,7 @@ fn entry_that_contradicts_config_is_mismatch() {
     assert_eq!(bed.digest("1"), None);
 }
 
-/// Asserts that what `store` puts under the arm64 tag is unsupported, with this part in the message.
+/// Asserts that the content that `store` puts under the arm64 tag is unsupported, with this part in the message.
 #[track_caller]
 fn check_unsupported(part: &str, store: impl FnOnce(&TestBed)) {
     let bed = TestBed::new();
@@ -181,7 +181,7 @@ fn denied_call_is_not_repeated() {
             let bed = TestBed::with_images();
             bed.ecr.faults().add(refusal(operation, code));
             assert_failure(&bed.deliver_event("1-arm64"), "AccessDenied", &[]);
-            // The configs of two images may be asked for at the same time.
+            // The configs of two images may be requested at the same time.
             let distinct = if operation == "GetDownloadUrlForLayer" { 2 } else { 1 };
             assert!(bed.calls(operation).len() <= distinct, "{operation} was repeated after {code}");
         }
@@ -201,7 +201,7 @@ fn missing_repository_is_named() {
     assert_failure(&failure, "RepositoryNotFound", &["nowhere"]);
 }
 
-/// Calls with refusals that have no error type of their own.
+/// Calls with errors of ECR that have no separate error type.
 const REFUSALS: [(&str, &str); 7] = [
     ("BatchGetImage", "InvalidParameterException"),
     ("GetDownloadUrlForLayer", "LayersNotFoundException"),
@@ -297,14 +297,14 @@ fn panic_logs_no_backtrace() {
     assert!(!log.contains("stack backtrace"), "{log}");
 }
 
-/// Starts [`panic_fails_the_invocation`] in a process of its own, where it is a Lambda function.
+/// Starts [`panic_fails_the_invocation`] in a separate process, in which it is a Lambda function.
 fn start_panicking_function() -> Function {
     let mut program = std::process::Command::new(std::env::current_exe().unwrap());
     program.args(["--exact", "failures::panic_fails_the_invocation", "--nocapture"]);
     FunctionBuilder::for_program(program).start()
 }
 
-/// The product's runtime around a handler that panics.
+/// The function's runtime with a handler that panics.
 fn run_panicking_function() {
     ecr_multiarch::lambda::logging::start();
     let handler = async |_: Value, _| -> Result<Value, ecr_multiarch_core::Error> { panic!("panic on purpose") };

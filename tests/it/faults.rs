@@ -17,14 +17,14 @@ use scenario::{ExpectedDigests, Fixture, Scenario, VERSION};
 
 /// The time from an invocation to its deadline.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// The same where a call is never answered: long enough for all other calls of the invocation.
+/// The same for a call that is never answered: long enough for all other calls of the invocation.
 const SHORT_DEADLINE: Duration = Duration::from_millis(600);
 
 /// A fault of one call.
 struct FaultCase {
     name: &'static str,
     fault: FaultKind,
-    /// Whether the fault stays from this call on; otherwise it occurs once.
+    /// Whether the fault affects all calls from this one on; otherwise only this one.
     is_lasting: bool,
     /// The outcomes or error types that are allowed.
     expected_outcomes: &'static [Option<&'static str>],
@@ -41,7 +41,7 @@ const CORRUPT: &[Option<&str>] =
 fn fault_cases(operation: &str, scenario: Scenario) -> Vec<FaultCase> {
     let is_blob = operation == BLOB;
     let is_refused_write = scenario.expected_outcome == "TagConflict" && operation == "PutImage";
-    // Where ECR refuses a read of many versions, the sweep reads each of them by itself.
+    // If ECR rejects a read of several versions, the sweep reads each of them separately.
     let is_read_again = scenario.is_sweep && operation == "BatchGetImage";
     let refused = |status, code: &str| {
         let message = String::from("not for you");
@@ -69,7 +69,7 @@ fn fault_cases(operation: &str, scenario: Scenario) -> Vec<FaultCase> {
             FaultKind::NotJson,
             match () {
                 () if is_blob => &[Some("CorruptImage")],
-                // A refusal whose code and message are lost.
+                // A rejection whose code and message are lost.
                 () if is_refused_write => &[REFUSED],
                 () => &[AS_WITHOUT_FAULT, UNAVAILABLE],
             },
@@ -180,7 +180,7 @@ fn inject_all(name: &str, scenario: Scenario, (operation, position): &Position) 
         bed.ecr.faults().clear();
         function = function.with_remaining_time(DEADLINE);
         if scenario.is_sweep && case.fault == FaultKind::Throttle {
-            // A client that was throttled stays slow: the next case starts with a new one.
+            // A client that was throttled stays slow, so the next case starts with a new one.
             function = bed.start_function();
         }
         let again = outcome_of(scenario, &function.invoke(&input));
@@ -192,7 +192,7 @@ fn inject_all(name: &str, scenario: Scenario, (operation, position): &Position) 
     }
 }
 
-/// Asserts that the version's tag has named expected digests alone.
+/// Asserts that the version's tag has only named expected digests.
 #[track_caller]
 fn assert_history_allowed(registry: &RegistryHandle, repository: &str, expected: &ExpectedDigests, label: &str) {
     let allowed: Vec<_> = expected.temporary.iter().chain(&expected.before).chain(&expected.after).collect();

@@ -1,22 +1,22 @@
 //! Tests of the function as it ships: the compiled binary under a host of the Lambda Runtime API, against the local
 //! ECR.
 //!
-//! Each module says which tests it holds. Code that only helps tests belongs in `support`, or beside the tests that
-//! alone use it.
+//! Each module says which tests it holds. Helpers of tests belong in `support`, or, if only one module uses
+//! them, beside its tests.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
-#![allow(unreachable_pub, reason = "the modules of a test crate have no outside")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic fails the test")]
+#![allow(unreachable_pub, reason = "a test crate exports nothing")]
 
 // Helpers of several test modules. If you add a helper and not a test, put it here.
 mod support;
 
-// What is published, when, and what a list consists of. If you add behaviour of a push or a request, test it here.
+// What is published, when, and the content of lists. If you add behaviour of a push or a request, test it here.
 mod assemble;
-// Programs and libraries by other authors beside the function. If you add a client or a tool, put it here.
+// The function with third-party clients and libraries. If you add a client or a tool, put it here.
 mod clients;
-// Several processes, many pushes and a faulty ECR, by a seeded schedule. If you add a random disturbance, put it here.
+// Several processes, many pushes and a faulty ECR, by a seeded schedule. If you add a random fault, put it here.
 mod chaos;
-// Errors that no retry mends: their types and messages. If you add an error, test its message here.
+// Errors that a retry cannot fix: their types and messages. If you add an error, test its message here.
 mod failures;
 // Every fault at every call of a reconciliation. If you add a kind of fault or of reconciliation, put it here.
 mod faults;
@@ -28,11 +28,11 @@ mod logs;
 mod memory;
 // Other writers between two calls of one reconciliation. If you add a fixed interleaving, put it here.
 mod races;
-// Faults that pass: retries, waiting until ECR shows an image, deadlines. If you add a retry or a wait, test it here.
+// Temporary faults: retries, waiting until ECR shows an image, deadlines. If you add a retry or a wait, test it here.
 mod retries;
 // Initialization and its errors. If you add a setting, test its invalid values here.
 mod start;
 // The sweep. If you add something that it finds, reports or limits, test it here.
 mod sweep;
-// The templates beside the code that they deploy. If you add a resource or a parameter, test it here.
+// The templates, compared with the code that they deploy. If you add a resource or a parameter, test it here.
 mod template;

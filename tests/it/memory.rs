@@ -12,9 +12,9 @@ use crate::support::test_bed::TestBed;
 
 /// The longest manifest that ECR stores.
 const MAX_MANIFEST: usize = 4 << 20;
-/// More than any error message needs, and far less than the image that causes it.
+/// Longer than any error message, and much shorter than the manifest that causes it.
 const MAX_MESSAGE: usize = 1_000;
-/// Half of the memory of the smallest function that Lambda offers: the rest is for the runtime and the system.
+/// Half of the smallest memory size of Lambda: the rest is for the runtime and the system.
 const MAX_MEMORY: u64 = 64 << 20;
 
 /// Asserts that the process never had more memory than [`MAX_MEMORY`].
@@ -58,7 +58,7 @@ fn entry(index: usize) -> String {
 #[track_caller]
 fn check_unsupported(media_type: &str, text: &str) {
     let bed = TestBed::new();
-    // The space makes another manifest of the same text, as two platforms have.
+    // The space makes it a different manifest, since two platforms have different ones.
     for (platform, text) in PLATFORMS.into_iter().zip([text.to_owned(), format!("{text} ")]) {
         assert!(text.len() <= MAX_MANIFEST);
         bed.registry.store_raw("app", Some(&format!("1-{platform}")), media_type, text, None);

@@ -1,4 +1,4 @@
-//! Other writers between two calls of one reconciliation: the tag ends on the list of the images as they are.
+//! Other writers between two calls of one reconciliation: the tag ends on the list of the current images.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -27,7 +27,7 @@ fn push_before_writes(bed: &TestBed, writes: u32) {
     }));
 }
 
-/// Takes the list from its tag, and puts it back before the next write, as another process may.
+/// Removes the list from its tag, and puts it back before the next write, as another process may.
 fn publish_before_write(bed: &TestBed) {
     let list = bed.digest("1").unwrap();
     bed.registry.untag("app", "1");
@@ -73,7 +73,7 @@ fn same_list_by_other_writer_is_published() {
     assert_eq!((&second["outcome"], &second["digest"]), (&json!("published"), &first["digest"]));
 }
 
-/// Publishes the same list under an immutable tag before the function does, where ECR answers with `repush`.
+/// Publishes the same list under an immutable tag before the function does. ECR answers the second push with `repush`.
 #[track_caller]
 fn check_same_list_under_immutable_tag(repush: RepushError) {
     let bed = TestBed::with_ecr(Options { repush_error: repush, ..Options::default() });

@@ -1,4 +1,4 @@
-//! Faults that pass: what an invocation retries by itself, what it waits for, and which error asks for another one.
+//! Temporary faults: what an invocation retries and waits for, and which errors make Lambda retry it.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ fn lasting_fault_is_registry_unavailable_until_it_ends() {
         let action = if operation == BLOB { "ecr:GetDownloadUrlForLayer" } else { operation };
         assert_failure(&bed.deliver_event("1-arm64"), "RegistryUnavailable", &[action, "app"]);
         bed.ecr.faults().clear();
-        // Where the fault cut off the answers alone, the list was written.
+        // If the fault cut off only the responses, the list was written.
         let answer = bed.deliver_event("1-arm64");
         let outcome = &answer.as_ref().unwrap()["outcome"];
         assert!(*outcome == "published" || *outcome == "unchanged", "{fault:?} of {operation}: {outcome}");
@@ -112,12 +112,12 @@ fn late_list_is_written_once() {
     assert_eq!(bed.calls("PutImage").len(), 1);
 }
 
-/// ECR's refusal of a list whose images it does not see.
+/// ECR's error for a list whose images it does not find.
 fn references_not_found() -> Fault {
     Fault::on("PutImage", FaultKind::client_error("ReferencedImagesNotFoundException", "said ECR"))
 }
 
-/// Asserts that the invocation waits for about three seconds for what `hide` has hidden, and names it.
+/// Asserts that the invocation waits for about three seconds for the image that `hide` hides, and names it.
 #[track_caller]
 fn check_never_visible(name: &str, hide: impl FnOnce(&TestBed)) {
     let bed = TestBed::with_images();

@@ -1,4 +1,4 @@
-//! Initialization, and what it reports where it fails.
+//! Initialization, and the errors that it reports.
 
 use std::process::{Command, Output};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::assertions::assert_contains;
 use crate::support::function::{Exit, FunctionBuilder, REGION};
 
-/// A setting with an invalid value, and what the message must say of valid ones.
+/// A setting with an invalid value, and what the message must say about valid ones.
 struct InvalidSetting {
     variable: &'static str,
     value: &'static str,
@@ -91,7 +91,7 @@ fn missing_platforms_are_explained() {
     assert_contains(&exit.log, &["PLATFORMS is not set", "linux/amd64,linux/arm64"]);
 }
 
-/// Runs the program as at a terminal.
+/// Runs the program as in a terminal, without Lambda.
 fn run_outside_lambda() -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_ecr-multiarch"));
     program.env_clear().env("PLATFORMS", "linux/amd64").env("AWS_REGION", REGION).output().unwrap()

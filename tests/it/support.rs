@@ -1,6 +1,6 @@
-//! What tests share, and no tests.
+//! The helpers that tests share.
 
-// Assertions about answers and failures. If two modules assert the same of an answer, put it here.
+// Assertions about answers and failures. If two modules check an answer in the same way, put the check here.
 pub mod assertions;
 // A version's images with its list, written out by hand. If you need a list without the code under test, add it here.
 pub mod expected_list;
@@ -8,7 +8,7 @@ pub mod expected_list;
 pub mod function;
 // Events and requests. If you add a form of input, put its constructor here.
 pub mod input;
-// A host of the Lambda Runtime API. If the runtime asks Lambda for more, put it here.
+// A host of the Lambda Runtime API. If the runtime calls another endpoint of it, add it here.
 pub mod runtime_api;
-// A registry with the function that serves it. If you add something that most tests do to either, put it here.
+// A registry with the function that serves it. If you add a helper that most tests need for either, put it here.
 pub mod test_bed;

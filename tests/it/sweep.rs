@@ -1,4 +1,4 @@
-//! The sweep: what it finds, what it leaves alone, and where it looks.
+//! The sweep: which versions it publishes, which it leaves unchanged, and which registries it scans.
 
 // Rates, throttling and deadlines.
 mod pace;
@@ -26,7 +26,7 @@ fn fast_bed_with(settings: impl FnOnce(FunctionBuilder) -> FunctionBuilder) -> T
     TestBed::with(|function| settings(function.env("SWEEP_PUTS_PER_SECOND", "1000")))
 }
 
-/// The versions, the published, the unchanged, the incomplete and the failed of a sweep.
+/// The counts of a sweep: versions, published, unchanged, incomplete and failed.
 fn counts(swept: &Value) -> [u64; 5] {
     ["versions", "published", "unchanged", "incomplete_total", "failed_total"].map(|key| swept[key].as_u64().unwrap())
 }
@@ -72,7 +72,7 @@ fn second_sweep_changes_nothing() {
 }
 
 /// A test bed with up-to-date versions, attested and plain, after which the journal is empty.
-fn settled_bed() -> TestBed {
+fn up_to_date_bed() -> TestBed {
     let bed = fast_bed();
     for platform in ["amd64", "arm64"] {
         let image = Image::oci(&format!("linux/{platform}"));
@@ -85,15 +85,15 @@ fn settled_bed() -> TestBed {
 }
 
 #[test]
-fn settled_repository_is_only_listed() {
-    let bed = settled_bed();
+fn up_to_date_repository_is_only_scanned() {
+    let bed = up_to_date_bed();
     assert_eq!(counts(&bed.sweep(&json!({}))), [2, 0, 2, 0, 0]);
     assert_eq!(bed.operations(), ["DescribeRepositories", "DescribeImages"]);
 }
 
 #[test]
 fn images_are_listed_in_pages_of_maximal_size() {
-    let bed = settled_bed();
+    let bed = up_to_date_bed();
     bed.sweep(&json!({}));
     assert_eq!(bed.calls("DescribeImages")[0].request["maxResults"], 1_000);
 }
@@ -274,7 +274,7 @@ fn dry_run_writes_nothing() {
 fn versions_of_a_repository_share_reads() {
     let bed = bed_with_two_pages();
     bed.sweep(&json!({"dry_run": true}));
-    // Three tags a version, and a hundred in one call.
+    // A version has three tags, and a call reads a hundred.
     assert!(bed.calls("BatchGetImage").len() <= 700 / 33 + 1);
 }
 

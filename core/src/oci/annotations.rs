@@ -16,7 +16,7 @@ pub const REVISION: &str = "org.opencontainers.image.revision";
 
 /// Deserializes the revision out of a map and drops the other entries.
 ///
-/// A map of as many bytes as a manifest may have would take ten times as many in memory.
+/// A whole map takes ten times as much memory as its JSON, and the JSON may be as large as a manifest.
 pub(crate) fn only_revision<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Annotations, D::Error> {
     struct Revision(Annotations);
 

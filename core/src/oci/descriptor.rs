@@ -1,4 +1,4 @@
-//! Content descriptors: what an index says of each manifest in it.
+//! Content descriptors: the entries of an index.
 
 use serde::{Deserialize, Serialize};
 

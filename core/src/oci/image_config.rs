@@ -1,4 +1,4 @@
-//! The config of an image, which states its platform and from which revision it was built.
+//! The config of an image, which states its platform and the revision from which it was built.
 
 use serde::Deserialize;
 
@@ -7,7 +7,8 @@ use super::digest::Digest;
 use super::invalid_image::{Corruption, InvalidImage, Part, Unsupported};
 use super::platform::Platform;
 
-/// How many bytes of a config are read: as many as ECR takes of a manifest. Real configs have kilobytes.
+/// How many bytes of a config are read: as many as ECR accepts of a manifest. Real configs have kilobytes; the limit
+/// bounds the memory that a hostile one takes.
 pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
 
 /// Whether a config of this media type is that of a container image.
@@ -54,7 +55,7 @@ impl ImageConfig {
         if platform.is_unspecified() || platform.os == "unknown" || platform.architecture == "unknown" {
             return Err(Unsupported::PlatformUnspecified.into());
         }
-        // A second pass, which may fail: labels of another shape, or of invalid UTF-8, do not make an image invalid.
+        // A second pass that may fail: labels of another shape, or of invalid UTF-8, do not make an image invalid.
         let labels = serde_json::from_slice(bytes).ok().and_then(|document: Document| Some(document.config?.labels));
         let revision = labels.and_then(|mut labels| labels.remove(REVISION));
         Ok(Self { platform, revision: revision.filter(|revision| !revision.is_empty()) })

@@ -26,7 +26,7 @@ pub enum Unsupported {
     /// An artifact in the form of an image.
     #[error("its config has the media type {0:?}, so it is an artifact, not a container image")]
     Artifact(String),
-    /// A config that leaves the platform open.
+    /// A config that does not state the platform.
     #[error("its config does not state os and architecture")]
     PlatformUnspecified,
     /// A config larger than any image needs.

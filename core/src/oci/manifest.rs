@@ -9,7 +9,8 @@ use super::digest::Digest;
 use super::invalid_image::{Corruption, InvalidImage, Part, Unsupported};
 use super::media_type::MediaType;
 
-/// How many entries an index may have. The largest of the official images have some thirty, with attestations.
+/// How many entries an index may have. The largest of the official images have some thirty, with attestations; the
+/// limit bounds the memory that a hostile index takes.
 pub const MAX_ENTRIES: usize = 1_000;
 
 /// A parsed manifest.

@@ -1,4 +1,4 @@
-//! How `null` is deserialized.
+//! Deserializes `null`.
 
 use serde::{Deserialize, Deserializer};
 

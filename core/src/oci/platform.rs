@@ -28,7 +28,7 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Whether architecture or operating system is absent, which leaves open what the image runs on.
+    /// Whether architecture or operating system is absent, so that it is unknown where the image runs.
     pub fn is_unspecified(&self) -> bool {
         self.architecture.is_empty() || self.os.is_empty()
     }
@@ -36,7 +36,7 @@ impl Platform {
     /// The platform as containerd, and with it every client, normalizes it before it compares.
     ///
     /// The rules are those of containerd's `platforms.Normalize`, except for an arm image without a variant, which is
-    /// not taken for v7: the image leaves it open.
+    /// not assumed to be v7, since the image does not state it.
     #[must_use]
     pub fn normalized(&self) -> Self {
         let (architecture, variant) = (self.architecture.to_ascii_lowercase(), self.variant.to_ascii_lowercase());

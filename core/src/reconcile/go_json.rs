@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 
-/// What Go escapes beyond JSON's own rules. In valid JSON these characters occur within strings only.
+/// The characters that Go escapes beyond JSON's own rules. In valid JSON they occur within strings only.
 const GO_ESCAPES: [(char, &str); 5] =
     [('<', "\\u003c"), ('>', "\\u003e"), ('&', "\\u0026"), ('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029")];
 

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! ECR has no compare-and-swap, so a manifest list may be written from tags that have moved since they were read. The
-//! read after the write detects that, and the machine observes again. Whoever writes last has therefore either read
-//! after the last push, or reads after its own write and sees the push.
+//! read after the write detects that, and the machine observes again. The last writer has therefore either read after
+//! the last push, or its read after the write sees that push.
 //!
 //! Nothing here waits, reads a clock or does I/O. Each [`Step`] is a call to be made, and holds its own continuation:
 //! the caller makes the call and passes the response to `resume`, so a response of another kind does not compile.
@@ -31,29 +31,32 @@ use crate::settings::Revisions;
 
 /// How often a manifest list is written before the version is given up as contended.
 ///
-/// A write is repeated only when a tag moved during it. Five cover every build of a version finishing at once; whoever
-/// meets more competes with a process that does not stop by itself.
+/// A write is repeated only if a tag moved between the read before it and the read after it. Five rounds cover all
+/// platforms of a version being pushed at the same time; tags that move more often are moved by a process that will not
+/// stop soon.
 pub const MAX_ROUNDS: u8 = 5;
 
-/// The pauses before a read is repeated that did not show what must be there, in milliseconds: three seconds in all.
+/// The pauses, in milliseconds, before a read that did not show a state that must exist is repeated: three seconds in
+/// all.
 ///
-/// AWS states no read-after-write guarantee for ECR, and tags just pushed have been seen missing for a moment.
+/// AWS documents no read-after-write guarantee for ECR, and tags have been seen missing for a moment after a push. A
+/// longer delay is left to Lambda, which retries after a minute.
 pub const PAUSES_MS: [u64; 5] = [100, 200, 400, 800, 1_500];
 
 /// The next step of a reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// Manifests are to be read.
+    /// Read manifests.
     ReadManifests(ReadManifests),
-    /// Configs are to be read.
+    /// Read configs.
     ReadConfigs(ReadConfigs),
-    /// A manifest list is to be written.
+    /// Write a manifest list.
     Put(Put),
-    /// The reconciliation has reached its end.
+    /// The reconciliation has ended.
     Done(Reconciliation),
 }
 
-/// Manifests are to be read, all in one call.
+/// A read of manifests, all in one call.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ReadManifests {
     context: Context,
@@ -61,7 +64,7 @@ pub struct ReadManifests {
     purpose: Purpose,
 }
 
-/// What a read of manifests is for.
+/// The purpose of a read of manifests.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Purpose {
     /// To observe the version.
@@ -72,32 +75,32 @@ enum Purpose {
     Confirm { write: Write, response: PutResponse },
 }
 
-/// Configs are to be read, all at the same time.
+/// A read of configs, in parallel.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ReadConfigs {
     context: Context,
     observation: Observation,
 }
 
-/// A manifest list is to be written under the version's tag.
+/// A write of a manifest list under the version's tag.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Put {
     context: Context,
     write: Write,
 }
 
-/// How ECR responds to the write of a manifest list, where the call itself did not fail.
+/// ECR's response to the write of a manifest list, unless the call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PutResponse {
     /// It is stored, or was before (`ImageAlreadyExistsException`).
     Stored,
-    /// The tag is immutable and taken (`ImageTagAlreadyExistsException`), perhaps by the very same manifest list.
+    /// The tag is immutable and taken (`ImageTagAlreadyExistsException`), possibly by the same manifest list.
     TagImmutable,
     /// An image that the manifest list refers to does not exist (`ReferencedImagesNotFoundException`).
     ReferencedImageNotFound,
 }
 
-/// What all steps of a reconciliation share: the request, and how much of its retries is used.
+/// The context that all steps of a reconciliation share: the request, and the retries that are used up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Context {
     request: Arc<ReconcileRequest>,
@@ -124,12 +127,12 @@ impl Step {
 }
 
 impl ReadManifests {
-    /// What is reconciled.
+    /// The request that is reconciled.
     pub fn request(&self) -> &ReconcileRequest {
         &self.context.request
     }
 
-    /// What is to be read.
+    /// The manifests to read.
     pub fn references(&self) -> Vec<Reference> {
         match &self.purpose {
             Purpose::Observe | Purpose::Confirm { .. } => self.request().references(),
@@ -150,7 +153,7 @@ impl ReadManifests {
     /// Continues with the manifests that exist.
     ///
     /// # Errors
-    /// Every [`Error`] by which a version cannot be published.
+    /// Every [`Error`] that keeps a version from being published.
     pub fn resume(self, manifests: Manifests) -> Result<Step, Error> {
         let Self { context, purpose, .. } = self;
         match purpose {
@@ -162,7 +165,7 @@ impl ReadManifests {
 }
 
 impl ReadConfigs {
-    /// What is reconciled.
+    /// The request that is reconciled.
     pub fn request(&self) -> &ReconcileRequest {
         &self.context.request
     }
@@ -175,19 +178,19 @@ impl ReadConfigs {
     /// Continues with the configs.
     ///
     /// # Errors
-    /// Every [`Error`] by which a version cannot be published.
+    /// Every [`Error`] that keeps a version from being published.
     pub fn resume(self, configs: &ImageConfigs) -> Result<Step, Error> {
         self.context.decide(&self.observation, configs)
     }
 }
 
 impl Put {
-    /// What is reconciled.
+    /// The request that is reconciled.
     pub fn request(&self) -> &ReconcileRequest {
         &self.context.request
     }
 
-    /// What is to be written.
+    /// The manifest list to write.
     pub fn manifest_list(&self) -> &ManifestList {
         &self.write.list
     }
@@ -294,7 +297,7 @@ impl Context {
                 tag: self.request.target(),
                 conflict: Conflict::Immutable { digest, assembled: write.list.digest },
             }),
-            // The tag as it was before the write: ECR still shows the earlier state, which a pause mends.
+            // The tag as it was before the write: ECR still shows the earlier state, so read again after a pause.
             unchanged if unchanged == write.replaced => match self.clone().pause() {
                 Some((context, after)) => Ok(Step::ReadManifests(context.confirm(write, response, after))),
                 None if unchanged.is_none() => Err(not_yet_visible(UnseenImage::Named(self.request.target()))),
@@ -324,7 +327,7 @@ fn not_yet_visible(image: UnseenImage) -> Error {
     Error::NotYetVisible { image, waited_ms: PAUSES_MS.iter().sum() }
 }
 
-/// Why what the version's tag names must not be replaced, if it must not.
+/// Why the image or manifest list under the version's tag must not be replaced; `None`, if it may be.
 fn conflict(request: &ReconcileRequest, target: &StoredManifest) -> Option<Conflict> {
     let media_type = target.known_media_type().filter(|media_type| media_type.is_manifest_list());
     let manifest = media_type.and_then(|media_type| Manifest::parse(media_type, &target.text).ok());

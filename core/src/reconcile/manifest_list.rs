@@ -85,7 +85,7 @@ impl Layout {
         }
         let mut platform = source.config_platform.normalized();
         if platform.architecture == "arm" && platform.variant.is_empty() {
-            // imagetools writes v7 here whatever the image is; the configured platform of its tag is more reliable.
+            // imagetools always writes v7 here; the configured platform of the tag is more reliable.
             platform.variant.clone_from(&source.platform.platform().variant);
         }
         platform

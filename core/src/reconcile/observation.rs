@@ -1,4 +1,4 @@
-//! What ECR holds of one version, collected read by read: tags, the images within indexes, configs.
+//! The observation of one version in ECR, collected read by read: tags, the images within indexes, configs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,13 +24,13 @@ use crate::settings::configured_platform::ConfiguredPlatform;
 pub struct StoredManifest {
     /// Its digest according to ECR.
     pub digest: Digest,
-    /// Its media type according to ECR; empty where ECR does not say.
+    /// Its media type according to ECR; empty, if ECR omits it.
     pub media_type: String,
     /// Its bytes.
     pub text: Arc<str>,
 }
 
-/// The manifests of a read. What does not exist is not among them.
+/// The manifests of a read. References to nothing are not among them.
 pub type Manifests = BTreeMap<Reference, StoredManifest>;
 
 /// A config, or why it is invalid.
@@ -108,7 +108,7 @@ impl Candidate {
     }
 }
 
-/// Checks that an image manifest is that of a container image, with a config of a size that is read.
+/// Checks that an image manifest is that of a container image, with a config that is not too large to read.
 fn validate_image(image: ImageManifest) -> Result<ImageManifest, InvalidImage> {
     if !is_image_config(&image.config.media_type) {
         return Err(Unsupported::Artifact(image.config.media_type).into());
@@ -154,21 +154,21 @@ fn select_image(index: Index, platform: &ConfiguredPlatform) -> Result<(Origin, 
     Ok((Origin { image, is_index: true, attestations }, annotations))
 }
 
-/// What ECR holds of a version.
+/// A version as ECR holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Observation {
     /// The platforms that are missing.
     pub missing: Vec<ConfiguredPlatform>,
-    /// What each of the platform tags names.
+    /// The digest that each of the platform tags names.
     pub tags: BTreeMap<Tag, Digest>,
-    /// What the version's own tag names.
+    /// The manifest that the version's own tag names.
     pub target: Option<StoredManifest>,
     /// The images that exist, in ascending order of their tags.
     candidates: Vec<Candidate>,
 }
 
 impl Observation {
-    /// Observes a version in what a read of [`ReconcileRequest::references`] returned.
+    /// Observes a version in the manifests that a read of [`ReconcileRequest::references`] returned.
     ///
     /// # Errors
     /// [`Error::UnsupportedImage`] and [`Error::CorruptImage`], for the first image that cannot go into a manifest
@@ -217,7 +217,7 @@ impl Observation {
             };
             let image = match stored.parse() {
                 Ok((descriptor, Manifest::Image(image))) => {
-                    // What an index says of the size may be wrong.
+                    // The size in an index may be wrong.
                     candidate.origin.image.size = descriptor.size;
                     validate_image(image)
                 }
@@ -281,7 +281,7 @@ pub fn is_current(request: &ReconcileRequest, manifests: &Manifests) -> bool {
     list.manifests.iter().map(|entry| entry.digest).eq(expected)
 }
 
-/// What each tag of a read names.
+/// The digest that each tag of a read names.
 pub fn tags(manifests: &Manifests) -> BTreeMap<Tag, Digest> {
     let tag = |(reference, stored): (&Reference, &StoredManifest)| match reference {
         Reference::Tag(tag) => Some((tag.clone(), stored.digest)),
@@ -290,7 +290,7 @@ pub fn tags(manifests: &Manifests) -> BTreeMap<Tag, Digest> {
     manifests.iter().filter_map(tag).collect()
 }
 
-/// Lists the revision of each platform, if all state one and they differ.
+/// A message with the revision of each platform, if all state one and they differ.
 pub fn differing_revisions(sources: &[SourceImage]) -> Option<String> {
     let revisions: Option<Vec<&String>> = sources.iter().map(|source| source.revision.as_ref()).collect();
     let revisions = revisions?;

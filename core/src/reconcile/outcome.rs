@@ -1,4 +1,4 @@
-//! How the reconciliation of a version ends.
+//! The outcome of a version's reconciliation.
 
 use serde::{Serialize, Serializer};
 
@@ -22,13 +22,13 @@ pub enum Outcome {
     Unchanged(ManifestList),
     /// The version is held back.
     Waiting(Waiting),
-    /// The event or request was filtered out, for this reason. No reconciliation ends so.
+    /// The event or request was filtered out, for this reason. A reconciliation never ends with it.
     Ignored(String),
     /// A dry run that would have published this manifest list.
     WouldPublish(ManifestList),
 }
 
-/// What a version waits for.
+/// The reason why a version waits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Waiting {
     /// These platforms are missing.
@@ -53,7 +53,7 @@ fn as_string<S: Serializer>(value: &impl ToString, serializer: S) -> Result<S::O
     serializer.serialize_str(&value.to_string())
 }
 
-/// A reconciliation that has reached its end.
+/// The result of a reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reconciliation {
     /// Its outcome.

@@ -1,4 +1,4 @@
-//! What is to be reconciled.
+//! The request to reconcile a version.
 
 use crate::name::RepositoryName;
 use crate::oci::reference::{ImageReference, Reference};
@@ -21,17 +21,17 @@ pub struct ReconcileRequest {
     pub attestations: Attestations,
     /// Whether to write nothing.
     pub dry_run: bool,
-    /// Whether to replace what is not the function's own.
+    /// Whether to replace an image, or a manifest list with platforms that are not configured.
     pub force: bool,
     /// The platform tag whose push was announced, which therefore must exist.
     pub pushed: Option<Tag>,
 }
 
 impl ReconcileRequest {
-    /// A request by the settings of the repository: for real, without force, and with no push announced.
+    /// A request by the settings of the repository: not a dry run, without force, and without an announced push.
     ///
     /// # Errors
-    /// [`VersionNotServed`], if the settings leave the version out.
+    /// [`VersionNotServed`], if the settings exclude the version.
     pub fn new(
         repository: RepositoryName,
         version: Tag,

@@ -31,7 +31,7 @@ pub enum InvalidPlatform {
          for example linux/amd64, linux/arm64=aarch64 or windows(10.0.20348)/amd64=ltsc2022"
     )]
     Syntax(String),
-    /// It names an architecture as images do not.
+    /// It names an architecture by a name that images do not use.
     #[error("images do not state {given:?}; write {instead}")]
     Alias {
         /// The platform of the setting.
@@ -58,7 +58,7 @@ impl ConfiguredPlatform {
     /// Whether an image of the given platform is one of this platform.
     ///
     /// Operating system, architecture and variant are compared as containerd normalizes them. On arm an absent variant
-    /// matches any. A configured os.version must be equal, or a prefix that a dot follows.
+    /// matches any. A configured os.version must be equal to that of the image, or a prefix of it that a dot follows.
     pub fn matches(&self, image: &Platform) -> bool {
         let (configured, stated) = (self.platform.normalized(), image.normalized());
         let variant_is_open =

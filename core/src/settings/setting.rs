@@ -1,4 +1,4 @@
-//! One setting: its name, its value, and what is expected of it.
+//! One setting: its name, its value, and the expected value.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ pub enum InvalidSetting {
     Missing {
         /// The variable.
         variable: Variable,
-        /// What is expected of it.
+        /// The expected value.
         expected: &'static str,
     },
     /// A variable has an invalid value.
@@ -26,7 +26,7 @@ pub enum InvalidSetting {
         value: String,
         /// Why it is invalid.
         reason: String,
-        /// What is expected.
+        /// The expected value.
         expected: &'static str,
     },
 }

@@ -63,15 +63,15 @@ impl TagTemplate {
     }
 }
 
-/// How many ids one `BatchGetImage` takes. (Amazon ECR API reference, `BatchGetImage`, `imageIds`.)
+/// How many image ids one `BatchGetImage` accepts. (Amazon ECR API reference, `BatchGetImage`, `imageIds`.)
 pub const MAX_BATCH_IDS: usize = 100;
 
-/// How many platforms a version may have: with its own tag, as many as one `BatchGetImage` takes.
+/// How many platforms a version may have: one `BatchGetImage` must read all of their tags and the version's own.
 pub const MAX_PLATFORMS: usize = MAX_BATCH_IDS - 1;
 
 /// The platform tags of a repository, in both directions: from a tag to version and platform, and back.
 ///
-/// No tag belongs to two versions, or to two platforms of one: where several tag parts fit, the longest wins.
+/// No tag belongs to two versions, or to two platforms of one version: if several tag parts match, the longest wins.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TagScheme {
     template: TagTemplate,
@@ -87,7 +87,7 @@ pub struct PlatformTag {
     pub tag: Tag,
 }
 
-/// What a platform tag names.
+/// A parsed platform tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParsedTag<'a> {
     /// The version.
@@ -172,7 +172,7 @@ impl TagScheme {
         &self.longest_first
     }
 
-    /// Parses a platform tag. `None`, if it is the tag of no platform.
+    /// Parses a platform tag. `None`, if it is not the tag of a configured platform.
     pub fn parse(&self, tag: &Tag) -> Option<ParsedTag<'_>> {
         self.longest_first.iter().enumerate().find_map(|(position, platform)| {
             let version = self.template.version(tag, platform.tag_part())?;

@@ -1,4 +1,4 @@
-//! The environment variables of the settings: names, defaults, and what is expected of each.
+//! The environment variables of the settings: names, defaults, and expected values.
 //!
 //! The deployment template has a parameter for each of them, and a test compares the two.
 
@@ -14,7 +14,7 @@ pub enum Variable {
     TagTemplate,
     /// The repositories that are served.
     Repositories,
-    /// What a version must match.
+    /// The pattern that a version must match.
     VersionPattern,
     /// Whether a version is held back while its revisions differ.
     Revisions,
@@ -24,7 +24,7 @@ pub enum Variable {
     Accounts,
     /// Additional Regions whose registries are served.
     Regions,
-    /// Settings of their own for some repositories.
+    /// Separate settings for some repositories.
     Rules,
     /// The write rate of the sweep.
     SweepPutsPerSecond,
@@ -61,7 +61,7 @@ impl Variable {
         }
     }
 
-    /// What is expected of its value.
+    /// The expected value, in words.
     pub const fn expected(self) -> &'static str {
         match self {
             Self::Platforms => {

@@ -1,4 +1,4 @@
-//! The images on which the docker tools were run, as they were then.
+//! The images from which the docker tools wrote the golden files.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! The bytes of manifest lists, compared with those that the docker tools wrote from the same images.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
-#![allow(unreachable_pub, reason = "the modules of a test crate have no outside")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
+#![allow(unreachable_pub, reason = "a test crate exports nothing")]
 
 mod inputs;
 
@@ -23,7 +23,7 @@ impl Input {
     }
 }
 
-/// Assembles these inputs in a dry run, each pushed for a platform, in ascending order of their tags.
+/// Assembles these inputs in a dry run, each as the image of one platform, in ascending order of their tags.
 fn assemble(images: &[(&str, &str)]) -> String {
     let inputs = inputs();
     let mut stored = Manifests::new();

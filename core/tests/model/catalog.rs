@@ -15,7 +15,7 @@ use super::handler::{Handler, Progress};
 
 /// How many platforms the version has.
 pub const PLATFORMS: usize = 2;
-/// How many builds of each platform there are: a push brings the other one, so that tags come back to what they named.
+/// How many builds each platform has. Each push is of the other build, so tags also return to an earlier image.
 pub const BUILDS: u8 = 2;
 
 /// One of the builds of a platform.
@@ -23,32 +23,32 @@ pub type Build = u8;
 /// The builds in a manifest list, in the order of the platforms.
 pub type Builds = [Build; PLATFORMS];
 
-/// What the version's tags name, as one read sees them.
+/// The builds that the version's tags name, according to one read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct View {
     pub tags: [Option<Build>; PLATFORMS],
     pub list: Option<Builds>,
 }
 
-/// What ECR answers to a handler.
+/// ECR's answer to a handler's call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Answer {
     Read(View),
     Put(PutResponse),
 }
 
-/// Which images the builds are.
+/// The kind of images that the builds are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Plain Docker images.
     Plain,
     /// Indexes of an image and its attestation, which take a second read.
     Attested,
-    /// Docker images that state from which revision they were built; each build is of its own.
+    /// Docker images that state the revision from which they were built, a different one for each build.
     Revised,
 }
 
-/// The images, the manifest lists that they give, and the requests.
+/// The images, the manifest lists assembled from them, and the requests.
 pub struct Catalog {
     kind: Kind,
     settings: RepositorySettings,
@@ -107,7 +107,7 @@ impl Catalog {
         catalog
     }
 
-    /// The manifest list of these builds, if they give one.
+    /// The manifest list of these builds, if one is published for them.
     fn assembled(&self, builds: Builds) -> Option<ManifestList> {
         let view = View { tags: builds.map(Some), list: None };
         let mut step = self.resume(Step::start(self.request(None)), Answer::Read(view)).unwrap();
@@ -117,7 +117,7 @@ impl Catalog {
                 Step::Done(_) => return None,
                 other => match self.resume_with_content(other) {
                     Ok(next) => step = next.unwrap(),
-                    Err(step) => panic!("the tags were read before: {step:?}"),
+                    Err(step) => panic!("unexpected second read of the tags: {step:?}"),
                 },
             }
         }
@@ -138,7 +138,7 @@ impl Catalog {
         self.platform_tags.iter().position(|one| one == tag)
     }
 
-    /// Whether images of different builds are of different revisions.
+    /// Whether different builds have different revisions.
     pub fn is_revised(&self) -> bool {
         self.kind == Kind::Revised
     }
@@ -155,12 +155,12 @@ impl Catalog {
         &self.platform_tags[platform]
     }
 
-    /// The builds in a manifest list; `None`, if it is not that of one build of each platform.
+    /// The builds in a manifest list; `None`, unless it names exactly one build of each platform.
     pub fn builds_of(&self, list: &ManifestList) -> Option<Builds> {
         self.lists.get(&list.digest).filter(|(_, known)| known == list).map(|(builds, _)| *builds)
     }
 
-    /// What a reference of a read names: the position of the platform, or the one after them for the version.
+    /// The position of a reference in a [`View`]: that of its platform, or [`PLATFORMS`] for the version.
     pub fn position_of(&self, reference: &Reference) -> Option<usize> {
         match reference {
             Reference::Tag(tag) if *tag == self.version => Some(PLATFORMS),
@@ -169,7 +169,7 @@ impl Catalog {
         }
     }
 
-    /// How a handler continues after this answer. Handlers are values, so each transition is computed once.
+    /// Continues a handler with this answer. Handlers are values, so each transition is computed once.
     pub fn advance(&self, handler: &Handler, answer: Answer) -> Progress {
         let key = (handler.fingerprint(), answer);
         let known = self.transitions.lock().unwrap().get(&key).cloned();
@@ -189,8 +189,8 @@ impl Catalog {
         }
     }
 
-    /// Continues a step that reads content by digest, which is the same at any time and so not a transition of the
-    /// model. Gives back any other step.
+    /// Continues a step that reads content by digest. Such content never changes, so this is not a transition of the
+    /// model. Returns any other step as it is.
     pub fn resume_with_content(&self, step: Step) -> Result<Result<Step, Error>, Step> {
         match step {
             Step::ReadConfigs(read) => {

@@ -1,4 +1,4 @@
-//! A handler at work: the step of the machine that it carries out, and the event that started it.
+//! A running handler: the step of the machine that it executes, and the event that started it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use ecr_multiarch_core::{Error, Step};
 
 use super::catalog::{Answer, Catalog, View};
 
-/// The event of a platform's push, with how often its delivery failed.
+/// The event of a platform's push, and how many of its deliveries have failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Event {
     pub platform: usize,
@@ -19,16 +19,16 @@ pub struct Event {
 #[derive(Debug, Clone)]
 pub struct Handler {
     pub step: Step,
-    /// What a read whose tags are looked up one by one has shown so far.
+    /// The progress of a read whose tags are looked up one by one: how many, and what they name.
     pub partial_read: Option<(usize, View)>,
-    /// None for the sweep.
+    /// The event that started it; `None` for the sweep.
     pub event: Option<Event>,
     /// How many calls to ECR it has made.
     pub calls: u8,
     fingerprint: u64,
 }
 
-/// How a handler continues.
+/// The next state of a handler.
 #[derive(Debug, Clone)]
 pub enum Progress {
     Calls(Arc<Handler>),
@@ -53,7 +53,7 @@ impl Handler {
         self
     }
 
-    /// Represents the whole handler: states are compared by the hash of their parts, as the checker compares states.
+    /// The hash by which handlers are compared, as the checker compares states by theirs.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
@@ -63,7 +63,7 @@ impl Handler {
         Arc::new(Self { partial_read: Some((looked_up, view)), ..self.clone() }.with_fingerprint())
     }
 
-    /// The handler whose SDK got no response to a call, and will repeat it.
+    /// The handler after its SDK got no response to a call, which it then repeats.
     pub fn with_another_call(&self) -> Arc<Self> {
         Arc::new(Self { calls: self.calls + 1, ..self.clone() }.with_fingerprint())
     }

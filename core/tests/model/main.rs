@@ -1,7 +1,7 @@
 //! The state machine that ships, model-checked: every interleaving of pushes, events and handlers, within bounds.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
-#![allow(unreachable_pub, reason = "the modules of a test crate have no outside")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic fails the test")]
+#![allow(unreachable_pub, reason = "a test crate exports nothing")]
 
 mod catalog;
 mod handler;
@@ -17,7 +17,7 @@ use properties::QUIESCENT_IS_CORRECT;
 use scenario::{Reads, Scenario, Sweep};
 use state::{Action, Budget};
 
-/// A version of plain images in a mutable repository, with up to three handlers at work at a time.
+/// A version of plain images in a mutable repository, with up to three handlers at a time.
 fn scenario(budget: Budget) -> Scenario {
     Scenario {
         catalog: Catalog::new(Kind::Plain),
@@ -32,8 +32,8 @@ fn scenario(budget: Budget) -> Scenario {
 
 const PUSHES: Budget = Budget { pushes: 3, duplicates: 0, dropped: 0, crashes: 0, write_retries: 0, stale_reads: 0 };
 
-/// Explores all of the model, where every property must hold. The number of its states is stated, so that a model that
-/// no longer reaches them is noticed.
+/// Explores the whole model, in which every property must hold. The expected number of states makes a model fail that no
+/// longer reaches all of them.
 #[track_caller]
 fn check(scenario: Scenario, states: usize) {
     let checker = scenario.checker().spawn_bfs().join();
@@ -46,7 +46,7 @@ fn check(scenario: Scenario, states: usize) {
     assert_eq!(checker.unique_state_count(), states);
 }
 
-/// Finds a shortest way to break the property, and says in how many steps.
+/// Finds a shortest sequence of actions that breaks the property.
 #[track_caller]
 fn counterexample(scenario: Scenario, property: &'static str) -> Vec<Action> {
     let finish = HasDiscoveries::AnyOf([property].into());
@@ -136,7 +136,8 @@ fn without_the_sweep_exhausted_retries_lose_an_event() {
     };
 }
 
-/// The negative control of the confirming read: the checker finds that whoever read before the last push writes last.
+/// The negative control of the confirming read: the checker finds that a handler that read before the last push writes
+/// last.
 #[test]
 fn without_the_confirming_read_an_update_is_lost() {
     let steps = counterexample(Scenario { skips_confirmation: true, ..scenario(PUSHES) }, QUIESCENT_IS_CORRECT);

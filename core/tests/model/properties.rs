@@ -1,4 +1,4 @@
-//! What must hold at every moment.
+//! The properties that must hold in every state.
 
 use ecr_multiarch_core::reconcile::machine::{MAX_ROUNDS, PAUSES_MS};
 use stateright::Property;
@@ -6,13 +6,13 @@ use stateright::Property;
 use super::scenario::{Scenario, Sweep};
 use super::state::{State, Violation};
 
-/// The most calls that a handler can make: a read, the children and the configs at first and in each round, with the
-/// write and the confirming read, and a read after each pause.
+/// The most calls that a handler can make: reads of the tags, the children and the configs at first; in each round a
+/// write, the confirming read, the children and the configs; and a read after each pause.
 #[expect(clippy::cast_possible_truncation, reason = "there are few pauses")]
 pub const MAX_CALLS: u8 = 3 + 4 * MAX_ROUNDS + PAUSES_MS.len() as u8;
 
-pub const QUIESCENT_IS_CORRECT: &str = "when quiescent, the tag names the list of the images as they stand";
-const AFTER_THE_SWEEP: &str = "after the sweep the tag names the list of the images as they stand";
+pub const QUIESCENT_IS_CORRECT: &str = "when quiescent, the tag names the list of the current images";
+const AFTER_THE_SWEEP: &str = "after the sweep, the tag names the list of the current images";
 
 pub fn all() -> Vec<Property<Scenario>> {
     type Condition = fn(&Scenario, &State) -> bool;
@@ -48,7 +48,7 @@ pub fn all() -> Vec<Property<Scenario>> {
     all
 }
 
-/// Whether the list is the one that the tags make, as far as the tags make one that may be written.
+/// Whether the list is the one of the current images, if one of them may be written.
 fn is_correct(model: &Scenario, state: &State) -> bool {
     let [Some(amd64), Some(arm64)] = state.now.tags else {
         return state.now.list.is_none();

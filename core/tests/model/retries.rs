@@ -1,4 +1,4 @@
-//! How often the machine retries, response by response: what the model's bounds are too narrow to reach.
+//! The number of retries of the machine, response by response: the bounds of the model are too narrow to reach them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,9 +35,9 @@ impl Machine {
         Self { catalog, step, end: None, puts: 0, waited: Duration::ZERO }
     }
 
-    /// Answers its call, and those that read content.
+    /// Answers its call, and then the calls that read content by digest.
     fn answer(&mut self, answer: Answer) -> &mut Self {
-        let step = self.step.take().expect("it has ended");
+        let step = self.step.take().expect("the machine has ended");
         let next = self.catalog.resume(step, answer);
         self.follow(next)
     }
@@ -77,7 +77,7 @@ impl Machine {
         let mut manifests = self.catalog.manifests(view);
         let image = manifests.values().next().unwrap().clone();
         manifests.insert(self.catalog.version_reference(), image);
-        let Some(Step::ReadManifests(read)) = self.step.take() else { panic!("it reads no manifests") };
+        let Some(Step::ReadManifests(read)) = self.step.take() else { panic!("the step does not read manifests") };
         let next = read.resume(manifests);
         self.follow(next);
     }
@@ -163,7 +163,7 @@ fn dropped_write_does_not_count_as_a_round() {
     let mut machine = Machine::new();
     for _ in 0..=MAX_ROUNDS {
         machine.read(0, 0, None);
-        let Some(Step::Put(put)) = machine.step.take() else { panic!("it does not write") };
+        let Some(Step::Put(put)) = machine.step.take() else { panic!("the step does not write") };
         machine.step = Some(Step::ReadManifests(put.restart()));
     }
     machine.read(0, 0, None).put(PutResponse::Stored).read(0, 0, Some([0, 0]));
@@ -190,7 +190,7 @@ fn tag_that_stays_absent_after_the_write_is_not_yet_visible() {
 #[test]
 fn tag_that_stays_on_the_old_list_is_written_again() {
     let machine = machine_whose_write_stays_invisible(Some([1, 1]));
-    assert!(machine.end.is_none() && machine.puts == 2, "it may have been moved back");
+    assert!(machine.end.is_none() && machine.puts == 2, "the tag may have been moved back");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What may happen to a version, as a model for the checker: pushes, events, handlers and what goes wrong with them.
+//! The model of a version for the checker: pushes, events, handlers, and their faults.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use super::handler::{Event, Handler, Progress};
 use super::properties;
 use super::state::{Action, Budget, State, Violation};
 
-/// How `BatchGetImage` looks its images up.
+/// The order in which `BatchGetImage` looks its images up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reads {
     /// All at one moment.
     AtOnce,
-    /// One after the other, as asked; other things happen in between.
+    /// One after the other, in the order of the request, with other actions in between.
     OneByOne,
     /// One after the other, the list first.
     ListFirst,
@@ -27,13 +27,13 @@ pub enum Reads {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sweep {
     Never,
-    /// Once nothing else will happen any more.
+    /// Once, after all other actions.
     InTheEnd,
-    /// Once, in the middle of everything.
+    /// Once, between any other actions.
     AnyTime,
 }
 
-/// A model: what there is, and what may happen.
+/// A model: its content and the actions that it allows.
 pub struct Scenario {
     pub catalog: Catalog,
     pub budget: Budget,
@@ -41,7 +41,7 @@ pub struct Scenario {
     pub reads: Reads,
     pub sweep: Sweep,
     pub immutable: bool,
-    /// The negative control: a write that succeeded is taken for the end, and not confirmed.
+    /// The negative control: a handler ends after its write, without the confirming read.
     pub skips_confirmation: bool,
 }
 
@@ -156,7 +156,7 @@ impl Scenario {
         places.into_iter().filter(|_| state.left.stale_reads > 0)
     }
 
-    /// What is kept of the past: nothing, where no lookup is stale.
+    /// The previous value, which is kept only if lookups can be stale.
     fn remembered<T>(&self, before: Option<T>) -> Option<T> {
         before.filter(|_| self.budget.stale_reads > 0)
     }
@@ -177,7 +177,7 @@ impl Scenario {
             Step::ReadManifests(read) => {
                 let mut places: Vec<_> =
                     read.references().iter().filter_map(|one| self.catalog.position_of(one)).collect();
-                assert_eq!(places.len(), PLATFORMS + 1, "every read is of all the version's tags");
+                assert_eq!(places.len(), PLATFORMS + 1, "each read has all tags of the version");
                 if self.reads == Reads::ListFirst {
                     places.reverse();
                 }
@@ -196,7 +196,9 @@ impl Scenario {
                 }
                 Answer::Read(view)
             }
-            Step::ReadConfigs(_) | Step::Done(_) => unreachable!("content is read at once, and ends are not calls"),
+            Step::ReadConfigs(_) | Step::Done(_) => {
+                unreachable!("content is read within a transition, and an end is not a call")
+            }
         };
         match self.catalog.advance(handler, answer) {
             Progress::Calls(next) => state.handler(next),
@@ -204,7 +206,7 @@ impl Scenario {
         }
     }
 
-    /// What ECR does with a list.
+    /// Stores the list of a handler's write, as ECR does.
     fn write(&self, state: &mut State, handler: &Handler) -> PutResponse {
         let Step::Put(put) = &handler.step else { unreachable!() };
         let Some(builds) = self.catalog.builds_of(put.manifest_list()) else {
@@ -247,7 +249,7 @@ impl Scenario {
                 let is_due = match &error {
                     Error::NotYetVisible { .. } => self.budget.stale_reads > 0,
                     Error::TagConflict { .. } => self.immutable,
-                    // With little change, the others run out of reasons to write before a handler is out of rounds.
+                    // With few pushes, no tag moves often enough to use up the rounds of a handler.
                     Error::Contended { .. } => self.budget.pushes + self.budget.stale_reads > 3,
                     _ => false,
                 };

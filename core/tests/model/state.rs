@@ -10,7 +10,7 @@ use super::handler::{Event, Handler};
 /// How often Lambda retries a failed invocation.
 const REDELIVERIES: u8 = 2;
 
-/// How often each thing may happen.
+/// How often each action and fault may occur.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Budget {
     pub pushes: u8,
@@ -19,15 +19,15 @@ pub struct Budget {
     pub crashes: u8,
     /// Writes that take effect without a response, so that the SDK repeats them.
     pub write_retries: u8,
-    /// Lookups that see what a tag named before.
+    /// Lookups that see the image that a tag named before.
     pub stale_reads: u8,
 }
 
-/// Everything at one moment.
+/// The state of the registry, the events and the handlers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
     pub now: View,
-    /// What each tag named before it named what it names now.
+    /// What each tag named before its last move.
     pub before: View,
     /// The builds that each platform's tag has named, as bits.
     pub seen: [u8; PLATFORMS],
@@ -36,18 +36,18 @@ pub struct State {
     pub left: Budget,
     pub is_swept: bool,
     pub sweeps_left: u8,
-    /// An event was dropped, or given up after its last delivery, or a read was stale: only the sweep repairs these.
+    /// Whether an event was dropped or its retries were exhausted, or a read was stale: only the sweep repairs these.
     pub needs_sweep: bool,
     pub is_rewritten: bool,
     pub violation: Option<Violation>,
 }
 
-/// What must never happen, where the state afterwards does not show it.
+/// A violation that the state afterwards does not show.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Violation {
-    /// A list was written that is not that of one build of each platform.
+    /// A list was written that does not name exactly one build of each platform.
     UnknownList,
-    /// A list was said to be published that is not under the tag.
+    /// A handler answered that a list is published or a platform missing, and it is not.
     FalseAnswer,
     /// The event of the list's own push would start a handler.
     OwnEventHandled,
@@ -58,11 +58,11 @@ pub enum Violation {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     Push(usize),
-    /// A handler starts on an event and makes its first lookup, maybe a stale one.
+    /// Starts a handler for an event, with its first lookup, which may be stale.
     Take(Event, Option<usize>),
     Duplicate(Event),
     Drop(Event),
-    /// The call of a handler is carried out, maybe with a stale lookup.
+    /// Executes the call of a handler, with a lookup that may be stale.
     Step(usize, Option<usize>),
     RetryWrite(usize),
     Crash(usize),
@@ -87,7 +87,7 @@ impl State {
         }
     }
 
-    /// Nothing is in flight.
+    /// Whether nothing is in flight.
     pub fn is_quiescent(&self) -> bool {
         self.events.is_empty() && self.handlers.is_empty()
     }
@@ -104,16 +104,16 @@ impl State {
 
     pub fn handler(&mut self, handler: Arc<Handler>) {
         self.handlers.push(handler);
-        // One handler is as good as the other: in one order, fewer states are told apart.
+        // The order of the handlers has no meaning, so sorting them makes fewer states distinct.
         self.handlers.sort_unstable_by_key(|one| one.fingerprint());
     }
 
-    /// Delivers an event again after a failure, as Lambda does, or gives it up.
+    /// Delivers an event again after a failure, as Lambda does, until its retries are exhausted.
     pub fn failed(&mut self, event: Option<Event>) {
         match event {
             Some(event) if event.failures < REDELIVERIES => self.event(Event { failures: event.failures + 1, ..event }),
             Some(_) => self.needs_sweep = true,
-            // The next sweep comes as the last one came; until then, the list may be the one that this one left.
+            // The sweep failed: the next scheduled one repairs the version.
             None => {
                 self.needs_sweep = true;
                 self.sweeps_left += 1;

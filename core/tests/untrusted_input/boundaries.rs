@@ -1,4 +1,4 @@
-//! Boundaries that mutation testing found untested: the last value that is valid, and the first that is not.
+//! Boundaries that mutation testing found untested: the last valid value and the first invalid one.
 
 use std::time::SystemTime;
 
@@ -19,7 +19,7 @@ const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 const ARM64: &str = r#"c{"architecture":"arm64","os":"linux"}"#;
 const AMD64: &str = r#"c{"architecture":"amd64","os":"linux"}"#;
 
-/// An OCI image whose config is the text of this number.
+/// An OCI image whose config is the text at this index.
 fn image(config: usize) -> String {
     sized(config, 50, OCI_CONFIG)
 }
@@ -28,7 +28,7 @@ fn sized(config: usize, size: u64, media_type: &str) -> String {
     format!(r#"o{{"config":{{"mediaType":"{media_type}","size":{size},"digest":"sha256:#{config}"}}}}"#)
 }
 
-/// An entry of an index for the text of this number, with more to it.
+/// An entry of an index for the text at this index, with additional fields.
 fn entry(media_type: &str, text: usize, more: &str) -> String {
     format!(r#"{{"mediaType":"{media_type}","size":1,"digest":"sha256:#{text}"{more}}}"#)
 }
@@ -39,7 +39,7 @@ fn index(entries: &[String]) -> String {
 
 const ON_AMD64: &str = r#","platform":{"architecture":"amd64","os":"linux"}"#;
 
-/// The list of a version whose amd64 tag names an index of these entries. Text 3 is an image of amd64, text 4 another.
+/// The list of a version whose amd64 tag names an index of these entries. Texts 3 and 4 are two images of amd64.
 fn list_of_index(entries: &[String]) -> Option<String> {
     let texts =
         [index(entries), image(6), "-".to_owned(), image(5), image(5) + " ", AMD64.to_owned(), ARM64.to_owned()];
@@ -82,7 +82,7 @@ fn entry_of_an_artifact_is_not_an_image() {
         assert!(list_of_index(std::slice::from_ref(&other)).is_none(), "{other}");
     }
     let typed = format!(r#"{ON_AMD64},"artifactType":"{OCI_CONFIG}""#);
-    assert!(list_of_index(&[entry(OCI, 3, &typed)]).is_some(), "an image may say that it is one");
+    assert!(list_of_index(&[entry(OCI, 3, &typed)]).is_some(), "an entry may state the artifact type of an image");
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! Untrusted input: whatever comes from outside is accepted, or refused with a typed error.
+//! Untrusted input: any bytes from outside are accepted, or rejected with a typed error.
 //!
-//! The properties are in [`target`], which the fuzz targets under `fuzz/` share. The inputs that those found worth
-//! keeping are in `corpus/`, and are replayed here.
+//! The properties are in [`target`], which the fuzz targets under `fuzz/` share. The inputs that those kept are
+//! in `corpus/`, and are replayed here.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
-#![allow(unreachable_pub, reason = "the modules of a test crate have no outside")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
+#![allow(unreachable_pub, reason = "a test crate exports nothing")]
 
 mod boundaries;
 mod target;
@@ -75,7 +75,7 @@ const WORDS: [&str; 28] = [
     "",
 ];
 
-/// JSON of any shape, with the words that inputs are made of.
+/// JSON of any shape, with the words of valid inputs.
 fn json() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
     let word = prop_oneof![4 => prop::sample::select(&WORDS[..]).prop_map(str::to_owned), 1 => any::<String>()];
@@ -113,7 +113,7 @@ fn mutated(target: &'static str) -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn tag() -> impl Strategy<Value = String> {
-    // Made of few parts, so that parts of platforms, templates and versions meet.
+    // Composed of few parts, so that versions often contain the parts of platforms and templates.
     let part = prop::sample::select(&["1", "a", "aa", "amd64", "windows", "arm", "v7", "-", "_", "."][..]);
     prop::collection::vec(part, 1..6).prop_map(|parts| parts.concat())
 }

@@ -1,4 +1,4 @@
-//! What must hold for any bytes: shared by the tests of this crate and by the targets under `fuzz/`.
+//! The properties of any bytes, shared by the tests of this crate and by the fuzz targets in `fuzz/`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use ecr_multiarch_core::{
 };
 use serde::Deserialize;
 
-/// A target: its name, and what it does with any bytes.
+/// A target: its name, and the check of any bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
@@ -25,10 +25,10 @@ pub const ALL: [Target; 5] =
 
 /// The separator of the texts within an input that has several.
 pub const SEPARATOR: &str = "\n====\n";
-/// More steps than a machine can take by itself.
+/// More steps than a reconciliation takes without other writers.
 const MAX_STEPS: usize = 40;
 
-/// Any JSON is an input, or is refused with what was expected.
+/// Any JSON is an input, or is rejected with a message of what was expected.
 pub fn input(bytes: &[u8]) {
     #[derive(Deserialize)]
     struct Event {
@@ -50,7 +50,7 @@ pub fn input(bytes: &[u8]) {
     }
 }
 
-/// Any bytes are a config that states a platform, or are refused.
+/// Any bytes are a config that states a platform, or are rejected.
 pub fn config(bytes: &[u8]) {
     if let Ok(config) = ImageConfig::parse(Digest::sha256(bytes), bytes) {
         assert!(!config.platform.is_unspecified());
@@ -61,7 +61,7 @@ pub fn config(bytes: &[u8]) {
     assert!(ImageConfig::parse(Digest::sha256("other bytes"), bytes).is_err());
 }
 
-/// Any variables are settings, or the error names one of them.
+/// Any variables are valid settings, or the error names one of them.
 pub fn settings(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let variables: BTreeMap<_, _> = text.lines().filter_map(|line| line.split_once('=')).collect();
@@ -83,7 +83,8 @@ pub fn settings(bytes: &[u8]) {
     }
 }
 
-/// Template, platforms and tags, each on a line of its own. A platform tag parses into what renders it.
+/// A template, platforms and tags, each on its own line. A platform tag parses to the version and platform that it is
+/// rendered from.
 pub fn tag_scheme(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let mut lines = text.lines();
@@ -100,7 +101,7 @@ pub fn tag_scheme(bytes: &[u8]) {
     }
 }
 
-/// Takes the tag for a platform tag and for a version: rendering undoes parsing, and no tag has two meanings.
+/// Uses the tag as a platform tag and as a version: parsing reverses rendering, and no tag is both.
 fn assert_parses_both_ways(scheme: &TagScheme, tag: &Tag) {
     if let Some(parsed) = scheme.parse(tag) {
         assert!(scheme.platform_tags(tag).is_err(), "{tag} is both a version and a platform tag");
@@ -119,14 +120,15 @@ fn assert_parses_both_ways(scheme: &TagScheme, tag: &Tag) {
     }
 }
 
-/// Everything that a repository holds of one version. The first text is what the tag of amd64 names, the second that
-/// of arm64, the third the version's own; the others are named by their digests. Each begins with a character for its
-/// media type. `sha256:#4` means the digest of the fourth text after the first, which comes after the one that names it.
+/// The content of a repository for one version, as several texts. The first is the manifest under the tag of amd64, the
+/// second that of arm64, the third that of the version; the others are manifests and configs that are read by digest.
+/// Each text begins with a character for its media type. In a text, `sha256:#4` is replaced with the digest of the text
+/// at index 4, counted from 0, which must be a later one.
 pub fn version(bytes: &[u8]) {
     published_list(bytes);
 }
 
-/// The manifest list that is published for the version of [`version`], if one is.
+/// The manifest list that is published for the content that [`version`] describes, if any.
 pub fn published_list(bytes: &[u8]) -> Option<ManifestList> {
     let mut texts = texts(bytes)?;
     let published = run("linux/amd64,linux/arm64", &texts);
@@ -143,7 +145,7 @@ pub fn published_list(bytes: &[u8]) -> Option<ManifestList> {
     Some(list)
 }
 
-/// The same for other platforms, whose texts come first, before the version's own.
+/// The same for other platforms: their texts come first, then that of the version.
 pub fn published_list_of(platforms: &str, bytes: &[u8]) -> Option<ManifestList> {
     run(platforms, &texts(bytes)?)
 }
@@ -176,7 +178,7 @@ fn stored(text: &str) -> Option<StoredManifest> {
     Some(StoredManifest { digest: Digest::sha256(text), media_type: media_type.to_owned(), text: text.into() })
 }
 
-/// Reconciles the version undisturbed, and returns the manifest list that was written.
+/// Reconciles the version without other writers, and returns the manifest list that was written, if any.
 fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<ManifestList> {
     let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| platforms.to_owned())).unwrap();
     let repository = "app".parse().unwrap();
@@ -210,7 +212,7 @@ fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<ManifestList
                 let media_type = list.media_type.to_string();
                 let manifest = StoredManifest { digest: list.digest, media_type, text: list.text.as_str().into() };
                 stored.insert(Reference::Tag(request.version.clone()), manifest);
-                assert!(written.replace(list).is_none(), "written twice although nothing interfered");
+                assert!(written.replace(list).is_none(), "a manifest list was written twice without another writer");
                 put.resume(PutResponse::Stored)
             }
             Step::Done(end) => {
@@ -230,7 +232,7 @@ fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<ManifestList
             }
         };
     }
-    panic!("it does not end");
+    panic!("the reconciliation does not end");
 }
 
 /// Asserts that the manifest list names an image of each platform, in order, and nothing that ECR rejects.

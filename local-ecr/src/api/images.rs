@@ -52,7 +52,7 @@ pub(super) fn batch_get(context: &mut Context<'_>, request: &BatchGetImage) -> O
     let repository = context.store.repository(&registry, &request.repository_name)?;
     let accepted: Vec<&str> = match &request.accepted_media_types {
         Some(types) => types.iter().map(|media_type| &**media_type).collect(),
-        // A client that names no types may be too old to know lists.
+        // A client that states no types may be too old to support lists.
         None => vec![DOCKER_MANIFEST, OCI_MANIFEST],
     };
     let mut images = Vec::new();
@@ -66,7 +66,7 @@ pub(super) fn batch_get(context: &mut Context<'_>, request: &BatchGetImage) -> O
                 if let Some(image) = repository.images.get_mut(&digest) {
                     image.pulled_at = Some(now);
                 }
-                // "If you pull an image by digest, there is no translation available."
+                // ECR converts manifests for reads by tag only, not by digest.
                 let accepted = requested_digest.is_none().then_some(accepted.as_slice());
                 if let Some(TypedManifest { bytes, media_type }) = convert(repository, &digest, accepted) {
                     images.push(json!({

@@ -48,7 +48,7 @@ fn scope_region(authorization: &str) -> Option<&str> {
     authorization.split_once("Credential=")?.1.split('/').nth(2)
 }
 
-/// Carries a request out.
+/// Executes a request.
 pub(crate) fn answer(state: &SharedState, request: &Request<Bytes>, call: &CallInfo) -> Response {
     match check(request, call).and_then(|()| run(state, call)) {
         Ok(value) => Response::new(200).body(AWS_JSON, value.to_string()),
@@ -65,7 +65,7 @@ pub(crate) fn error_response(error: &ApiError) -> Response {
         .error(&error.code)
 }
 
-/// Rejects a request that is not a signed JSON object, whatever the operation.
+/// Rejects a request that is not a signed JSON object. Applies to every operation.
 fn check(request: &Request<Bytes>, call: &CallInfo) -> Result<(), ApiError> {
     if request.method() != Method::POST || request.uri().path() != "/" {
         return Err(ApiError { status: 404, ..ApiError::new("UnknownOperationException", "") });

@@ -94,7 +94,7 @@ impl TryFrom<u64> for PageSize {
 }
 
 impl PageSize {
-    /// The page size of a request, which may leave it out.
+    /// The page size of a request, or the default.
     pub(super) fn or_default(parameter: Option<&Self>) -> usize {
         parameter.map_or(100, |size| size.0)
     }

@@ -17,7 +17,7 @@ use std::time::SystemTime;
 /// The header that carries the digest of the content.
 pub(super) const DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 
-/// A response, or an error that is still to be put into the protocol's form.
+/// A response, or an error that is not in the protocol's form yet.
 pub(super) type ExchangeResult = Result<Response, ApiError>;
 
 /// A request, and the store, locked until it is answered.

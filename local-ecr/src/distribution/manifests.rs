@@ -12,7 +12,7 @@ use crate::response::Response;
 use http::Method;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, LOCATION};
 
-/// ECR's words for a tag or digest that names nothing.
+/// ECR's message for a tag or digest that does not exist.
 const NOT_FOUND: &str = "Requested image not found";
 
 const SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
@@ -75,7 +75,7 @@ fn put(exchange: &mut Exchange<'_>, reference: &str) -> ExchangeResult {
         digest: tag.is_none().then_some(reference),
     };
     let digest = match target.put(exchange.store, &push) {
-        // To this protocol, a push of content that exists is a success.
+        // In this protocol, a push of content that exists is a success.
         Err(error) if error.code == "ImageAlreadyExistsException" => digest_of(&push.bytes),
         result => result?,
     };

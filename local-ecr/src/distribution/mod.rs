@@ -54,11 +54,11 @@ fn registry(state: &SharedState, request: &Request<Bytes>) -> RegistryId {
     }
 }
 
-/// Carries a request out.
+/// Executes a request.
 pub(crate) fn answer(state: &SharedState, request: &Request<Bytes>, call: &CallInfo) -> Response {
     let registry = RegistryId::new(&*call.account, &*call.region);
     let result = Route::parse(request.uri().path())
-        .ok_or_else(|| oci_error(404, "NAME_UNKNOWN", "There is no such resource"))
+        .ok_or_else(|| oci_error(404, "NAME_UNKNOWN", "The resource does not exist"))
         .and_then(|route| {
             run(Exchange {
                 state,

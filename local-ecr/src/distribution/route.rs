@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 /// The path below which the protocol is served.
 pub(crate) const PREFIX: &str = "/v2/";
 
-/// The parts of a path.
+/// The route of a request: the parts of its path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Route {
     /// The repository; empty for the base.

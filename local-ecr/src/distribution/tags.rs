@@ -8,7 +8,7 @@ use http::header::LINK;
 use serde_json::json;
 use std::ops::Bound::{Excluded, Unbounded};
 
-/// Tags per page, unless the client says otherwise.
+/// Tags per page, unless the request states another number.
 const PAGE_SIZE: usize = 1000;
 
 /// `/v2/<name>/tags/list`

@@ -76,7 +76,7 @@ fn store(exchange: &mut Exchange<'_>, digest: &str, bytes: Bytes) -> ExchangeRes
     }
 }
 
-/// How much of an upload has arrived.
+/// The response that states how much of an upload has arrived.
 fn progress(exchange: &Exchange<'_>, status: u16, id: &str, length: usize) -> Response {
     Response::new(status)
         .header(LOCATION, &exchange.path(&format!("blobs/uploads/{id}")))

@@ -1,4 +1,4 @@
-//! A client that sends each request byte for byte, on a connection of its own.
+//! A client that sends each request byte for byte, on a separate connection.
 
 use local_ecr::{LocalEcr, Options};
 use serde_json::Value;
@@ -42,7 +42,7 @@ pub(crate) fn call(ecr: &LocalEcr, operation: &str, request: &Value) -> Value {
     response.json()
 }
 
-/// Calls an operation, expects it to fail, and gives the exception.
+/// Calls an operation, expects it to fail, and returns the exception.
 pub(crate) fn error_code(ecr: &LocalEcr, operation: &str, request: &Value) -> String {
     let response = post(ecr, operation, request.to_string().as_bytes()).unwrap();
     let code = response.json()["__type"].as_str().unwrap().to_owned();
@@ -93,7 +93,7 @@ fn parse(bytes: &[u8], method: &str) -> Option<Response> {
     (method == "HEAD" || response.body.len() == length).then_some(response)
 }
 
-/// Calls an operation until there is no next page, and gives the rows of each page.
+/// Calls an operation until the last page, and returns the rows of each page.
 pub(crate) fn pages(ecr: &LocalEcr, operation: &str, rows: &str, mut request: Value) -> Vec<Vec<Value>> {
     let mut pages = Vec::new();
     loop {

@@ -1,11 +1,11 @@
-//! Content that outlives the server.
+//! The data directory, which keeps content across servers.
 
 use crate::client::send;
 use local_ecr::image::{Image, ToArtifact as _};
 use local_ecr::{LocalEcr, Mutability, Options, digest_of};
 use std::path::PathBuf;
 
-/// A directory that is removed in the end.
+/// A directory that is removed when this is dropped.
 struct Directory(PathBuf);
 
 impl Directory {

@@ -5,7 +5,7 @@ use local_ecr::LocalEcr;
 use local_ecr::image::{Entry, Image, Index, ToArtifact as _};
 use serde_json::{Value, json};
 
-/// A server with an image under two tags, and a list of it under the tag `1`. Gives both digests too.
+/// A server with an image under two tags, and a list of it under the tag `1`. Also returns both digests.
 fn with_list() -> (LocalEcr, String, String) {
     let ecr = start();
     let image = Image::oci("linux/amd64");

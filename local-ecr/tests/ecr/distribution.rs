@@ -25,7 +25,7 @@ fn code(response: &Response) -> String {
     response.json()["errors"][0]["code"].as_str().unwrap().to_owned()
 }
 
-/// Begins an upload and sends its first chunk, of three bytes. Gives the upload's URL.
+/// Begins an upload and sends its first chunk, of three bytes. Returns the upload's URL.
 fn begin_upload(ecr: &LocalEcr, first: &[u8]) -> String {
     let begun = ask(ecr, "POST", "/v2/app/blobs/uploads/");
     assert_eq!(begun.status, 202);

@@ -129,7 +129,7 @@ fn image_of_another_type_is_not_converted_by_digest() {
     assert_eq!(answer["images"][0]["imageManifestMediaType"], OCI_MANIFEST);
 }
 
-/// A server with a list of two platforms under the tag `1`. Gives the list's digest too.
+/// A server with a list of two platforms under the tag `1`. Also returns the list's digest.
 fn with_list(amd64: &Image) -> (LocalEcr, String) {
     let ecr = start();
     let list = Index::docker([Entry::new(&Image::docker("linux/arm64")), Entry::new(amd64)]);
@@ -155,7 +155,7 @@ fn client_that_accepts_lists_gets_the_list() {
     assert_eq!(answer["images"][0]["imageManifestMediaType"], DOCKER_LIST);
 }
 
-/// A server whose tag `a` has moved from one image to another. Gives both digests too.
+/// A server whose tag `a` has moved from one image to another. Also returns both digests.
 fn with_moved_tag() -> (LocalEcr, String, String) {
     let ecr = start();
     let old = ecr.home().push("app", Some("a"), &Image::oci("linux/amd64").content("old"));

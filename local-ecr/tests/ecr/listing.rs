@@ -74,7 +74,7 @@ fn images_are_filtered_by_tag_status() {
     assert_eq!([count("TAGGED"), count("UNTAGGED"), count("ANY")], [1, 1, 2]);
 }
 
-/// A server with a list of one image, tagged a minute after its push. Half a second counts too.
+/// A server with a list of one image, tagged a minute after its push, at a time with a fraction of a second.
 fn with_list() -> LocalEcr {
     let ecr = start();
     let image = Image::oci("linux/amd64");

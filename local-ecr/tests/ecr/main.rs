@@ -1,10 +1,10 @@
-//! The model, held to the rules of ECR over HTTP. A test belongs to the file of the operation or the part of
-//! the server that it is about.
+//! The local ECR, compared with the rules of ECR over HTTP. A test belongs in the file of the operation, or of the part
+//! of the server, that it tests.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-/// `UploadLayerPart` and its like, `GetDownloadUrlForLayer`, presigned URLs, raw content.
+/// Uploads of layers, `GetDownloadUrlForLayer`, presigned URLs, raw content.
 mod blobs;
-/// What the tests call the server with.
+/// The client of the tests.
 mod client;
 /// The data directory.
 mod data_dir;

@@ -38,7 +38,7 @@ fn moved_tag_leaves_the_old_image_untagged() {
     assert_eq!(row["imageDetails"][0]["imageTags"], Value::Null);
 }
 
-/// A server whose tag `a` names the first image and, if immutable, rejects the same again as `repush_error` says.
+/// A server whose tag `a` names the first image; if it is immutable, pushing the image again fails with `repush_error`.
 fn with_tag(repush_error: RepushError, mutability: Mutability, images: &[Image; 2]) -> LocalEcr {
     let ecr = LocalEcr::start(Options { repush_error, ..Options::default() }).unwrap();
     ecr.home().push("app", Some("a"), &images[0]);

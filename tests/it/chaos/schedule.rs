@@ -20,9 +20,9 @@ const REDELIVERIES: u32 = 2;
 const PUSH_WINDOW_MS: u64 = 250;
 /// The longest delay of an event in milliseconds: longer than most calls, so that events are reordered.
 const MAX_DELAY_MS: u64 = 30;
-/// How long to wait between two looks at what is due, announced or answered.
+/// How long to wait between two checks for due steps, events and replies.
 const TICK: Duration = Duration::from_millis(1);
-/// When a run has failed that does not end: far longer than any takes.
+/// How long a run may take before it fails: much longer than any run needs.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A step of the schedule.
@@ -57,7 +57,7 @@ impl Schedule {
     pub fn new(ecr: &LocalEcr, mut rng: Rng) -> Self {
         let max_latency = Duration::from_millis(rng.u64(2..22));
         ecr.faults().add(Fault::on(ANY, FaultKind::RandomLatency(Duration::ZERO, max_latency)).seed(rng.u64(..)));
-        // Half of the writes take far longer: the process that read first may write last.
+        // Half of the writes are much slower, so that the process that read first may write last.
         let slow_write = FaultKind::RandomLatency(Duration::from_millis(20), Duration::from_millis(400));
         ecr.faults().add(Fault::on("PutImage", slow_write).probability(0.5, rng.u64(..)));
         let probability = [0.0, 0.02, 0.08][rng.usize(..3)];

@@ -1,4 +1,4 @@
-//! The docker CLI's own list of the same tags. `docker manifest` needs no engine.
+//! The list that the docker CLI makes of the same tags. `docker manifest` needs no engine.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::live_registry::LiveRegistry;
 use super::program::run;
 
-/// The docker CLI with a home of its own, where it keeps lists before it pushes them.
+/// The docker CLI with a separate home directory, in which it keeps lists before it pushes them.
 struct Docker(TempDir);
 
 impl Docker {

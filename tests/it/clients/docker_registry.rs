@@ -1,4 +1,4 @@
-//! Lists that are copied to another registry: Debian's build of Docker's.
+//! Lists that are copied to another registry: Docker's, as Debian packages it.
 
 use std::fs;
 use std::process::Command;

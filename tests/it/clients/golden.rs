@@ -1,4 +1,4 @@
-//! The bytes that the registry holds in the end, beside those that the docker tools wrote from the same images.
+//! The bytes of published lists, compared with those that the docker tools wrote from the same images.
 
 #[path = "../../../core/tests/golden/inputs.rs"]
 mod inputs;

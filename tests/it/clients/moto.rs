@@ -1,13 +1,13 @@
-//! The function on moto, a model of AWS by other authors.
+//! The function on moto, an independent model of AWS.
 //!
 //! moto has every operation that the function calls except `GetDownloadUrlForLayer`, which `moto_server.py` adds. It
 //! differs from ECR where the tests do not depend on it:
 //!
 //! * it ignores `acceptedMediaTypes` and never converts a manifest;
-//! * it checks no digest, no layer and no image of a list, and accepts lists that ECR refuses;
+//! * it checks no digest, no layer and no image of a list, and accepts lists that ECR rejects;
 //! * it returns an image with several tags under the last of them, whichever was requested;
 //! * a missing digest fails as the tag `null`;
-//! * it does not paginate, and sends no events: the tests do.
+//! * it does not paginate, and sends no events: the tests send them.
 
 use std::io::Write as _;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Published lists beside the OCI image specification, by the types of the `oci-spec` crate.
+//! Published lists, checked against the OCI image specification with the types of the `oci-spec` crate.
 
 use local_ecr::image::{Image, ToArtifact};
 use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX};

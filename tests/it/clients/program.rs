@@ -1,4 +1,4 @@
-//! Programs by other authors.
+//! Third-party programs, run as processes.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdin, Command, Stdio};

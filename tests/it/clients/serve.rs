@@ -1,4 +1,4 @@
-//! `cargo run --example local -- --serve`, a registry to push to by hand.
+//! `cargo run --example local -- --serve`: a registry to push to by hand.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;

@@ -17,7 +17,7 @@ pub enum ImageKind {
 }
 
 impl ImageKind {
-    /// An image of a platform. Each text makes another image.
+    /// An image of a platform. Different texts make different images.
     pub fn image(self, platform: &str, build: &str) -> Artifact {
         let platform = format!("linux/{platform}");
         match self {

@@ -1,4 +1,4 @@
-//! The compiled function in a process of its own, with its settings, its host of the Runtime API and its log.
+//! The compiled function in a separate process, with its settings, its host of the Runtime API and its log.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -32,7 +32,7 @@ pub struct Function {
     remaining_time: Duration,
 }
 
-/// The process of a function, and what it writes.
+/// The process of a function, and its output.
 struct Process {
     child: Child,
     readers: Vec<JoinHandle<()>>,
@@ -46,7 +46,7 @@ pub struct Failure {
     pub message: String,
 }
 
-/// How a function ended that did not start.
+/// The end of a function that failed to start.
 pub struct Exit {
     pub status: ExitStatus,
     pub log: String,
@@ -150,7 +150,7 @@ impl Function {
         })
     }
 
-    /// Ends the process and returns all that it wrote.
+    /// Ends the process and returns its whole output.
     pub fn final_log(&self) -> String {
         self.process.lock().unwrap().end().join("\n")
     }

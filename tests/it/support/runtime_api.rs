@@ -1,4 +1,4 @@
-//! A minimal host of the Lambda Runtime API: it hands out one invocation after the other.
+//! A minimal host of the Lambda Runtime API, which serves one invocation after the other.
 //!
 //! AWS Lambda developer guide, "Using the Lambda runtime API for custom runtimes".
 
@@ -12,21 +12,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-/// What the function sent back for an invocation.
+/// The function's reply to an invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     Response(String),
     Error { error_type: String, message: String },
 }
 
-/// An invocation to hand out.
+/// A queued invocation.
 pub struct Invocation {
     pub payload: String,
     pub arn: String,
     pub remaining_time: Duration,
 }
 
-/// By request id, where to send the reply.
+/// The receivers of the replies, by request id.
 type Pending = Arc<Mutex<HashMap<String, Sender<Reply>>>>;
 
 /// The host. Its listener ends with the test process, its connections with the function's process.
@@ -83,7 +83,7 @@ impl RuntimeApi {
     }
 }
 
-/// What the connections share.
+/// The state that the connections share.
 #[derive(Clone)]
 struct Host {
     invocations: Arc<Mutex<Receiver<(String, Invocation)>>>,

@@ -30,7 +30,7 @@ impl TestBed {
         Self::start(options, |function| function)
     }
 
-    /// A test bed with both images of version `1`, whose events are still to come.
+    /// A test bed with both images of version `1`, whose events are not delivered yet.
     pub fn with_images() -> Self {
         let bed = Self::new();
         bed.store_images("1");
@@ -76,7 +76,7 @@ impl TestBed {
         self.try_sweep(fields).unwrap()
     }
 
-    /// Sweeps like [`Self::sweep`], and may fail.
+    /// Sweeps like [`Self::sweep`], and returns a failure as well.
     pub fn try_sweep(&self, fields: &Value) -> Result<Value, Failure> {
         self.function.invoke(&sweep_request(fields))
     }

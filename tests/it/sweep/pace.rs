@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{counts, fast_bed};
 use crate::support::test_bed::TestBed;
 
-/// A test bed with so many unpublished versions, whose sweep writes at this rate.
+/// A test bed with this number of unpublished versions, whose sweep writes at this rate.
 fn bed_with_rate(puts_per_second: u32, versions: u32) -> TestBed {
     let bed = TestBed::with(|function| function.env("SWEEP_PUTS_PER_SECOND", &puts_per_second.to_string()));
     for version in 0..versions {

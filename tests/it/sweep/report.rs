@@ -85,7 +85,7 @@ fn only_sweep_of_everything_counts_as_complete() {
     assert_eq!(complete, [None, None, Some(&json!(1))]);
 }
 
-/// A test bed after a sweep of three versions that lack a platform, of which only `due` has the age to be reported, and
+/// A test bed after a sweep of three versions that lack a platform, of which only `due` is of the age to report, and
 /// of one version of differing revisions, `mixed`. With the answer.
 fn sweep_with_incomplete_versions() -> (TestBed, Value) {
     let bed = fast_bed();

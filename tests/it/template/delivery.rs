@@ -30,7 +30,8 @@ fn examples() -> BTreeMap<String, Value> {
     files.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), read(&path))).collect()
 }
 
-/// For each file of `events/`, whether the rule matches it. The stack serves `app` and `team-a/*` in the events' account.
+/// For each file of `events/`, whether the rule matches it. The stack is in the events' account and serves `app` and
+/// `team-a/*`.
 const MATCHES: [(&str, bool); 26] = [
     ("archive", false),
     ("assemble", false),

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 /// Whether a pattern matches an event.
 ///
-/// Amazon `EventBridge` user guide, "Event pattern syntax": every field of the pattern must be present, unless the pattern
-/// requires it to be absent, and one of its matchers must match one of the field's values.
+/// Amazon `EventBridge` user guide, "Event pattern syntax": every field of the pattern must be present, unless the
+/// pattern requires it to be absent, and one of its matchers must match one of the field's values.
 pub fn is_match(pattern: &Value, event: &Value) -> bool {
     pattern.as_object().unwrap().iter().all(|(name, expected)| match (expected, event.get(name)) {
         (Value::Object(_), Some(part)) => part.is_object() && is_match(expected, part),

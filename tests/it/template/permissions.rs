@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::stack::{ACCOUNT, REGION};
 use super::{FUNCTION, PLATFORMS, both, strings, template};
 
-/// What a role is allowed: each action, with the statement that allows it.
+/// The permissions of a role: each action, with the statement that allows it.
 fn allowed(role: &Value) -> Vec<(String, Value)> {
     let policies = role["Policies"].as_array().unwrap().iter();
     let statements = policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());

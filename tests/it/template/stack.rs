@@ -1,4 +1,4 @@
-//! Just enough of `CloudFormation` to evaluate a template with given parameters.
+//! The part of `CloudFormation` that evaluates a template with given parameters.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -60,8 +60,8 @@ impl Template {
     }
 }
 
-/// Whether a declaration allows a value. `CloudFormation` matches a pattern against each entry of a list, and against the
-/// whole value.
+/// Whether a declaration allows a value. `CloudFormation` matches a pattern against each entry of a list, and against
+/// the whole value.
 fn is_allowed(declared: &Value, value: &str) -> bool {
     let is_among = |values: &Vec<Value>| values.iter().any(|allowed| to_text(allowed) == value);
     let matches = |pattern: &str| Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(value);
