@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
 use ecr_multiarch_core::reconcile::machine::ReadManifests;
 use ecr_multiarch_core::reconcile::observation::{Manifests, is_current};
 use ecr_multiarch_core::{Error, ErrorType, ReconcileRequest, Reference, Step};
 use futures_util::{StreamExt as _, stream};
+use tokio::time::Instant;
 
 use super::queue::{Batch, SweptRepository};
 use super::{NotReconciled, RegistrySweep, VersionResult};
@@ -18,6 +20,10 @@ use crate::execute::execute;
 /// How many versions of a batch continue by themselves at a time: enough that one slow version does not hold up the
 /// others, and few enough that the writes of other repositories do not wait for long.
 const MAX_PARALLEL_VERSIONS: usize = 8;
+
+/// How old an observation may be when a manifest list is written from it. What is older is observed again first: in a
+/// backlog, versions wait for their writes much longer than a read takes.
+const MAX_OBSERVATION_AGE: Duration = Duration::from_millis(500);
 
 /// A version that is being reconciled, with its next step.
 struct ActiveReconcile<'v> {
@@ -32,6 +38,8 @@ struct ActiveVersion<'v> {
     compares_digests: bool,
     /// Whether its manifests are too large to be read with those of others.
     is_large: bool,
+    /// When it was observed.
+    observed_at: Instant,
 }
 
 impl<'v> ActiveVersion<'v> {
@@ -48,6 +56,7 @@ impl<'v> ActiveVersion<'v> {
     fn resume(mut self, read: ReadManifests, all: &Manifests) -> ControlFlow<VersionResult, ActiveReconcile<'v>> {
         let own = read.references().into_iter();
         let own = own.filter_map(|reference| all.get(&reference).cloned().map(|it| (reference, it))).collect();
+        self.observed_at = Instant::now();
         if std::mem::take(&mut self.compares_digests) && is_current(read.request(), &own) {
             return ControlFlow::Break(Err(NotReconciled::Scanned(VersionStatus::UpToDate)));
         }
@@ -78,7 +87,8 @@ impl RegistrySweep<'_> {
             match ReconcileRequest::new(repository.name.clone(), version.tag.clone(), repository.settings) {
                 Ok(request) => {
                     let compares_digests = version.status == VersionStatus::Unsettled && !self.scope.deep;
-                    let version = ActiveVersion { version, compares_digests, is_large: false };
+                    let observed_at = Instant::now();
+                    let version = ActiveVersion { version, compares_digests, is_large: false, observed_at };
                     let step = Step::start(Arc::new(ReconcileRequest { dry_run: self.scope.dry_run, ..request }));
                     groups[0].push(ActiveReconcile { version, step });
                 }
@@ -173,7 +183,7 @@ impl RegistrySweep<'_> {
     async fn reconcile(&self, repository: &SweptRepository<'_>, mut active: ActiveReconcile<'_>) -> VersionResult {
         let mut place: Option<WritePlace<'_>> = None;
         loop {
-            let ActiveReconcile { version, step } = active;
+            let ActiveReconcile { mut version, step } = active;
             let next = match step {
                 Step::Put(put) => {
                     if repository.is_left() {
@@ -181,8 +191,9 @@ impl RegistrySweep<'_> {
                     }
                     if place.is_none() {
                         let reserved = self.time.before_stop(self.registry.gate().write_place()).await;
-                        let reserved = place.insert(reserved.ok_or(NotReconciled::OutOfTime)?);
-                        if reserved.waited {
+                        place = Some(reserved.ok_or(NotReconciled::OutOfTime)?);
+                        if version.observed_at.elapsed() > MAX_OBSERVATION_AGE {
+                            version.observed_at = Instant::now();
                             let step = Step::ReadManifests(put.restart());
                             active = ActiveReconcile { version, step };
                             continue;

@@ -6,7 +6,7 @@ use local_ecr::{Mutability, RegistryHandle, digest_of};
 use serde_json::{Value, json};
 
 use crate::support::assertions::{assert_contains, assert_failure, assert_outcome};
-use crate::support::function::{Failure, FunctionBuilder};
+use crate::support::function::{ACCOUNT, Failure, FunctionBuilder, REGION};
 use crate::support::input::push_event;
 use crate::support::test_bed::{TestBed, push_images};
 
@@ -31,8 +31,8 @@ fn platform_missing_waits() {
     let waiting = bed.push("1.2.3-amd64", &Image::docker("linux/amd64")).unwrap();
     assert_eq!(
         waiting,
-        json!({"outcome": "waiting", "repository": "app", "version": "1.2.3", "tag": "1.2.3", "digest": null,
-               "media_type": null, "missing": ["linux/arm64"], "reason": null,
+        json!({"outcome": "waiting", "account": ACCOUNT, "region": REGION, "repository": "app", "version": "1.2.3",
+               "tag": "1.2.3", "digest": null, "media_type": null, "missing": ["linux/arm64"], "reason": null,
                "platforms": [{"platform": "linux/amd64", "tag": "1.2.3-amd64", "digest": bed.digest("1.2.3-amd64")}]})
     );
     assert_eq!(bed.digest("1.2.3"), None);
@@ -45,7 +45,8 @@ fn last_platform_publishes() {
     let published = bed.push("1.2.3-arm64", &Image::docker("linux/arm64/v8")).unwrap();
     assert_eq!(
         published,
-        json!({"outcome": "published", "repository": "app", "version": "1.2.3", "tag": "1.2.3",
+        json!({"outcome": "published", "account": ACCOUNT, "region": REGION, "repository": "app",
+        "version": "1.2.3", "tag": "1.2.3",
         "digest": bed.digest("1.2.3"), "media_type": DOCKER_LIST, "missing": [], "reason": null,
         "platforms": [
             {"platform": "linux/amd64", "tag": "1.2.3-amd64", "digest": bed.digest("1.2.3-amd64")},
@@ -461,7 +462,7 @@ fn endpoint_of_all_services_is_used() {
 
 /// A test bed with both images in the registry of another account and Region.
 fn images_in_other_registry() -> (TestBed, RegistryHandle) {
-    let bed = TestBed::with(|function| function.env("ACCOUNTS", "210987654321"));
+    let bed = TestBed::with(|function| function.env("ACCOUNTS", "210987654321").env("REGIONS", "us-west-2"));
     let other = bed.ecr.registry("210987654321", "us-west-2");
     push_images(&other, "app", "1");
     (bed, other)

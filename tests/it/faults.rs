@@ -19,6 +19,8 @@ use scenario::{ExpectedDigests, Fixture, Scenario, VERSION};
 const DEADLINE: Duration = Duration::from_secs(30);
 /// The same for a call that is never answered: long enough for all other calls of the invocation.
 const SHORT_DEADLINE: Duration = Duration::from_millis(600);
+/// The same for calls that ECR throttles for ever, which are repeated until shortly before the deadline.
+const THROTTLED_DEADLINE: Duration = Duration::from_secs(3);
 
 /// A fault of one call.
 struct FaultCase {
@@ -164,8 +166,11 @@ fn inject_all(name: &str, scenario: Scenario, (operation, position): &Position) 
         bed.ecr.faults().add(if case.is_lasting { fault } else { fault.times(1) });
 
         let input = (scenario.input)(&repository);
-        let is_hanging = case.fault == FaultKind::Hang;
-        function = function.with_remaining_time(if is_hanging { SHORT_DEADLINE } else { DEADLINE });
+        function = function.with_remaining_time(match case.fault {
+            FaultKind::Hang => SHORT_DEADLINE,
+            FaultKind::Throttle if case.is_lasting && operation != BLOB => THROTTLED_DEADLINE,
+            _ => DEADLINE,
+        });
         let answer = function.invoke(&input);
         let outcome = outcome_of(scenario, &answer);
         let is_allowed = |allowed: Option<&str>| outcome == allowed.unwrap_or(scenario.expected_outcome);
@@ -179,8 +184,8 @@ fn inject_all(name: &str, scenario: Scenario, (operation, position): &Position) 
 
         bed.ecr.faults().clear();
         function = function.with_remaining_time(DEADLINE);
-        if scenario.is_sweep && case.fault == FaultKind::Throttle {
-            // A client that was throttled stays slow, so the next case starts with a new one.
+        if case.fault == FaultKind::Throttle && case.is_lasting {
+            // The gate that was throttled stays slow, so the next case starts with a new one.
             function = bed.start_function();
         }
         let again = outcome_of(scenario, &function.invoke(&input));

@@ -40,7 +40,11 @@ fn single_transient_fault_is_retried() {
 #[test]
 fn lasting_fault_is_registry_unavailable_until_it_ends() {
     for_each_transient_fault(|operation, fault| {
-        let bed = TestBed::with_images();
+        let mut bed = TestBed::with_images();
+        if *fault == FaultKind::Throttle {
+            // Throttled calls are repeated until shortly before the deadline.
+            bed.function = bed.function.with_remaining_time(Duration::from_secs(3));
+        }
         bed.ecr.faults().add(Fault::on(operation, fault.clone()));
         let action = if operation == BLOB { "ecr:GetDownloadUrlForLayer" } else { operation };
         assert_failure(&bed.deliver_event("1-arm64"), "RegistryUnavailable", &[action, "app"]);

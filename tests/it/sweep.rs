@@ -71,9 +71,9 @@ fn second_sweep_changes_nothing() {
     assert_eq!(counts(&bed.sweep(&json!({}))), [5, 0, 4, 0, 0]);
 }
 
-/// A test bed with up-to-date versions, attested and plain, after which the journal is empty.
-fn up_to_date_bed() -> TestBed {
-    let bed = fast_bed();
+/// A test bed with up-to-date versions, attested and plain, which count as settled after that time. The journal is empty.
+fn up_to_date_bed(settled_after: &str) -> TestBed {
+    let bed = fast_bed_with(|function| function.env("SETTLED_AFTER", settled_after));
     for platform in ["amd64", "arm64"] {
         let image = Image::oci(&format!("linux/{platform}"));
         bed.registry.push("app", Some(&format!("1-{platform}")), &image.attested());
@@ -86,14 +86,47 @@ fn up_to_date_bed() -> TestBed {
 
 #[test]
 fn up_to_date_repository_is_only_scanned() {
-    let bed = up_to_date_bed();
+    let bed = up_to_date_bed("0s");
     assert_eq!(counts(&bed.sweep(&json!({}))), [2, 0, 2, 0, 0]);
     assert_eq!(bed.operations(), ["DescribeRepositories", "DescribeImages"]);
 }
 
 #[test]
+fn young_versions_are_compared_by_digest_in_one_read() {
+    let bed = up_to_date_bed("3h");
+    assert_eq!(counts(&bed.sweep(&json!({}))), [2, 0, 2, 0, 0]);
+    assert_eq!(bed.operations(), ["DescribeRepositories", "DescribeImages", "BatchGetImage"]);
+}
+
+/// The digest of the list after a sweep, where ECR carried out the write of an old list late: it was first stored after
+/// the push that it lacks. With the digest of that old list.
+fn sweep_after_late_write(settled_after: &str) -> [Option<String>; 2] {
+    let bed = up_to_date_bed(settled_after);
+    let old = bed.digest("2").unwrap();
+    let (media_type, bytes) = bed.registry.manifest("app", "2").unwrap();
+    bed.registry.push("app", Some("2-arm64"), &Image::oci("linux/arm64").content("newer"));
+    bed.registry.delete("app", &old);
+    bed.ecr.clock().advance(Duration::from_secs(1));
+    bed.registry.store_raw("app", Some("2"), &media_type, bytes, None);
+    bed.sweep(&json!({}));
+    [bed.digest("2"), Some(old)]
+}
+
+#[test]
+fn late_write_is_replaced_while_it_is_young() {
+    let [after, old] = sweep_after_late_write("3h");
+    assert!(after.is_some() && after != old);
+}
+
+#[test]
+fn late_write_that_counts_as_settled_stays() {
+    let [after, old] = sweep_after_late_write("0s");
+    assert_eq!(after, old, "the negative control of SETTLED_AFTER");
+}
+
+#[test]
 fn images_are_listed_in_pages_of_maximal_size() {
-    let bed = up_to_date_bed();
+    let bed = up_to_date_bed("0s");
     bed.sweep(&json!({}));
     assert_eq!(bed.calls("DescribeImages")[0].request["maxResults"], 1_000);
 }
@@ -111,7 +144,7 @@ fn repush_without_event_is_published() {
 
 /// A test bed whose list was published before a platform tag moved back to an older image, and that image.
 fn bed_with_tag_moved_back() -> (TestBed, String) {
-    let bed = fast_bed();
+    let bed = fast_bed_with(|function| function.env("SETTLED_AFTER", "0s"));
     bed.store_images("1");
     let old = bed.digest("1-arm64").unwrap();
     bed.registry.push("app", Some("1-arm64"), &Image::oci("linux/arm64").content("newer"));

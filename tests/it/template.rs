@@ -46,6 +46,10 @@ fn settings(environment: &BTreeMap<String, String>) -> Result<String, String> {
 
 /// The parameter of a variable, such as `TagTemplate` of `TAG_TEMPLATE`.
 fn parameter_name(variable: Variable) -> String {
+    if variable == Variable::Regions {
+        // The name that the parameter had before the variable existed.
+        return "FurtherRegions".to_owned();
+    }
     let capitalized = |word: &str| format!("{}{}", &word[..1], word[1..].to_lowercase());
     variable.name().split('_').map(capitalized).collect()
 }
@@ -84,8 +88,10 @@ fn parameter_defaults_are_those_of_the_contract() {
         (Variable::Revisions, "same"),
         (Variable::Attestations, "keep"),
         (Variable::Accounts, ""),
+        (Variable::Regions, ""),
         (Variable::Rules, ""),
         (Variable::SweepPutsPerSecond, "2"),
+        (Variable::SettledAfter, "3h"),
         (Variable::IncompleteAfter, "1h"),
         (Variable::IncompleteUntil, "7d"),
     ];
@@ -117,8 +123,10 @@ fn each_parameter_changes_exactly_one_setting() {
         (Variable::Revisions, "any"),
         (Variable::Attestations, "drop"),
         (Variable::Accounts, "111122223333,444455556666"),
+        (Variable::Regions, "eu-west-1,us-east-1"),
         (Variable::Rules, r#"[{"repositories":["base"],"platforms":"linux/amd64"}]"#),
         (Variable::SweepPutsPerSecond, "0.5"),
+        (Variable::SettledAfter, "12h"),
         (Variable::IncompleteAfter, "90m"),
         (Variable::IncompleteUntil, "2d"),
     ] {
@@ -177,11 +185,13 @@ fn parameters_accept_the_values_that_settings_accept() {
             (Variable::Revisions, &["same", "any"]),
             (Variable::Attestations, &["keep", "drop"]),
             (Variable::Accounts, &["", "111122223333", "111122223333,444455556666"]),
+            (Variable::Regions, &["", "eu-west-1", "us-gov-west-1,ap-southeast-2"]),
             (
                 Variable::Rules,
                 &["", "[]", r#"[{"repositories":["team-a/*"],"platforms":"linux/amd64","revisions":"any"}]"#],
             ),
             (Variable::SweepPutsPerSecond, &["2", "0.5", "1000"]),
+            (Variable::SettledAfter, &["0s", "3h", "2d"]),
             (Variable::IncompleteAfter, &["0s", "90m", "1h", "6d"]),
             (Variable::IncompleteUntil, &["2h", "7d", "30d"]),
         ],
@@ -220,8 +230,10 @@ fn parameters_reject_the_values_that_settings_reject() {
             (Variable::Revisions, &["", "Same", "none"]),
             (Variable::Attestations, &["", "Keep", "yes"]),
             (Variable::Accounts, &["123", "1111222233334", "a"]),
+            (Variable::Regions, &["eu", "EU-west-1", "eu-west-1/x"]),
             (Variable::Rules, &["{", r#"{"repositories":["a*"]}"#, "none"]),
             (Variable::SweepPutsPerSecond, &["", "0", "-1", "1001", "NaN", "inf", "two"]),
+            (Variable::SettledAfter, &["", "3", "3 h"]),
             (Variable::IncompleteAfter, &["", "1", "h", "1w", "+1h", "1.5h", "1 h"]),
             (Variable::IncompleteUntil, &["", "7", "d", "1w", "-1d"]),
         ],

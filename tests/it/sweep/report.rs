@@ -7,6 +7,7 @@ use local_ecr::media_type::OCI_MANIFEST;
 use serde_json::{Value, json};
 
 use super::{counts, fast_bed};
+use crate::support::function::{ACCOUNT, REGION};
 use crate::support::test_bed::TestBed;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -116,7 +117,7 @@ fn incomplete_versions_are_reported_within_age_limits() {
     assert_eq!(counts(&swept), [4, 0, 0, 2, 0]);
     assert_eq!(
         incomplete_entry(&swept, "due"),
-        &json!({"repository": "app", "version": "due", "missing": ["linux/arm64"]})
+        &json!({"account": ACCOUNT, "region": REGION, "repository": "app", "version": "due", "missing": ["linux/arm64"]})
     );
 }
 
@@ -145,7 +146,10 @@ fn listed_image_that_cannot_be_read_is_missing() {
     bed.store_images("1");
     bed.registry.hide("app", "1-arm64", u32::MAX);
     let swept = bed.sweep(&json!({}));
-    assert_eq!(swept["incomplete"], json!([{"repository": "app", "version": "1", "missing": ["linux/arm64"]}]));
+    let expected = json!([
+        {"account": ACCOUNT, "region": REGION, "repository": "app", "version": "1", "missing": ["linux/arm64"]}
+    ]);
+    assert_eq!(swept["incomplete"], expected);
 }
 
 /// The answer to a sweep of 300 versions with long names, none of which can be published.
