@@ -40,6 +40,12 @@ pub enum Unsupported {
     /// An index that contains an index.
     #[error("it is an index that contains another index; push the image, or an index of images")]
     NestedIndex,
+    /// An attestation that clients would take for an image.
+    #[error(
+        "its entry {0} is annotated as an attestation but states a platform, so clients would take it for an image; \
+         an attestation has none, or unknown/unknown"
+    )]
+    AttestationPlatform(Digest),
     /// An index without the platform of its tag.
     #[error("it is an index without an image of {0}")]
     PlatformMissing(String),

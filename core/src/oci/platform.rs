@@ -33,6 +33,12 @@ impl Platform {
         self.architecture.is_empty() || self.os.is_empty()
     }
 
+    /// Whether it is `unknown/unknown`, the platform of what does not run.
+    pub fn is_unknown(&self) -> bool {
+        let Self { architecture, os, os_version, variant } = self;
+        os == "unknown" && architecture == "unknown" && os_version.is_empty() && variant.is_empty()
+    }
+
     /// The platform as containerd, and with it every client, normalizes it before it compares.
     ///
     /// The rules are those of containerd's `platforms.Normalize`, except for an arm image without a variant, which is

@@ -120,13 +120,16 @@ fn validate_image(image: ImageManifest) -> Result<ImageManifest, InvalidImage> {
 
 /// Selects the one image of the platform from an index, with its attestations and annotations.
 fn select_image(index: Index, platform: &ConfiguredPlatform) -> Result<(Origin, Annotations), InvalidImage> {
-    let (attestations, others): (Vec<_>, Vec<_>) =
-        index.manifests.into_iter().partition(|entry| entry.attested_digest().is_some());
     let is_index =
         |entry: &Descriptor| MediaType::from_name(&entry.media_type).is_some_and(MediaType::is_manifest_list);
-    if others.iter().any(is_index) {
+    if index.manifests.iter().any(is_index) {
         return Err(Unsupported::NestedIndex.into());
     }
+    if let Some(entry) = index.manifests.iter().find(|entry| entry.is_attestation_with_platform()) {
+        return Err(Unsupported::AttestationPlatform(entry.digest).into());
+    }
+    let (attestations, others): (Vec<_>, Vec<_>) =
+        index.manifests.into_iter().partition(|entry| entry.attested_digest().is_some());
     let is_image = |entry: &Descriptor| {
         MediaType::from_name(&entry.media_type).is_some()
             && (entry.artifact_type.is_empty() || is_image_config(&entry.artifact_type))

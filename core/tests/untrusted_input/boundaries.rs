@@ -8,9 +8,10 @@ use ecr_multiarch_core::oci::manifest::Manifest;
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
-use ecr_multiarch_core::{AccountId, Digest, Inventory, Settings};
+use ecr_multiarch_core::error::Conflict;
+use ecr_multiarch_core::{AccountId, Digest, Error, Inventory, Settings};
 
-use super::target::{SEPARATOR, published_list, published_list_of};
+use super::target::{SEPARATOR, published_list, published_list_of, reconcile};
 
 const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
 const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -93,6 +94,62 @@ fn two_entries_of_a_platform_are_ambiguous() {
     assert!(list_of_index(&[the_image, entry(OCI, 4, ON_AMD64)]).is_none());
     assert!(list_of_index(&[entry(OCI, 3, ""), entry(OCI, 4, "")]).is_none());
     assert!(list_of_index(&[]).is_none());
+}
+
+const ATTESTS: &str = r#","annotations":{"vnd.docker.reference.type":"attestation-manifest","vnd.docker.reference.digest":"sha256:#3"}"#;
+
+/// An attestation of text 3 whose platform is this JSON.
+fn attestation(platform: &str) -> String {
+    entry(OCI, 4, &format!(r#"{ATTESTS},"platform":{platform}"#))
+}
+
+/// How a version ends whose amd64 tag names an index of these entries. Text 3 is the image, text 4 another manifest.
+fn end_of_index(entries: &[String], amd64: &str) -> Result<String, Error> {
+    let texts = [&index(entries), &image(6), "-", &image(5), &(image(5) + " "), amd64, ARM64];
+    let end = reconcile("linux/amd64,linux/arm64", texts.join(SEPARATOR).as_bytes()).unwrap();
+    end.map(|outcome| outcome.manifest_list().unwrap().text.clone())
+}
+
+#[test]
+fn attestation_has_no_platform_or_an_unknown_one() {
+    let list = |platform: &str| end_of_index(&[attestation(platform), entry(OCI, 3, ON_AMD64)], AMD64);
+    for harmless in ["null", "{}", r#"{"architecture":"","os":""}"#, r#"{"architecture":"unknown","os":"unknown"}"#] {
+        let text = list(harmless).unwrap();
+        assert!(text.contains("attestation-manifest"), "{text}");
+    }
+    for posing in [
+        r#"{"architecture":"arm64","os":"linux"}"#,
+        r#"{"architecture":"amd64","os":"linux"}"#,
+        r#"{"architecture":"unknown","os":"linux"}"#,
+        r#"{"architecture":"arm64","os":"unknown"}"#,
+        r#"{"architecture":"arm64"}"#,
+        r#"{"os":"linux"}"#,
+        r#"{"architecture":"unknown","os":"unknown","variant":"v8"}"#,
+        r#"{"architecture":"unknown","os":"unknown","os.version":"1"}"#,
+    ] {
+        let error = list(posing).unwrap_err();
+        assert!(matches!(error, Error::UnsupportedImage { .. }), "{posing}: {error:?}");
+        assert!(error.to_string().contains("attestation"), "{error}");
+    }
+}
+
+#[test]
+fn attestation_is_no_index() {
+    let nested = entry(OCI_INDEX, 4, ATTESTS);
+    let error = end_of_index(&[entry(OCI, 3, ON_AMD64), nested], AMD64).unwrap_err();
+    assert!(matches!(error, Error::UnsupportedImage { .. }), "{error:?}");
+}
+
+#[test]
+fn foreign_list_whose_entries_pose_as_attestations_is_a_conflict() {
+    let target = |platform: &str| {
+        let target = index(&[entry(OCI, 5, ON_AMD64), entry(OCI, 6, &format!(r#"{ATTESTS},"platform":{platform}"#))]);
+        let texts = [&image(3), &image(4), &target.replace("#3", "#5"), AMD64, ARM64, "o{}", "o{ }"];
+        reconcile("linux/amd64,linux/arm64", texts.join(SEPARATOR).as_bytes()).unwrap()
+    };
+    let end = target(r#"{"architecture":"s390x","os":"linux"}"#);
+    assert!(matches!(end, Err(Error::TagConflict { conflict: Conflict::ForeignPlatform { .. }, .. })), "{end:?}");
+    assert!(target(r#"{"architecture":"unknown","os":"unknown"}"#).is_ok());
 }
 
 #[test]

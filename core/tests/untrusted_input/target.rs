@@ -129,8 +129,9 @@ pub fn version(bytes: &[u8]) {
 /// The manifest list that is published for the version of [`version`], if one is.
 pub fn published_list(bytes: &[u8]) -> Option<ManifestList> {
     let mut texts = texts(bytes)?;
-    let published = run("linux/amd64,linux/arm64", &texts);
-    assert_eq!(published, run("linux/arm64,linux/amd64", &texts), "the order of PLATFORMS changes the manifest list");
+    let published = published(run("linux/amd64,linux/arm64", &texts)?);
+    let reversed = self::published(run("linux/arm64,linux/amd64", &texts)?);
+    assert_eq!(published, reversed, "the order of PLATFORMS changes the manifest list");
     let list = published?;
     assert_complete(&list);
     texts.resize(texts.len().max(3), None);
@@ -139,13 +140,26 @@ pub fn published_list(bytes: &[u8]) -> Option<ManifestList> {
         media_type: list.media_type.to_string(),
         text: list.text.as_str().into(),
     });
-    assert_eq!(run("linux/amd64,linux/arm64", &texts), None, "an up-to-date manifest list is written again");
+    let again = run("linux/amd64,linux/arm64", &texts)?;
+    assert_eq!(again, Ok(Outcome::Unchanged(list.clone())), "an up-to-date manifest list is not recognized");
     Some(list)
 }
 
 /// The same for other platforms, whose texts come first, before the version's own.
 pub fn published_list_of(platforms: &str, bytes: &[u8]) -> Option<ManifestList> {
+    published(reconcile(platforms, bytes)?)
+}
+
+/// How the reconciliation of these texts ends; `None`, if the settings are invalid.
+pub fn reconcile(platforms: &str, bytes: &[u8]) -> Option<Result<Outcome, Error>> {
     run(platforms, &texts(bytes)?)
+}
+
+fn published(end: Result<Outcome, Error>) -> Option<ManifestList> {
+    match end {
+        Ok(Outcome::Published(list)) => Some(list),
+        _ => None,
+    }
 }
 
 fn texts(bytes: &[u8]) -> Option<Vec<Option<StoredManifest>>> {
@@ -176,9 +190,9 @@ fn stored(text: &str) -> Option<StoredManifest> {
     Some(StoredManifest { digest: Digest::sha256(text), media_type: media_type.to_owned(), text: text.into() })
 }
 
-/// Reconciles the version undisturbed, and returns the manifest list that was written.
-fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<ManifestList> {
-    let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| platforms.to_owned())).unwrap();
+/// Reconciles the version undisturbed. A manifest list is written exactly where the outcome is that it is published.
+fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<Result<Outcome, Error>> {
+    let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| platforms.to_owned())).ok()?;
     let repository = "app".parse().unwrap();
     let of_repository = settings.for_repository(&repository).unwrap();
     let request = Arc::new(ReconcileRequest::new(repository.clone(), "1".parse().unwrap(), of_repository).unwrap());
@@ -219,14 +233,14 @@ fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<ManifestList
                     (Outcome::Published(_), None) | (_, Some(_)) => panic!("{end:?}"),
                     _ => {}
                 }
-                return written;
+                return Some(Ok(end.outcome));
             }
         };
         step = match next {
             Ok(step) => step,
             Err(error) => {
                 assert!(written.is_none(), "{error:?}");
-                return None;
+                return Some(Err(error));
             }
         };
     }
