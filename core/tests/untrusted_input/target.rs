@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ecr_multiarch_core::input::{ImageAction, ImageActionEvent, invalid_event};
+use ecr_multiarch_core::oci::descriptor::Descriptor;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
@@ -20,8 +21,14 @@ use serde::Deserialize;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Target; 5] =
-    [("input", input), ("config", config), ("settings", settings), ("tag_scheme", tag_scheme), ("version", version)];
+pub const ALL: [Target; 6] = [
+    ("input", input),
+    ("config", config),
+    ("settings", settings),
+    ("tag_scheme", tag_scheme),
+    ("version", version),
+    ("platforms", platforms),
+];
 
 /// The separator of the texts within an input that has several.
 pub const SEPARATOR: &str = "\n====\n";
@@ -124,6 +131,15 @@ fn assert_parses_both_ways(scheme: &TagScheme, tag: &Tag) {
 /// media type. `sha256:#4` means the digest of the fourth text after the first, which comes after the one that names it.
 pub fn version(bytes: &[u8]) {
     published_list(bytes);
+}
+
+/// A line with any platforms, and the texts of [`version`] for them: a manifest list names each platform once.
+pub fn platforms(bytes: &[u8]) {
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let Ok(platforms) = std::str::from_utf8(line) else { return };
+    if let Some(list) = published_list_of(platforms, bytes.get(line.len() + 1..).unwrap_or_default()) {
+        assert_names_each_platform_once(&list);
+    }
 }
 
 /// The manifest list that is published for the version of [`version`], if one is.
@@ -260,5 +276,24 @@ fn assert_complete(list: &ManifestList) {
     assert!(is(architectures[1], &["arm64", "aarch64"]), "{}", list.text);
     for entry in entries {
         assert!(entry["platform"]["os.features"].is_null() && entry["platform"]["features"].is_null());
+    }
+}
+
+/// Asserts that a client finds one image of each platform, where it takes an open variant of arm for v7, as containerd
+/// does.
+fn assert_names_each_platform_once(list: &ManifestList) {
+    #[derive(Deserialize)]
+    struct Document {
+        manifests: Vec<Descriptor>,
+    }
+    let document: Document = serde_json::from_str(&list.text).unwrap();
+    let mut seen = Vec::new();
+    for entry in document.manifests.iter().filter(|entry| entry.attested_digest().is_none()) {
+        let mut platform = entry.platform.as_ref().unwrap().normalized();
+        if platform.architecture == "arm" && platform.variant.is_empty() {
+            "v7".clone_into(&mut platform.variant);
+        }
+        assert!(!seen.contains(&platform), "{platform} stands twice in {}", list.text);
+        seen.push(platform);
     }
 }
