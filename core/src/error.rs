@@ -27,13 +27,15 @@ pub enum Error {
     #[error("{0}")]
     InvalidRequest(String),
     /// An image is not what its tag says.
-    #[error("{image} is an image of {actual}, but its tag is that of {expected}; push an image of {expected} there")]
+    #[error("{image} is an image of {actual}, but {source_of_expected} {expected}; push an image of {expected} there")]
     PlatformMismatch {
         /// The image.
         image: ImageReference,
         /// The platform of its config.
         actual: String,
-        /// The platform of its tag.
+        /// What states another platform.
+        source_of_expected: PlatformSource,
+        /// The platform that it states.
         expected: String,
     },
     /// A tag does not name a container image that can go into a manifest list.
@@ -151,6 +153,17 @@ impl Error {
             InvalidImage::Corrupt(reason) => Self::CorruptImage { image, reason },
         }
     }
+}
+
+/// What states the platform of an image, other than its config.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display)]
+pub enum PlatformSource {
+    /// Its tag, by the settings.
+    #[strum(to_string = "its tag is that of")]
+    Tag,
+    /// The entry of an index.
+    #[strum(to_string = "its index states")]
+    Index,
 }
 
 /// What a call accesses.

@@ -40,6 +40,14 @@ pub enum Unsupported {
     /// An index that contains an index.
     #[error("it is an index that contains another index; push the image, or an index of images")]
     NestedIndex,
+    /// An entry of an index with another media type than the manifest that it names.
+    #[error("its index states the media type {stated:?} for it, but it is {actual}")]
+    EntryMediaType {
+        /// The media type of the entry.
+        stated: String,
+        /// The media type of the manifest.
+        actual: String,
+    },
     /// An attestation that clients would take for an image.
     #[error(
         "its entry {0} is annotated as an attestation but states a platform, so clients would take it for an image; \

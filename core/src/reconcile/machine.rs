@@ -330,7 +330,8 @@ fn conflict(request: &ReconcileRequest, target: &StoredManifest) -> Option<Confl
         let platform = entry.specified_platform();
         platform.is_some_and(|platform| request.platforms.iter().any(|tag| tag.platform.matches(platform)))
     };
-    let is_attestation = |entry: &Descriptor| entry.attested_digest().is_some() && !entry.is_attestation_with_platform();
+    let is_attestation =
+        |entry: &Descriptor| entry.attested_digest().is_some() && !entry.is_attestation_with_platform();
     let foreign = index.manifests.iter().find(|entry| !is_attestation(entry) && !is_configured(entry))?;
     let platform = foreign.specified_platform().map_or_else(|| foreign.digest.to_string(), ToString::to_string);
     Some(Conflict::ForeignPlatform { digest: target.digest, platform })

@@ -61,7 +61,8 @@ impl ManifestList {
             !source.origin.is_index && source.origin.image.media_type == MediaType::DockerManifest.as_str()
         };
         let layout = if sources.iter().all(is_plain_docker) { Layout::DockerManifest } else { Layout::Imagetools };
-        let entry = |source: &SourceImage| layout.entries(source, has_other_arm_platform(source, sources), attestations);
+        let entry =
+            |source: &SourceImage| layout.entries(source, has_other_arm_platform(source, sources), attestations);
         let entries: Vec<_> = sources.iter().flat_map(entry).collect();
         let is_docker = entries.iter().all(|entry| entry.media_type.starts_with("application/vnd.docker."));
         let media_type = if is_docker { MediaType::DockerManifestList } else { MediaType::OciIndex };

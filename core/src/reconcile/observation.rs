@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::manifest_list::{Origin, SourceImage};
 use super::outcome::PlatformImage;
 use super::request::ReconcileRequest;
-use crate::error::Error;
+use crate::error::{Error, PlatformSource};
 use crate::oci::annotations::{Annotations, REVISION};
 use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
@@ -218,6 +218,13 @@ impl Observation {
                 return Ok(Some(digest));
             };
             let image = match stored.parse() {
+                Ok((Descriptor { media_type, .. }, _)) if media_type != candidate.origin.image.media_type => {
+                    Err(Unsupported::EntryMediaType {
+                        stated: candidate.origin.image.media_type.clone(),
+                        actual: media_type,
+                    }
+                    .into())
+                }
                 Ok((descriptor, Manifest::Image(image))) => {
                     // What an index says of the size may be wrong.
                     candidate.origin.image.size = descriptor.size;
@@ -248,12 +255,18 @@ impl Observation {
             let unspecified = || Err(Unsupported::PlatformUnspecified.into());
             let config = config.cloned().unwrap_or_else(unspecified);
             let config = config.map_err(|reason| Error::from_image(image(), reason))?;
+            let mismatch = |source_of_expected, expected| Error::PlatformMismatch {
+                image: image(),
+                actual: config.platform.to_string(),
+                source_of_expected,
+                expected,
+            };
             if !candidate.platform.matches(&config.platform) {
-                return Err(Error::PlatformMismatch {
-                    image: image(),
-                    actual: config.platform.to_string(),
-                    expected: candidate.platform.to_string(),
-                });
+                return Err(mismatch(PlatformSource::Tag, candidate.platform.to_string()));
+            }
+            let of_entry = candidate.origin.image.platform.as_ref();
+            if let Some(stated) = of_entry.filter(|stated| stated.contradicts(&config.platform)) {
+                return Err(mismatch(PlatformSource::Index, stated.to_string()));
             }
             Ok(SourceImage {
                 platform: candidate.platform.clone(),

@@ -2,18 +2,19 @@
 
 use std::time::SystemTime;
 
+use ecr_multiarch_core::error::Conflict;
 use ecr_multiarch_core::inventory::TaggedImage;
 use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES, is_image_config};
 use ecr_multiarch_core::oci::manifest::Manifest;
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
-use ecr_multiarch_core::error::Conflict;
 use ecr_multiarch_core::{AccountId, Digest, Error, Inventory, Settings};
 
 use super::target::{SEPARATOR, published_list, published_list_of, reconcile};
 
 const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
+const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
@@ -96,7 +97,8 @@ fn two_entries_of_a_platform_are_ambiguous() {
     assert!(list_of_index(&[]).is_none());
 }
 
-const ATTESTS: &str = r#","annotations":{"vnd.docker.reference.type":"attestation-manifest","vnd.docker.reference.digest":"sha256:#3"}"#;
+const ATTESTS: &str =
+    r#","annotations":{"vnd.docker.reference.type":"attestation-manifest","vnd.docker.reference.digest":"sha256:#3"}"#;
 
 /// An attestation of text 3 whose platform is this JSON.
 fn attestation(platform: &str) -> String {
@@ -138,6 +140,99 @@ fn attestation_is_no_index() {
     let nested = entry(OCI_INDEX, 4, ATTESTS);
     let error = end_of_index(&[entry(OCI, 3, ON_AMD64), nested], AMD64).unwrap_err();
     assert!(matches!(error, Error::UnsupportedImage { .. }), "{error:?}");
+}
+
+/// How a version of one platform ends whose tag names an index with this entry of an image with this config.
+fn end_of_entry(platforms: &str, media_type: &str, entry_platform: &str, config: &str) -> Result<(), Error> {
+    let index = index(&[entry(media_type, 2, &format!(r#","platform":{entry_platform}"#))]);
+    let texts = [&index, "-", &image(3), &format!("c{config}")];
+    reconcile(platforms, texts.join(SEPARATOR).as_bytes()).unwrap().map(|_| ())
+}
+
+#[test]
+fn entry_that_contradicts_the_config_is_a_mismatch() {
+    for (platforms, of_entry, of_config) in [
+        (
+            "linux/arm",
+            r#"{"os":"linux","architecture":"arm","variant":"v5"}"#,
+            r#"{"os":"linux","architecture":"arm","variant":"v7"}"#,
+        ),
+        (
+            "windows/amd64",
+            r#"{"os":"windows","architecture":"amd64","os.version":"10.0.17763"}"#,
+            r#"{"os":"windows","architecture":"amd64","os.version":"10.0.20348"}"#,
+        ),
+        (
+            "linux/arm",
+            r#"{"os":"linux","architecture":"armel"}"#,
+            r#"{"os":"linux","architecture":"arm","variant":"7"}"#,
+        ),
+    ] {
+        let error = end_of_entry(platforms, OCI, of_entry, of_config).unwrap_err();
+        assert!(matches!(error, Error::PlatformMismatch { .. }), "{of_entry} {of_config}: {error:?}");
+        assert!(error.to_string().contains("index"), "{error}");
+    }
+}
+
+#[test]
+fn what_an_entry_or_config_leaves_out_is_no_contradiction() {
+    for (platforms, of_entry, of_config) in [
+        // What buildx writes for arm64.
+        (
+            "linux/arm64",
+            r#"{"os":"linux","architecture":"arm64"}"#,
+            r#"{"os":"linux","architecture":"arm64","variant":"v8"}"#,
+        ),
+        (
+            "linux/arm64",
+            r#"{"os":"linux","architecture":"arm64","variant":"v8"}"#,
+            r#"{"os":"linux","architecture":"aarch64"}"#,
+        ),
+        (
+            "linux/amd64",
+            r#"{"os":"linux","architecture":"amd64","variant":"v1"}"#,
+            r#"{"os":"linux","architecture":"x86_64"}"#,
+        ),
+        (
+            "linux/arm",
+            r#"{"os":"linux","architecture":"arm"}"#,
+            r#"{"os":"linux","architecture":"arm","variant":"v7"}"#,
+        ),
+        (
+            "linux/arm/v7",
+            r#"{"os":"linux","architecture":"arm","variant":"v7"}"#,
+            r#"{"os":"linux","architecture":"arm"}"#,
+        ),
+        (
+            "windows/amd64",
+            r#"{"os":"windows","architecture":"amd64"}"#,
+            r#"{"os":"windows","architecture":"amd64","os.version":"10.0.20348"}"#,
+        ),
+        (
+            "windows/amd64",
+            r#"{"os":"windows","architecture":"amd64","os.version":"10.0.20348"}"#,
+            r#"{"os":"windows","architecture":"amd64"}"#,
+        ),
+        (
+            "linux/arm",
+            r#"{"os":"Linux","architecture":"armhf"}"#,
+            r#"{"os":"linux","architecture":"arm","variant":"7"}"#,
+        ),
+        ("linux/arm64", "null", r#"{"os":"linux","architecture":"arm64"}"#),
+        ("linux/arm64", r#"{"os":"linux","architecture":""}"#, r#"{"os":"linux","architecture":"arm64"}"#),
+    ] {
+        let end = end_of_entry(platforms, OCI, of_entry, of_config);
+        assert!(end.is_ok(), "{of_entry} {of_config}: {end:?}");
+    }
+}
+
+#[test]
+fn entry_with_another_media_type_is_unsupported() {
+    let platform = r#"{"os":"linux","architecture":"amd64"}"#;
+    let error = end_of_entry("linux/amd64", DOCKER, platform, platform).unwrap_err();
+    assert!(matches!(error, Error::UnsupportedImage { .. }), "{error:?}");
+    let message = error.to_string();
+    assert!(message.contains(DOCKER) && message.contains(OCI), "{message}");
 }
 
 #[test]

@@ -173,7 +173,9 @@ fn platforms_input(images: &[Pushed]) -> String {
     let line = platforms.collect::<Vec<_>>().join(",");
     let manifest = |letter: char, index: usize| {
         let config = 2 * count + 1 + index;
-        format!(r#"{letter}{{"config":{{"mediaType":"{config_type}","size":9,"digest":"sha256:#{config}"}},"n":{index}}}"#)
+        format!(
+            r#"{letter}{{"config":{{"mediaType":"{config_type}","size":9,"digest":"sha256:#{config}"}},"n":{index}}}"#
+        )
     };
     let tagged = images.iter().enumerate().map(|(index, image)| match image.kind {
         kind @ ('O' | 'D') => {
