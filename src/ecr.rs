@@ -133,7 +133,7 @@ impl Registry {
             Some(missing) => Err(ReadError::Image(Error::RegistryUnavailable {
                 action: IamAction::BatchGetImage,
                 resource: resource(),
-                message: format!("the response leaves out {missing}"),
+                message: format!("the response leaves out {missing}").into(),
             })),
             None => Ok(found),
         }
@@ -154,7 +154,8 @@ impl Registry {
         }
         let resource = || image(repository, Reference::Digest(digest));
         let action = IamAction::GetDownloadUrlForLayer;
-        let unavailable = |message| Error::RegistryUnavailable { action, resource: resource(), message };
+        let unavailable =
+            |message: &str| Error::RegistryUnavailable { action, resource: resource(), message: message.into() };
         let output = self
             .client()
             .await
@@ -165,7 +166,7 @@ impl Registry {
             .send()
             .await
             .map_err(|error| error::classify(IamAction::GetDownloadUrlForLayer, resource(), &error))?;
-        let url = output.download_url.ok_or_else(|| unavailable("the response has no URL".to_owned()))?;
+        let url = output.download_url.ok_or_else(|| unavailable("the response has no URL"))?;
         let bytes = match self.shared.blobs.get(&url, MAX_CONFIG_BYTES).await {
             Ok(bytes) => bytes,
             Err(BlobError::TooLarge) => return Ok(Err(Corruption::TooLarge { max: MAX_CONFIG_BYTES }.into())),

@@ -7,6 +7,7 @@ use std::fmt;
 
 use strum::VariantArray;
 
+use crate::excerpt::{ImageText, RegistryText};
 use crate::iam_action::IamAction;
 use crate::name::{AccountId, RepositoryName};
 use crate::oci::digest::Digest;
@@ -32,11 +33,11 @@ pub enum Error {
         /// The image.
         image: ImageReference,
         /// The platform of its config.
-        actual: String,
+        actual: ImageText,
         /// What states another platform.
         source_of_expected: PlatformSource,
         /// The platform that it states.
-        expected: String,
+        expected: ImageText,
     },
     /// A tag does not name a container image that can go into a manifest list.
     #[error("{image} cannot go into a manifest list: {reason}")]
@@ -73,7 +74,7 @@ pub enum Error {
         /// What was accessed.
         resource: Resource,
         /// ECR's message.
-        message: String,
+        message: RegistryText,
     },
     /// The repository does not exist.
     #[error("repository {repository} does not exist in the registry; check its name, or create it. {message}")]
@@ -81,7 +82,7 @@ pub enum Error {
         /// The repository.
         repository: Resource,
         /// ECR's message.
-        message: String,
+        message: RegistryText,
     },
     /// ECR rejected a call in any other way.
     #[error("ECR rejected {action} on {resource} with {code}: {message}")]
@@ -91,9 +92,9 @@ pub enum Error {
         /// What was accessed.
         resource: Resource,
         /// ECR's error code.
-        code: String,
+        code: RegistryText,
         /// ECR's message.
-        message: String,
+        message: RegistryText,
     },
     /// What was pushed could not be read back.
     #[error(
@@ -121,7 +122,7 @@ pub enum Error {
         /// What was accessed.
         resource: Resource,
         /// What happened.
-        message: String,
+        message: RegistryText,
     },
 }
 
@@ -229,7 +230,7 @@ pub enum Conflict {
         /// What the tag names.
         digest: Digest,
         /// Its media type.
-        media_type: String,
+        media_type: ImageText,
     },
     /// It names a manifest list with other platforms than the configured ones.
     #[error(
@@ -240,7 +241,7 @@ pub enum Conflict {
         /// What the tag names.
         digest: Digest,
         /// The platform, or the digest of an entry without one.
-        platform: String,
+        platform: ImageText,
     },
     /// It is immutable.
     #[error(

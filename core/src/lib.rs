@@ -19,12 +19,14 @@
 //! * [`name`] and [`oci`]: the nouns of ECR and of the OCI specifications, each a strict type;
 //! * [`reconcile`]: the state machine of one version, its observation, its manifest list, its outcome;
 //! * [`inventory`]: the versions of a repository, from a scan;
-//! * [`answer`] and [`error`]: what an invocation returns; [`iam_action`]: what it needs permission for.
+//! * [`answer`] and [`error`]: what an invocation returns; [`excerpt`]: text from outside within it; [`iam_action`]:
+//!   what it needs permission for.
 //!
 //! The names that most callers need are re-exported here.
 
 pub mod answer;
 pub mod error;
+pub mod excerpt;
 pub mod iam_action;
 pub mod input;
 pub mod inventory;

@@ -69,28 +69,28 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let SdkError::ServiceError(context) = error else {
-        return Error::RegistryUnavailable { action, resource, message: error_chain(error) };
+        return Error::RegistryUnavailable { action, resource, message: error_chain(error).into() };
     };
     let status = context.raw().status().as_u16();
     if (200..300).contains(&status) {
         let message = format!("the response (HTTP {status}) cannot be parsed");
-        return Error::RegistryUnavailable { action, resource, message };
+        return Error::RegistryUnavailable { action, resource, message: message.into() };
     }
     let code = context.err().code().unwrap_or_default();
-    let message = context.err().message().unwrap_or_default().to_owned();
+    let message = context.err().message().unwrap_or_default();
     if code == "RepositoryNotFoundException" {
-        return Error::RepositoryNotFound { repository: resource.without_image(), message };
+        return Error::RepositoryNotFound { repository: resource.without_image(), message: message.into() };
     }
     if THROTTLING_CODES.contains(&code) || SERVER_ERROR_CODES.contains(&code) || matches!(status, 408 | 429 | 500..) {
         let message = format!("{code} (HTTP {status}) {message}");
-        return Error::RegistryUnavailable { action, resource, message: message.trim().to_owned() };
+        return Error::RegistryUnavailable { action, resource, message: message.trim().into() };
     }
     if ACCESS_DENIED_CODES.contains(&code) || (code.is_empty() && matches!(status, 401 | 403)) {
-        let message = format!("{code}: {message}");
+        let message = format!("{code}: {message}").into();
         return Error::AccessDenied { action, resource, message };
     }
     let code = if code.is_empty() { format!("HTTP {status}") } else { code.to_owned() };
-    Error::RegistryRefused { action, resource, code, message }
+    Error::RegistryRefused { action, resource, code: code.into(), message: message.into() }
 }
 
 /// Classifies the failure of one image within a successful call.
@@ -101,22 +101,22 @@ pub(super) fn classify_image_failure(resource: Resource, failure: &ImageFailure)
     let code = failure.failure_code().map_or("UnknownFailure", |code| code.as_str()).to_owned();
     let message = format!("{} ({name})", failure.failure_reason().unwrap_or("without a reason"));
     if TRANSIENT_IMAGE_CODES.contains(&code.as_str()) {
-        return Error::RegistryUnavailable { action, resource, message: format!("{code}: {message}") };
+        return Error::RegistryUnavailable { action, resource, message: format!("{code}: {message}").into() };
     }
-    Error::RegistryRefused { action, resource, code, message }
+    Error::RegistryRefused { action, resource, code: code.into(), message: message.into() }
 }
 
 /// Classifies an error of the blob store.
 pub(super) fn classify_blob_error(resource: Resource, error: &BlobError) -> Error {
     let action = IamAction::GetDownloadUrlForLayer;
-    let message = error.to_string();
+    let message = error.to_string().into();
     match error {
         BlobError::Denied => Error::AccessDenied { action, resource, message },
         BlobError::Rejected(status) => {
-            Error::RegistryRefused { action, resource, code: format!("HTTP {status}"), message }
+            Error::RegistryRefused { action, resource, code: format!("HTTP {status}").into(), message }
         }
         BlobError::Redirect(_) | BlobError::TooLarge => {
-            Error::RegistryRefused { action, resource, code: "UnusableBlob".to_owned(), message }
+            Error::RegistryRefused { action, resource, code: "UnusableBlob".into(), message }
         }
         BlobError::Unavailable(_) => Error::RegistryUnavailable { action, resource, message },
     }

@@ -324,7 +324,10 @@ fn conflict(request: &ReconcileRequest, target: &StoredManifest) -> Option<Confl
     let media_type = target.known_media_type().filter(|media_type| media_type.is_manifest_list());
     let manifest = media_type.and_then(|media_type| Manifest::parse(media_type, &target.text).ok());
     let Some(Manifest::Index(index)) = manifest else {
-        return Some(Conflict::NotAManifestList { digest: target.digest, media_type: target.media_type.clone() });
+        return Some(Conflict::NotAManifestList {
+            digest: target.digest,
+            media_type: target.media_type.as_str().into(),
+        });
     };
     let is_configured = |entry: &Descriptor| {
         let platform = entry.specified_platform();
@@ -334,5 +337,5 @@ fn conflict(request: &ReconcileRequest, target: &StoredManifest) -> Option<Confl
         |entry: &Descriptor| entry.attested_digest().is_some() && !entry.is_attestation_with_platform();
     let foreign = index.manifests.iter().find(|entry| !is_attestation(entry) && !is_configured(entry))?;
     let platform = foreign.specified_platform().map_or_else(|| foreign.digest.to_string(), ToString::to_string);
-    Some(Conflict::ForeignPlatform { digest: target.digest, platform })
+    Some(Conflict::ForeignPlatform { digest: target.digest, platform: platform.into() })
 }

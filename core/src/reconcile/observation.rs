@@ -7,6 +7,7 @@ use super::manifest_list::{Origin, SourceImage};
 use super::outcome::PlatformImage;
 use super::request::ReconcileRequest;
 use crate::error::{Error, PlatformSource};
+use crate::excerpt::ImageText;
 use crate::oci::annotations::{Annotations, REVISION};
 use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
@@ -50,7 +51,7 @@ impl StoredManifest {
     /// Parses the manifest, after comparing its bytes with its digest.
     fn parse(&self) -> Result<(Descriptor, Manifest), InvalidImage> {
         // The digest of a signed schema 1 manifest is not that of all its bytes, so other media types come first.
-        let unsupported = || InvalidImage::from(Unsupported::MediaType(self.media_type.clone()));
+        let unsupported = || InvalidImage::from(Unsupported::MediaType(self.media_type.as_str().into()));
         if !self.media_type.is_empty() && self.known_media_type().is_none() {
             return Err(unsupported());
         }
@@ -110,7 +111,7 @@ impl Candidate {
 /// Checks that an image manifest is that of a container image, with a config of a size that is read.
 fn validate_image(image: ImageManifest) -> Result<ImageManifest, InvalidImage> {
     if !is_image_config(&image.config.media_type) {
-        return Err(Unsupported::Artifact(image.config.media_type).into());
+        return Err(Unsupported::Artifact(image.config.media_type.into()).into());
     }
     if image.config.size > MAX_CONFIG_BYTES {
         return Err(Unsupported::ConfigSize { size: image.config.size, max: MAX_CONFIG_BYTES }.into());
@@ -220,8 +221,8 @@ impl Observation {
             let image = match stored.parse() {
                 Ok((Descriptor { media_type, .. }, _)) if media_type != candidate.origin.image.media_type => {
                     Err(Unsupported::EntryMediaType {
-                        stated: candidate.origin.image.media_type.clone(),
-                        actual: media_type,
+                        stated: candidate.origin.image.media_type.as_str().into(),
+                        actual: media_type.into(),
                     }
                     .into())
                 }
@@ -255,11 +256,11 @@ impl Observation {
             let unspecified = || Err(Unsupported::PlatformUnspecified.into());
             let config = config.cloned().unwrap_or_else(unspecified);
             let config = config.map_err(|reason| Error::from_image(image(), reason))?;
-            let mismatch = |source_of_expected, expected| Error::PlatformMismatch {
+            let mismatch = |source_of_expected, expected: String| Error::PlatformMismatch {
                 image: image(),
-                actual: config.platform.to_string(),
+                actual: config.platform.to_string().into(),
                 source_of_expected,
-                expected,
+                expected: expected.into(),
             };
             if !candidate.platform.matches(&config.platform) {
                 return Err(mismatch(PlatformSource::Tag, candidate.platform.to_string()));
@@ -295,8 +296,11 @@ pub fn differing_revisions(sources: &[SourceImage]) -> Option<String> {
     if revisions.windows(2).all(|pair| pair[0] == pair[1]) {
         return None;
     }
-    let each: Vec<_> =
-        sources.iter().zip(revisions).map(|(source, it)| format!("{} from {it}", source.platform)).collect();
+    let each: Vec<_> = sources
+        .iter()
+        .zip(revisions)
+        .map(|(source, it)| format!("{} from {}", source.platform, ImageText::from(it.as_str())))
+        .collect();
     Some(format!(
         "the platforms were built from different revisions: {}; push them from the same one, or set REVISIONS to any",
         each.join(", ")

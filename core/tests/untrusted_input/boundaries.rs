@@ -247,6 +247,45 @@ fn foreign_list_whose_entries_pose_as_attestations_is_a_conflict() {
     assert!(target(r#"{"architecture":"unknown","os":"unknown"}"#).is_ok());
 }
 
+/// Asserts that a message is short although it quotes this text.
+#[track_caller]
+fn check_short(end: Result<String, String>, quoted: &str) {
+    let (Ok(message) | Err(message)) = end;
+    assert!(message.contains('…') && message.contains(&quoted[..8]), "{message:.300}");
+    assert!(message.chars().count() < 1_500, "{} characters", message.chars().count());
+}
+
+#[test]
+fn text_of_images_is_cut_in_errors_and_reasons() {
+    let long = "long-text".repeat(200_000);
+    let end = |platforms: &str, texts: &[&str]| {
+        let end = reconcile(platforms, texts.join(SEPARATOR).as_bytes()).unwrap();
+        end.map(|outcome| outcome.reason().unwrap().to_owned()).map_err(|error| error.to_string())
+    };
+    let config = |fields: &str| format!(r#"c{{"os":"linux",{fields}}}"#);
+    check_short(end("linux/amd64", &[&sized(2, 50, &long), "-", AMD64]), &long);
+    check_short(end("linux/amd64", &[&image(2), "-", &config(&format!(r#""architecture":"{long}""#))]), &long);
+    let os_version = format!(r#""architecture":"amd64","os.version":"{long}""#);
+    let of_entry = r#"{"os":"linux","architecture":"amd64","os.version":"1"}"#;
+    let entry_of = |text, platform: &str| index(&[entry(OCI, text, &format!(r#","platform":{platform}"#))]);
+    check_short(end("linux/amd64", &[&entry_of(2, of_entry), "-", &image(3), &config(&os_version)]), &long);
+    let of_entry = format!(r#"{{"os":"linux","architecture":"amd64","os.version":"{long}"}}"#);
+    let of_config = config(r#""architecture":"amd64","os.version":"1""#);
+    check_short(end("linux/amd64", &[&entry_of(2, &of_entry), "-", &image(3), &of_config]), &long);
+    check_short(end("linux/amd64", &[&format!(r#"o{{"config":"{long}"}}"#), "-"]), &long);
+    let foreign = format!(r#","platform":{{"os":"linux","architecture":"{long}"}}"#);
+    check_short(end("linux/amd64", &[&image(3), &index(&[entry(OCI, 2, &foreign)]), "o{}", AMD64]), &long);
+
+    let revision = |text: &str| {
+        format!(
+            r#""architecture":"amd64","config":{{"Labels":{{"org.opencontainers.image.revision":"{long}{text}"}}}}"#
+        )
+    };
+    let (one, other) = (config(&revision("1")), config(&revision("2")).replace("amd64", "arm64"));
+    let texts = [&image(3), &image(4), "-", one.as_str(), other.as_str()];
+    check_short(end("linux/amd64,linux/arm64", &texts), &long);
+}
+
 #[test]
 fn index_within_an_index_is_unsupported() {
     assert!(list_of_index(&[entry(OCI, 3, ON_AMD64), entry(OCI_INDEX, 4, ON_AMD64)]).is_none());
