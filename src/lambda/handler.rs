@@ -23,6 +23,12 @@ const ANSWER_MARGIN: Duration = Duration::from_secs(1);
 /// How long before Lambda's deadline a sweep begins no more work: a version takes a few seconds, in the worst case.
 const SWEEP_MARGIN: Duration = Duration::from_secs(20);
 
+/// The age up to which an event proves that its tag exists.
+///
+/// A tag is visible seconds after its push, and EventBridge delivers within seconds. An event that was delayed, retried
+/// for hours or redriven from a queue says nothing about now: the tag may have been deleted since.
+const RECENT_PUSH: Duration = Duration::from_mins(5);
+
 const _: () = assert!(SWEEP_MARGIN.as_secs() > ANSWER_MARGIN.as_secs(), "what has begun needs time to end");
 
 /// Handles the invocations of one execution environment.
@@ -143,7 +149,8 @@ impl Handler {
         };
         let request = new_request(push.repository, parsed.version, settings)?;
         let registry = RegistryId { account: Some(push.account), region: push.region };
-        Ok(Work::Reconcile(registry, ReconcileRequest { pushed: Some(push.tag), ..request }))
+        let pushed = is_recent(push.time, SystemTime::now()).then_some(push.tag);
+        Ok(Work::Reconcile(registry, ReconcileRequest { pushed, ..request }))
     }
 
     fn plan_assemble(&self, request: AssembleRequest, invocation: &Invocation) -> Result<Work, Rejection> {
@@ -262,6 +269,12 @@ fn pushed_at(input: &Input) -> Option<SystemTime> {
     }
 }
 
+/// Whether a push of this time is recent. One without a time, or with a time to come, is taken for a new one.
+fn is_recent(time: Option<SystemTime>, now: SystemTime) -> bool {
+    let age = time.and_then(|time| now.duration_since(time).ok());
+    age.is_none_or(|age| age <= RECENT_PUSH)
+}
+
 fn is_full_sweep(input: &Input) -> bool {
     match input {
         Input::Sweep(SweepRequest { account, region, repositories, dry_run, deep: _ }) => {
@@ -285,4 +298,25 @@ fn sweep_deadline(invocation: &Invocation) -> Instant {
 fn before(deadline: Instant, margin: Duration, share: u32) -> Instant {
     let left = deadline.saturating_duration_since(Instant::now());
     deadline - (left / share).min(margin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn push_is_recent_for_five_minutes() {
+        let now = SystemTime::now();
+        let ago = |seconds| Some(now - Duration::from_secs(seconds));
+        for (time, expected) in [
+            (None, true),
+            (Some(now + Duration::from_hours(1)), true),
+            (ago(0), true),
+            (ago(300), true),
+            (ago(301), false),
+            (Some(SystemTime::UNIX_EPOCH), false),
+        ] {
+            assert_eq!(is_recent(time, now), expected, "{time:?}");
+        }
+    }
 }

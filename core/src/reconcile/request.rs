@@ -23,7 +23,7 @@ pub struct ReconcileRequest {
     pub dry_run: bool,
     /// Whether to replace what is not the function's own.
     pub force: bool,
-    /// The platform tag whose push was announced, which therefore must exist.
+    /// The platform tag whose push was announced so recently that it must exist. The caller knows the time.
     pub pushed: Option<Tag>,
 }
 
