@@ -258,6 +258,31 @@ fn unreadable_image_quotes_failure_code() {
     }
 }
 
+/// Asserts that the version's tag, as `taken` leaves it, is a conflict before any config is read.
+#[track_caller]
+fn check_early_conflict(part: &str, taken: impl FnOnce(&TestBed)) {
+    let bed = TestBed::with_images();
+    taken(&bed);
+    assert_failure(&bed.deliver_event("1-arm64"), "TagConflict", &["app:1", part]);
+    assert_eq!(bed.operations(), ["BatchGetImage"]);
+    assert_outcome(&bed.assemble_with("1", &json!({"force": true})), "published");
+    assert_eq!(bed.calls("GetDownloadUrlForLayer").len(), 2);
+}
+
+#[test]
+fn plain_image_under_the_version_is_a_conflict_before_configs_are_read() {
+    check_early_conflict("not a manifest list", |bed| {
+        bed.registry.push("app", Some("1"), &Image::oci("linux/amd64"));
+    });
+}
+
+#[test]
+fn foreign_platform_is_a_conflict_before_configs_are_read() {
+    check_early_conflict("linux/s390x", |bed| {
+        bed.registry.push("app", Some("1"), &Index::oci([entry("linux/amd64"), entry("linux/s390x")]));
+    });
+}
+
 /// Words of ECR that quote a presigned URL and a canonical request.
 const LEAKY: &str = "cannot read https://s3.example/x?X-Amz-Security-Token=IQoJsecret1&X-Amz-Credential=ASIAsecret2%2F1\
     &X-Amz-Signature=00secret3 \nx-amz-security-token:secret4";

@@ -24,7 +24,8 @@ use super::request::ReconcileRequest;
 use crate::error::{Conflict, Error, UnseenImage};
 use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
-use crate::oci::manifest::Manifest;
+use crate::oci::manifest::Index;
+use crate::oci::media_type::MediaType;
 use crate::oci::reference::Reference;
 use crate::oci::tag::Tag;
 use crate::settings::Revisions;
@@ -228,6 +229,11 @@ impl Context {
             let images = observation.images();
             return Ok(done(Outcome::Waiting(Waiting::Platforms(observation.missing)), images));
         }
+        // Before anything else is read: a sweep meets the same conflicts every time.
+        let target = observation.target.as_ref().filter(|_| !self.request.force);
+        if let Some(conflict) = target.and_then(|target| conflict(&self.request, target)) {
+            return Err(Error::TagConflict { tag: self.request.target(), conflict });
+        }
         if observation.children().is_empty() {
             return Ok(self.read_configs(observation));
         }
@@ -263,9 +269,6 @@ impl Context {
             && let Some(message) = observation::differing_revisions(&sources)
         {
             return Ok(done(Outcome::Waiting(Waiting::Revisions(message)), images));
-        }
-        if let Some(conflict) = target.filter(|_| !request.force).and_then(|target| conflict(request, target)) {
-            return Err(Error::TagConflict { tag: request.target(), conflict });
         }
         if request.dry_run {
             return Ok(done(Outcome::WouldPublish(list), images));
@@ -320,10 +323,13 @@ fn not_yet_visible(image: UnseenImage) -> Error {
 }
 
 /// Why what the version's tag names must not be replaced, if it must not.
+///
+/// No manifest list that this function assembles is one of these conflicts, so the images need not be known.
 fn conflict(request: &ReconcileRequest, target: &StoredManifest) -> Option<Conflict> {
-    let media_type = target.known_media_type().filter(|media_type| media_type.is_manifest_list());
-    let manifest = media_type.and_then(|media_type| Manifest::parse(media_type, &target.text).ok());
-    let Some(Manifest::Index(index)) = manifest else {
+    let is_list = target.known_media_type().is_some_and(MediaType::is_manifest_list);
+    // Without the limit of a source: a list of many attested images has more entries.
+    let index = is_list.then(|| serde_json::from_str::<Index>(&target.text).ok()).flatten();
+    let Some(index) = index else {
         return Some(Conflict::NotAManifestList {
             digest: target.digest,
             media_type: target.media_type.as_str().into(),

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use ecr_multiarch_core::error::Conflict;
 use ecr_multiarch_core::inventory::TaggedImage;
 use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES, is_image_config};
-use ecr_multiarch_core::oci::manifest::Manifest;
+use ecr_multiarch_core::oci::manifest::{MAX_ENTRIES, Manifest};
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
@@ -284,6 +284,20 @@ fn text_of_images_is_cut_in_errors_and_reasons() {
     let (one, other) = (config(&revision("1")), config(&revision("2")).replace("amd64", "arm64"));
     let texts = [&image(3), &image(4), "-", one.as_str(), other.as_str()];
     check_short(end("linux/amd64,linux/arm64", &texts), &long);
+}
+
+/// The property of [`published_list`] includes that a list which was published is recognized, whatever its size.
+#[test]
+fn list_of_more_entries_than_an_index_may_have_is_recognized() {
+    let attested = |image: usize| {
+        let attests = ATTESTS.replace("#3", &format!("#{image}"));
+        let attestations = (0..MAX_ENTRIES - 1).map(|_| entry(OCI, image + 4, &attests));
+        let platform = if image == 3 { ON_AMD64.to_owned() } else { ON_AMD64.replace("amd64", "arm64") };
+        index(&attestations.chain([entry(OCI, image, &platform)]).collect::<Vec<_>>())
+    };
+    let texts = [&attested(3), &attested(4), "-", &image(5), &image(6), AMD64, ARM64, "o{}", "o{ }"];
+    let list = published_list(texts.join(SEPARATOR).as_bytes()).unwrap();
+    assert_eq!(list.text.matches("attestation-manifest").count(), 2 * (MAX_ENTRIES - 1));
 }
 
 #[test]
