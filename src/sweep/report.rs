@@ -1,6 +1,6 @@
 //! Builds the report of a sweep: counts, logs and shows what it finds.
 
-use ecr_multiarch_core::answer::{FailedVersion, IncompleteVersion, PendingVersion, Truncated};
+use ecr_multiarch_core::answer::{FailedVersion, IncompleteVersion, MAX_ENTRIES, PendingVersion, Truncated};
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
 use ecr_multiarch_core::reconcile::outcome::Waiting;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
@@ -82,8 +82,11 @@ impl<'a> SweepReportBuilder<'a> {
             }
             Ok(Outcome::Ignored(_)) | Err(NotReconciled::Scanned(VersionStatus::OutOfDate)) => {}
             Err(NotReconciled::Failed(error)) => {
-                let error_type = error.error_type();
-                tracing::error!(%repository, version = %version.tag, error = %error_type, reason = %error, "failed");
+                // The answer counts the others: a hundred thousand lines an hour would say no more.
+                if report.failed.total < MAX_ENTRIES {
+                    let error_type = error.error_type();
+                    tracing::error!(%repository, version = %version.tag, error = %error_type, reason = %error, "failed");
+                }
                 let version = Some(version.tag.clone());
                 report.add_failed(FailedVersion { repository: repository.clone(), version, error });
             }

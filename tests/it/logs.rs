@@ -173,3 +173,17 @@ fn presigned_urls_are_never_disclosed() {
         }
     }
 }
+
+#[test]
+fn sweep_logs_at_most_one_hundred_failures() {
+    let bed = TestBed::new();
+    for version in 0..120 {
+        bed.registry.push("app", Some(&format!("{version}-amd64")), &Image::oci("linux/amd64"));
+        bed.registry.push("app", Some(&format!("{version}-arm64")), &Image::oci("linux/amd64").content("wrong"));
+    }
+    assert_eq!(bed.sweep(&json!({}))["failed_total"], 120);
+    let lines = bed.function.final_log_lines();
+    assert_eq!(lines.iter().filter(|line| line["level"] == "ERROR").count(), 100);
+    let metrics: Vec<_> = lines.iter().filter(|line| is_metrics(line)).collect();
+    assert_eq!(metrics[0]["FailedPlatformMismatch"], 120);
+}
