@@ -22,6 +22,7 @@ use super::Registry;
 use super::backoff::{Backoff, BackoffInterceptor};
 use super::config_cache::ConfigCache;
 use crate::blob::BlobClient;
+use crate::connections::Connections;
 
 /// The defaults of the SDK, pinned so that an update of the SDK does not change them.
 pub fn behavior_version() -> BehaviorVersion {
@@ -34,8 +35,6 @@ const MAX_ATTEMPTS: u32 = 4;
 const INITIAL_BACKOFF: Duration = Duration::from_millis(200);
 /// The longest of these pauses.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
-/// How long a connection may take to be established.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long a call may take with all its attempts.
@@ -76,23 +75,24 @@ pub struct Registries {
 impl Registries {
     /// Loads endpoints, credentials and Region from the environment.
     pub async fn from_environment() -> Self {
-        Self::load(aws_config::defaults(behavior_version()), BlobClient::from_environment()).await
+        Self::load(aws_config::defaults(behavior_version()), Connections::from_environment()).await
     }
 
-    /// Loads endpoints, credentials and Region by a loader; timeouts and retries are set here.
-    pub async fn load(loader: ConfigLoader, blobs: BlobClient) -> Self {
+    /// Loads endpoints, credentials and Region by a loader; connections, timeouts and retries are set here.
+    pub async fn load(loader: ConfigLoader, connections: Connections) -> Self {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
         let sdk = loader
+            .http_client(connections.http_client())
             .timeout_config(timeouts)
             // Every response is read completely within the timeout of its attempt, so no stream can stall unnoticed.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .load()
             .await;
-        let shared = SharedState { blobs, configs: ConfigCache::default(), calls: Arc::default() };
+        let shared =
+            SharedState { blobs: BlobClient::new(connections), configs: ConfigCache::default(), calls: Arc::default() };
         Self { sdk, clients: Mutex::default(), shared: Arc::new(shared) }
     }
 
