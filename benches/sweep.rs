@@ -73,7 +73,7 @@ fn sweep_once() {
         let variables = [(Variable::Platforms, PLATFORMS.join(",")), (Variable::SweepPutsPerSecond, "1000".to_owned())];
         let lookup = |name: &str| variables.iter().find(|(variable, _)| variable.name() == name);
         let settings = Settings::from_lookup(|name| lookup(name).map(|(_, value)| value.clone()));
-        let registries = Registries::from_environment().await;
+        let registries = Registries::from_environment().await.unwrap();
         let region = registries.own_region().unwrap();
         let registry = registries.open(&RegistryId { account: None, region }, Priority::Background);
         let begun = Instant::now();

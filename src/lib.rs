@@ -12,6 +12,7 @@
 pub mod blob;
 pub mod connections;
 pub mod ecr;
+mod endpoint;
 pub mod execute;
 pub mod lambda;
 pub mod sweep;

@@ -39,7 +39,7 @@ async fn main() -> ExitCode {
 
 async fn run(options: &Options) -> Result<SweepReport, String> {
     let settings = Settings::from_lookup(|name| options.setting(name)).map_err(|error| error.to_string())?;
-    let registries = Registries::from_environment().await;
+    let registries = Registries::from_environment().await.map_err(|error| error.to_string())?;
     let region = options.region.clone().or_else(|| registries.own_region());
     let region = region.ok_or("no Region: pass --region or set AWS_REGION")?;
     let registry = registries.open(&RegistryId { account: options.account.clone(), region }, Priority::Background);

@@ -16,6 +16,7 @@ use aws_sdk_ecr::operation::put_image::PutImageError;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 
+use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::{Region, RegistryId};
 
 use super::Registry;
@@ -23,6 +24,7 @@ use super::backoff::{Backoff, BackoffInterceptor};
 use super::config_cache::ConfigCache;
 use crate::blob::BlobClient;
 use crate::connections::Connections;
+use crate::endpoint::Endpoint;
 
 /// The defaults of the SDK, pinned so that an update of the SDK does not change them.
 pub fn behavior_version() -> BehaviorVersion {
@@ -68,14 +70,20 @@ struct CachedClient {
 #[derive(Debug)]
 pub struct Registries {
     sdk: SdkConfig,
+    endpoint: Endpoint,
     clients: Mutex<HashMap<(Region, Priority), CachedClient>>,
     shared: Arc<SharedState>,
 }
 
 impl Registries {
     /// Loads endpoints, credentials and Region from the environment.
-    pub async fn from_environment() -> Self {
-        Self::load(aws_config::defaults(behavior_version()), Connections::from_environment()).await
+    ///
+    /// # Errors
+    /// [`InvalidSetting`], if an endpoint variable of the SDK holds no URL.
+    pub async fn from_environment() -> Result<Self, InvalidSetting> {
+        let endpoint = Endpoint::from_lookup(|name| std::env::var(name).ok())?;
+        let loader = aws_config::defaults(behavior_version());
+        Ok(Self { endpoint, ..Self::load(loader, Connections::from_environment()).await })
     }
 
     /// Loads endpoints, credentials and Region by a loader; connections, timeouts and retries are set here.
@@ -86,6 +94,8 @@ impl Registries {
             .build();
         let sdk = loader
             .http_client(connections.http_client())
+            // Each client has its own. Stated here, so that the SDK reads no variable for it, which may be invalid.
+            .retry_config(RetryConfig::standard())
             .timeout_config(timeouts)
             // Every response is read completely within the timeout of its attempt, so no stream can stall unnoticed.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
@@ -93,7 +103,7 @@ impl Registries {
             .await;
         let shared =
             SharedState { blobs: BlobClient::new(connections), configs: ConfigCache::default(), calls: Arc::default() };
-        Self { sdk, clients: Mutex::default(), shared: Arc::new(shared) }
+        Self { sdk, endpoint: Endpoint::OfSdk, clients: Mutex::default(), shared: Arc::new(shared) }
     }
 
     /// The function's own Region, if the environment names one.
@@ -133,6 +143,9 @@ impl Registries {
             .retry_config(retries)
             .retry_classifier(NeverRetryQuota)
             .interceptor(CallCounter(Arc::clone(&self.shared.calls)));
+        if let Endpoint::WithoutEmptyVariables(url) = &self.endpoint {
+            config.set_endpoint_url(url.clone());
+        }
         if priority == Priority::Background {
             config = config.interceptor(BackoffInterceptor(Arc::clone(&backoff)));
         }

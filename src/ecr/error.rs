@@ -1,5 +1,6 @@
 //! Classifies the errors of ECR and of its blob store.
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::ImageFailure;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -63,13 +64,30 @@ fn error_chain(error: &dyn std::error::Error) -> String {
     messages.collect::<Vec<_>>().join(": ")
 }
 
+/// What to do where the SDK finds no credentials, before its own words.
+const MISSING_CREDENTIALS: &str =
+    "there are no AWS credentials; check that the function has an execution role, or the environment its credentials: ";
+
+/// Whether an error comes from the search for credentials.
+fn is_missing_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |cause| cause.source());
+    causes.any(|cause| {
+        matches!(cause.downcast_ref::<CredentialsError>(), Some(CredentialsError::CredentialsNotLoaded(_)))
+    })
+}
+
 /// Classifies a failed call.
 pub(super) fn classify<E>(action: IamAction, resource: Resource, error: &SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let SdkError::ServiceError(context) = error else {
-        return Error::RegistryUnavailable { action, resource, message: error_chain(error).into() };
+        let advice = if is_missing_credentials(error) { MISSING_CREDENTIALS } else { "" };
+        return Error::RegistryUnavailable {
+            action,
+            resource,
+            message: format!("{advice}{}", error_chain(error)).into(),
+        };
     };
     let status = context.raw().status().as_u16();
     if (200..300).contains(&status) {

@@ -24,6 +24,27 @@ fn malformed_input_is_invalid_request() {
 }
 
 #[test]
+fn text_after_the_input_is_invalid_request() {
+    let bed = TestBed::with_images();
+    let request = assemble_request("app", "1").to_string();
+    for rest in ["}", "x", "{}", " null", "\n[]", ","] {
+        assert_failure(&bed.function.invoke_text(&format!("{request}{rest}")), "InvalidRequest", &["not valid JSON"]);
+    }
+    assert!(bed.ecr.journal().is_empty());
+    assert_outcome(&bed.function.invoke_text(&format!(" {request}\n ")), "published");
+}
+
+#[test]
+fn missing_credentials_are_named() {
+    let bed = TestBed::with(|function| {
+        let function = function.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+        function.env("AWS_EC2_METADATA_DISABLED", "true")
+    });
+    let failure = bed.assemble("1");
+    assert_failure(&failure, "RegistryUnavailable", &["ecr:BatchGetImage", "no AWS credentials", "execution role"]);
+}
+
+#[test]
 fn unknown_action_names_the_known_ones() {
     let bed = TestBed::new();
     assert_failure(&bed.function.invoke(&json!({"action": "x"})), "InvalidRequest", &["assemble", "sweep"]);
