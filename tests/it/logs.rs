@@ -1,11 +1,14 @@
 //! The log: lines of JSON, one for each reconciliation and one for its metrics, without secrets.
 
+use std::time::Duration;
+
 use local_ecr::image::Image;
 use local_ecr::{BLOB, Fault, FaultKind};
 use serde_json::{Value, json};
 
 use crate::support::assertions::{assert_failure, assert_outcome};
 use crate::support::function::Failure;
+use crate::support::input::push_event_of_age;
 use crate::support::test_bed::TestBed;
 
 fn is_rfc3339(text: &str) -> bool {
@@ -130,6 +133,18 @@ fn metrics_count_failures_by_type() {
 fn metrics_measure_time_from_push() {
     let [_, published, ..] = metrics_lines();
     assert!(published["PushToPublished"].as_u64().is_some());
+}
+
+#[test]
+fn time_from_push_leaves_out_events_older_than_a_day() {
+    for (hours, is_measured) in [(23, true), (25, false), (24 * 365 * 7, false)] {
+        let bed = TestBed::with_images();
+        let event = push_event_of_age("app", "1-arm64", Duration::from_hours(hours));
+        assert_outcome(&bed.function.invoke(&event), "published");
+        let lines = bed.function.final_log_lines();
+        let metrics = lines.iter().find(|line| is_metrics(line)).unwrap();
+        assert_eq!((&metrics["Published"], metrics["PushToPublished"].is_u64()), (&json!(1), is_measured), "{hours}");
+    }
 }
 
 #[test]

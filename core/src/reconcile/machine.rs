@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use super::manifest_list::ManifestList;
 use super::observation::{self, ImageConfigs, Manifests, Observation, StoredManifest, tags};
-use super::outcome::{Outcome, PlatformImage, Reconciliation, Waiting};
+use super::outcome::{Outcome, PlatformImage, Proposal, Reconciliation, Waiting};
 use super::request::ReconcileRequest;
 use crate::error::{Conflict, Error, UnseenImage};
 use crate::oci::descriptor::Descriptor;
@@ -271,7 +271,7 @@ impl Context {
             return Ok(done(Outcome::Waiting(Waiting::Revisions(message)), images));
         }
         if request.dry_run {
-            return Ok(done(Outcome::WouldPublish(list), images));
+            return Ok(done(Outcome::WouldPublish(Proposal::new(list, target.map(|target| target.digest))), images));
         }
         if self.rounds == MAX_ROUNDS {
             return Err(Error::Contended { tag: request.target(), rounds: MAX_ROUNDS });
