@@ -98,11 +98,37 @@ impl Registry {
             .await
     }
 
+    /// Reads manifests in one call, and what its response leaves out once more, each by itself: ECR documents no
+    /// answer for two tags of one image, and could give one for both.
     async fn batch_get_image(
         &self,
         repository: &RepositoryName,
         references: &[Reference],
     ) -> Result<Manifests, ReadError> {
+        let (mut found, left_out) = self.batch_get_image_once(repository, references).await?;
+        let again = left_out.iter().map(async |reference| {
+            let reference = std::slice::from_ref(reference);
+            let (found, left_out) = self.batch_get_image_once(repository, reference).await?;
+            match left_out.first() {
+                None => Ok(found),
+                Some(missing) => Err(ReadError::Image(Error::RegistryUnavailable {
+                    action: IamAction::BatchGetImage,
+                    resource: resource(repository, reference),
+                    message: format!("the response leaves out {missing}").into(),
+                })),
+            }
+        });
+        let again: Vec<_> = stream::iter(again).buffer_unordered(MAX_PARALLEL_CALLS).try_collect().await?;
+        found.extend(again.into_iter().flatten());
+        Ok(found)
+    }
+
+    /// Reads manifests in one call. Returns them, and the references that the response says nothing of.
+    async fn batch_get_image_once(
+        &self,
+        repository: &RepositoryName,
+        references: &[Reference],
+    ) -> Result<(Manifests, Vec<Reference>), ReadError> {
         let resource = || resource(repository, references);
         let output = self
             .client()
@@ -129,14 +155,9 @@ impl Registry {
             .into_iter()
             .filter_map(|image| stored_manifest(image, references))
             .collect();
-        match references.iter().find(|reference| !found.contains_key(reference) && !absent.contains(reference)) {
-            Some(missing) => Err(ReadError::Image(Error::RegistryUnavailable {
-                action: IamAction::BatchGetImage,
-                resource: resource(),
-                message: format!("the response leaves out {missing}").into(),
-            })),
-            None => Ok(found),
-        }
+        let is_left_out = |reference: &&Reference| !found.contains_key(reference) && !absent.contains(reference);
+        let left_out = references.iter().filter(is_left_out).cloned().collect();
+        Ok((found, left_out))
     }
 
     /// Reads configs in parallel. Those in the cache are not read again.

@@ -3,8 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use local_ecr::image::{Entry, Image};
-use local_ecr::{ANY, BLOB, Fault, FaultKind};
+use local_ecr::image::{Entry, Image, Index};
+use local_ecr::{ANY, BLOB, Fault, FaultKind, Options};
 use serde_json::{Value, json};
 
 use crate::support::assertions::{assert_failure, assert_outcome};
@@ -53,6 +53,25 @@ fn lasting_fault_is_registry_unavailable_until_it_ends() {
         let outcome = &answer.as_ref().unwrap()["outcome"];
         assert!(*outcome == "published" || *outcome == "unchanged", "{fault:?} of {operation}: {outcome}");
     });
+}
+
+/// An ECR that answers two tags of one image with one entry.
+fn merging_ecr() -> TestBed {
+    let bed = TestBed::with_ecr(Options { merge_tags_of_an_image: true, ..Options::default() });
+    let index = Index::oci(["linux/amd64", "linux/arm64"].map(|platform| Entry::new(&Image::oci(platform))));
+    for tag in ["1-amd64", "1-arm64", "2-amd64", "2-arm64"] {
+        bed.registry.push("app", Some(tag), &index);
+    }
+    bed
+}
+
+#[test]
+fn image_that_the_response_leaves_out_is_asked_for_by_itself() {
+    let bed = merging_ecr();
+    assert_outcome(&bed.deliver_event("1-arm64"), "published");
+    assert_eq!(bed.architectures("1"), ["amd64", "arm64"]);
+    let swept = bed.sweep(&json!({}));
+    assert_eq!((&swept["published"], &swept["failed_total"]), (&json!(1), &json!(0)));
 }
 
 #[test]
