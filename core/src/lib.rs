@@ -7,8 +7,13 @@
 //! # The invariant
 //!
 //! When nothing is in flight and no error was answered, the tag of a version that is complete, and of one revision,
-//! names exactly the manifest list of its platforms' images as their tags stand. No manifest list lacks a configured
-//! platform, or names an image for a platform that it is not.
+//! names exactly the manifest list of its platforms' images as their tags stand. This holds where each read sees the
+//! writes before it, where each invocation ends or is delivered again, and where ECR carries out a write before it
+//! answers the next attempt of it. A write that ECR carries out later, after its repetition was confirmed, can leave an
+//! earlier list under the tag without any error; the model checker finds that too.
+//!
+//! In any case, no manifest list lacks a configured platform, names an image for a platform that its config contradicts,
+//! or names a platform twice.
 //!
 //! # Layout
 //!
