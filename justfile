@@ -24,6 +24,6 @@ clients:
 model:
     cargo test -p ecr-multiarch-core --test model -- --ignored
 
-# Fuzz one target: input, config, settings, tag_scheme or version.
+# Fuzz one target: input, config, settings, tag_scheme, version or platforms.
 fuzz TARGET SECONDS="180":
     .ci/fuzz {{ TARGET }} {{ SECONDS }}

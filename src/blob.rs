@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::{Connector, tls};
-use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::byte_stream::ByteStream;
 use tokio::time::{sleep, timeout};
+
+use crate::connections::Connections;
 
 /// How long one attempt may take, from the connection to the last byte. Configs have kilobytes, so a longer attempt is
 /// stuck; all attempts together fit an invocation of 30 s.
@@ -43,23 +42,12 @@ pub enum BlobError {
 
 /// Reads blobs, with the TLS stack and the root certificates of the SDK.
 #[derive(Debug, Clone)]
-pub struct BlobClient(SharedHttpConnector);
+pub struct BlobClient(Connections);
 
 impl BlobClient {
-    /// Uses the proxy of the environment, as the SDK does.
-    pub fn from_environment() -> Self {
-        Self::with_proxy(ProxyConfig::from_env())
-    }
-
-    /// Uses no proxy.
-    pub fn without_proxy() -> Self {
-        Self::with_proxy(ProxyConfig::disabled())
-    }
-
-    fn with_proxy(proxy: ProxyConfig) -> Self {
-        let provider = tls::Provider::Rustls(CryptoMode::AwsLc);
-        let connector = Connector::builder().tls_provider(provider).proxy_config(proxy).build();
-        Self(SharedHttpConnector::new(connector))
+    /// Uses these connections.
+    pub fn new(connections: Connections) -> Self {
+        Self(connections)
     }
 
     /// Reads the blob of at most `max_bytes` behind the URL. Temporary errors are retried.

@@ -133,7 +133,7 @@ impl Registry {
         repository: &RepositoryName,
         references: &[Reference],
     ) -> Result<Manifests, ReadError> {
-        let batches = references.chunks(MAX_BATCH_IDS).map(|batch| self.batch_get_image(repository, batch, false));
+        let batches = references.chunks(MAX_BATCH_IDS).map(|batch| self.batch_get_image(repository, batch));
         stream::iter(batches)
             .buffered(MAX_PARALLEL_CALLS)
             .try_fold(Manifests::new(), async |mut all, found| {
@@ -153,15 +153,51 @@ impl Registry {
         repository: &RepositoryName,
         references: &[Reference],
     ) -> Result<Manifests, ReadError> {
-        self.batch_get_image(repository, references, true).await
+        let (found, left_out) = self.batch_get_image_once(repository, references, true).await?;
+        self.ask_again(repository, found, left_out).await
     }
 
     async fn batch_get_image(
         &self,
         repository: &RepositoryName,
         references: &[Reference],
-        is_shared: bool,
     ) -> Result<Manifests, ReadError> {
+        let (found, left_out) = self.batch_get_image_once(repository, references, false).await?;
+        self.ask_again(repository, found, left_out).await
+    }
+
+    /// Reads what a response leaves out once more, each by itself: ECR documents no answer for two tags of one image, and
+    /// could give one for both.
+    async fn ask_again(
+        &self,
+        repository: &RepositoryName,
+        mut found: Manifests,
+        left_out: Vec<Reference>,
+    ) -> Result<Manifests, ReadError> {
+        let again = left_out.iter().map(async |reference| {
+            let reference = std::slice::from_ref(reference);
+            let (found, left_out) = self.batch_get_image_once(repository, reference, false).await?;
+            match left_out.first() {
+                None => Ok(found),
+                Some(missing) => Err(ReadError::Image(Error::RegistryUnavailable {
+                    action: IamAction::BatchGetImage,
+                    resource: resource(repository, reference),
+                    message: format!("the response leaves out {missing}").into(),
+                })),
+            }
+        });
+        let again: Vec<_> = stream::iter(again).buffer_unordered(MAX_PARALLEL_CALLS).try_collect().await?;
+        found.extend(again.into_iter().flatten());
+        Ok(found)
+    }
+
+    /// Reads manifests in one call. Returns them, and the references that the response says nothing of.
+    async fn batch_get_image_once(
+        &self,
+        repository: &RepositoryName,
+        references: &[Reference],
+        is_shared: bool,
+    ) -> Result<(Manifests, Vec<Reference>), ReadError> {
         let resource = || resource(repository, references);
         let ids: Vec<_> = references.iter().map(identifier).collect();
         let send = async |client: &Client| {
@@ -196,14 +232,9 @@ impl Registry {
             .into_iter()
             .filter_map(|image| stored_manifest(image, references))
             .collect();
-        match references.iter().find(|reference| !found.contains_key(reference) && !absent.contains(reference)) {
-            Some(missing) => Err(ReadError::Image(Error::RegistryUnavailable {
-                action: IamAction::BatchGetImage,
-                resource: resource(),
-                message: format!("the response leaves out {missing}"),
-            })),
-            None => Ok(found),
-        }
+        let is_left_out = |reference: &&Reference| !found.contains_key(reference) && !absent.contains(reference);
+        let left_out = references.iter().filter(is_left_out).cloned().collect();
+        Ok((found, left_out))
     }
 
     /// Reads configs in parallel. Those in the cache are not read again.
@@ -221,7 +252,8 @@ impl Registry {
         }
         let resource = || image(repository, Reference::Digest(digest));
         let action = IamAction::GetDownloadUrlForLayer;
-        let unavailable = |message| Error::RegistryUnavailable { action, resource: resource(), message };
+        let unavailable =
+            |message: &str| Error::RegistryUnavailable { action, resource: resource(), message: message.into() };
         let send = async |client: &Client| {
             client
                 .get_download_url_for_layer()
@@ -235,7 +267,7 @@ impl Registry {
             .call(action, send)
             .await
             .map_err(|error| error::classify(IamAction::GetDownloadUrlForLayer, resource(), &error))?;
-        let url = output.download_url.ok_or_else(|| unavailable("the response has no URL".to_owned()))?;
+        let url = output.download_url.ok_or_else(|| unavailable("the response has no URL"))?;
         let bytes = match self.shared.blobs.get(&url, MAX_CONFIG_BYTES).await {
             Ok(bytes) => bytes,
             Err(BlobError::TooLarge) => return Ok(Err(Corruption::TooLarge { max: MAX_CONFIG_BYTES }.into())),

@@ -67,7 +67,7 @@ async fn before<T>(
         Err(Error::RegistryUnavailable {
             action,
             resource: Resource::Image(request.target()),
-            message: "the deadline of the invocation was reached".to_owned(),
+            message: "the deadline of the invocation was reached".into(),
         })
     })
 }

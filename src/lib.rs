@@ -5,12 +5,14 @@
 //! * [`lambda`]: the runtime, the handler of an invocation, its log line and its metrics;
 //! * [`execute`]: executes the steps of a reconciliation;
 //! * [`sweep`]: scans whole registries, and reconciles what needs it;
-//! * [`ecr`] and [`blob`]: the calls to AWS.
+//! * [`ecr`] and [`blob`]: the calls to AWS, over [`connections`].
 //!
 //! It is a library for its tests, benches and examples; `main.rs` is the program.
 
 pub mod blob;
+pub mod connections;
 pub mod ecr;
+mod endpoint;
 pub mod execute;
 pub mod lambda;
 pub mod sweep;

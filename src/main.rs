@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), StartError> {
     let settings = Settings::from_lookup(|name| std::env::var(name).ok())?;
-    let registries = Registries::from_environment(settings.sweep().puts_per_second).await;
+    let registries = Registries::from_environment(settings.sweep().puts_per_second).await?;
     registries.warm_up();
     let handler = &Handler::new(settings, registries);
     runtime::serve(async |payload, invocation| handler.handle(payload, &invocation).await).await

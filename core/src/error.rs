@@ -7,6 +7,7 @@ use std::fmt;
 
 use strum::VariantArray;
 
+use crate::excerpt::{ImageText, RegistryText};
 use crate::iam_action::IamAction;
 use crate::name::{RegistryId, RepositoryName};
 use crate::oci::digest::Digest;
@@ -27,14 +28,16 @@ pub enum Error {
     #[error("{0}")]
     InvalidRequest(String),
     /// An image is not of the platform of its tag.
-    #[error("{image} is an image of {actual}, but its tag is that of {expected}; push an image of {expected} there")]
+    #[error("{image} is an image of {actual}, but {source_of_expected} {expected}; push an image of {expected} there")]
     PlatformMismatch {
         /// The image.
         image: ImageReference,
         /// The platform of its config.
-        actual: String,
-        /// The platform of its tag.
-        expected: String,
+        actual: ImageText,
+        /// What states another platform.
+        source_of_expected: PlatformSource,
+        /// The platform that it states.
+        expected: ImageText,
     },
     /// A tag does not name a container image that can go into a manifest list.
     #[error("{image} cannot go into a manifest list: {reason}")]
@@ -71,7 +74,7 @@ pub enum Error {
         /// The resource that was accessed.
         resource: Resource,
         /// ECR's message.
-        message: String,
+        message: RegistryText,
     },
     /// The repository does not exist.
     #[error("repository {repository} does not exist in the registry; check its name, or create it. {message}")]
@@ -79,7 +82,7 @@ pub enum Error {
         /// The repository.
         repository: Resource,
         /// ECR's message.
-        message: String,
+        message: RegistryText,
     },
     /// ECR rejected a call in any other way.
     #[error("ECR rejected {action} on {resource} with {code}: {message}")]
@@ -89,9 +92,9 @@ pub enum Error {
         /// The resource that was accessed.
         resource: Resource,
         /// ECR's error code.
-        code: String,
+        code: RegistryText,
         /// ECR's message.
-        message: String,
+        message: RegistryText,
     },
     /// A pushed image could not be read back.
     #[error(
@@ -119,7 +122,7 @@ pub enum Error {
         /// The resource that was accessed.
         resource: Resource,
         /// The failure.
-        message: String,
+        message: RegistryText,
     },
 }
 
@@ -151,6 +154,17 @@ impl Error {
             InvalidImage::Corrupt(reason) => Self::CorruptImage { image, reason },
         }
     }
+}
+
+/// What states the platform of an image, other than its config.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display)]
+pub enum PlatformSource {
+    /// Its tag, by the settings.
+    #[strum(to_string = "its tag is that of")]
+    Tag,
+    /// The entry of an index.
+    #[strum(to_string = "its index states")]
+    Index,
 }
 
 /// The resource that a call accesses.
@@ -230,7 +244,7 @@ pub enum Conflict {
         /// The digest that the tag names.
         digest: Digest,
         /// Its media type.
-        media_type: String,
+        media_type: ImageText,
     },
     /// It names a manifest list with other platforms than the configured ones.
     #[error(
@@ -241,7 +255,7 @@ pub enum Conflict {
         /// The digest that the tag names.
         digest: Digest,
         /// The platform, or the digest of an entry without one.
-        platform: String,
+        platform: ImageText,
     },
     /// It is immutable.
     #[error(

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::excerpt::RegistryText;
 use crate::name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName, RepositoryStart};
 use crate::oci::tag::Tag;
 
@@ -156,6 +157,8 @@ const EXPECTED: &str = "expected one of: an EventBridge event of source aws.ecr 
 
 /// The error of an input that is neither an event nor a request, with what was expected.
 pub fn invalid_request(reason: impl fmt::Display) -> Error {
+    // A parser quotes the input, which may be as large as Lambda takes.
+    let reason = RegistryText::from(reason.to_string());
     Error::InvalidRequest(format!("{reason}; {EXPECTED}"))
 }
 

@@ -6,9 +6,14 @@
 //!
 //! # The invariant
 //!
-//! When nothing is in flight and no invocation has failed, the tag of a version whose platforms are all present, and of
-//! one revision, names exactly the manifest list of the images that its platform tags name. A manifest list never lacks
-//! a configured platform, and never presents an image as one of another platform.
+//! When nothing is in flight and no error was answered, the tag of a version that is complete, and of one revision,
+//! names exactly the manifest list of its platforms' images as their tags stand. This holds where each read sees the
+//! writes before it, where each invocation ends or is delivered again, and where ECR carries out a write before it
+//! answers the next attempt of it. A write that ECR carries out later, after its repetition was confirmed, can leave an
+//! earlier list under the tag without any error; the model checker finds that too.
+//!
+//! In any case, no manifest list lacks a configured platform, names an image for a platform that its config contradicts,
+//! or names a platform twice.
 //!
 //! # Layout
 //!
@@ -19,12 +24,14 @@
 //! * [`name`] and [`oci`]: the terms of ECR and of the OCI specifications, each a strict type;
 //! * [`reconcile`]: the state machine of one version, its observation, its manifest list, its outcome;
 //! * [`inventory`]: the versions of a repository, from a scan;
-//! * [`answer`] and [`error`]: what an invocation returns; [`iam_action`]: the permissions that it needs.
+//! * [`answer`] and [`error`]: what an invocation returns; [`excerpt`]: text from outside within it; [`iam_action`]: the
+//!   permissions that it needs.
 //!
 //! The names that most callers need are re-exported here.
 
 pub mod answer;
 pub mod error;
+pub mod excerpt;
 pub mod iam_action;
 pub mod input;
 pub mod inventory;

@@ -365,6 +365,7 @@ mod tests {
             ("PLATFORMS", "", "os[(os.version)]/arch"),
             ("PLATFORMS", "linux/amd64,", "os[(os.version)]/arch"),
             ("PLATFORMS", "linux/arm64,linux/arm64", "os[(os.version)]/arch"),
+            ("PLATFORMS", "linux/arm,linux/arm/v7", "linux/arm/v7"),
             ("TAG_TEMPLATE", "{version}", "{platform}"),
             ("TAG_TEMPLATE", "", "{platform}"),
             ("REPOSITORIES", "", "team-a/*"),

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use aws_config::Region;
 use aws_sdk_ecr::config::Credentials;
-use aws_smithy_http_client::Builder;
-use ecr_multiarch::blob::BlobClient;
+use ecr_multiarch::connections::Connections;
 use ecr_multiarch::ecr::{Registries, behavior_version};
 use ecr_multiarch::lambda::handler::{Handler, Invocation};
 use ecr_multiarch_core::settings::InvalidSetting;
@@ -36,11 +35,10 @@ impl LocalStack {
         let home = ecr.home().id().clone();
         let sdk = aws_config::defaults(behavior_version())
             .endpoint_url(ecr.url())
-            // Loopback must not be reached through a proxy that the environment may set.
-            .http_client(Builder::new().build_http())
             .region(Region::new(home.region))
             .credentials_provider(Credentials::new("local", "local", None, None, "local"));
-        let registries = Registries::load(sdk, BlobClient::without_proxy(), settings.sweep().puts_per_second).await;
+        // Loopback must not be reached through a proxy that the environment may set.
+        let registries = Registries::load(sdk, Connections::without_proxy(), settings.sweep().puts_per_second).await;
         Self { ecr, handler: Handler::new(settings, registries).with_metrics(|_| ()) }
     }
 

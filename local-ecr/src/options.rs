@@ -15,6 +15,9 @@ pub struct Options {
     pub region: String,
     /// The exception for a push of the same bytes under the same immutable tag.
     pub repush_error: RepushError,
+    /// Whether `BatchGetImage` answers two tags of one image with one entry, under the first of them. ECR documents
+    /// neither this nor the contrary.
+    pub merge_tags_of_an_image: bool,
     /// Whether a push through the registry protocol creates its repository.
     pub create_on_push: bool,
     /// The tag mutability of repositories that a push creates.
@@ -32,6 +35,7 @@ impl Default for Options {
             account: String::from("123456789012"),
             region: String::from("eu-central-1"),
             repush_error: RepushError::default(),
+            merge_tags_of_an_image: false,
             create_on_push: false,
             mutability: Mutability::default(),
             data: None,

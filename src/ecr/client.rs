@@ -15,6 +15,7 @@ use aws_sdk_ecr::config::{ConfigBag, Intercept, RuntimeComponents, StalledStream
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 
+use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::{Region, RegistryId};
 use tokio::time::Instant;
 
@@ -23,6 +24,8 @@ use super::config_cache::ConfigCache;
 use super::error::THROTTLING_CODES;
 use super::gate::Gate;
 use crate::blob::BlobClient;
+use crate::connections::{CONNECT_TIMEOUT, Connections};
+use crate::endpoint::Endpoint;
 
 /// The defaults of the SDK, pinned so that an update of the SDK does not change them.
 pub fn behavior_version() -> BehaviorVersion {
@@ -38,9 +41,6 @@ const INITIAL_BACKOFF: Duration = Duration::from_millis(200);
 /// The longest pause between attempts. The pauses that double do not reach it; it limits the delay that a response asks
 /// for.
 const MAX_BACKOFF: Duration = Duration::from_secs(5);
-/// How long a connection may take to be established. Within a Region that takes milliseconds, and a second more where a
-/// packet is lost and sent again.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long one attempt may take: as long as still lets all attempts fit [`OPERATION_TIMEOUT`].
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long a call may take with all its attempts: less than an invocation of 30 s, so that the error names the call.
@@ -72,6 +72,7 @@ pub(super) struct SharedState {
 #[derive(Debug)]
 pub struct Registries {
     sdk: SdkConfig,
+    endpoint: Endpoint,
     clients: Mutex<HashMap<Region, Client>>,
     gates: Mutex<HashMap<(RegistryId, Priority), Arc<Gate>>>,
     sweep_puts_per_second: f64,
@@ -80,27 +81,41 @@ pub struct Registries {
 
 impl Registries {
     /// Loads endpoints, credentials and Region from the environment.
-    pub async fn from_environment(sweep_puts_per_second: f64) -> Self {
+    ///
+    /// # Errors
+    /// [`InvalidSetting`], if an endpoint variable of the SDK holds no URL.
+    pub async fn from_environment(sweep_puts_per_second: f64) -> Result<Self, InvalidSetting> {
+        let endpoint = Endpoint::from_lookup(|name| std::env::var(name).ok())?;
         let loader = aws_config::defaults(behavior_version());
-        Self::load(loader, BlobClient::from_environment(), sweep_puts_per_second).await
+        let registries = Self::load(loader, Connections::from_environment(), sweep_puts_per_second).await;
+        Ok(Self { endpoint, ..registries })
     }
 
-    /// Loads endpoints, credentials and Region by a loader; timeouts and retries are set here.
-    pub async fn load(loader: ConfigLoader, blobs: BlobClient, sweep_puts_per_second: f64) -> Self {
+    /// Loads endpoints, credentials and Region by a loader; connections, timeouts and retries are set here.
+    pub async fn load(loader: ConfigLoader, connections: Connections, sweep_puts_per_second: f64) -> Self {
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
         let sdk = loader
+            .http_client(connections.http_client())
+            // Each client has its own. Stated here, so that the SDK reads no variable for it, which may be invalid.
+            .retry_config(RetryConfig::standard())
             .timeout_config(timeouts)
             // Every response is read completely within the timeout of its attempt, so no stream can stall unnoticed.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .load()
             .await;
-        let shared = SharedState { blobs, configs: ConfigCache::default(), calls: Arc::default() };
-        let (clients, gates) = (Mutex::default(), Mutex::default());
-        Self { sdk, clients, gates, sweep_puts_per_second, shared: Arc::new(shared) }
+        let shared =
+            SharedState { blobs: BlobClient::new(connections), configs: ConfigCache::default(), calls: Arc::default() };
+        Self {
+            sdk,
+            endpoint: Endpoint::OfSdk,
+            clients: Mutex::default(),
+            gates: Mutex::default(),
+            sweep_puts_per_second,
+            shared: Arc::new(shared),
+        }
     }
 
     /// The function's own Region, if the environment names one.
@@ -145,11 +160,14 @@ impl Registries {
             .with_max_attempts(MAX_ATTEMPTS)
             .with_initial_backoff(INITIAL_BACKOFF)
             .with_max_backoff(MAX_BACKOFF);
-        let config = aws_sdk_ecr::config::Builder::from(&self.sdk)
+        let mut config = aws_sdk_ecr::config::Builder::from(&self.sdk)
             .region(aws_sdk_ecr::config::Region::new(region.to_string()))
             .retry_config(retries)
             .retry_classifier(NeverRetryThrottling)
             .interceptor(CallCounter(Arc::clone(&self.shared.calls)));
+        if let Endpoint::WithoutEmptyVariables(url) = &self.endpoint {
+            config.set_endpoint_url(url.clone());
+        }
         Client::from_conf(config.build())
     }
 }

@@ -14,15 +14,37 @@ const _: () = assert!(MAX_CONFIGS * MAX_TEXT_BYTES <= 2 << 20, "the assembler ha
 
 /// Configs by digest. Their content never changes, so no entry expires.
 #[derive(Debug, Default)]
-pub(super) struct ConfigCache(Mutex<HashMap<Digest, ImageConfig>>);
+pub(super) struct ConfigCache(Mutex<Generations>);
+
+/// Two halves of the cache. When the newer one is full, it replaces the older one, so that what was used lately stays.
+#[derive(Debug, Default)]
+struct Generations {
+    newer: HashMap<Digest, ImageConfig>,
+    older: HashMap<Digest, ImageConfig>,
+}
+
+impl Generations {
+    fn insert(&mut self, digest: Digest, config: ImageConfig) {
+        if self.newer.len() >= MAX_CONFIGS / 2 {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        self.newer.insert(digest, config);
+    }
+}
 
 impl ConfigCache {
     /// The config with this digest, if it was read before.
     pub(super) fn get(&self, digest: &Digest) -> Option<ImageConfig> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = generations.newer.get(digest) {
+            return Some(config.clone());
+        }
+        let config = generations.older.remove(digest)?;
+        generations.insert(*digest, config.clone());
+        Some(config)
     }
 
-    /// Adds a config. A full cache is emptied first, so that its size is bounded.
+    /// Adds a config, and drops the configs that were not used for longest where there is no room.
     pub(super) fn insert(&self, digest: Digest, config: &ImageConfig) {
         let platform = &config.platform;
         let texts = [&platform.os, &platform.architecture, &platform.variant, &platform.os_version];
@@ -30,10 +52,53 @@ impl ConfigCache {
         if text_bytes > MAX_TEXT_BYTES {
             return;
         }
-        let mut configs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if configs.len() >= MAX_CONFIGS {
-            configs.clear();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, config.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ecr_multiarch_core::oci::platform::Platform;
+
+    use super::*;
+
+    fn config(revision: usize) -> (Digest, ImageConfig) {
+        let revision = revision.to_string();
+        (Digest::sha256(&revision), ImageConfig { platform: Platform::default(), revision: Some(revision) })
+    }
+
+    #[test]
+    fn full_cache_keeps_what_was_used_lately() {
+        let cache = ConfigCache::default();
+        let (used, its_config) = config(0);
+        for revision in 0..10 * MAX_CONFIGS {
+            let (digest, config) = config(revision);
+            cache.insert(digest, &config);
+            assert_eq!(cache.get(&used).as_ref(), Some(&its_config), "{revision}");
+            let generations = cache.0.lock().unwrap();
+            assert!(generations.newer.len() + generations.older.len() <= MAX_CONFIGS);
         }
-        configs.insert(digest, config.clone());
+    }
+
+    #[test]
+    fn more_configs_than_fit_do_not_empty_the_cache() {
+        let cache = ConfigCache::default();
+        for revision in 0..=MAX_CONFIGS {
+            let (digest, config) = config(revision);
+            cache.insert(digest, &config);
+        }
+        let kept = (0..=MAX_CONFIGS).filter(|revision| cache.get(&config(*revision).0).is_some()).count();
+        assert!(kept >= MAX_CONFIGS / 2, "{kept}");
+    }
+
+    #[test]
+    fn config_with_much_text_is_not_kept() {
+        let cache = ConfigCache::default();
+        for (length, is_kept) in [(MAX_TEXT_BYTES, true), (MAX_TEXT_BYTES + 1, false)] {
+            let (digest, config) = config(0);
+            cache.insert(digest, &ImageConfig { revision: Some("a".repeat(length)), ..config });
+            assert_eq!(cache.get(&digest).is_some(), is_kept, "{length}");
+            *cache.0.lock().unwrap() = Generations::default();
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Classifies the errors of ECR and of its blob store.
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::ImageFailure;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -72,34 +73,51 @@ fn error_chain(error: &dyn std::error::Error) -> String {
     messages.collect::<Vec<_>>().join(": ")
 }
 
+/// What to do where the SDK finds no credentials, before its own words.
+const MISSING_CREDENTIALS: &str =
+    "there are no AWS credentials; check that the function has an execution role, or the environment its credentials: ";
+
+/// Whether an error comes from the search for credentials.
+fn is_missing_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |cause| cause.source());
+    causes.any(|cause| {
+        matches!(cause.downcast_ref::<CredentialsError>(), Some(CredentialsError::CredentialsNotLoaded(_)))
+    })
+}
+
 /// Classifies a failed call.
 pub(super) fn classify<E>(action: IamAction, resource: Resource, error: &SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let SdkError::ServiceError(context) = error else {
-        return Error::RegistryUnavailable { action, resource, message: error_chain(error) };
+        let advice = if is_missing_credentials(error) { MISSING_CREDENTIALS } else { "" };
+        return Error::RegistryUnavailable {
+            action,
+            resource,
+            message: format!("{advice}{}", error_chain(error)).into(),
+        };
     };
     let status = context.raw().status().as_u16();
     if (200..300).contains(&status) {
         let message = format!("the response (HTTP {status}) cannot be parsed");
-        return Error::RegistryUnavailable { action, resource, message };
+        return Error::RegistryUnavailable { action, resource, message: message.into() };
     }
     let code = context.err().code().unwrap_or_default();
-    let message = context.err().message().unwrap_or_default().to_owned();
+    let message = context.err().message().unwrap_or_default();
     if code == "RepositoryNotFoundException" {
-        return Error::RepositoryNotFound { repository: resource.without_image(), message };
+        return Error::RepositoryNotFound { repository: resource.without_image(), message: message.into() };
     }
     if THROTTLING_CODES.contains(&code) || SERVER_ERROR_CODES.contains(&code) || matches!(status, 408 | 429 | 500..) {
         let message = format!("{code} (HTTP {status}) {message}");
-        return Error::RegistryUnavailable { action, resource, message: message.trim().to_owned() };
+        return Error::RegistryUnavailable { action, resource, message: message.trim().into() };
     }
     if ACCESS_DENIED_CODES.contains(&code) || (code.is_empty() && matches!(status, 401 | 403)) {
-        let message = format!("{code}: {message}");
+        let message = format!("{code}: {message}").into();
         return Error::AccessDenied { action, resource, message };
     }
     let code = if code.is_empty() { format!("HTTP {status}") } else { code.to_owned() };
-    Error::RegistryRefused { action, resource, code, message }
+    Error::RegistryRefused { action, resource, code: code.into(), message: message.into() }
 }
 
 /// Classifies the failure of one image within a successful call.
@@ -110,22 +128,22 @@ pub(super) fn classify_image_failure(resource: Resource, failure: &ImageFailure)
     let code = failure.failure_code().map_or("UnknownFailure", |code| code.as_str()).to_owned();
     let message = format!("{} ({name})", failure.failure_reason().unwrap_or("without a reason"));
     if TRANSIENT_IMAGE_CODES.contains(&code.as_str()) {
-        return Error::RegistryUnavailable { action, resource, message: format!("{code}: {message}") };
+        return Error::RegistryUnavailable { action, resource, message: format!("{code}: {message}").into() };
     }
-    Error::RegistryRefused { action, resource, code, message }
+    Error::RegistryRefused { action, resource, code: code.into(), message: message.into() }
 }
 
 /// Classifies an error of the blob store.
 pub(super) fn classify_blob_error(resource: Resource, error: &BlobError) -> Error {
     let action = IamAction::GetDownloadUrlForLayer;
-    let message = error.to_string();
+    let message = error.to_string().into();
     match error {
         BlobError::Denied => Error::AccessDenied { action, resource, message },
         BlobError::Rejected(status) => {
-            Error::RegistryRefused { action, resource, code: format!("HTTP {status}"), message }
+            Error::RegistryRefused { action, resource, code: format!("HTTP {status}").into(), message }
         }
         BlobError::Redirect(_) | BlobError::TooLarge => {
-            Error::RegistryRefused { action, resource, code: "UnusableBlob".to_owned(), message }
+            Error::RegistryRefused { action, resource, code: "UnusableBlob".into(), message }
         }
         BlobError::Unavailable(_) => Error::RegistryUnavailable { action, resource, message },
     }

@@ -32,6 +32,12 @@ const PATIENCE_MARGIN: Duration = Duration::from_secs(1);
 /// within seconds, and then long enough that a minute of waiting takes some twenty reads.
 const WAIT_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
 
+/// The age up to which an event proves that its tag exists.
+///
+/// A tag is visible seconds after its push, and EventBridge delivers within seconds. An event that was delayed, retried
+/// for hours or redriven from a queue says nothing about now: the tag may have been deleted since.
+const RECENT_PUSH: Duration = Duration::from_mins(5);
+
 const _: () = assert!(SWEEP_MARGIN.as_secs() > ANSWER_MARGIN.as_secs(), "work in flight needs time to finish");
 
 /// Handles the invocations of one execution environment.
@@ -153,7 +159,8 @@ impl Handler {
         };
         let request = new_request(push.repository, parsed.version, settings)?;
         let registry = RegistryId { account: Some(push.account), region: push.region };
-        let request = ReconcileRequest { pushed: Some(push.tag), ..request };
+        let pushed = is_recent(push.time, SystemTime::now()).then_some(push.tag);
+        let request = ReconcileRequest { pushed, ..request };
         Ok(Work::Reconcile { registry, request, wait: None })
     }
 
@@ -368,6 +375,12 @@ fn new_request(
         .map_err(|error| Rejection::Ignored { reason: error.to_string(), version: Some(version) })
 }
 
+/// Whether a push of this time is recent. One without a time, or with a time to come, is taken for a new one.
+fn is_recent(time: Option<SystemTime>, now: SystemTime) -> bool {
+    let age = time.and_then(|time| now.duration_since(time).ok());
+    age.is_none_or(|age| age <= RECENT_PUSH)
+}
+
 /// When the answer is due. Short invocations keep four fifths of their time.
 fn answer_deadline(invocation: &Invocation) -> Instant {
     before(invocation.deadline, ANSWER_MARGIN, 5)
@@ -382,4 +395,25 @@ fn sweep_deadline(invocation: &Invocation) -> Instant {
 fn before(deadline: Instant, margin: Duration, share: u32) -> Instant {
     let left = deadline.saturating_duration_since(Instant::now());
     deadline - (left / share).min(margin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn push_is_recent_for_five_minutes() {
+        let now = SystemTime::now();
+        let ago = |seconds| Some(now - Duration::from_secs(seconds));
+        for (time, expected) in [
+            (None, true),
+            (Some(now + Duration::from_hours(1)), true),
+            (ago(0), true),
+            (ago(300), true),
+            (ago(301), false),
+            (Some(SystemTime::UNIX_EPOCH), false),
+        ] {
+            assert_eq!(is_recent(time, now), expected, "{time:?}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The metrics of an invocation: one line in CloudWatch's embedded metric format.
 
 use std::io::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
@@ -14,6 +14,10 @@ use super::record::{InvocationRecord, milliseconds};
 pub const NAMESPACE: &str = "EcrMultiarch";
 /// The only dimension: the function, which distinguishes stacks. No dimension grows with the repositories.
 pub const DIMENSION: &str = "FunctionName";
+
+/// The age up to which an event is measured: as long as EventBridge tries to deliver one. Older ones come from a
+/// dead-letter queue or from hand, and one of them would be the maximum of its day.
+const MAX_PUSH_AGE: Duration = Duration::from_hours(24);
 
 /// The names of the metrics; alarms and the dashboard use no others.
 pub mod name {
@@ -29,7 +33,7 @@ pub mod name {
     pub const WOULD_PUBLISH: &str = "WouldPublish";
     /// Invocations, and versions of sweeps, that failed. Each is also counted under this name and its error type.
     pub const FAILED: &str = "Failed";
-    /// Milliseconds from the push event to the published manifest list.
+    /// Milliseconds from the push event to the published manifest list, for events of the last day.
     pub const PUSH_TO_PUBLISHED: &str = "PushToPublished";
     /// Milliseconds that the invocation took.
     pub const RECONCILE_DURATION: &str = "ReconcileDuration";
@@ -117,6 +121,7 @@ fn metrics(record: &InvocationRecord<'_>, now: SystemTime) -> Vec<Metric> {
             };
             metrics.push(count(name, 1));
             let since_push = record.pushed_at.and_then(|pushed_at| now.duration_since(pushed_at).ok());
+            let since_push = since_push.filter(|age| *age <= MAX_PUSH_AGE);
             if let (OutcomeKind::Published, Some(since_push)) = (kind, since_push) {
                 metrics.push((name::PUSH_TO_PUBLISHED.to_owned(), "Milliseconds", milliseconds(since_push)));
             }

@@ -9,8 +9,10 @@ use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::body::SdkBody;
 use ecr_multiarch_core::Error;
 use ecr_multiarch_core::settings::InvalidSetting;
-use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
-use serde::{Deserialize, Deserializer, Serialize};
+use lambda_runtime::layers::TracingLayer;
+use lambda_runtime::tower::util::MapRequestLayer;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, LambdaInvocation, Runtime, service_fn};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
@@ -46,14 +48,19 @@ pub enum StartError {
     Runtime(lambda_runtime::Error),
 }
 
-/// The JSON of a payload, or the error of the parser.
-struct Payload(Result<Value, String>);
-
-impl<'de> Deserialize<'de> for Payload {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self(Value::deserialize(deserializer).map_err(|error| error.to_string())))
+impl StartError {
+    /// The type by which Lambda and whoever invokes the function know the error.
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::Setting(_) => "InvalidSetting",
+            Self::NotOnLambda => "NotOnLambda",
+            Self::Runtime(_) => "RuntimeFailure",
+        }
     }
 }
+
+/// The text of a payload, or why it is none.
+type Text = Result<String, String>;
 
 /// Serves invocations until the execution environment ends.
 ///
@@ -68,12 +75,27 @@ where
         return Err(StartError::NotOnLambda);
     }
     let handler = &handler;
-    let service = service_fn(async move |event: LambdaEvent<Payload>| {
-        let (Payload(payload), context) = event.into_parts();
+    let service = service_fn(async move |event: LambdaEvent<Text>| {
+        let (payload, context) = event.into_parts();
+        let input = payload.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
         let invalid = |error| Failure(Error::InvalidRequest(format!("the input is not valid JSON: {error}")));
-        handler(payload.map_err(invalid)?, invocation(context)).await.map_err(Failure)
+        handler(input.map_err(invalid)?, invocation(context)).await.map_err(Failure)
     });
-    lambda_runtime::run(service).await.map_err(StartError::Runtime)
+    Runtime::new(service)
+        .layer(MapRequestLayer::new(quoted))
+        .layer(TracingLayer::new())
+        .run()
+        .await
+        .map_err(StartError::Runtime)
+}
+
+/// The payload as the JSON of a [`Text`].
+///
+/// The runtime parses the first JSON value of a payload and drops what follows it. So it gets the whole text as one
+/// value, which is parsed here.
+fn quoted(invocation: LambdaInvocation) -> LambdaInvocation {
+    let text: Text = std::str::from_utf8(&invocation.body).map(str::to_owned).map_err(|error| error.to_string());
+    LambdaInvocation { body: json!(text).to_string().into(), ..invocation }
 }
 
 fn invocation(context: Context) -> Invocation {
@@ -100,13 +122,14 @@ impl From<Failure> for Diagnostic {
 /// AWS Lambda developer guide, "Initialization error". The process ends in any case, so an error here changes nothing.
 pub async fn report_start_error(error: &StartError) {
     let Ok(api) = std::env::var(RUNTIME_API) else { return };
-    let body = json!({"errorType": "InvalidSetting", "errorMessage": error.to_string(), "stackTrace": []});
+    let body = json!({"errorType": error.error_type(), "errorMessage": error.to_string(), "stackTrace": []});
     let mut request = Request::new(SdkBody::from(body.to_string()));
     let uri = format!("http://{api}/2018-06-01/runtime/init/error");
     if request.set_method("POST").is_err() || request.set_uri(uri).is_err() {
         return;
     }
-    request.headers_mut().insert("lambda-runtime-function-error-type", "Runtime.InvalidSetting");
+    let header = format!("Runtime.{}", error.error_type());
+    request.headers_mut().insert("lambda-runtime-function-error-type", header);
     let connector = Connector::builder().tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).build();
     let _ = timeout(REPORT_TIMEOUT, connector.call(request)).await;
 }

@@ -190,7 +190,7 @@ pub(super) fn add_failed(report: &mut SweepReport, failed: Failed) {
 pub(super) fn add_missing_repository(report: &mut SweepReport, registry: &RegistryId, repository: RepositoryName) {
     let error = Error::RepositoryNotFound {
         repository: Resource::Repository(repository.clone()),
-        message: "No registry that is served has it".to_owned(),
+        message: "no registry that is served has it".into(),
     };
     let registry = registry.clone();
     add_failed(report, Failed { registry, repository: Some(repository), version: None, error, versions_left: None });

@@ -392,6 +392,22 @@ fn force_replaces_list_with_other_platform() {
     assert_outcome(&tag_names_foreign_list().0.assemble_with("1", &json!({"force": true})), "published");
 }
 
+/// A dry run does not ask ECR whether tags are immutable, which takes another permission.
+#[test]
+fn dry_run_says_that_an_immutable_tag_would_conflict() {
+    let (bed, list) = out_of_date_under_immutable_tag();
+    let dry = bed.assemble_with("1", &json!({"dry_run": true}));
+    assert_outcome(&dry, "would_publish");
+    let reason = dry.unwrap()["reason"].as_str().unwrap().to_owned();
+    assert_contains(&reason, &["TagConflict", "immutable", &list]);
+}
+
+#[test]
+fn dry_run_of_a_new_tag_has_no_reason() {
+    let bed = TestBed::with_images();
+    assert_eq!(bed.assemble_with("1", &json!({"dry_run": true})).unwrap()["reason"], Value::Null);
+}
+
 #[test]
 fn forced_dry_run_would_publish() {
     let (bed, _) = tag_names_foreign_list();

@@ -5,7 +5,7 @@ use local_ecr::media_type::OCI_MANIFEST;
 use local_ecr::{BLOB, Fault, FaultKind};
 use serde_json::{Value, json};
 
-use crate::support::assertions::{assert_failure, assert_outcome};
+use crate::support::assertions::{assert_contains, assert_failure, assert_outcome};
 use crate::support::function::{Failure, Function, FunctionBuilder};
 use crate::support::input::assemble_request;
 use crate::support::test_bed::TestBed;
@@ -21,6 +21,27 @@ fn malformed_input_is_invalid_request() {
         assert_failure(&bed.function.invoke_text(payload), "InvalidRequest", &[]);
     }
     assert!(bed.ecr.journal().is_empty());
+}
+
+#[test]
+fn text_after_the_input_is_invalid_request() {
+    let bed = TestBed::with_images();
+    let request = assemble_request("app", "1").to_string();
+    for rest in ["}", "x", "{}", " null", "\n[]", ","] {
+        assert_failure(&bed.function.invoke_text(&format!("{request}{rest}")), "InvalidRequest", &["not valid JSON"]);
+    }
+    assert!(bed.ecr.journal().is_empty());
+    assert_outcome(&bed.function.invoke_text(&format!(" {request}\n ")), "published");
+}
+
+#[test]
+fn missing_credentials_are_named() {
+    let bed = TestBed::with(|function| {
+        let function = function.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+        function.env("AWS_EC2_METADATA_DISABLED", "true")
+    });
+    let failure = bed.assemble("1");
+    assert_failure(&failure, "RegistryUnavailable", &["ecr:BatchGetImage", "no AWS credentials", "execution role"]);
 }
 
 #[test]
@@ -84,6 +105,24 @@ fn index_with_two_images_of_the_platform_is_unsupported() {
 #[test]
 fn nested_index_is_unsupported() {
     check_unsupported_index("another index", [Entry::new(&Index::oci([entry("linux/arm64")]))]);
+}
+
+#[test]
+fn attestation_with_a_platform_is_unsupported() {
+    let posing = Entry::new(&Image::oci("linux/amd64"))
+        .platform("linux/arm64")
+        .annotation("vnd.docker.reference.type", "attestation-manifest")
+        .annotation("vnd.docker.reference.digest", &entry("linux/arm64").digest());
+    check_unsupported_index("annotated as an attestation", [posing, entry("linux/arm64")]);
+}
+
+#[test]
+fn entry_that_contradicts_the_variant_is_mismatch() {
+    let bed = TestBed::with(|function| function.env("PLATFORMS", "linux/arm"));
+    let index = Index::oci([Entry::new(&Image::oci("linux/arm/v7")).platform("linux/arm/v5")]);
+    let failure = bed.push("1-arm", &index);
+    assert_failure(&failure, "PlatformMismatch", &["app:1-arm", "linux/arm/v7", "linux/arm/v5"]);
+    assert_eq!(bed.digest("1"), None);
 }
 
 #[test]
@@ -238,6 +277,78 @@ fn unreadable_image_quotes_failure_code() {
         bed.registry.fail("app", "1-amd64", code);
         assert_failure(&bed.deliver_event("1-arm64"), "RegistryRefused", &[code, "1-amd64"]);
     }
+}
+
+/// Asserts that the version's tag, as `taken` leaves it, is a conflict before any config is read.
+#[track_caller]
+fn check_early_conflict(part: &str, taken: impl FnOnce(&TestBed)) {
+    let bed = TestBed::with_images();
+    taken(&bed);
+    assert_failure(&bed.deliver_event("1-arm64"), "TagConflict", &["app:1", part]);
+    assert_eq!(bed.operations(), ["BatchGetImage"]);
+    assert_outcome(&bed.assemble_with("1", &json!({"force": true})), "published");
+    assert_eq!(bed.calls("GetDownloadUrlForLayer").len(), 2);
+}
+
+#[test]
+fn plain_image_under_the_version_is_a_conflict_before_configs_are_read() {
+    check_early_conflict("not a manifest list", |bed| {
+        bed.registry.push("app", Some("1"), &Image::oci("linux/amd64"));
+    });
+}
+
+#[test]
+fn foreign_platform_is_a_conflict_before_configs_are_read() {
+    check_early_conflict("linux/s390x", |bed| {
+        bed.registry.push("app", Some("1"), &Index::oci([entry("linux/amd64"), entry("linux/s390x")]));
+    });
+}
+
+/// Words of ECR that quote a presigned URL and a canonical request.
+const LEAKY: &str = "cannot read https://s3.example/x?X-Amz-Security-Token=IQoJsecret1&X-Amz-Credential=ASIAsecret2%2F1\
+    &X-Amz-Signature=00secret3 \nx-amz-security-token:secret4";
+
+#[test]
+fn words_of_ecr_lose_their_secrets() {
+    for (operation, code) in [
+        ("BatchGetImage", "InvalidSignatureException"),
+        ("GetDownloadUrlForLayer", "LayersNotFoundException"),
+        ("GetDownloadUrlForLayer", "RepositoryNotFoundException"),
+        ("PutImage", "ServerException"),
+    ] {
+        let bed = TestBed::with_images();
+        bed.ecr.faults().add(Fault::on(operation, FaultKind::client_error(code, LEAKY)));
+        let failure = bed.deliver_event("1-arm64").unwrap_err();
+        assert!(failure.message.contains("https://s3.example/x?X-Amz-Security-Token="), "{}", failure.message);
+        let log = bed.function.final_log();
+        for text in [&failure.message, &log] {
+            assert!(!text.contains("secret"), "{operation}: {text}");
+        }
+    }
+}
+
+#[test]
+fn long_words_are_cut() {
+    let bed = TestBed::with_images();
+    bed.ecr.faults().add(Fault::on("PutImage", FaultKind::client_error("KmsException", &"long ".repeat(100_000))));
+    let failure = bed.deliver_event("1-arm64").unwrap_err();
+    assert_contains(&failure.message, &["KmsException", "long long", "…"]);
+    assert!(failure.message.chars().count() < 1_500, "{}", failure.message.len());
+    assert!(bed.function.final_log().len() < 4_000);
+}
+
+#[test]
+fn long_text_of_an_image_is_cut() {
+    let bed = TestBed::with_images();
+    let chart = json!({
+        "schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": [],
+        "config": {"mediaType": "long".repeat(300_000), "size": 2, "digest": format!("sha256:{:064}", 0)},
+    });
+    bed.registry.store_raw("app", Some("1-arm64"), OCI_MANIFEST, chart.to_string(), None);
+    let failure = bed.deliver_event("1-arm64").unwrap_err();
+    assert_contains(&failure.message, &["app:1-arm64", "longlong", "…"]);
+    assert!(failure.message.chars().count() < 1_000, "{}", failure.message.len());
+    assert!(bed.function.final_log().len() < 4_000);
 }
 
 /// A test bed in which a download was redirected to another scheme once, after the answer to it.

@@ -1,11 +1,14 @@
 //! The log: lines of JSON, one for each reconciliation and one for its metrics, without secrets.
 
+use std::time::Duration;
+
 use local_ecr::image::Image;
 use local_ecr::{BLOB, Fault, FaultKind};
 use serde_json::{Value, json};
 
 use crate::support::assertions::{assert_failure, assert_outcome};
 use crate::support::function::Failure;
+use crate::support::input::push_event_of_age;
 use crate::support::test_bed::TestBed;
 
 fn is_rfc3339(text: &str) -> bool {
@@ -133,6 +136,18 @@ fn metrics_measure_time_from_push() {
 }
 
 #[test]
+fn time_from_push_leaves_out_events_older_than_a_day() {
+    for (hours, is_measured) in [(23, true), (25, false), (24 * 365 * 7, false)] {
+        let bed = TestBed::with_images();
+        let event = push_event_of_age("app", "1-arm64", Duration::from_hours(hours));
+        assert_outcome(&bed.function.invoke(&event), "published");
+        let lines = bed.function.final_log_lines();
+        let metrics = lines.iter().find(|line| is_metrics(line)).unwrap();
+        assert_eq!((&metrics["Published"], metrics["PushToPublished"].is_u64()), (&json!(1), is_measured), "{hours}");
+    }
+}
+
+#[test]
 fn metrics_have_the_highest_level() {
     for line in metrics_lines() {
         assert_eq!(line["level"], "FATAL", "no filter of Lambda must drop metrics");
@@ -172,4 +187,18 @@ fn presigned_urls_are_never_disclosed() {
             assert!(!written.contains(secret), "{secret} at {level}");
         }
     }
+}
+
+#[test]
+fn sweep_logs_at_most_one_hundred_failures() {
+    let bed = TestBed::new();
+    for version in 0..120 {
+        bed.registry.push("app", Some(&format!("{version}-amd64")), &Image::oci("linux/amd64"));
+        bed.registry.push("app", Some(&format!("{version}-arm64")), &Image::oci("linux/amd64").content("wrong"));
+    }
+    assert_eq!(bed.sweep(&json!({}))["failed_total"], 120);
+    let lines = bed.function.final_log_lines();
+    assert_eq!(lines.iter().filter(|line| line["level"] == "ERROR").count(), 100);
+    let metrics: Vec<_> = lines.iter().filter(|line| is_metrics(line)).collect();
+    assert_eq!(metrics[0]["FailedPlatformMismatch"], 120);
 }

@@ -16,6 +16,8 @@ mod assemble;
 mod clients;
 // Several processes, many pushes and a faulty ECR, by a seeded schedule. If you add a random fault, put it here.
 mod chaos;
+// Pooled connections that have died. If you change what connections are kept, test it here.
+mod connections;
 // Errors that a retry cannot fix: their types and messages. If you add an error, test its message here.
 mod failures;
 // Every fault at every call of a reconciliation. If you add a kind of fault or of reconciliation, put it here.

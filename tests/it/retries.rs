@@ -3,10 +3,13 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use local_ecr::image::{Entry, Image};
-use local_ecr::{ANY, BLOB, Fault, FaultKind};
+use local_ecr::image::{Entry, Image, Index};
+use local_ecr::{ANY, BLOB, Fault, FaultKind, Options};
+use serde_json::{Value, json};
 
 use crate::support::assertions::{assert_failure, assert_outcome};
+use crate::support::function::Failure;
+use crate::support::input::push_event_of_age;
 use crate::support::test_bed::TestBed;
 
 /// Runs the check with each operation and each transient fault, in parallel.
@@ -54,6 +57,25 @@ fn lasting_fault_is_registry_unavailable_until_it_ends() {
         let outcome = &answer.as_ref().unwrap()["outcome"];
         assert!(*outcome == "published" || *outcome == "unchanged", "{fault:?} of {operation}: {outcome}");
     });
+}
+
+/// An ECR that answers two tags of one image with one entry.
+fn merging_ecr() -> TestBed {
+    let bed = TestBed::with_ecr(Options { merge_tags_of_an_image: true, ..Options::default() });
+    let index = Index::oci(["linux/amd64", "linux/arm64"].map(|platform| Entry::new(&Image::oci(platform))));
+    for tag in ["1-amd64", "1-arm64", "2-amd64", "2-arm64"] {
+        bed.registry.push("app", Some(tag), &index);
+    }
+    bed
+}
+
+#[test]
+fn image_that_the_response_leaves_out_is_asked_for_by_itself() {
+    let bed = merging_ecr();
+    assert_outcome(&bed.deliver_event("1-arm64"), "published");
+    assert_eq!(bed.architectures("1"), ["amd64", "arm64"]);
+    let swept = bed.sweep(&json!({}));
+    assert_eq!((&swept["published"], &swept["failed_total"]), (&json!(1), &json!(0)));
 }
 
 #[test]
@@ -135,6 +157,37 @@ fn check_never_visible(name: &str, hide: impl FnOnce(&TestBed)) {
 #[test]
 fn hidden_tag_is_not_yet_visible() {
     check_never_visible("app:1-arm64", |bed| bed.registry.hide("app", "1-arm64", u32::MAX));
+}
+
+/// The answer to the event of a push that happened so long ago, whose tag is gone, and the number of reads.
+fn answer_to_event_of_deleted_tag(age: Duration) -> (Result<Value, Failure>, usize) {
+    let bed = TestBed::with_images();
+    bed.registry.untag("app", "1-arm64");
+    let answer = bed.function.invoke(&push_event_of_age("app", "1-arm64", age));
+    (answer, bed.calls("BatchGetImage").len())
+}
+
+#[test]
+fn deleted_tag_of_old_event_is_a_missing_platform() {
+    for minutes in [6, 60 * 24 * 365] {
+        let (answer, reads) = answer_to_event_of_deleted_tag(Duration::from_mins(minutes));
+        assert_outcome(&answer, "waiting");
+        assert_eq!((&answer.unwrap()["missing"], reads), (&json!(["linux/arm64"]), 1));
+    }
+}
+
+#[test]
+fn deleted_tag_of_recent_event_is_awaited() {
+    let (answer, reads) = answer_to_event_of_deleted_tag(Duration::from_mins(4));
+    assert_failure(&answer, "NotYetVisible", &["app:1-arm64"]);
+    assert_eq!(reads, 6);
+}
+
+#[test]
+fn old_event_publishes_what_is_there() {
+    let bed = TestBed::with_images();
+    let event = push_event_of_age("app", "1-arm64", Duration::from_hours(30));
+    assert_outcome(&bed.function.invoke(&event), "published");
 }
 
 #[test]

@@ -5,8 +5,10 @@ use std::process::{Command, Output};
 use local_ecr::{LocalEcr, Options};
 use serde_json::Value;
 
-use crate::support::assertions::assert_contains;
+use crate::support::assertions::{assert_contains, assert_failure, assert_outcome};
 use crate::support::function::{Exit, FunctionBuilder, REGION};
+use crate::support::input::assemble_request;
+use crate::support::test_bed::push_images;
 
 /// A setting with an invalid value, and what the message must say about valid ones.
 struct InvalidSetting {
@@ -78,6 +80,54 @@ fn invalid_setting_is_reported_to_lambda() {
         assert_eq!(reported["errorType"], "InvalidSetting");
         assert_eq!(reported["errorMessage"], only_line(&exit.log)["message"]);
     }
+}
+
+const ENDPOINT_VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"];
+
+#[test]
+fn invalid_endpoint_is_one_message_at_the_start() {
+    for variable in ENDPOINT_VARIABLES {
+        for value in ["not a url", "localhost:4566", "ftp://ecr.example", "http://", "https://a b", "http://a?b=c"] {
+            let exit = run_to_exit(|function| function.env(variable, value));
+            let message = only_line(&exit.log)["message"].as_str().unwrap().to_owned();
+            assert_contains(&message, &[variable, value, "https://"]);
+            let [reported] = exit.init_errors.as_slice() else { panic!("{:?}", exit.init_errors) };
+            assert_eq!(
+                (&reported["errorType"], &reported["errorMessage"]),
+                (&"InvalidSetting".into(), &message.into())
+            );
+        }
+    }
+}
+
+#[test]
+fn empty_endpoint_is_absent() {
+    let ecr = LocalEcr::start(Options::default()).unwrap();
+    push_images(&ecr.home(), "app", "1");
+    let general = FunctionBuilder::new(&ecr).env("AWS_ENDPOINT_URL_ECR", "").env("AWS_ENDPOINT_URL", &ecr.url());
+    assert_outcome(&general.start().invoke(&assemble_request("app", "1")), "published");
+    let special = FunctionBuilder::new(&ecr).env("AWS_ENDPOINT_URL", "");
+    assert_outcome(&special.start().invoke(&assemble_request("app", "1")), "unchanged");
+
+    // Without any endpoint, the function asks that of the Region, which does not exist.
+    let none = FunctionBuilder::new(&ecr).env("AWS_ENDPOINT_URL_ECR", "").env("AWS_ENDPOINT_URL", "");
+    let function = none.env("AWS_REGION", "nowhere-1").start();
+    let failure = function.invoke(&assemble_request("app", "1"));
+    assert_failure(&failure, "RegistryUnavailable", &["ecr:BatchGetImage"]);
+}
+
+#[test]
+fn retry_variables_of_the_sdk_do_not_fail_the_start() {
+    let ecr = LocalEcr::start(Options::default()).unwrap();
+    push_images(&ecr.home(), "app", "1");
+    let function = FunctionBuilder::new(&ecr).env("AWS_MAX_ATTEMPTS", "-1").env("AWS_RETRY_MODE", "often").start();
+    assert_outcome(&function.invoke(&assemble_request("app", "1")), "published");
+}
+
+#[test]
+fn runtime_that_ends_is_no_invalid_setting() {
+    let failure = ecr_multiarch::lambda::runtime::StartError::Runtime("gone".into());
+    assert_eq!(failure.error_type(), "RuntimeFailure");
 }
 
 #[test]

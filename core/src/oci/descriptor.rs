@@ -61,6 +61,14 @@ impl Descriptor {
             .then(|| self.annotations.get("vnd.docker.reference.digest").map_or("", String::as_str))
     }
 
+    /// Whether it states a platform although it is a BuildKit attestation, which runs on none.
+    ///
+    /// Clients select entries by their platforms alone, so such an entry would be taken for an image.
+    pub fn is_attestation_with_platform(&self) -> bool {
+        self.attested_digest().is_some()
+            && self.platform.as_ref().is_some_and(|platform| *platform != Platform::default() && !platform.is_unknown())
+    }
+
     /// The platform, if it specifies at least os and architecture.
     pub fn specified_platform(&self) -> Option<&Platform> {
         self.platform.as_ref().filter(|platform| !platform.is_unspecified())

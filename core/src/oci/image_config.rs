@@ -49,7 +49,7 @@ impl ImageConfig {
         }
         let platform: Platform = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
             serde_json::error::Category::Data => InvalidImage::from(Unsupported::PlatformUnspecified),
-            _ => Corruption::InvalidJson { part: Part::Config, message: error.to_string() }.into(),
+            _ => Corruption::InvalidJson { part: Part::Config, message: error.to_string().into() }.into(),
         })?;
         // The config of a BuildKit attestation states "unknown" for both.
         if platform.is_unspecified() || platform.os == "unknown" || platform.architecture == "unknown" {

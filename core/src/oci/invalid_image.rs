@@ -2,6 +2,7 @@
 
 use super::digest::Digest;
 use super::media_type::MediaType;
+use crate::excerpt::ImageText;
 
 /// Why an image cannot go into a manifest list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
@@ -19,13 +20,13 @@ pub enum InvalidImage {
 pub enum Unsupported {
     /// Neither an image nor a manifest list.
     #[error("its media type {0:?} is neither that of an image nor that of a manifest list")]
-    MediaType(String),
+    MediaType(ImageText),
     /// JSON that does not follow the schema of its media type.
     #[error("it does not follow the schema of {0}: {1}")]
-    Schema(MediaType, String),
+    Schema(MediaType, ImageText),
     /// An artifact in the form of an image.
     #[error("its config has the media type {0:?}, so it is an artifact, not a container image")]
-    Artifact(String),
+    Artifact(ImageText),
     /// A config that does not state the platform.
     #[error("its config does not state os and architecture")]
     PlatformUnspecified,
@@ -40,6 +41,20 @@ pub enum Unsupported {
     /// An index that contains an index.
     #[error("it is an index that contains another index; push the image, or an index of images")]
     NestedIndex,
+    /// An entry of an index with another media type than the manifest that it names.
+    #[error("its index states the media type {stated:?} for it, but it is {actual}")]
+    EntryMediaType {
+        /// The media type of the entry.
+        stated: ImageText,
+        /// The media type of the manifest.
+        actual: ImageText,
+    },
+    /// An attestation that clients would take for an image.
+    #[error(
+        "its entry {0} is annotated as an attestation but states a platform, so clients would take it for an image; \
+         an attestation has none, or unknown/unknown"
+    )]
+    AttestationPlatform(Digest),
     /// An index without the platform of its tag.
     #[error("it is an index without an image of {0}")]
     PlatformMissing(String),
@@ -80,7 +95,7 @@ pub enum Corruption {
         /// The part of the image.
         part: Part,
         /// The message of the parser.
-        message: String,
+        message: ImageText,
     },
     /// The config is larger than its manifest states.
     #[error("its config exceeds {max} bytes")]

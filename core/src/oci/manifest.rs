@@ -79,7 +79,7 @@ impl Manifest {
 
 fn parse<T: DeserializeOwned>(media_type: MediaType, text: &str) -> Result<T, InvalidImage> {
     serde_json::from_str(text).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => Unsupported::Schema(media_type, error.to_string()).into(),
+        serde_json::error::Category::Data => Unsupported::Schema(media_type, error.to_string().into()).into(),
         _ => invalid_json(&error).into(),
     })
 }
@@ -93,7 +93,7 @@ pub fn check_json(text: &str) -> Result<(), Corruption> {
 }
 
 fn invalid_json(error: &serde_json::Error) -> Corruption {
-    Corruption::InvalidJson { part: Part::Manifest, message: error.to_string() }
+    Corruption::InvalidJson { part: Part::Manifest, message: error.to_string().into() }
 }
 
 #[cfg(test)]

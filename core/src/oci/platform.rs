@@ -33,6 +33,20 @@ impl Platform {
         self.architecture.is_empty() || self.os.is_empty()
     }
 
+    /// Whether it is `unknown/unknown`, the platform of what does not run.
+    pub fn is_unknown(&self) -> bool {
+        let Self { architecture, os, os_version, variant } = self;
+        os == "unknown" && architecture == "unknown" && os_version.is_empty() && variant.is_empty()
+    }
+
+    /// Whether the two differ in a field that both state, as they are after normalization.
+    pub fn contradicts(&self, other: &Self) -> bool {
+        let (one, other) = (self.normalized(), other.normalized());
+        let fields = |platform: Self| [platform.os, platform.architecture, platform.variant, platform.os_version];
+        let mut pairs = fields(one).into_iter().zip(fields(other));
+        pairs.any(|(one, other)| !one.is_empty() && !other.is_empty() && one != other)
+    }
+
     /// The platform as containerd, and with it every client, normalizes it before it compares.
     ///
     /// The rules are those of containerd's `platforms.Normalize`, except for an arm image without a variant, which is

@@ -19,12 +19,13 @@ use std::time::Duration;
 
 use super::manifest_list::ManifestList;
 use super::observation::{self, ImageConfigs, Manifests, Observation, StoredManifest, tags};
-use super::outcome::{Outcome, PlatformImage, Reconciliation, Waiting};
+use super::outcome::{Outcome, PlatformImage, Proposal, Reconciliation, Waiting};
 use super::request::ReconcileRequest;
 use crate::error::{Conflict, Error, UnseenImage};
 use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
-use crate::oci::manifest::Manifest;
+use crate::oci::manifest::Index;
+use crate::oci::media_type::MediaType;
 use crate::oci::reference::Reference;
 use crate::oci::tag::Tag;
 use crate::settings::Revisions;
@@ -236,6 +237,11 @@ impl Context {
             let images = observation.images();
             return Ok(done(Outcome::Waiting(Waiting::Platforms(observation.missing)), images));
         }
+        // Before anything else is read: a sweep meets the same conflicts every time.
+        let target = observation.target.as_ref().filter(|_| !self.request.force);
+        if let Some(conflict) = target.and_then(|target| conflict(&self.request, target)) {
+            return Err(Error::TagConflict { tag: self.request.target(), conflict });
+        }
         if observation.children().is_empty() {
             return Ok(self.read_configs(observation));
         }
@@ -272,11 +278,8 @@ impl Context {
         {
             return Ok(done(Outcome::Waiting(Waiting::Revisions(message)), images));
         }
-        if let Some(conflict) = target.filter(|_| !request.force).and_then(|target| conflict(request, target)) {
-            return Err(Error::TagConflict { tag: request.target(), conflict });
-        }
         if request.dry_run {
-            return Ok(done(Outcome::WouldPublish(list), images));
+            return Ok(done(Outcome::WouldPublish(Proposal::new(list, target.map(|target| target.digest))), images));
         }
         if self.rounds == MAX_ROUNDS {
             return Err(Error::Contended { tag: request.target(), rounds: MAX_ROUNDS });
@@ -328,17 +331,25 @@ fn not_yet_visible(image: UnseenImage) -> Error {
 }
 
 /// Why the image or manifest list under the version's tag must not be replaced; `None`, if it may be.
+///
+/// No manifest list that this function assembles is one of these conflicts, so the images need not be known.
 fn conflict(request: &ReconcileRequest, target: &StoredManifest) -> Option<Conflict> {
-    let media_type = target.known_media_type().filter(|media_type| media_type.is_manifest_list());
-    let manifest = media_type.and_then(|media_type| Manifest::parse(media_type, &target.text).ok());
-    let Some(Manifest::Index(index)) = manifest else {
-        return Some(Conflict::NotAManifestList { digest: target.digest, media_type: target.media_type.clone() });
+    let is_list = target.known_media_type().is_some_and(MediaType::is_manifest_list);
+    // Without the limit of a source: a list of many attested images has more entries.
+    let index = is_list.then(|| serde_json::from_str::<Index>(&target.text).ok()).flatten();
+    let Some(index) = index else {
+        return Some(Conflict::NotAManifestList {
+            digest: target.digest,
+            media_type: target.media_type.as_str().into(),
+        });
     };
     let is_configured = |entry: &Descriptor| {
         let platform = entry.specified_platform();
         platform.is_some_and(|platform| request.platforms.iter().any(|tag| tag.platform.matches(platform)))
     };
-    let foreign = index.manifests.iter().find(|entry| entry.attested_digest().is_none() && !is_configured(entry))?;
+    let is_attestation =
+        |entry: &Descriptor| entry.attested_digest().is_some() && !entry.is_attestation_with_platform();
+    let foreign = index.manifests.iter().find(|entry| !is_attestation(entry) && !is_configured(entry))?;
     let platform = foreign.specified_platform().map_or_else(|| foreign.digest.to_string(), ToString::to_string);
-    Some(Conflict::ForeignPlatform { digest: target.digest, platform })
+    Some(Conflict::ForeignPlatform { digest: target.digest, platform: platform.into() })
 }

@@ -61,7 +61,9 @@ impl ManifestList {
             !source.origin.is_index && source.origin.image.media_type == MediaType::DockerManifest.as_str()
         };
         let layout = if sources.iter().all(is_plain_docker) { Layout::DockerManifest } else { Layout::Imagetools };
-        let entries: Vec<_> = sources.iter().flat_map(|source| layout.entries(source, attestations)).collect();
+        let entry =
+            |source: &SourceImage| layout.entries(source, has_other_arm_platform(source, sources), attestations);
+        let entries: Vec<_> = sources.iter().flat_map(entry).collect();
         let is_docker = entries.iter().all(|entry| entry.media_type.starts_with("application/vnd.docker."));
         let media_type = if is_docker { MediaType::DockerManifestList } else { MediaType::OciIndex };
         let text = layout.render(media_type, &entries);
@@ -69,26 +71,35 @@ impl ManifestList {
     }
 }
 
+/// Whether another source is of an arm platform of the same operating system, so that an open variant is ambiguous.
+fn has_other_arm_platform(source: &SourceImage, sources: &[SourceImage]) -> bool {
+    let os = |source: &SourceImage| source.platform.platform().normalized().os;
+    let is_arm = |other: &&SourceImage| other.platform.platform().architecture == "arm" && os(other) == os(source);
+    sources.iter().filter(is_arm).count() > 1
+}
+
 impl Layout {
-    fn entries(self, source: &SourceImage, attestations: Attestations) -> Vec<Descriptor> {
+    fn entries(self, source: &SourceImage, is_ambiguous: bool, attestations: Attestations) -> Vec<Descriptor> {
         let Origin { image, is_index, attestations: attesting } = &source.origin;
-        let of_index = image.specified_platform().filter(|_| *is_index);
-        let platform = of_index.cloned().unwrap_or_else(|| self.platform(source));
+        let of_index = image.specified_platform().filter(|_| *is_index).cloned();
+        // imagetools copies what an index states. Where no index does, it writes v7 for an open variant of arm,
+        // whatever the image is; the configured platform of its tag is more reliable.
+        let fills_variant = is_ambiguous || (self == Self::Imagetools && of_index.is_none());
+        let mut platform = of_index.unwrap_or_else(|| self.config_platform(source));
+        let normalized = platform.normalized();
+        if fills_variant && normalized.architecture == "arm" && normalized.variant.is_empty() {
+            platform.variant = source.platform.platform().normalized().variant;
+        }
         let image = Descriptor { platform: Some(platform), ..image.clone() };
         let kept = attesting.iter().filter(|_| attestations == Attestations::Keep).cloned();
         std::iter::once(image).chain(kept).collect()
     }
 
-    fn platform(self, source: &SourceImage) -> Platform {
-        if self == Self::DockerManifest {
-            return source.config_platform.clone();
+    fn config_platform(self, source: &SourceImage) -> Platform {
+        match self {
+            Self::DockerManifest => source.config_platform.clone(),
+            Self::Imagetools => source.config_platform.normalized(),
         }
-        let mut platform = source.config_platform.normalized();
-        if platform.architecture == "arm" && platform.variant.is_empty() {
-            // imagetools always writes v7 here; the configured platform of the tag is more reliable.
-            platform.variant.clone_from(&source.platform.platform().variant);
-        }
-        platform
     }
 
     fn render(self, media_type: MediaType, entries: &[Descriptor]) -> String {

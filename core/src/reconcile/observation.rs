@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::manifest_list::{Origin, SourceImage};
 use super::outcome::PlatformImage;
 use super::request::ReconcileRequest;
-use crate::error::Error;
+use crate::error::{Error, PlatformSource};
+use crate::excerpt::ImageText;
 use crate::oci::annotations::{Annotations, REVISION};
 use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
@@ -51,7 +52,7 @@ impl StoredManifest {
     /// Parses the manifest, after comparing its bytes with its digest.
     fn parse(&self) -> Result<(Descriptor, Manifest), InvalidImage> {
         // The digest of a signed schema 1 manifest is not that of all its bytes, so other media types come first.
-        let unsupported = || InvalidImage::from(Unsupported::MediaType(self.media_type.clone()));
+        let unsupported = || InvalidImage::from(Unsupported::MediaType(self.media_type.as_str().into()));
         if !self.media_type.is_empty() && self.known_media_type().is_none() {
             return Err(unsupported());
         }
@@ -111,7 +112,7 @@ impl Candidate {
 /// Checks that an image manifest is that of a container image, with a config that is not too large to read.
 fn validate_image(image: ImageManifest) -> Result<ImageManifest, InvalidImage> {
     if !is_image_config(&image.config.media_type) {
-        return Err(Unsupported::Artifact(image.config.media_type).into());
+        return Err(Unsupported::Artifact(image.config.media_type.into()).into());
     }
     if image.config.size > MAX_CONFIG_BYTES {
         return Err(Unsupported::ConfigSize { size: image.config.size, max: MAX_CONFIG_BYTES }.into());
@@ -121,13 +122,16 @@ fn validate_image(image: ImageManifest) -> Result<ImageManifest, InvalidImage> {
 
 /// Selects the one image of the platform from an index, with its attestations and annotations.
 fn select_image(index: Index, platform: &ConfiguredPlatform) -> Result<(Origin, Annotations), InvalidImage> {
-    let (attestations, others): (Vec<_>, Vec<_>) =
-        index.manifests.into_iter().partition(|entry| entry.attested_digest().is_some());
     let is_index =
         |entry: &Descriptor| MediaType::from_name(&entry.media_type).is_some_and(MediaType::is_manifest_list);
-    if others.iter().any(is_index) {
+    if index.manifests.iter().any(is_index) {
         return Err(Unsupported::NestedIndex.into());
     }
+    if let Some(entry) = index.manifests.iter().find(|entry| entry.is_attestation_with_platform()) {
+        return Err(Unsupported::AttestationPlatform(entry.digest).into());
+    }
+    let (attestations, others): (Vec<_>, Vec<_>) =
+        index.manifests.into_iter().partition(|entry| entry.attested_digest().is_some());
     let is_image = |entry: &Descriptor| {
         MediaType::from_name(&entry.media_type).is_some()
             && (entry.artifact_type.is_empty() || is_image_config(&entry.artifact_type))
@@ -216,6 +220,13 @@ impl Observation {
                 return Ok(Some(digest));
             };
             let image = match stored.parse() {
+                Ok((Descriptor { media_type, .. }, _)) if media_type != candidate.origin.image.media_type => {
+                    Err(Unsupported::EntryMediaType {
+                        stated: candidate.origin.image.media_type.as_str().into(),
+                        actual: media_type.into(),
+                    }
+                    .into())
+                }
                 Ok((descriptor, Manifest::Image(image))) => {
                     // The size in an index may be wrong.
                     candidate.origin.image.size = descriptor.size;
@@ -246,12 +257,18 @@ impl Observation {
             let unspecified = || Err(Unsupported::PlatformUnspecified.into());
             let config = config.cloned().unwrap_or_else(unspecified);
             let config = config.map_err(|reason| Error::from_image(image(), reason))?;
+            let mismatch = |source_of_expected, expected: String| Error::PlatformMismatch {
+                image: image(),
+                actual: config.platform.to_string().into(),
+                source_of_expected,
+                expected: expected.into(),
+            };
             if !candidate.platform.matches(&config.platform) {
-                return Err(Error::PlatformMismatch {
-                    image: image(),
-                    actual: config.platform.to_string(),
-                    expected: candidate.platform.to_string(),
-                });
+                return Err(mismatch(PlatformSource::Tag, candidate.platform.to_string()));
+            }
+            let of_entry = candidate.origin.image.platform.as_ref();
+            if let Some(stated) = of_entry.filter(|stated| stated.contradicts(&config.platform)) {
+                return Err(mismatch(PlatformSource::Index, stated.to_string()));
             }
             Ok(SourceImage {
                 platform: candidate.platform.clone(),
@@ -297,8 +314,11 @@ pub fn differing_revisions(sources: &[SourceImage]) -> Option<String> {
     if revisions.windows(2).all(|pair| pair[0] == pair[1]) {
         return None;
     }
-    let each: Vec<_> =
-        sources.iter().zip(revisions).map(|(source, it)| format!("{} from {it}", source.platform)).collect();
+    let each: Vec<_> = sources
+        .iter()
+        .zip(revisions)
+        .map(|(source, it)| format!("{} from {}", source.platform, ImageText::from(it.as_str())))
+        .collect();
     Some(format!(
         "the platforms were built from different revisions: {}; push them from the same one, or set REVISIONS to any",
         each.join(", ")

@@ -24,8 +24,30 @@ pub enum Outcome {
     Waiting(Waiting),
     /// The event or request was filtered out, for this reason. A reconciliation never ends with it.
     Ignored(String),
-    /// A dry run that would have published this manifest list.
-    WouldPublish(ManifestList),
+    /// A dry run that would have published a manifest list.
+    WouldPublish(Proposal),
+}
+
+/// The manifest list of a dry run.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Proposal {
+    /// The manifest list.
+    pub list: ManifestList,
+    /// What is to be said of it, if anything.
+    pub reason: Option<String>,
+}
+
+impl Proposal {
+    /// The manifest list, which would replace what the tag names.
+    ///
+    /// Whether the tag is immutable is not known here: ECR states it for a whole repository, to those who may read its
+    /// settings, and refuses the write in any case.
+    pub fn new(list: ManifestList, replaced: Option<Digest>) -> Self {
+        let reason = replaced.map(|digest| {
+            format!("the tag names {digest}; the manifest list replaces it, unless the tag is immutable: TagConflict")
+        });
+        Self { list, reason }
+    }
 }
 
 /// The reason why a version waits.
@@ -71,7 +93,7 @@ impl Outcome {
     /// The manifest list that is, or would be, published.
     pub fn manifest_list(&self) -> Option<&ManifestList> {
         match self {
-            Self::Published(list) | Self::Unchanged(list) | Self::WouldPublish(list) => Some(list),
+            Self::Published(list) | Self::Unchanged(list) | Self::WouldPublish(Proposal { list, .. }) => Some(list),
             Self::Waiting(_) | Self::Ignored(_) => None,
         }
     }
@@ -84,10 +106,11 @@ impl Outcome {
         }
     }
 
-    /// Why the version is held back or ignored, where no platform is missing.
+    /// Why the version is held back or ignored, where no platform is missing, or what a dry run does not know.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Waiting(Waiting::Revisions(reason)) | Self::Ignored(reason) => Some(reason),
+            Self::WouldPublish(proposal) => proposal.reason.as_deref(),
             _ => None,
         }
     }

@@ -23,7 +23,7 @@ pub struct ReconcileRequest {
     pub dry_run: bool,
     /// Whether to replace an image, or a manifest list with platforms that are not configured.
     pub force: bool,
-    /// The platform tag whose push was announced, which therefore must exist.
+    /// The platform tag whose push was announced so recently that it must exist. The caller knows the time.
     pub pushed: Option<Tag>,
 }
 

@@ -73,6 +73,19 @@ impl ConfiguredPlatform {
     pub fn is_equivalent_to(&self, other: &Self) -> bool {
         self.platform.normalized() == other.platform.normalized()
     }
+
+    /// Whether an image that states its whole platform can be one of both.
+    ///
+    /// An arm image that leaves its variant open is not meant: it counts as one of the platform of its tag.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let (one, other) = (self.platform.normalized(), other.platform.normalized());
+        let variant_is_open = one.architecture == "arm" && (one.variant.is_empty() || other.variant.is_empty());
+        one.os == other.os
+            && one.architecture == other.architecture
+            && (one.variant == other.variant || variant_is_open)
+            && (is_dotted_prefix(&one.os_version, &other.os_version)
+                || is_dotted_prefix(&other.os_version, &one.os_version))
+    }
 }
 
 fn is_dotted_prefix(prefix: &str, text: &str) -> bool {
@@ -193,6 +206,26 @@ mod tests {
         check("windows(10.0.20348)/amd64", "windows(10.0.17763)/amd64", false);
         check("windows(10.0.20348)/amd64", "windows/amd64", false);
         check("windows/amd64", "windows(10.0.20348.2322)/amd64", true);
+    }
+
+    #[test]
+    fn platforms_overlap_where_one_image_can_be_of_both() {
+        for (one, other, expected) in [
+            ("linux/arm", "linux/arm/v7", true),
+            ("linux/arm/v6", "linux/arm/v7", false),
+            ("linux/arm", "freebsd/arm/v7", false),
+            ("linux/arm64", "linux/arm", false),
+            ("linux/amd64", "linux/amd64/v2", false),
+            ("windows/amd64", "windows(10.0.20348)/amd64", true),
+            ("windows(10.0)/amd64", "windows(10.0.20348)/amd64", true),
+            ("windows(10.0.20348)/amd64", "windows(10.0.203)/amd64", false),
+            ("windows(10.0.20348)/amd64", "windows(10.0.17763)/amd64", false),
+            ("linux(1)/arm", "linux/arm/v7", true),
+            ("linux(1)/arm/v6", "linux/arm/v7", false),
+        ] {
+            let (first, second) = (configured(one), configured(other));
+            assert_eq!((first.overlaps(&second), second.overlaps(&first)), (expected, expected), "{one} {other}");
+        }
     }
 
     #[test]

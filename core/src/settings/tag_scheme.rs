@@ -104,6 +104,9 @@ pub enum InvalidPlatforms {
     /// Two match the same images.
     #[error("{0} and {1} are the same platform; name each once")]
     Duplicate(String, String),
+    /// One image can be of both, and would then stand twice in a manifest list.
+    #[error("{0} and {1} cover the same images; name one of them, or give each its own variant or os.version")]
+    Overlap(String, String),
     /// Two have the same tag part.
     #[error("{0} and {1} have the same tag part {2:?}; give one of them its own, as in linux/arm64=aarch64")]
     DuplicateTagPart(String, String, String),
@@ -147,12 +150,16 @@ impl TagScheme {
     /// The scheme of this template for these platforms.
     ///
     /// # Errors
-    /// [`InvalidPlatforms`], if two platforms or their tag parts are the same, or if there are none or too many.
+    /// [`InvalidPlatforms`], if two platforms cover the same images, if two tag parts are the same, or if there are no
+    /// platforms or too many.
     pub fn new(template: TagTemplate, mut platforms: Vec<ConfiguredPlatform>) -> Result<Self, InvalidPlatforms> {
         for (index, one) in platforms.iter().enumerate() {
             for other in &platforms[..index] {
                 if one.is_equivalent_to(other) {
                     return Err(InvalidPlatforms::Duplicate(other.to_string(), one.to_string()));
+                }
+                if one.overlaps(other) {
+                    return Err(InvalidPlatforms::Overlap(other.to_string(), one.to_string()));
                 }
                 if one.tag_part() == other.tag_part() {
                     let part = one.tag_part().to_string();
@@ -299,6 +306,15 @@ mod tests {
     fn same_platform_twice_is_invalid() {
         let result = scheme("{version}-{platform}", "linux/arm64,linux/arm64/v8");
         assert!(matches!(result, Err(InvalidPlatforms::Duplicate(..))));
+    }
+
+    #[test]
+    fn platform_that_covers_another_is_invalid() {
+        for platforms in ["linux/arm,linux/arm/v7", "windows/amd64=a,windows(10.0.20348)/amd64=b"] {
+            let result = scheme("{version}-{platform}", platforms);
+            assert!(matches!(result, Err(InvalidPlatforms::Overlap(..))), "{platforms}");
+        }
+        assert!(scheme("{version}-{platform}", "linux/arm/v6,linux/arm/v7").is_ok());
     }
 
     #[test]

@@ -63,7 +63,7 @@ fn assemble(images: &[(&str, &str)]) -> String {
             Step::ReadConfigs(read) => read.resume(&configs).unwrap(),
             Step::Put(_) => panic!("a dry run writes nothing"),
             Step::Done(end) => match end.outcome {
-                Outcome::WouldPublish(list) => return list.text,
+                Outcome::WouldPublish(proposal) => return proposal.list.text,
                 other => panic!("{other:?}"),
             },
         }

@@ -30,7 +30,8 @@ fn scenario(budget: Budget) -> Scenario {
     }
 }
 
-const PUSHES: Budget = Budget { pushes: 3, duplicates: 0, dropped: 0, crashes: 0, write_retries: 0, stale_reads: 0 };
+const PUSHES: Budget =
+    Budget { pushes: 3, duplicates: 0, dropped: 0, crashes: 0, write_retries: 0, late: 0, stale_reads: 0 };
 
 /// Explores the whole model, in which every property must hold. The expected number of states makes a model fail that no
 /// longer reaches all of them.
@@ -153,6 +154,24 @@ fn without_the_confirming_read_an_update_is_lost() {
         panic!("another way to lose an update: {steps:?}")
     };
     assert!(first != second && again != early.platform);
+}
+
+const LATE_WRITE: Budget = Budget { late: 1, ..PUSHES };
+
+/// What the confirming read cannot see: ECR carries out the first attempt of a write after the second was confirmed, and
+/// after a push was answered by another handler. Nobody was told of an error, and the tag names the earlier list.
+#[test]
+fn write_that_lands_after_its_confirming_read_leaves_a_stale_list() {
+    let steps = counterexample(scenario(LATE_WRITE), QUIESCENT_IS_CORRECT);
+    assert!(steps.iter().any(|step| matches!(step, Action::DelayWrite(_))), "{steps:?}");
+    let [.., Action::Land(landed)] = steps[..] else { panic!("another way to be stale: {steps:?}") };
+    assert_eq!(landed, [0, 0], "the list of the first builds, while a platform has another one");
+}
+
+/// An immutable tag keeps the list that was stored first, whenever another one lands.
+#[test]
+fn late_write_of_an_immutable_tag_does_no_harm() {
+    check(Scenario { immutable: true, ..scenario(LATE_WRITE) }, 39_500);
 }
 
 const FOUR_PUSHES: Budget = Budget { pushes: 4, ..PUSHES };

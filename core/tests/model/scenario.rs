@@ -7,7 +7,7 @@ use ecr_multiarch_core::reconcile::outcome::{Reconciliation, Waiting};
 use ecr_multiarch_core::{Error, Outcome, Step};
 use stateright::{Model, Property};
 
-use super::catalog::{Answer, BUILDS, Catalog, PLATFORMS};
+use super::catalog::{Answer, BUILDS, Builds, Catalog, PLATFORMS};
 use super::handler::{Event, Handler, Progress};
 use super::properties;
 use super::state::{Action, Budget, State, Violation};
@@ -72,6 +72,7 @@ impl Model for Scenario {
             actions.push(Action::Step(index, None));
             if matches!(handler.step, Step::Put(_)) {
                 actions.extend((left.write_retries > 0).then_some(Action::RetryWrite(index)));
+                actions.extend((left.late > 0).then_some(Action::DelayWrite(index)));
             } else {
                 let looked_up = handler.partial_read.map_or(0, |(looked_up, _)| looked_up);
                 let misled = self.stale(state, looked_up).map(|place| Action::Step(index, Some(place)));
@@ -79,6 +80,9 @@ impl Model for Scenario {
             }
             actions.extend((left.crashes > 0).then_some(Action::Crash(index)));
         }
+        let mut late_writes = state.late_writes.clone();
+        late_writes.dedup();
+        actions.extend(late_writes.into_iter().map(Action::Land));
         let may_sweep = match self.sweep {
             Sweep::Never => false,
             Sweep::InTheEnd => state.is_quiescent() && left.pushes == 0,
@@ -121,6 +125,20 @@ impl Model for Scenario {
                 let handler = state.handlers.remove(index);
                 self.write(&mut state, &handler);
                 state.handler(handler.with_another_call());
+            }
+            Action::DelayWrite(index) => {
+                state.left.late -= 1;
+                let handler = state.handlers.remove(index);
+                let Step::Put(put) = &handler.step else { unreachable!() };
+                let builds = self.catalog.builds_of(put.manifest_list())?;
+                state.late_writes.push(builds);
+                state.late_writes.sort_unstable();
+                state.handler(handler.with_another_call());
+            }
+            Action::Land(builds) => {
+                let at = state.late_writes.iter().position(|late| *late == builds)?;
+                state.late_writes.remove(at);
+                self.store(&mut state, builds);
             }
             Action::Crash(index) => {
                 state.left.crashes -= 1;
@@ -213,6 +231,11 @@ impl Scenario {
             state.violation = Some(Violation::UnknownList);
             return PutResponse::Stored;
         };
+        self.store(state, builds)
+    }
+
+    /// What ECR does with a list of these builds, whenever it does it.
+    fn store(&self, state: &mut State, builds: Builds) -> PutResponse {
         if self.immutable && state.now.list.is_some() {
             return PutResponse::TagImmutable;
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ecr_multiarch_core::Error;
 
-use super::catalog::{PLATFORMS, View};
+use super::catalog::{Builds, PLATFORMS, View};
 use super::handler::{Event, Handler};
 
 /// How often Lambda retries a failed invocation.
@@ -19,6 +19,9 @@ pub struct Budget {
     pub crashes: u8,
     /// Writes that take effect without a response, so that the SDK repeats them.
     pub write_retries: u8,
+    /// Writes whose connection breaks before they take effect: the SDK repeats them, and ECR carries them out later,
+    /// perhaps after the handler has confirmed its repeated write.
+    pub late: u8,
     /// Lookups that see the image that a tag named before.
     pub stale_reads: u8,
 }
@@ -33,6 +36,8 @@ pub struct State {
     pub seen: [u8; PLATFORMS],
     pub events: Vec<Event>,
     pub handlers: Vec<Arc<Handler>>,
+    /// The lists of writes that ECR has yet to carry out.
+    pub late_writes: Vec<Builds>,
     pub left: Budget,
     pub is_swept: bool,
     pub sweeps_left: u8,
@@ -65,6 +70,10 @@ pub enum Action {
     /// Executes the call of a handler, with a lookup that may be stale.
     Step(usize, Option<usize>),
     RetryWrite(usize),
+    /// The write of a handler gets no response, and takes effect later.
+    DelayWrite(usize),
+    /// ECR carries out a write that was late.
+    Land(Builds),
     Crash(usize),
     Sweep,
 }
@@ -78,6 +87,7 @@ impl State {
             seen: [0; PLATFORMS],
             events: Vec::new(),
             handlers: Vec::new(),
+            late_writes: Vec::new(),
             left,
             is_swept: false,
             sweeps_left,
@@ -89,7 +99,7 @@ impl State {
 
     /// Whether nothing is in flight.
     pub fn is_quiescent(&self) -> bool {
-        self.events.is_empty() && self.handlers.is_empty()
+        self.events.is_empty() && self.handlers.is_empty() && self.late_writes.is_empty()
     }
 
     pub fn event(&mut self, event: Event) {

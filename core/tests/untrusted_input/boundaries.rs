@@ -2,17 +2,19 @@
 
 use std::time::SystemTime;
 
+use ecr_multiarch_core::error::Conflict;
 use ecr_multiarch_core::inventory::TaggedImage;
 use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES, is_image_config};
-use ecr_multiarch_core::oci::manifest::Manifest;
+use ecr_multiarch_core::oci::manifest::{MAX_ENTRIES, Manifest};
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
-use ecr_multiarch_core::{AccountId, Digest, Inventory, Settings};
+use ecr_multiarch_core::{AccountId, Digest, Error, Inventory, Settings};
 
-use super::target::{SEPARATOR, published_list, published_list_of};
+use super::target::{SEPARATOR, published_list, published_list_of, reconcile};
 
 const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
+const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
@@ -93,6 +95,209 @@ fn two_entries_of_a_platform_are_ambiguous() {
     assert!(list_of_index(&[the_image, entry(OCI, 4, ON_AMD64)]).is_none());
     assert!(list_of_index(&[entry(OCI, 3, ""), entry(OCI, 4, "")]).is_none());
     assert!(list_of_index(&[]).is_none());
+}
+
+const ATTESTS: &str =
+    r#","annotations":{"vnd.docker.reference.type":"attestation-manifest","vnd.docker.reference.digest":"sha256:#3"}"#;
+
+/// An attestation of text 3 whose platform is this JSON.
+fn attestation(platform: &str) -> String {
+    entry(OCI, 4, &format!(r#"{ATTESTS},"platform":{platform}"#))
+}
+
+/// How a version ends whose amd64 tag names an index of these entries. Text 3 is the image, text 4 another manifest.
+fn end_of_index(entries: &[String], amd64: &str) -> Result<String, Error> {
+    let texts = [&index(entries), &image(6), "-", &image(5), &(image(5) + " "), amd64, ARM64];
+    let end = reconcile("linux/amd64,linux/arm64", texts.join(SEPARATOR).as_bytes()).unwrap();
+    end.map(|outcome| outcome.manifest_list().unwrap().text.clone())
+}
+
+#[test]
+fn attestation_has_no_platform_or_an_unknown_one() {
+    let list = |platform: &str| end_of_index(&[attestation(platform), entry(OCI, 3, ON_AMD64)], AMD64);
+    for harmless in ["null", "{}", r#"{"architecture":"","os":""}"#, r#"{"architecture":"unknown","os":"unknown"}"#] {
+        let text = list(harmless).unwrap();
+        assert!(text.contains("attestation-manifest"), "{text}");
+    }
+    for posing in [
+        r#"{"architecture":"arm64","os":"linux"}"#,
+        r#"{"architecture":"amd64","os":"linux"}"#,
+        r#"{"architecture":"unknown","os":"linux"}"#,
+        r#"{"architecture":"arm64","os":"unknown"}"#,
+        r#"{"architecture":"arm64"}"#,
+        r#"{"os":"linux"}"#,
+        r#"{"architecture":"unknown","os":"unknown","variant":"v8"}"#,
+        r#"{"architecture":"unknown","os":"unknown","os.version":"1"}"#,
+    ] {
+        let error = list(posing).unwrap_err();
+        assert!(matches!(error, Error::UnsupportedImage { .. }), "{posing}: {error:?}");
+        assert!(error.to_string().contains("attestation"), "{error}");
+    }
+}
+
+#[test]
+fn attestation_is_no_index() {
+    let nested = entry(OCI_INDEX, 4, ATTESTS);
+    let error = end_of_index(&[entry(OCI, 3, ON_AMD64), nested], AMD64).unwrap_err();
+    assert!(matches!(error, Error::UnsupportedImage { .. }), "{error:?}");
+}
+
+/// How a version of one platform ends whose tag names an index with this entry of an image with this config.
+fn end_of_entry(platforms: &str, media_type: &str, entry_platform: &str, config: &str) -> Result<(), Error> {
+    let index = index(&[entry(media_type, 2, &format!(r#","platform":{entry_platform}"#))]);
+    let texts = [&index, "-", &image(3), &format!("c{config}")];
+    reconcile(platforms, texts.join(SEPARATOR).as_bytes()).unwrap().map(|_| ())
+}
+
+#[test]
+fn entry_that_contradicts_the_config_is_a_mismatch() {
+    for (platforms, of_entry, of_config) in [
+        (
+            "linux/arm",
+            r#"{"os":"linux","architecture":"arm","variant":"v5"}"#,
+            r#"{"os":"linux","architecture":"arm","variant":"v7"}"#,
+        ),
+        (
+            "windows/amd64",
+            r#"{"os":"windows","architecture":"amd64","os.version":"10.0.17763"}"#,
+            r#"{"os":"windows","architecture":"amd64","os.version":"10.0.20348"}"#,
+        ),
+        (
+            "linux/arm",
+            r#"{"os":"linux","architecture":"armel"}"#,
+            r#"{"os":"linux","architecture":"arm","variant":"7"}"#,
+        ),
+    ] {
+        let error = end_of_entry(platforms, OCI, of_entry, of_config).unwrap_err();
+        assert!(matches!(error, Error::PlatformMismatch { .. }), "{of_entry} {of_config}: {error:?}");
+        assert!(error.to_string().contains("index"), "{error}");
+    }
+}
+
+#[test]
+fn what_an_entry_or_config_leaves_out_is_no_contradiction() {
+    for (platforms, of_entry, of_config) in [
+        // What buildx writes for arm64.
+        (
+            "linux/arm64",
+            r#"{"os":"linux","architecture":"arm64"}"#,
+            r#"{"os":"linux","architecture":"arm64","variant":"v8"}"#,
+        ),
+        (
+            "linux/arm64",
+            r#"{"os":"linux","architecture":"arm64","variant":"v8"}"#,
+            r#"{"os":"linux","architecture":"aarch64"}"#,
+        ),
+        (
+            "linux/amd64",
+            r#"{"os":"linux","architecture":"amd64","variant":"v1"}"#,
+            r#"{"os":"linux","architecture":"x86_64"}"#,
+        ),
+        (
+            "linux/arm",
+            r#"{"os":"linux","architecture":"arm"}"#,
+            r#"{"os":"linux","architecture":"arm","variant":"v7"}"#,
+        ),
+        (
+            "linux/arm/v7",
+            r#"{"os":"linux","architecture":"arm","variant":"v7"}"#,
+            r#"{"os":"linux","architecture":"arm"}"#,
+        ),
+        (
+            "windows/amd64",
+            r#"{"os":"windows","architecture":"amd64"}"#,
+            r#"{"os":"windows","architecture":"amd64","os.version":"10.0.20348"}"#,
+        ),
+        (
+            "windows/amd64",
+            r#"{"os":"windows","architecture":"amd64","os.version":"10.0.20348"}"#,
+            r#"{"os":"windows","architecture":"amd64"}"#,
+        ),
+        (
+            "linux/arm",
+            r#"{"os":"Linux","architecture":"armhf"}"#,
+            r#"{"os":"linux","architecture":"arm","variant":"7"}"#,
+        ),
+        ("linux/arm64", "null", r#"{"os":"linux","architecture":"arm64"}"#),
+        ("linux/arm64", r#"{"os":"linux","architecture":""}"#, r#"{"os":"linux","architecture":"arm64"}"#),
+    ] {
+        let end = end_of_entry(platforms, OCI, of_entry, of_config);
+        assert!(end.is_ok(), "{of_entry} {of_config}: {end:?}");
+    }
+}
+
+#[test]
+fn entry_with_another_media_type_is_unsupported() {
+    let platform = r#"{"os":"linux","architecture":"amd64"}"#;
+    let error = end_of_entry("linux/amd64", DOCKER, platform, platform).unwrap_err();
+    assert!(matches!(error, Error::UnsupportedImage { .. }), "{error:?}");
+    let message = error.to_string();
+    assert!(message.contains(DOCKER) && message.contains(OCI), "{message}");
+}
+
+#[test]
+fn foreign_list_whose_entries_pose_as_attestations_is_a_conflict() {
+    let target = |platform: &str| {
+        let target = index(&[entry(OCI, 5, ON_AMD64), entry(OCI, 6, &format!(r#"{ATTESTS},"platform":{platform}"#))]);
+        let texts = [&image(3), &image(4), &target.replace("#3", "#5"), AMD64, ARM64, "o{}", "o{ }"];
+        reconcile("linux/amd64,linux/arm64", texts.join(SEPARATOR).as_bytes()).unwrap()
+    };
+    let end = target(r#"{"architecture":"s390x","os":"linux"}"#);
+    assert!(matches!(end, Err(Error::TagConflict { conflict: Conflict::ForeignPlatform { .. }, .. })), "{end:?}");
+    assert!(target(r#"{"architecture":"unknown","os":"unknown"}"#).is_ok());
+}
+
+/// Asserts that a message is short although it quotes this text.
+#[track_caller]
+fn check_short(end: Result<String, String>, quoted: &str) {
+    let (Ok(message) | Err(message)) = end;
+    assert!(message.contains('…') && message.contains(&quoted[..8]), "{message:.300}");
+    assert!(message.chars().count() < 1_500, "{} characters", message.chars().count());
+}
+
+#[test]
+fn text_of_images_is_cut_in_errors_and_reasons() {
+    let long = "long-text".repeat(200_000);
+    let end = |platforms: &str, texts: &[&str]| {
+        let end = reconcile(platforms, texts.join(SEPARATOR).as_bytes()).unwrap();
+        end.map(|outcome| outcome.reason().unwrap().to_owned()).map_err(|error| error.to_string())
+    };
+    let config = |fields: &str| format!(r#"c{{"os":"linux",{fields}}}"#);
+    check_short(end("linux/amd64", &[&sized(2, 50, &long), "-", AMD64]), &long);
+    check_short(end("linux/amd64", &[&image(2), "-", &config(&format!(r#""architecture":"{long}""#))]), &long);
+    let os_version = format!(r#""architecture":"amd64","os.version":"{long}""#);
+    let of_entry = r#"{"os":"linux","architecture":"amd64","os.version":"1"}"#;
+    let entry_of = |text, platform: &str| index(&[entry(OCI, text, &format!(r#","platform":{platform}"#))]);
+    check_short(end("linux/amd64", &[&entry_of(2, of_entry), "-", &image(3), &config(&os_version)]), &long);
+    let of_entry = format!(r#"{{"os":"linux","architecture":"amd64","os.version":"{long}"}}"#);
+    let of_config = config(r#""architecture":"amd64","os.version":"1""#);
+    check_short(end("linux/amd64", &[&entry_of(2, &of_entry), "-", &image(3), &of_config]), &long);
+    check_short(end("linux/amd64", &[&format!(r#"o{{"config":"{long}"}}"#), "-"]), &long);
+    let foreign = format!(r#","platform":{{"os":"linux","architecture":"{long}"}}"#);
+    check_short(end("linux/amd64", &[&image(3), &index(&[entry(OCI, 2, &foreign)]), "o{}", AMD64]), &long);
+
+    let revision = |text: &str| {
+        format!(
+            r#""architecture":"amd64","config":{{"Labels":{{"org.opencontainers.image.revision":"{long}{text}"}}}}"#
+        )
+    };
+    let (one, other) = (config(&revision("1")), config(&revision("2")).replace("amd64", "arm64"));
+    let texts = [&image(3), &image(4), "-", one.as_str(), other.as_str()];
+    check_short(end("linux/amd64,linux/arm64", &texts), &long);
+}
+
+/// The property of [`published_list`] includes that a list which was published is recognized, whatever its size.
+#[test]
+fn list_of_more_entries_than_an_index_may_have_is_recognized() {
+    let attested = |image: usize| {
+        let attests = ATTESTS.replace("#3", &format!("#{image}"));
+        let attestations = (0..MAX_ENTRIES - 1).map(|_| entry(OCI, image + 4, &attests));
+        let platform = if image == 3 { ON_AMD64.to_owned() } else { ON_AMD64.replace("amd64", "arm64") };
+        index(&attestations.chain([entry(OCI, image, &platform)]).collect::<Vec<_>>())
+    };
+    let texts = [&attested(3), &attested(4), "-", &image(5), &image(6), AMD64, ARM64, "o{}", "o{ }"];
+    let list = published_list(texts.join(SEPARATOR).as_bytes()).unwrap();
+    assert_eq!(list.text.matches("attestation-manifest").count(), 2 * (MAX_ENTRIES - 1));
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod target;
 use std::fs;
 use std::path::Path;
 
+use ecr_multiarch_core::oci::media_type::MediaType;
 use proptest::prelude::*;
 
 use target::ALL;
@@ -118,6 +119,130 @@ fn tag() -> impl Strategy<Value = String> {
     prop::collection::vec(part, 1..6).prop_map(|parts| parts.concat())
 }
 
+/// A platform of the settings, an image that may be one of it, and how its tag names the image.
+#[derive(Debug, Clone)]
+struct Pushed {
+    configured: &'static str,
+    kind: char,
+    config: String,
+    entry: String,
+}
+
+/// The JSON of a platform close to a configured one.
+fn similar_platform(os: &'static str, architecture: &'static str) -> impl Strategy<Value = String> {
+    let variants = prop::sample::select(&["", "", "v5", "v6", "v7", "6", "7", "v2", "v8"][..]);
+    let os_versions = prop::sample::select(&["", "", "1", "1.5", "2", "10.0.1", "10.0.2"][..]);
+    (variants, os_versions).prop_map(move |(variant, os_version)| {
+        format!(r#"{{"os":"{os}","architecture":"{architecture}","variant":"{variant}","os.version":"{os_version}"}}"#)
+    })
+}
+
+fn pushed() -> impl Strategy<Value = Pushed> {
+    const CONFIGURED: [(&str, &str, &str); 14] = [
+        ("linux/arm", "linux", "arm"),
+        ("linux/arm/v6", "linux", "arm"),
+        ("linux/arm/v6", "linux", "armel"),
+        ("linux/arm/v7", "linux", "arm"),
+        ("linux/arm/7", "linux", "armhf"),
+        ("linux(1)/arm", "linux", "arm"),
+        ("linux(1)/arm/v7", "linux", "arm"),
+        ("freebsd/arm/v7", "freebsd", "arm"),
+        ("linux/amd64", "linux", "x86_64"),
+        ("linux/amd64/v2", "linux", "amd64"),
+        ("linux/arm64", "linux", "aarch64"),
+        ("windows/amd64", "windows", "amd64"),
+        ("windows(10.0)/amd64", "windows", "amd64"),
+        ("windows(10.0.1)/amd64", "windows", "amd64"),
+    ];
+    let kind = prop::sample::select(&['d', 'o', 'O', 'D'][..]);
+    (prop::sample::select(&CONFIGURED[..]), kind).prop_flat_map(|((configured, os, architecture), kind)| {
+        let entry = prop_oneof![Just("null".to_owned()), similar_platform(os, architecture)];
+        (similar_platform(os, architecture), entry).prop_map(move |(config, entry)| Pushed {
+            configured,
+            kind,
+            config,
+            entry,
+        })
+    })
+}
+
+/// The input of [`target::platforms`] for these images.
+fn platforms_input(images: &[Pushed]) -> String {
+    let (count, config_type) = (images.len(), "application/vnd.docker.container.image.v1+json");
+    let platforms = images.iter().enumerate().map(|(index, image)| format!("{}=p{index}", image.configured));
+    let line = platforms.collect::<Vec<_>>().join(",");
+    let manifest = |letter: char, index: usize| {
+        let config = 2 * count + 1 + index;
+        format!(
+            r#"{letter}{{"config":{{"mediaType":"{config_type}","size":9,"digest":"sha256:#{config}"}},"n":{index}}}"#
+        )
+    };
+    let tagged = images.iter().enumerate().map(|(index, image)| match image.kind {
+        kind @ ('O' | 'D') => {
+            let media_type = if kind == 'O' { MediaType::OciManifest } else { MediaType::DockerManifest };
+            let (child, entry) = (count + 1 + index, &image.entry);
+            format!(
+                r#"{kind}{{"manifests":[{{"mediaType":"{media_type}","size":9,"digest":"sha256:#{child}","platform":{entry}}}]}}"#
+            )
+        }
+        kind => manifest(kind, index),
+    });
+    let children = images.iter().enumerate().map(|(index, image)| match image.kind {
+        'O' => manifest('o', index),
+        'D' => manifest('d', index),
+        _ => "-".to_owned(),
+    });
+    let configs = images.iter().map(|image| format!("c{}", image.config));
+    let texts = tagged.chain(["-".to_owned()]).chain(children).chain(configs).collect::<Vec<_>>();
+    format!("{line}\n{}", texts.join(target::SEPARATOR))
+}
+
+/// The images of the audit: classic builders leave the variant of arm open.
+#[test]
+fn open_variants_are_told_apart_in_every_layout() {
+    for kinds in [['d', 'd'], ['o', 'd'], ['O', 'O'], ['D', 'D'], ['O', 'd']] {
+        let image = |configured, kind| Pushed {
+            configured,
+            kind,
+            config: r#"{"os":"linux","architecture":"arm"}"#.to_owned(),
+            entry: r#"{"os":"linux","architecture":"arm"}"#.to_owned(),
+        };
+        let input = platforms_input(&[image("linux/arm/v6", kinds[0]), image("linux/arm/v7", kinds[1])]);
+        let (line, texts) = input.split_once('\n').unwrap();
+        let list = target::published_list_of(line, texts.as_bytes()).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&list.text).unwrap();
+        let variants = [0, 1].map(|index| document["manifests"][index]["platform"]["variant"].as_str());
+        assert_eq!(variants, [Some("v6"), Some("v7")], "{kinds:?}");
+        target::platforms(input.as_bytes());
+    }
+}
+
+/// With one platform of arm, the bytes are those of the docker tools.
+#[test]
+fn open_variant_of_the_only_arm_platform_stays_open() {
+    for (kind, variant) in [('d', None), ('O', None), ('D', None), ('o', Some("v6"))] {
+        let open = r#"{"os":"linux","architecture":"arm"}"#.to_owned();
+        let image = Pushed { configured: "linux/arm/v6", kind, config: open.clone(), entry: open };
+        let amd64 = r#"{"os":"linux","architecture":"amd64"}"#.to_owned();
+        let other = Pushed { configured: "linux/amd64", kind, config: amd64.clone(), entry: amd64 };
+        let input = platforms_input(&[image, other]);
+        let (line, texts) = input.split_once('\n').unwrap();
+        let list = target::published_list_of(line, texts.as_bytes()).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&list.text).unwrap();
+        assert_eq!(document["manifests"][0]["platform"]["variant"].as_str(), variant, "{kind}");
+    }
+}
+
+#[test]
+fn platforms_property_is_not_vacuous() {
+    let published = corpus("platforms").into_iter().filter(|(_, bytes)| {
+        let text = std::str::from_utf8(bytes).unwrap();
+        let (line, texts) = text.split_once('\n').unwrap();
+        target::published_list_of(line, texts.as_bytes()).is_some()
+    });
+    assert!(published.count() >= 5);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -156,6 +281,16 @@ proptest! {
     #[test]
     fn any_variables_are_settings_or_one_is_named(bytes in mutated("settings")) {
         target::settings(&bytes);
+    }
+
+    #[test]
+    fn any_platforms_stand_once_in_a_list(images in prop::collection::vec(pushed(), 2..4)) {
+        target::platforms(platforms_input(&images).as_bytes());
+    }
+
+    #[test]
+    fn any_bytes_of_platforms_hold(bytes in mutated("platforms")) {
+        target::platforms(&bytes);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ecr_multiarch_core::input::{ImageAction, ImageActionEvent, invalid_event};
+use ecr_multiarch_core::oci::descriptor::Descriptor;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
@@ -20,8 +21,14 @@ use serde::Deserialize;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Target; 5] =
-    [("input", input), ("config", config), ("settings", settings), ("tag_scheme", tag_scheme), ("version", version)];
+pub const ALL: [Target; 6] = [
+    ("input", input),
+    ("config", config),
+    ("settings", settings),
+    ("tag_scheme", tag_scheme),
+    ("version", version),
+    ("platforms", platforms),
+];
 
 /// The separator of the texts within an input that has several.
 pub const SEPARATOR: &str = "\n====\n";
@@ -128,11 +135,21 @@ pub fn version(bytes: &[u8]) {
     published_list(bytes);
 }
 
+/// A line with any platforms, and the texts of [`version`] for them: a manifest list names each platform once.
+pub fn platforms(bytes: &[u8]) {
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let Ok(platforms) = std::str::from_utf8(line) else { return };
+    if let Some(list) = published_list_of(platforms, bytes.get(line.len() + 1..).unwrap_or_default()) {
+        assert_names_each_platform_once(&list);
+    }
+}
+
 /// The manifest list that is published for the content that [`version`] describes, if any.
 pub fn published_list(bytes: &[u8]) -> Option<ManifestList> {
     let mut texts = texts(bytes)?;
-    let published = run("linux/amd64,linux/arm64", &texts);
-    assert_eq!(published, run("linux/arm64,linux/amd64", &texts), "the order of PLATFORMS changes the manifest list");
+    let published = published(run("linux/amd64,linux/arm64", &texts)?);
+    let reversed = self::published(run("linux/arm64,linux/amd64", &texts)?);
+    assert_eq!(published, reversed, "the order of PLATFORMS changes the manifest list");
     let list = published?;
     assert_complete(&list);
     texts.resize(texts.len().max(3), None);
@@ -141,13 +158,26 @@ pub fn published_list(bytes: &[u8]) -> Option<ManifestList> {
         media_type: list.media_type.to_string(),
         text: list.text.as_str().into(),
     });
-    assert_eq!(run("linux/amd64,linux/arm64", &texts), None, "an up-to-date manifest list is written again");
+    let again = run("linux/amd64,linux/arm64", &texts)?;
+    assert_eq!(again, Ok(Outcome::Unchanged(list.clone())), "an up-to-date manifest list is not recognized");
     Some(list)
 }
 
 /// The same for other platforms: their texts come first, then that of the version.
 pub fn published_list_of(platforms: &str, bytes: &[u8]) -> Option<ManifestList> {
+    published(reconcile(platforms, bytes)?)
+}
+
+/// How the reconciliation of these texts ends; `None`, if the settings are invalid.
+pub fn reconcile(platforms: &str, bytes: &[u8]) -> Option<Result<Outcome, Error>> {
     run(platforms, &texts(bytes)?)
+}
+
+fn published(end: Result<Outcome, Error>) -> Option<ManifestList> {
+    match end {
+        Ok(Outcome::Published(list)) => Some(list),
+        _ => None,
+    }
 }
 
 fn texts(bytes: &[u8]) -> Option<Vec<Option<StoredManifest>>> {
@@ -179,8 +209,8 @@ fn stored(text: &str) -> Option<StoredManifest> {
 }
 
 /// Reconciles the version without other writers, and returns the manifest list that was written, if any.
-fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<ManifestList> {
-    let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| platforms.to_owned())).unwrap();
+fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<Result<Outcome, Error>> {
+    let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| platforms.to_owned())).ok()?;
     let repository = "app".parse().unwrap();
     let of_repository = settings.for_repository(&repository).unwrap();
     let request = Arc::new(ReconcileRequest::new(repository.clone(), "1".parse().unwrap(), of_repository).unwrap());
@@ -221,14 +251,14 @@ fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<ManifestList
                     (Outcome::Published(_), None) | (_, Some(_)) => panic!("{end:?}"),
                     _ => {}
                 }
-                return written;
+                return Some(Ok(end.outcome));
             }
         };
         step = match next {
             Ok(step) => step,
             Err(error) => {
                 assert!(written.is_none(), "{error:?}");
-                return None;
+                return Some(Err(error));
             }
         };
     }
@@ -248,5 +278,24 @@ fn assert_complete(list: &ManifestList) {
     assert!(is(architectures[1], &["arm64", "aarch64"]), "{}", list.text);
     for entry in entries {
         assert!(entry["platform"]["os.features"].is_null() && entry["platform"]["features"].is_null());
+    }
+}
+
+/// Asserts that a client finds one image of each platform, where it takes an open variant of arm for v7, as containerd
+/// does.
+fn assert_names_each_platform_once(list: &ManifestList) {
+    #[derive(Deserialize)]
+    struct Document {
+        manifests: Vec<Descriptor>,
+    }
+    let document: Document = serde_json::from_str(&list.text).unwrap();
+    let mut seen = Vec::new();
+    for entry in document.manifests.iter().filter(|entry| entry.attested_digest().is_none()) {
+        let mut platform = entry.platform.as_ref().unwrap().normalized();
+        if platform.architecture == "arm" && platform.variant.is_empty() {
+            "v7".clone_into(&mut platform.variant);
+        }
+        assert!(!seen.contains(&platform), "{platform} stands twice in {}", list.text);
+        seen.push(platform);
     }
 }

@@ -14,6 +14,7 @@ use crate::visibility::consume;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::json;
+use std::collections::HashSet;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -56,12 +57,14 @@ pub(super) fn batch_get(context: &mut Context<'_>, request: &BatchGetImage) -> O
         None => vec![DOCKER_MANIFEST, OCI_MANIFEST],
     };
     let mut images = Vec::new();
+    let mut answered = HashSet::new();
     let mut failures = Vec::new();
     for id in reordered(&request.image_ids) {
         let (tag, requested_digest) = (id.tag(), id.digest());
         let found = find(repository, tag, requested_digest)
             .and_then(|digest| check_available(repository, id, &digest).map(|()| digest));
         match found {
+            Ok(digest) if context.state.options.merge_tags_of_an_image && !answered.insert(digest.clone()) => {}
             Ok(digest) => {
                 if let Some(image) = repository.images.get_mut(&digest) {
                     image.pulled_at = Some(now);

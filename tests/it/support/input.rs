@@ -1,14 +1,23 @@
 //! Events and requests as the function receives them.
 
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_ecr::primitives::{DateTime, DateTimeFormat};
 use serde_json::{Value, json};
 
 use super::function::{ACCOUNT, REGION};
 
-/// The event of a push to the home registry.
+/// The event of a push to the home registry, which has just happened.
 pub fn push_event(repository: &str, tag: &str) -> Value {
+    push_event_of_age(repository, tag, Duration::ZERO)
+}
+
+/// The event of a push that happened so long ago.
+pub fn push_event_of_age(repository: &str, tag: &str, age: Duration) -> Value {
+    let time = DateTime::from(SystemTime::now() - age).fmt(DateTimeFormat::DateTime).unwrap();
     json!({
         "version": "0", "id": "13cde686-328b-6117-af20-0e5566167482", "detail-type": "ECR Image Action",
-        "source": "aws.ecr", "account": ACCOUNT, "time": "2026-11-23T10:00:00Z", "region": REGION, "resources": [],
+        "source": "aws.ecr", "account": ACCOUNT, "time": time, "region": REGION, "resources": [],
         "detail": {"result": "SUCCESS", "repository-name": repository, "image-digest": format!("sha256:{:064}", 0),
                    "action-type": "PUSH", "image-tag": tag},
     })
