@@ -210,3 +210,16 @@ fn region_of_the_signature_chooses_the_registry() {
     let request = json!({"repositoryName": "app", "imageIds": [{"imageTag": "a"}]});
     assert_eq!(error_code(&ecr, "BatchGetImage", &request), "RepositoryNotFoundException");
 }
+
+#[test]
+fn tags_of_an_image_are_merged_on_request() {
+    let ids = json!([{"imageTag": "a"}, {"imageTag": "b"}, {"imageTag": "c"}]);
+    for (merge_tags_of_an_image, expected) in [(false, 3), (true, 2)] {
+        let ecr = LocalEcr::start(Options { merge_tags_of_an_image, ..Options::default() }).unwrap();
+        for (tag, platform) in [("a", "linux/amd64"), ("b", "linux/amd64"), ("c", "linux/arm64")] {
+            ecr.home().push("app", Some(tag), &Image::oci(platform));
+        }
+        let answer = get(&ecr, &ids, &ALL);
+        assert_eq!((answer["images"].as_array().unwrap().len(), &answer["failures"]), (expected, &json!([])));
+    }
+}
