@@ -13,7 +13,7 @@ mod state;
 use stateright::{Checker, Expectation, HasDiscoveries, Model};
 
 use catalog::{Catalog, Kind};
-use properties::QUIESCENT_IS_CORRECT;
+use properties::{AFTER_THE_SWEEP, QUIESCENT_IS_CORRECT};
 use scenario::{Reads, Scenario, Sweep};
 use state::{Action, Budget};
 
@@ -166,6 +166,21 @@ fn write_that_lands_after_its_confirming_read_leaves_a_stale_list() {
     assert!(steps.iter().any(|step| matches!(step, Action::DelayWrite(_))), "{steps:?}");
     let [.., Action::Land(landed)] = steps[..] else { panic!("another way to be stale: {steps:?}") };
     assert_eq!(landed, [0, 0], "the list of the first builds, while a platform has another one");
+}
+
+/// The sweep compares by digest what is young, and so finds the stale list.
+#[test]
+fn sweep_repairs_late_writes() {
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(LATE_WRITE) }, 60_167);
+}
+
+/// The negative control of `SETTLED_AFTER`: the list that landed late was first stored after the images.
+#[test]
+fn sweep_that_trusts_scans_leaves_a_late_write() {
+    let trusting = Scenario { sweep: Sweep::TrustsScans, ..scenario(LATE_WRITE) };
+    let [.., Action::Land(_), Action::Sweep] = counterexample(trusting, AFTER_THE_SWEEP)[..] else {
+        panic!("another way to be stale")
+    };
 }
 
 /// An immutable tag keeps the list that was stored first, whenever another one lands.

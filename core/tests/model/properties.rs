@@ -12,7 +12,7 @@ use super::state::{State, Violation};
 pub const MAX_CALLS: u8 = 3 + 4 * MAX_ROUNDS + PAUSES_MS.len() as u8;
 
 pub const QUIESCENT_IS_CORRECT: &str = "when quiescent, the tag names the list of the current images";
-const AFTER_THE_SWEEP: &str = "after the sweep, the tag names the list of the current images";
+pub const AFTER_THE_SWEEP: &str = "after the sweep, the tag names the list of the current images";
 
 pub fn all() -> Vec<Property<Scenario>> {
     type Condition = fn(&Scenario, &State) -> bool;
@@ -21,7 +21,7 @@ pub fn all() -> Vec<Property<Scenario>> {
             !state.is_quiescent() || (state.needs_sweep && model.sweep != Sweep::Never) || is_correct(model, state)
         }),
         (AFTER_THE_SWEEP, |model, state| {
-            let is_over = model.sweep == Sweep::InTheEnd && state.is_swept;
+            let is_over = matches!(model.sweep, Sweep::InTheEnd | Sweep::TrustsScans) && state.is_swept;
             !state.is_quiescent() || !is_over || is_correct(model, state)
         }),
         ("every list is that of one image of each platform", |_, state| {

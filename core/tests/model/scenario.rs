@@ -10,7 +10,7 @@ use stateright::{Model, Property};
 use super::catalog::{Answer, BUILDS, Builds, Catalog, PLATFORMS};
 use super::handler::{Event, Handler, Progress};
 use super::properties;
-use super::state::{Action, Budget, State, Violation};
+use super::state::{Action, Budget, State, Stored, Violation};
 
 /// The order in which `BatchGetImage` looks its images up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,9 @@ pub enum Sweep {
     InTheEnd,
     /// Once, between any other actions.
     AnyTime,
+    /// Like [`Sweep::InTheEnd`], except that it reads nothing where a scan shows a list that was first stored after the
+    /// images: the negative control of comparing what is young.
+    TrustsScans,
 }
 
 /// A model: its content and the actions that it allows.
@@ -85,7 +88,7 @@ impl Model for Scenario {
         actions.extend(late_writes.into_iter().map(Action::Land));
         let may_sweep = match self.sweep {
             Sweep::Never => false,
-            Sweep::InTheEnd => state.is_quiescent() && left.pushes == 0,
+            Sweep::InTheEnd | Sweep::TrustsScans => state.is_quiescent() && left.pushes == 0,
             Sweep::AnyTime => state.handlers.len() < self.handlers,
         };
         actions.extend((may_sweep && state.sweeps_left > 0).then_some(Action::Sweep));
@@ -100,6 +103,7 @@ impl Model for Scenario {
                 state.before.tags[platform] = self.remembered(state.now.tags[platform]);
                 state.now.tags[platform] = Some(build);
                 state.seen[platform] |= 1 << build;
+                self.record_stored(&mut state, Stored::Image(platform, build));
                 let platform = self.catalog.handled(self.catalog.platform_tag(platform))?;
                 state.event(Event { platform, failures: 0 });
             }
@@ -138,6 +142,7 @@ impl Model for Scenario {
             Action::Land(builds) => {
                 let at = state.late_writes.iter().position(|late| *late == builds)?;
                 state.late_writes.remove(at);
+                state.needs_sweep |= self.sweep != Sweep::Never;
                 self.store(&mut state, builds);
             }
             Action::Crash(index) => {
@@ -147,6 +152,10 @@ impl Model for Scenario {
             }
             Action::Sweep => {
                 state.sweeps_left -= 1;
+                if self.sweep == Sweep::TrustsScans && state.scan_shows_current_list() {
+                    state.is_swept = true;
+                    return Some(state);
+                }
                 self.execute(&mut state, &Handler::start(&self.catalog, None), None);
             }
         }
@@ -159,6 +168,13 @@ impl Model for Scenario {
 }
 
 impl Scenario {
+    /// Records when an image or list is first stored, where a scan is trusted: a later push of it does not change that.
+    fn record_stored(&self, state: &mut State, stored: Stored) {
+        if self.sweep == Sweep::TrustsScans && !state.stored.contains(&stored) {
+            state.stored.push(stored);
+        }
+    }
+
     /// The tags that the next lookup of a read may see as they were before.
     fn stale(&self, state: &State, looked_up: usize) -> impl Iterator<Item = usize> {
         let differs = |place: &usize| match *place {
@@ -243,6 +259,7 @@ impl Scenario {
             state.is_rewritten |= self.immutable && state.now.list.is_some();
             state.before.list = self.remembered(state.now.list);
             state.now.list = Some(builds);
+            self.record_stored(state, Stored::List(builds));
             if self.catalog.handled(self.catalog.version()).is_some() {
                 state.violation = Some(Violation::OwnEventHandled);
             }

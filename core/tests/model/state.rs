@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ecr_multiarch_core::Error;
 
-use super::catalog::{Builds, PLATFORMS, View};
+use super::catalog::{Build, Builds, PLATFORMS, View};
 use super::handler::{Event, Handler};
 
 /// How often Lambda retries a failed invocation.
@@ -36,6 +36,8 @@ pub struct State {
     pub seen: [u8; PLATFORMS],
     pub events: Vec<Event>,
     pub handlers: Vec<Arc<Handler>>,
+    /// The images and lists in the order in which they were first stored, where a scan is trusted.
+    pub stored: Vec<Stored>,
     /// The lists of writes that ECR has yet to carry out.
     pub late_writes: Vec<Builds>,
     pub left: Budget,
@@ -45,6 +47,13 @@ pub struct State {
     pub needs_sweep: bool,
     pub is_rewritten: bool,
     pub violation: Option<Violation>,
+}
+
+/// An image or a list in the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stored {
+    Image(usize, Build),
+    List(Builds),
 }
 
 /// A violation that the state afterwards does not show.
@@ -87,6 +96,7 @@ impl State {
             seen: [0; PLATFORMS],
             events: Vec::new(),
             handlers: Vec::new(),
+            stored: Vec::new(),
             late_writes: Vec::new(),
             left,
             is_swept: false,
@@ -100,6 +110,15 @@ impl State {
     /// Whether nothing is in flight.
     pub fn is_quiescent(&self) -> bool {
         self.events.is_empty() && self.handlers.is_empty() && self.late_writes.is_empty()
+    }
+
+    /// Whether a scan shows a list that was first stored after the images of the platform tags.
+    pub fn scan_shows_current_list(&self) -> bool {
+        let first_stored = |stored: Stored| self.stored.iter().position(|one| *one == stored);
+        let image = |(platform, build): (usize, &Option<Build>)| first_stored(Stored::Image(platform, (*build)?));
+        let images = self.now.tags.iter().enumerate().map(image);
+        let Some(list) = self.now.list.and_then(|builds| first_stored(Stored::List(builds))) else { return false };
+        images.into_iter().all(|image: Option<usize>| image.is_some_and(|image| image < list))
     }
 
     pub fn event(&mut self, event: Event) {
