@@ -10,7 +10,7 @@ use ecr_multiarch_core::{
     RepositoryGlob, RepositoryName, RepositorySettings, Settings, SweepReport, Tag, VersionReport,
 };
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 
 use super::event;
 use super::metrics;
@@ -217,26 +217,25 @@ impl Handler {
         let request = Arc::new(request);
         let time_is_up = answer_deadline(invocation).min(Instant::now() + wait);
         let mut pauses = WAIT_PAUSES.into_iter().chain(std::iter::repeat(WAIT_PAUSES[WAIT_PAUSES.len() - 1]));
-        let mut waiting = None;
+        let mut last: Option<Result<VersionReport, Error>> = None;
         loop {
             match self.reconcile(id, &request, invocation).await {
-                Ok(report) if report.outcome.kind() == OutcomeKind::Waiting => waiting = Some(report),
+                Ok(report) if report.outcome.kind() == OutcomeKind::Waiting => last = Some(Ok(report)),
                 Err(error) if error.error_type().is_retryable() => {
-                    if Instant::now() >= time_is_up {
-                        return waiting.ok_or(error);
+                    // What the version waits for says more than that ECR failed once.
+                    if !matches!(last, Some(Ok(_))) {
+                        last = Some(Err(error));
                     }
                 }
                 ended => return ended,
             }
-            let pause = pauses.next().unwrap_or_default();
-            let next_look = Instant::now() + pause;
+            let next_look = Instant::now() + pauses.next().unwrap_or_default();
+            sleep_until(next_look.min(time_is_up)).await;
             if next_look >= time_is_up
-                && let Some(report) = waiting
+                && let Some(result) = last.take()
             {
-                tokio::time::sleep_until(time_is_up).await;
-                return Ok(report);
+                return result;
             }
-            sleep(pause).await;
         }
     }
 
