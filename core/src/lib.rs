@@ -10,7 +10,7 @@
 //! names exactly the manifest list of its platforms' images as their tags stand. This holds where each read sees the
 //! writes before it, where each invocation ends or is delivered again, and where ECR carries out a write before it
 //! answers the next attempt of it. A write that ECR carries out later, after its repetition was confirmed, can leave an
-//! earlier list under the tag without any error; the model checker finds that too.
+//! earlier list under the tag without any error. The model checker finds that, and that the next sweep repairs it.
 //!
 //! In any case, no manifest list lacks a configured platform, names an image for a platform that its config contradicts,
 //! or names a platform twice.

@@ -95,7 +95,7 @@ fn error_is_shown_with_its_type() {
     example.push(&Image::oci("linux/amd64"), "1-amd64");
     example.push(&Image::oci("linux/amd64"), "1-other");
     let line = example.wait_for_line("push  team/app:1-other");
-    assert!(line.contains("PlatformMismatch: team/app:1-other holds an image of linux/amd64"), "{line}");
+    assert!(line.contains("PlatformMismatch: team/app:1-other is an image of linux/amd64"), "{line}");
     example.end("-INT");
 }
 
