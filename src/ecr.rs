@@ -16,7 +16,7 @@ use aws_sdk_ecr::types::{Image, ImageFailureCode, ImageIdentifier};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-pub(crate) use client::OPERATION_TIMEOUT;
+pub(crate) use client::{OPERATION_TIMEOUT, QUOTA_CODE};
 pub use client::{Priority, Registries, behavior_version};
 pub use gate::{Gate, WritePlace};
 pub use scan::{Page, ScannedImage};
@@ -73,6 +73,8 @@ pub struct Registry {
     gate: Arc<Gate>,
     shared: Arc<SharedState>,
     patience: Instant,
+    /// Whether the next call has passed the gate already.
+    has_passed: bool,
 }
 
 impl Registry {
@@ -92,11 +94,18 @@ impl Registry {
         Self { patience, ..self.clone() }
     }
 
+    /// The registry for one call that has passed the gate already.
+    #[must_use]
+    pub fn after_gate(&self) -> Self {
+        Self { has_passed: true, ..self.clone() }
+    }
+
     fn account(&self) -> Option<String> {
         self.id.account.as_ref().map(ToString::to_string)
     }
 
-    /// Sends a call as soon as the gate lets it pass, and again as long as ECR throttles it and patience lasts.
+    /// Sends a call as soon as the gate lets it pass, and again as long as ECR throttles it and patience lasts. A call that
+    /// does not pass in time is not sent.
     async fn call<T, E>(
         &self,
         action: IamAction,
@@ -105,12 +114,14 @@ impl Registry {
     where
         E: ProvideErrorMetadata,
     {
+        let mut has_passed = self.has_passed;
         let mut throttled = None;
         loop {
-            let passed = timeout_at(self.patience, self.gate.pass(action)).await.is_ok();
-            if let Some(error) = throttled.take_if(|_| !passed) {
-                return Err(error);
+            has_passed = has_passed || timeout_at(self.patience, self.gate.pass(action)).await.is_ok();
+            if !has_passed {
+                return Err(throttled.unwrap_or_else(|| SdkError::timeout_error("ECR throttles calls of this kind")));
             }
+            has_passed = false;
             match send(&self.client).await {
                 Err(error) if error::is_throttling(&error) => {
                     self.gate.record(action, true);

@@ -20,6 +20,7 @@ mod scan;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::time::Duration;
 
 use ecr_multiarch_core::answer::Failed;
@@ -110,13 +111,15 @@ pub async fn sweep(
 ) -> Result<SweepReport, Error> {
     let mut report = SweepReport::empty(scope.dry_run);
     let mut errors = Vec::new();
+    // The names that each registry lacks. One that is not scanned in time counts as present.
     let mut missing: Option<BTreeSet<RepositoryName>> = None;
     for (index, registry) in registries.iter().enumerate() {
+        let time = time.share(registries.len() - index);
         let sweep = RegistrySweep {
             registry: registry.patient_until(time.stop_at),
             settings,
             scope,
-            time: time.share(registries.len() - index),
+            time,
             queue: WorkQueue::default(),
             reporter: Reporter::new(registry.id().clone(), observer, RefCell::new(report)),
             missing: RefCell::default(),
@@ -124,25 +127,16 @@ pub async fn sweep(
         };
         let scanned = Box::pin(sweep.run()).await;
         report = sweep.reporter.into_report();
-        match scanned {
-            Err(error) => {
-                errors.push(Failed {
-                    registry: registry.id().clone(),
-                    repository: None,
-                    version: None,
-                    error,
-                    versions_left: None,
-                });
-            }
-            Ok(Scanned::Partly) => missing = Some(BTreeSet::new()),
-            Ok(Scanned::Completely) => {
-                let lacked = sweep.missing.into_inner();
-                missing = Some(match missing {
-                    Some(missing) => missing.intersection(&lacked).cloned().collect(),
-                    None => lacked,
-                });
-            }
+        if let Err(error) = scanned {
+            let registry = registry.id().clone();
+            errors.push(Failed { registry, repository: None, version: None, error, versions_left: None });
+            continue;
         }
+        let lacked = sweep.missing.into_inner();
+        missing = Some(match missing {
+            Some(missing) => missing.intersection(&lacked).cloned().collect(),
+            None => lacked,
+        });
     }
     if errors.len() == registries.len()
         && let Some(first) = errors.first()
@@ -162,13 +156,6 @@ pub async fn sweep(
     Ok(report)
 }
 
-/// How much of a registry was scanned.
-enum Scanned {
-    Completely,
-    /// Time was up before.
-    Partly,
-}
-
 /// The sweep of one registry: what its stages share.
 struct RegistrySweep<'a> {
     registry: Registry,
@@ -185,14 +172,18 @@ struct RegistrySweep<'a> {
 
 impl RegistrySweep<'_> {
     /// Runs both stages to their ends.
-    async fn run(&self) -> Result<Scanned, Error> {
+    async fn run(&self) -> Result<(), Error> {
         let scan = async {
             let scanned = self.scan().await;
             self.queue.close();
             scanned
         };
         let batches = stream::unfold((), async |()| self.queue.next_batch().await.map(|batch| (batch, ())));
-        let reconcile = batches.for_each_concurrent(MAX_PARALLEL_BATCHES, |batch| self.reconcile_batch(batch));
+        let reconcile = batches.for_each_concurrent(MAX_PARALLEL_BATCHES, async |batch| {
+            let repository = Rc::clone(&batch.repository);
+            self.reconcile_batch(batch).await;
+            self.queue.finish(&repository);
+        });
         let (scanned, ()) = tokio::join!(scan, reconcile);
         scanned
     }
@@ -203,7 +194,7 @@ impl SweepTime {
     fn share(self, registries: usize) -> Self {
         let left = self.stop_at.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(registries.max(1)).unwrap_or(u32::MAX);
-        let stop_at = self.stop_at - (left - share);
+        let stop_at = self.stop_at - left.saturating_sub(share);
         Self { stop_at, deadline: stop_at + self.margin() }
     }
 

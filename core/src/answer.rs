@@ -103,9 +103,12 @@ impl Serialize for VersionReport {
     }
 }
 
-/// How many entries each list of a sweep's answer has at most: enough to act on, and few enough that the answer stays
-/// well below the 6 MB of a Lambda response.
+/// How many entries each list of a sweep's answer has at most: enough to act on.
 pub const MAX_ENTRIES: usize = 100;
+
+/// How many bytes the lists of a sweep's answer have together. The whole answer stays below 128 KiB, half of what the
+/// state of a Step Functions execution may have; the rest of it, with the longest repository name, takes less than 1 KiB.
+const MAX_LIST_BYTES: usize = 126 << 10;
 
 /// A list of which the answer shows only the first entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,7 +226,10 @@ impl SweepReport {
 
     /// Records that work is left in repositories from this name on.
     pub fn leave(&mut self, from: RepositoryStart) {
-        self.next = Some(self.next.take().map_or_else(|| from.clone(), |next| next.min(from.clone())));
+        self.next = Some(match self.next.take() {
+            Some(next) => next.min(from),
+            None => from,
+        });
     }
 
     /// Adds what failed.
@@ -247,6 +253,37 @@ impl Serialize for Failed {
     }
 }
 
+/// The sizes of a list's entries as JSON, each with the comma after it.
+fn sizes<T: Serialize>(entries: &[T]) -> Vec<usize> {
+    entries.iter().map(|entry| serde_json::to_vec(entry).map_or(0, |json| json.len() + 1)).collect()
+}
+
+/// How many bytes each of several lists may have, so that all of them together keep the limit: a list that needs less
+/// than its share leaves the rest to the others.
+fn byte_limits<const N: usize>(sizes: &[Vec<usize>; N]) -> [usize; N] {
+    let needed = sizes.each_ref().map(|sizes| sizes.iter().sum::<usize>());
+    let mut ascending: [usize; N] = std::array::from_fn(|index| index);
+    ascending.sort_by_key(|index| needed[*index]);
+    let (mut limits, mut left) = ([0; N], MAX_LIST_BYTES);
+    for (place, index) in ascending.into_iter().enumerate() {
+        limits[index] = needed[index].min(left / (N - place));
+        left -= limits[index];
+    }
+    limits
+}
+
+/// The entries of these sizes that fit the limit, in order. One that does not fit is left out, and not those after it.
+fn fitting<'a, T>(entries: &'a [T], sizes: &[usize], limit: usize) -> Vec<&'a T> {
+    let mut left = limit;
+    let fits = |size: &usize| {
+        let fits = *size <= left;
+        left -= if fits { *size } else { 0 };
+        fits
+    };
+    let kept: Vec<_> = sizes.iter().map(fits).collect();
+    entries.iter().zip(kept).filter_map(|(entry, fits)| fits.then_some(entry)).collect()
+}
+
 impl Serialize for SweepReport {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -256,9 +293,9 @@ impl Serialize for SweepReport {
             versions: usize,
             published: usize,
             unchanged: usize,
-            incomplete: &'a [IncompleteVersion],
+            incomplete: Vec<&'a IncompleteVersion>,
             incomplete_total: usize,
-            failed: &'a [Failed],
+            failed: Vec<&'a Failed>,
             failed_total: usize,
             complete: bool,
             #[serde(skip_serializing_if = "Option::is_none")]
@@ -266,23 +303,26 @@ impl Serialize for SweepReport {
             #[serde(skip_serializing_if = "Option::is_none")]
             would_publish: Option<usize>,
             #[serde(skip_serializing_if = "Option::is_none")]
-            pending: Option<&'a [PendingVersion]>,
+            pending: Option<Vec<&'a PendingVersion>>,
         }
         let pending = self.pending.as_ref();
+        let pending_first = pending.map_or(&[][..], |pending| &pending.first);
+        let sizes = [sizes(&self.failed.first), sizes(&self.incomplete.first), sizes(pending_first)];
+        let limits = byte_limits(&sizes);
         let row = Row {
             outcome: "swept",
             repositories: self.repositories,
             versions: self.versions,
             published: self.published,
             unchanged: self.unchanged,
-            incomplete: &self.incomplete.first,
+            incomplete: fitting(&self.incomplete.first, &sizes[1], limits[1]),
             incomplete_total: self.incomplete.total,
-            failed: &self.failed.first,
+            failed: fitting(&self.failed.first, &sizes[0], limits[0]),
             failed_total: self.failed.total,
             complete: self.is_complete(),
             next: self.next.as_ref(),
             would_publish: pending.map(|pending| pending.total),
-            pending: pending.map(|pending| pending.first.as_slice()),
+            pending: pending.map(|_| fitting(pending_first, &sizes[2], limits[2])),
         };
         row.serialize(serializer)
     }

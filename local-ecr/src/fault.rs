@@ -3,6 +3,7 @@
 use crate::journal::CallInfo;
 use crate::lock::lock;
 use fastrand::Rng;
+use serde_json::Value;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -78,7 +79,9 @@ impl FaultKind {
 #[derive(Debug, Clone)]
 pub struct Fault {
     operation: String,
+    registry: Option<(String, String)>,
     repository: Option<String>,
+    text: Option<String>,
     skip: u64,
     left: Option<u64>,
     probability: f64,
@@ -99,7 +102,9 @@ impl Fault {
     pub fn on(operation: &str, kind: FaultKind) -> Self {
         Self {
             operation: operation.to_owned(),
+            registry: None,
             repository: None,
+            text: None,
             skip: 0,
             left: None,
             probability: 1.0,
@@ -107,6 +112,20 @@ impl Fault {
             bucket: None,
             kind,
         }
+    }
+
+    /// Only in the registry of this account and Region.
+    #[must_use]
+    pub fn registry(mut self, account: &str, region: &str) -> Self {
+        self.registry = Some((account.to_owned(), region.to_owned()));
+        self
+    }
+
+    /// Only where the JSON of the request has this string as a value, such as a tag.
+    #[must_use]
+    pub fn naming(mut self, text: &str) -> Self {
+        self.text = Some(text.to_owned());
+        self
     }
 
     /// Only in this repository.
@@ -161,7 +180,12 @@ impl Fault {
     /// Its effect on this call, if it has one.
     fn apply(&mut self, call: &CallInfo) -> Option<FaultKind> {
         let is_affected = (self.operation == ANY || self.operation == call.operation)
-            && (self.repository.is_none() || self.repository == call.repository);
+            && (self.repository.is_none() || self.repository == call.repository)
+            && self
+                .registry
+                .as_ref()
+                .is_none_or(|(account, region)| *account == call.account && *region == call.region)
+            && self.text.as_ref().is_none_or(|text| names(&call.request, text));
         if !is_affected || self.left == Some(0) {
             return None;
         }
@@ -182,6 +206,16 @@ impl Fault {
             FaultKind::RateLimit { .. } => FaultKind::Throttle,
             ref kind => kind.clone(),
         })
+    }
+}
+
+/// Whether a string of the JSON is this text.
+fn names(json: &Value, text: &str) -> bool {
+    match json {
+        Value::String(string) => string == text,
+        Value::Array(items) => items.iter().any(|item| names(item, text)),
+        Value::Object(fields) => fields.values().any(|field| names(field, text)),
+        _ => false,
     }
 }
 

@@ -142,6 +142,7 @@ impl Registries {
             gate: Arc::clone(gate),
             shared: Arc::clone(&self.shared),
             patience,
+            has_passed: false,
         }
     }
 
@@ -198,7 +199,7 @@ impl Intercept for CallCounter {
 struct NeverRetryThrottling;
 
 /// The error code of an exhausted quota.
-const QUOTA_CODE: &str = "LimitExceededException";
+pub(crate) const QUOTA_CODE: &str = "LimitExceededException";
 
 impl ClassifyRetry for NeverRetryThrottling {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {

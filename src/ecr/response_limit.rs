@@ -41,5 +41,5 @@ pub(super) fn is_exceeded<E: std::error::Error + 'static, R: std::fmt::Debug + '
     error: &SdkError<E, R>,
 ) -> bool {
     let first = std::error::Error::source(error);
-    std::iter::successors(first, |cause| cause.source()).any(|cause| cause.is::<LengthLimitError>())
+    std::iter::successors(first, |cause| cause.source()).any(<dyn std::error::Error>::is::<LengthLimitError>)
 }

@@ -177,9 +177,11 @@ impl Handler {
     async fn carry_out(&self, work: Work, invocation: &Invocation) -> Result<Answer, Error> {
         match work {
             Work::Reconcile { registry, request, wait } => {
-                let report = match wait {
-                    Some(wait) => self.wait_until_published(&registry, request, wait, invocation).await,
-                    None => self.reconcile(&registry, &Arc::new(request), invocation).await,
+                let report = if let Some(wait) = wait {
+                    self.wait_until_published(&registry, request, wait, invocation).await
+                } else {
+                    let deadline = answer_deadline(invocation);
+                    self.reconcile(&registry, &Arc::new(request), deadline, deadline - PATIENCE_MARGIN).await
                 };
                 report.map(|report| Answer::Version(Box::new(report)))
             }
@@ -198,10 +200,10 @@ impl Handler {
         &self,
         id: &RegistryId,
         request: &Arc<ReconcileRequest>,
-        invocation: &Invocation,
+        deadline: Instant,
+        patience: Instant,
     ) -> Result<VersionReport, Error> {
-        let deadline = answer_deadline(invocation);
-        let registry = self.registries.open(id, Priority::Interactive, deadline - PATIENCE_MARGIN);
+        let registry = self.registries.open(id, Priority::Interactive, patience);
         let reconciliation = Box::pin(reconcile(&registry, Arc::clone(request), deadline)).await?;
         Ok(VersionReport::new(id.clone(), request, reconciliation))
     }
@@ -215,27 +217,28 @@ impl Handler {
         invocation: &Invocation,
     ) -> Result<VersionReport, Error> {
         let request = Arc::new(request);
-        let time_is_up = answer_deadline(invocation).min(Instant::now() + wait);
+        let deadline = answer_deadline(invocation);
+        let time_is_up = deadline.min(Instant::now() + wait);
+        let patience = time_is_up.min(deadline - PATIENCE_MARGIN);
         let mut pauses = WAIT_PAUSES.into_iter().chain(std::iter::repeat(WAIT_PAUSES[WAIT_PAUSES.len() - 1]));
-        let mut last: Option<Result<VersionReport, Error>> = None;
+        let mut waiting = None;
         loop {
-            match self.reconcile(id, &request, invocation).await {
-                Ok(report) if report.outcome.kind() == OutcomeKind::Waiting => last = Some(Ok(report)),
-                Err(error) if error.error_type().is_retryable() => {
-                    // What the version waits for says more than that ECR failed once.
-                    if !matches!(last, Some(Ok(_))) {
-                        last = Some(Err(error));
-                    }
-                }
+            let unfinished = match self.reconcile(id, &request, deadline, patience).await {
+                Ok(report) if report.outcome.kind() == OutcomeKind::Waiting => Ok(report),
+                Err(error) if error.error_type().is_retryable() => Err(error),
                 ended => return ended,
+            };
+            // What is missing says more than the error of a later look.
+            let unfinished = unfinished.or_else(|error| waiting.take().ok_or(error));
+            if Instant::now() >= time_is_up {
+                return unfinished;
             }
-            let next_look = Instant::now() + pauses.next().unwrap_or_default();
-            sleep_until(next_look.min(time_is_up)).await;
-            if next_look >= time_is_up
-                && let Some(result) = last.take()
-            {
-                return result;
+            sleep_until(time_is_up.min(Instant::now() + pauses.next().unwrap_or_default())).await;
+            // The last look is made when the time is up, unless the answer is due then.
+            if Instant::now() >= deadline {
+                return unfinished;
             }
+            waiting = unfinished.ok();
         }
     }
 

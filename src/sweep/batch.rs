@@ -8,13 +8,13 @@ use std::time::Duration;
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
 use ecr_multiarch_core::reconcile::machine::ReadManifests;
 use ecr_multiarch_core::reconcile::observation::{Manifests, is_current};
-use ecr_multiarch_core::{Error, ErrorType, ReconcileRequest, Reference, Step};
+use ecr_multiarch_core::{Error, ErrorType, IamAction, ReconcileRequest, Reference, Step};
 use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
 use super::queue::{Batch, SweptRepository};
 use super::{NotReconciled, RegistrySweep, VersionResult};
-use crate::ecr::{ReadError, WritePlace};
+use crate::ecr::{QUOTA_CODE, ReadError, WritePlace};
 use crate::execute::execute;
 
 /// How many versions of a batch continue by themselves at a time: enough that one slow version does not hold up the
@@ -82,6 +82,12 @@ impl RegistrySweep<'_> {
     /// Reconciles the versions of a batch.
     pub(super) async fn reconcile_batch(&self, batch: Batch<'_>) {
         let Batch { repository, versions } = batch;
+        if repository.is_left() {
+            for version in &versions {
+                self.reporter.version(&repository, version, Err(NotReconciled::Left));
+            }
+            return;
+        }
         let mut groups = vec![Vec::new()];
         for version in &versions {
             match ReconcileRequest::new(repository.name.clone(), version.tag.clone(), repository.settings) {
@@ -171,10 +177,11 @@ impl RegistrySweep<'_> {
     /// Reconciles one version to its end by itself.
     async fn finish(&self, repository: &SweptRepository<'_>, active: ActiveReconcile<'_>) {
         let version = active.version.version;
-        let permit = match active.version.is_large {
-            true => self.large_versions.acquire().await.ok(),
-            false => None,
-        };
+        if repository.is_left() {
+            self.reporter.version(repository, version, Err(NotReconciled::Left));
+            return;
+        }
+        let permit = if active.version.is_large { self.large_versions.acquire().await.ok() } else { None };
         let result = Box::pin(self.reconcile(repository, active)).await;
         drop(permit);
         self.reporter.version(repository, version, result);
@@ -199,13 +206,16 @@ impl RegistrySweep<'_> {
                             continue;
                         }
                     }
-                    if self.time.is_up() {
-                        return Err(NotReconciled::OutOfTime);
+                    // Here and not within the call, since the repository may be left, and time be up, until it passes.
+                    let passed = self.time.before_stop(self.registry.gate().pass(IamAction::PutImage)).await;
+                    passed.ok_or(NotReconciled::OutOfTime)?;
+                    if repository.is_left() {
+                        return Err(NotReconciled::Left);
                     }
-                    let written = execute(&self.registry, Step::Put(put), self.time.deadline).await;
+                    let written = execute(&self.registry.after_gate(), Step::Put(put), self.time.deadline).await;
                     place = None;
                     if let Err(error) = &written
-                        && (is_refusal(error) || error.error_type() == ErrorType::RegistryRefused)
+                        && is_write_refusal(error)
                     {
                         repository.write_refused(error);
                     }
@@ -214,7 +224,8 @@ impl RegistrySweep<'_> {
                 // What was written is confirmed also after the stop.
                 Step::ReadManifests(read) if read.is_confirmation() => {
                     let registry = self.registry.patient_until(self.time.deadline);
-                    version.next(execute(&registry, Step::ReadManifests(read), self.time.deadline).await)
+                    let confirmed = execute(&registry, Step::ReadManifests(read), self.time.deadline).await;
+                    self.unless_out_of_time(version, confirmed)
                 }
                 Step::ReadManifests(read) if version.compares_digests => {
                     let references = read.references();
@@ -226,7 +237,8 @@ impl RegistrySweep<'_> {
                     }
                 }
                 step => {
-                    let executed = self.time.before_stop(execute(&self.registry, step, self.time.deadline)).await;
+                    let work = Box::pin(execute(&self.registry, step, self.time.deadline));
+                    let executed = self.time.before_stop(work).await;
                     self.unless_out_of_time(version, executed.ok_or(NotReconciled::OutOfTime)?)
                 }
             };
@@ -251,6 +263,11 @@ impl RegistrySweep<'_> {
             step => version.next(step),
         }
     }
+}
+
+/// Whether an error of a write concerns the repository as a whole. Other refusals concern one manifest list.
+fn is_write_refusal(error: &Error) -> bool {
+    is_refusal(error) || matches!(error, Error::RegistryRefused { code, .. } if code == QUOTA_CODE)
 }
 
 /// Whether an error concerns the repository as a whole.

@@ -32,6 +32,8 @@ pub(super) struct SweptRepository<'a> {
     out_of_time: Cell<bool>,
     refused_writes: Cell<u8>,
     refusal: RefCell<Option<Error>>,
+    /// Whether one of its batches is being reconciled.
+    is_in_progress: Cell<bool>,
 }
 
 /// What remains of a repository once all of its versions have results.
@@ -52,6 +54,7 @@ impl<'a> SweptRepository<'a> {
             out_of_time: Cell::new(false),
             refused_writes: Cell::new(0),
             refusal: RefCell::new(None),
+            is_in_progress: Cell::new(false),
         }
     }
 
@@ -88,7 +91,7 @@ impl<'a> SweptRepository<'a> {
         self.unfinished.set(self.unfinished.get().saturating_sub(1));
         (self.unfinished.get() == 0).then(|| RepositoryEnd {
             out_of_time: self.out_of_time.get(),
-            refusal: self.refusal.take().map(|error| (error, self.left.get())),
+            refusal: self.refusal.take().map(|error| (error, self.left.get())).filter(|(_, left)| *left > 0),
         })
     }
 
@@ -98,7 +101,8 @@ impl<'a> SweptRepository<'a> {
     }
 }
 
-/// Versions of one repository that are read together.
+/// Versions of one repository that are read together. The next ones of this repository wait until they are finished, so
+/// that a backlog takes one of the parallel batches and leaves the others to other repositories.
 pub(super) struct Batch<'a> {
     pub(super) repository: Rc<SweptRepository<'a>>,
     pub(super) versions: Vec<Version>,
@@ -110,7 +114,7 @@ struct Work<'a> {
     versions: VecDeque<Version>,
 }
 
-/// The queue. Repositories with work left after their first turn wait apart from those that had none, and both kinds
+/// The queue. A repository has one batch at a time. Repositories with work left after their first turn wait apart from those that had none, and both kinds
 /// take turns: neither a backlog nor a large registry starves the other.
 #[derive(Default)]
 pub(super) struct WorkQueue<'a> {
@@ -145,11 +149,17 @@ impl<'a> WorkQueue<'a> {
         self.changed.notify_waiters();
     }
 
+    /// Ends a batch, so that its repository can have its next turn.
+    pub(super) fn finish(&self, repository: &SweptRepository<'_>) {
+        repository.is_in_progress.set(false);
+        self.changed.notify_waiters();
+    }
+
     /// Takes the next batch, waiting for one. `None`, once the queue is closed and empty.
     pub(super) async fn next_batch(&self) -> Option<Batch<'a>> {
         let batch = self.wait_for(|waiting| match waiting.next_batch() {
             Some(batch) => Some(Some(batch)),
-            None => waiting.is_closed.then_some(None),
+            None => (waiting.is_closed && waiting.is_empty()).then_some(None),
         });
         let batch = batch.await;
         self.changed.notify_waiters();
@@ -168,20 +178,31 @@ impl<'a> WorkQueue<'a> {
 }
 
 impl<'a> Waiting<'a> {
+    fn is_empty(&self) -> bool {
+        self.first_turn.is_empty() && self.further_turns.is_empty()
+    }
+
     fn next_batch(&mut self) -> Option<Batch<'a>> {
         let mut work = if self.is_further_turn_next {
-            self.further_turns.pop_front().or_else(|| self.first_turn.pop_front())
+            self.next_further_turn().or_else(|| self.first_turn.pop_front())
         } else {
-            self.first_turn.pop_front().or_else(|| self.further_turns.pop_front())
+            self.first_turn.pop_front().or_else(|| self.next_further_turn())
         }?;
         self.is_further_turn_next = !self.is_further_turn_next;
         // A repository that is left needs no more turns: its versions end at once.
         let size = if work.repository.is_left() { work.versions.len() } else { work.repository.batch_size() };
         let versions = work.versions.drain(..size.min(work.versions.len())).collect();
+        work.repository.is_in_progress.set(true);
         let batch = Batch { repository: Rc::clone(&work.repository), versions };
         if !work.versions.is_empty() {
             self.further_turns.push_back(work);
         }
         Some(batch)
+    }
+
+    /// The first of the repositories whose batch is finished.
+    fn next_further_turn(&mut self) -> Option<Work<'a>> {
+        let position = self.further_turns.iter().position(|work| !work.repository.is_in_progress.get())?;
+        self.further_turns.remove(position)
     }
 }

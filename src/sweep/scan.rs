@@ -7,8 +7,8 @@ use ecr_multiarch_core::inventory::TaggedImage;
 use ecr_multiarch_core::{Error, Inventory, RepositoryGlob, RepositoryName, RepositoryStart};
 use futures_util::{StreamExt as _, stream};
 
+use super::RegistrySweep;
 use super::queue::SweptRepository;
-use super::{RegistrySweep, Scanned};
 use crate::ecr::ScannedImage;
 
 /// How many repositories are scanned at a time: enough to hide the latency of a page.
@@ -26,14 +26,14 @@ impl<'a> RegistrySweep<'a> {
     ///
     /// # Errors
     /// That of the scan of the repository names. Errors of single repositories are reported.
-    pub(super) async fn scan(&self) -> Result<Scanned, Error> {
-        let begin = || self.scope.from.clone().unwrap_or_else(RepositoryStart::lowest);
+    pub(super) async fn scan(&self) -> Result<(), Error> {
+        let start = || self.scope.from.clone().unwrap_or_else(RepositoryStart::lowest);
         let names = match self.target_names().await {
             Ok(names) => names,
             Err(Unscanned::Failed(error)) => return Err(error),
             Err(Unscanned::OutOfTime) => {
-                self.reporter.leave(begin());
-                return Ok(Scanned::Partly);
+                self.reporter.leave(start());
+                return Ok(());
             }
         };
         let served = |name: RepositoryName| Some((self.settings.for_repository(&name)?, name));
@@ -49,22 +49,24 @@ impl<'a> RegistrySweep<'a> {
             Some((SweptRepository::new(name, settings), targets))
         });
         begun.for_each_concurrent(MAX_PARALLEL_SCANS, async |repository| self.scan_repository(repository).await).await;
-        Ok(if self.time.is_up() { Scanned::Partly } else { Scanned::Completely })
+        Ok(())
     }
 
     /// The names to sweep, in ascending order. They are scanned only where neither the request nor the settings name them.
     async fn target_names(&self) -> Result<Vec<RepositoryName>, Unscanned> {
         let literals = |globs: &[RepositoryGlob]| globs.iter().map(RepositoryGlob::literal).collect::<Option<Vec<_>>>();
         let requested = self.scope.repositories.as_deref();
-        let literal = requested.and_then(literals).or_else(|| literals(self.settings.repositories()));
-        let mut names = match literal {
-            Some(names) => names,
-            None => self.scan_names().await?,
+        let mut names = if let Some(names) = requested.and_then(literals) {
+            names
+        } else {
+            let mut names = match literals(self.settings.repositories()) {
+                Some(names) => names,
+                None => self.scan_names().await?,
+            };
+            names.retain(|name| requested.is_none_or(|globs| globs.iter().any(|glob| glob.matches(name))));
+            names
         };
-        names.retain(|name| {
-            self.scope.from.as_ref().is_none_or(|from| from.includes(name))
-                && requested.is_none_or(|globs| globs.iter().any(|glob| glob.matches(name)))
-        });
+        names.retain(|name| self.scope.from.as_ref().is_none_or(|from| from.includes(name)));
         names.sort_unstable();
         names.dedup();
         Ok(names)

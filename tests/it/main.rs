@@ -38,3 +38,5 @@ mod start;
 mod sweep;
 // The templates, compared with the code that they deploy. If you add a resource or a parameter, test it here.
 mod template;
+// Requests that wait for a version. If you add a reason to go on waiting, test it here.
+mod wait;

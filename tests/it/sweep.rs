@@ -2,6 +2,14 @@
 
 // Rates, throttling and deadlines.
 mod pace;
+// Throttling that lasts, and versions that are slow or cannot be read.
+mod patience;
+// What a run reaches, and where the next one goes on.
+mod reach;
+// Repositories whose writes are refused.
+mod refusals;
+// Several accounts and Regions.
+mod registries;
 // The answer, the log and the metrics.
 mod report;
 

@@ -73,6 +73,50 @@ fn fault_of_a_repository_spares_the_others() {
 }
 
 #[test]
+fn fault_of_a_registry_spares_the_others() {
+    let ecr = with_image();
+    ecr.faults().add(Fault::on(ANY, FaultKind::server_error()).registry("210987654321", "eu-central-1"));
+    assert_eq!(get(&ecr, "app").status, 200);
+    let request = json!({"registryId": "210987654321"}).to_string();
+    assert_eq!(post(&ecr, "DescribeRepositories", request.as_bytes()).unwrap().status, 500);
+}
+
+#[test]
+fn fault_of_a_tag_spares_requests_that_do_not_name_it() {
+    let ecr = with_image();
+    ecr.faults().add(Fault::on("BatchGetImage", FaultKind::server_error()).naming("b"));
+    assert_eq!(get(&ecr, "app").status, 200);
+    ecr.faults().add(Fault::on("BatchGetImage", FaultKind::server_error()).naming("a"));
+    assert_eq!(get(&ecr, "app").status, 500);
+}
+
+/// The error codes of four reads that share a bucket of two tokens.
+fn codes_with_rate_limit(per_second: f64, pause: Duration) -> Vec<Value> {
+    let ecr = with_image();
+    ecr.faults().add(Fault::on("BatchGetImage", FaultKind::RateLimit { per_second, burst: 2.0 }));
+    let read = |_| {
+        std::thread::sleep(pause);
+        get(&ecr, "app").json()["__type"].clone()
+    };
+    (0..4).map(read).collect()
+}
+
+#[test]
+fn rate_limit_throttles_calls_beyond_the_burst() {
+    let throttled = json!("ThrottlingException");
+    let expected = [Value::Null, Value::Null, throttled.clone(), throttled];
+    assert_eq!(codes_with_rate_limit(0.001, Duration::ZERO), expected);
+}
+
+#[test]
+fn rate_limit_admits_calls_at_its_rate() {
+    assert_eq!(
+        codes_with_rate_limit(200.0, Duration::from_millis(5)),
+        [Value::Null, Value::Null, Value::Null, Value::Null]
+    );
+}
+
+#[test]
 fn cleared_faults_have_no_effect() {
     let ecr = with_image();
     ecr.faults().add(Fault::on(ANY, FaultKind::server_error()));

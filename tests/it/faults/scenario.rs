@@ -192,6 +192,23 @@ pub const DEEP_SWEEP: Scenario = Scenario {
     is_sweep: true,
 };
 
+/// The sweep of a repository, and of another one whose version is young and up to date.
+pub const SWEEP_OF_TWO: Scenario = Scenario {
+    prepare: |fixture| {
+        let neighbour = Fixture { repository: &neighbour(fixture.repository), ..*fixture };
+        let images = neighbour.push_all(ImageKind::Attested, "first");
+        neighbour.publish(ImageKind::Attested, &images);
+        next_list(fixture, ImageKind::Attested)
+    },
+    input: |repository| sweep_request(&json!({"repositories": [repository, neighbour(repository)]})),
+    expected_outcome: "swept",
+    is_sweep: true,
+};
+
+fn neighbour(repository: &str) -> String {
+    format!("{repository}-neighbour")
+}
+
 /// Pushes the late image of [`OUTRUN`] right after each write.
 pub fn push_late_images(ecr: &LocalEcr) {
     ecr.after_call(|call, ecr| {

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use local_ecr::image::Image;
 use local_ecr::media_type::OCI_MANIFEST;
+use local_ecr::{Fault, FaultKind};
 use serde_json::{Value, json};
 
 use super::{counts, fast_bed};
@@ -175,6 +176,57 @@ fn pending_entries_are_cut_at_one_hundred() {
     bed.registry.fill("app", 120, &["linux/amd64", "linux/arm64"]).unwrap();
     let swept = bed.sweep(&json!({"dry_run": true}));
     assert_eq!((&swept["would_publish"], swept["pending"].as_array().unwrap().len()), (&json!(120), 100));
+}
+
+/// A test bed of names as long as ECR allows, with 120 versions that fail, 120 that lack a platform and 120 that are
+/// complete.
+fn bed_with_long_names() -> TestBed {
+    let bed = fast_bed();
+    let repository = "r".repeat(256);
+    bed.ecr.clock().set(SystemTime::now() - HOUR * 2);
+    for index in 0..120 {
+        for (kind, arm64) in [("w", Some("linux/amd64")), ("i", None), ("c", Some("linux/arm64"))] {
+            let version = format!("{kind}{index:03}{}", "x".repeat(118));
+            let push = |platform: &str, image: &Image| {
+                bed.registry.push(&repository, Some(&format!("{version}-{platform}")), image);
+            };
+            push("amd64", &Image::oci("linux/amd64").content("amd64"));
+            if let Some(arm64) = arm64 {
+                push("arm64", &Image::oci(arm64).content("arm64"));
+            }
+        }
+    }
+    bed
+}
+
+/// Checks that the answer stays below its limit, with these totals and with entries in each list.
+#[track_caller]
+fn check_limited(swept: &Value, totals: &[(&str, &str, u64)]) {
+    let size = swept.to_string().len();
+    assert!(size < 128 << 10, "{size} bytes");
+    for (list, total, expected) in totals {
+        assert_eq!(swept[total], *expected, "{list}");
+        assert!(swept[list].as_array().unwrap().len() >= 40, "{list} has {}", swept[list].as_array().unwrap().len());
+    }
+}
+
+#[test]
+fn answer_with_three_full_lists_of_long_names_is_limited() {
+    let swept = bed_with_long_names().sweep(&json!({"dry_run": true}));
+    let totals =
+        [("failed", "failed_total", 120), ("incomplete", "incomplete_total", 120), ("pending", "would_publish", 120)];
+    check_limited(&swept, &totals);
+}
+
+#[test]
+fn answer_with_long_messages_is_limited() {
+    let bed = bed_with_long_names();
+    let refusal = FaultKind::client_error("InvalidParameterException", &"\"\\".repeat(1_000));
+    bed.ecr.faults().add(Fault::on("PutImage", refusal));
+    let swept = bed.sweep(&json!({}));
+    assert!(swept.to_string().len() < 128 << 10, "{} bytes", swept.to_string().len());
+    assert_eq!((&swept["failed_total"], &swept["incomplete_total"]), (&json!(240), &json!(120)));
+    assert!(!swept["failed"].as_array().unwrap().is_empty() && !swept["incomplete"].as_array().unwrap().is_empty());
 }
 
 #[test]
