@@ -267,7 +267,7 @@ impl RegistrySweep<'_> {
 
 /// Whether an error of a write concerns the repository as a whole. Other refusals concern one manifest list.
 fn is_write_refusal(error: &Error) -> bool {
-    is_refusal(error) || matches!(error, Error::RegistryRefused { code, .. } if code == QUOTA_CODE)
+    is_refusal(error) || matches!(error, Error::RegistryRefused { code, .. } if code.as_str() == QUOTA_CODE)
 }
 
 /// Whether an error concerns the repository as a whole.
