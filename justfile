@@ -20,10 +20,10 @@ test FILTER="":
 clients:
     .ci/clients
 
-# Explore the large state spaces of the model.
+# Explore the large state spaces of the models.
 model:
-    cargo test -p ecr-multiarch-core --test model -- --ignored
+    cargo test -p ecr-multiarch-core --test model --test alias_model -- --ignored
 
-# Fuzz one target: input, config, settings, tag_scheme, version or platforms.
+# Fuzz one target: input, config, settings, tag_scheme, version, platforms or aliases.
 fuzz TARGET SECONDS="180":
     .ci/fuzz {{ TARGET }} {{ SECONDS }}

@@ -13,6 +13,7 @@
 //! A sweep ends before its deadline. After its stop it scans no page, reads no version and begins no write; what was
 //! written by then is still confirmed.
 
+mod aliases;
 mod batch;
 mod queue;
 mod report;
@@ -109,7 +110,7 @@ pub async fn sweep(
     time: SweepTime,
     observer: &dyn SweepObserver,
 ) -> Result<SweepReport, Error> {
-    let mut report = SweepReport::empty(scope.dry_run);
+    let mut report = SweepReport::empty(scope.dry_run, settings.has_aliases());
     let mut errors = Vec::new();
     // The names that each registry lacks. One that is not scanned in time counts as present.
     let mut missing: Option<BTreeSet<RepositoryName>> = None;

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use crate::alias::marker::YankMarker;
+use crate::alias::outcome::{AliasOutcomeKind, AliasReport};
+use crate::alias::yank::{YankEnd, YankOutcome};
 use crate::error::{Error, ErrorType};
 use crate::name::{AccountId, Region, RegistryId, RepositoryName, RepositoryStart};
 use crate::oci::digest::Digest;
@@ -18,6 +21,8 @@ use crate::reconcile::request::ReconcileRequest;
 pub enum Answer {
     /// To an event or an `assemble` request.
     Version(Box<VersionReport>),
+    /// To a `yank` or `unyank` request, or to the push of a yank marker.
+    Yank(Box<YankReport>),
     /// To a `sweep` request.
     Sweep(Box<SweepReport>),
     /// To a `registries` request.
@@ -44,6 +49,8 @@ pub struct VersionReport {
     pub version: Option<Tag>,
     /// Its images that exist.
     pub images: Vec<PlatformImage>,
+    /// Its aliases. `None`, unless the policy has aliases, the version is a release, and it has its manifest list.
+    pub aliases: Option<Vec<AliasReport>>,
 }
 
 impl VersionReport {
@@ -54,15 +61,115 @@ impl VersionReport {
         repository: Option<String>,
         version: Option<Tag>,
     ) -> Self {
-        Self { outcome: Outcome::Ignored(reason), registry, repository, version, images: Vec::new() }
+        Self { outcome: Outcome::Ignored(reason), registry, repository, version, images: Vec::new(), aliases: None }
     }
 
     /// The answer to a reconciliation.
     pub fn new(registry: RegistryId, request: &ReconcileRequest, reconciliation: Reconciliation) -> Self {
         let Reconciliation { outcome, images } = reconciliation;
         let (repository, version) = (Some(request.repository.to_string()), Some(request.version.clone()));
-        Self { outcome, registry: Some(registry), repository, version, images }
+        Self { outcome, registry: Some(registry), repository, version, images, aliases: None }
     }
+}
+
+/// The answer to a `yank` or `unyank` request, or to the push of a yank marker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct YankReport {
+    /// The outcome of the marker.
+    pub outcome: YankOutcome,
+    /// The registry.
+    pub registry: RegistryId,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The marker.
+    pub marker: YankMarker,
+    /// What the version's tag names, if it was read.
+    pub digest: Option<Digest>,
+    /// The aliases of the release.
+    pub aliases: Vec<AliasReport>,
+    /// Why nothing was written, where that is not obvious.
+    pub reason: Option<String>,
+    /// The command that removes the marker, where it stands in the way of an `unyank`.
+    pub command: Option<String>,
+}
+
+impl YankReport {
+    /// The answer to a request, without aliases as yet.
+    pub fn new(registry: RegistryId, repository: RepositoryName, end: &YankEnd) -> Self {
+        let YankEnd { outcome, marker, digest, is_marked, aliases: _ } = end;
+        let version = marker.release();
+        let command = is_marked.then(|| marker.removal_command(&registry, &repository));
+        let reason = match (outcome, is_marked) {
+            (YankOutcome::Waiting, _) => Some(format!("the tag {version} does not exist; push the release first")),
+            (_, true) => Some(format!(
+                "the function has no permission to delete tags; run the command, and send the request again to \
+                 reconcile the aliases of {version}"
+            )),
+            _ => None,
+        };
+        let (outcome, marker, digest) = (*outcome, marker.clone(), *digest);
+        Self { outcome, registry, repository, marker, digest, aliases: Vec::new(), reason, command }
+    }
+
+    /// The answer to the push of a marker, with the aliases that were reconciled.
+    pub fn for_push(
+        registry: RegistryId,
+        repository: RepositoryName,
+        marker: YankMarker,
+        aliases: Vec<AliasReport>,
+    ) -> Self {
+        let outcome = YankOutcome::Unchanged;
+        Self { outcome, registry, repository, marker, digest: None, aliases, reason: None, command: None }
+    }
+}
+
+impl Serialize for YankReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            outcome: &'static str,
+            account: Option<&'a AccountId>,
+            region: &'a Region,
+            repository: &'a RepositoryName,
+            version: &'a Tag,
+            tag: &'a Tag,
+            digest: Option<Digest>,
+            aliases: &'a [AliasReport],
+            reason: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            command: Option<&'a str>,
+        }
+        let Self { outcome, registry, repository, marker, digest, aliases, reason, command } = self;
+        let row = Row {
+            outcome: outcome.name(),
+            account: registry.account.as_ref(),
+            region: &registry.region,
+            repository,
+            version: marker.release().tag(),
+            tag: marker.tag(),
+            digest: *digest,
+            aliases,
+            reason: reason.as_deref(),
+            command: command.as_deref(),
+        };
+        row.serialize(serializer)
+    }
+}
+
+impl Answer {
+    /// The aliases of a version or yank, where there are any.
+    pub fn aliases(&self) -> Option<&[AliasReport]> {
+        match self {
+            Self::Version(report) => report.aliases.as_deref(),
+            Self::Yank(report) => Some(&report.aliases),
+            Self::Sweep(_) | Self::Registries(_) => None,
+        }
+    }
+}
+
+/// The aliases of this outcome, in their order.
+pub fn aliases_of_kind(aliases: &[AliasReport], kind: AliasOutcomeKind) -> impl Iterator<Item = &AliasReport> {
+    aliases.iter().filter(move |alias| alias.outcome.kind() == kind)
 }
 
 impl Serialize for VersionReport {
@@ -82,8 +189,10 @@ impl Serialize for VersionReport {
             reason: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             manifest: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            aliases: Option<&'a [AliasReport]>,
         }
-        let Self { outcome, registry, repository, version, images } = self;
+        let Self { outcome, registry, repository, version, images, aliases } = self;
         let list = outcome.manifest_list();
         let row = Row {
             outcome: outcome.kind().name(),
@@ -98,6 +207,7 @@ impl Serialize for VersionReport {
             missing: outcome.missing().iter().map(ToString::to_string).collect(),
             reason: outcome.reason(),
             manifest: list.filter(|_| matches!(outcome, Outcome::WouldPublish(_))).map(|list| list.text.as_str()),
+            aliases: aliases.as_deref(),
         };
         row.serialize(serializer)
     }
@@ -189,6 +299,29 @@ pub struct PendingVersion {
     pub version: Tag,
 }
 
+/// An alias, or a yank marker, that a sweep left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConflictingAlias {
+    /// Its registry.
+    #[serde(flatten)]
+    pub registry: RegistryId,
+    /// Its repository.
+    pub repository: RepositoryName,
+    /// The tag.
+    pub tag: Tag,
+    /// Why it was left alone.
+    pub reason: String,
+}
+
+/// What a sweep did about aliases.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SweptAliases {
+    /// How many aliases were moved.
+    pub moved: usize,
+    /// Those that were left alone.
+    pub conflicts: Truncated<ConflictingAlias>,
+}
+
 /// The answer to a `sweep` request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SweepReport {
@@ -211,12 +344,15 @@ pub struct SweepReport {
     pub next: Option<RepositoryStart>,
     /// Those that a dry run would publish; `None`, unless it was a dry run.
     pub pending: Option<Truncated<PendingVersion>>,
+    /// What it did about aliases; `None`, where the settings have none.
+    pub aliases: Option<SweptAliases>,
 }
 
 impl SweepReport {
     /// The answer of a sweep without any findings.
-    pub fn empty(dry_run: bool) -> Self {
-        Self { pending: dry_run.then(Truncated::default), ..Self::default() }
+    pub fn empty(dry_run: bool, has_aliases: bool) -> Self {
+        let (pending, aliases) = (dry_run.then(Truncated::default), has_aliases.then(SweptAliases::default));
+        Self { pending, aliases, ..Self::default() }
     }
 
     /// Whether nothing is left for lack of time or because ECR throttles.
@@ -304,10 +440,18 @@ impl Serialize for SweepReport {
             would_publish: Option<usize>,
             #[serde(skip_serializing_if = "Option::is_none")]
             pending: Option<Vec<&'a PendingVersion>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            aliases_moved: Option<usize>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            alias_conflicts: Option<Vec<&'a ConflictingAlias>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            alias_conflicts_total: Option<usize>,
         }
-        let pending = self.pending.as_ref();
+        let (pending, aliases) = (self.pending.as_ref(), self.aliases.as_ref());
         let pending_first = pending.map_or(&[][..], |pending| &pending.first);
-        let sizes = [sizes(&self.failed.first), sizes(&self.incomplete.first), sizes(pending_first)];
+        let conflicts_first = aliases.map_or(&[][..], |aliases| &aliases.conflicts.first);
+        let sizes =
+            [sizes(&self.failed.first), sizes(&self.incomplete.first), sizes(pending_first), sizes(conflicts_first)];
         let limits = byte_limits(&sizes);
         let row = Row {
             outcome: "swept",
@@ -323,6 +467,9 @@ impl Serialize for SweepReport {
             next: self.next.as_ref(),
             would_publish: pending.map(|pending| pending.total),
             pending: pending.map(|_| fitting(pending_first, &sizes[2], limits[2])),
+            aliases_moved: aliases.map(|aliases| aliases.moved),
+            alias_conflicts: aliases.map(|_| fitting(conflicts_first, &sizes[3], limits[3])),
+            alias_conflicts_total: aliases.map(|aliases| aliases.conflicts.total),
         };
         row.serialize(serializer)
     }

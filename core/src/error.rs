@@ -126,6 +126,37 @@ pub enum Error {
     },
 }
 
+/// Why an invocation failed: an error, and what the invocation had written before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvocationError {
+    /// The error.
+    pub error: Error,
+    /// The tag that names its manifest list by now, where only aliases failed.
+    pub confirmed: Option<ImageReference>,
+}
+
+impl From<Error> for InvocationError {
+    fn from(error: Error) -> Self {
+        Self { error, confirmed: None }
+    }
+}
+
+impl fmt::Display for InvocationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.confirmed {
+            None => self.error.fmt(f),
+            Some(tag) => write!(f, "{tag} names its manifest list, but its aliases are not reconciled: {}", self.error),
+        }
+    }
+}
+
+impl InvocationError {
+    /// The type of the error.
+    pub fn error_type(&self) -> ErrorType {
+        self.error.error_type()
+    }
+}
+
 impl ErrorType {
     /// All of them.
     pub const ALL: &[Self] = Self::VARIANTS;

@@ -23,6 +23,9 @@ pub enum IamAction {
 impl IamAction {
     /// The actions that events and `assemble` requests need.
     pub const ASSEMBLE: [Self; 3] = [Self::BatchGetImage, Self::GetDownloadUrlForLayer, Self::PutImage];
+    /// The actions that events and requests for one version need where aliases are configured.
+    pub const ASSEMBLE_WITH_ALIASES: [Self; 4] =
+        [Self::BatchGetImage, Self::GetDownloadUrlForLayer, Self::PutImage, Self::DescribeImages];
     /// The actions that `sweep` requests need.
     pub const SWEEP: [Self; 5] = [
         Self::BatchGetImage,

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::alias::yank::YankAction;
 use crate::error::Error;
 use crate::excerpt::RegistryText;
 use crate::name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName, RepositoryStart};
@@ -23,6 +24,8 @@ pub enum Input {
     Assemble(AssembleRequest),
     /// A request to sweep repositories.
     Sweep(SweepRequest),
+    /// A request to yank a release, or to take that back.
+    Yank(YankAction, ReleaseRequest),
     /// A request to list the registries that are served.
     Registries(RegistriesRequest),
     /// An event that is filtered out.
@@ -97,6 +100,23 @@ impl From<WaitSeconds> for Duration {
     }
 }
 
+/// A request to yank a release, or to take that back.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseRequest {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The version.
+    pub version: Tag,
+    /// Whether to write nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+    /// The account of the registry; by default the function's own.
+    pub account: Option<AccountId>,
+    /// The Region of the registry; by default the function's own.
+    pub region: Option<Region>,
+}
+
 /// A request to list the registries that are served.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -153,7 +173,8 @@ pub struct ImageAction {
 const EXPECTED: &str = "expected one of: an EventBridge event of source aws.ecr and detail-type ECR Image Action; \
     {\"action\":\"assemble\",\"repository\":\"app\",\"version\":\"1.2.3\"} with dry_run, force, account, region, \
     wait_seconds optional; {\"action\":\"sweep\"} with repositories, dry_run, deep, account, region, from optional; \
-    {\"action\":\"registries\"} with accounts optional";
+    {\"action\":\"yank\",\"repository\":\"app\",\"version\":\"1.2.3\"} or the same with unyank, with dry_run, \
+    account, region optional; {\"action\":\"registries\"} with accounts optional";
 
 /// The error of an input that is neither an event nor a request, with what was expected.
 pub fn invalid_request(reason: impl fmt::Display) -> Error {
@@ -183,6 +204,8 @@ impl Input {
                 Ok(Self::Assemble(request))
             }
             Some("sweep") => parse_request(request).map(Self::Sweep),
+            Some("yank") => Ok(Self::Yank(YankAction::Yank, parse_request(request)?)),
+            Some("unyank") => Ok(Self::Yank(YankAction::Unyank, parse_request(request)?)),
             Some("registries") => parse_request(request).map(Self::Registries),
             _ => Err(invalid_request(format_args!("unknown action {action}"))),
         }
@@ -350,6 +373,9 @@ mod tests {
             ),
             (json!({"action":"sweep","from":""}), "from"),
             (json!({"action":"sweep","from":"App"}), "from"),
+            (json!({"action":"yank","repository":"app"}), "version"),
+            (json!({"action":"yank","repository":"app","version":"1.2.3","force":true}), "force"),
+            (json!({"action":"unyank","version":"1.2.3"}), "repository"),
             (json!({"action":"registries","accounts":["1"]}), "accounts[0]"),
             (json!({"action":"registries","account":"111122223333"}), "account"),
             (json!({"action":"sweep","version":"1"}), "version"),

@@ -23,12 +23,14 @@
 //! * [`input`]: events and requests;
 //! * [`name`] and [`oci`]: the terms of ECR and of the OCI specifications, each a strict type;
 //! * [`reconcile`]: the state machine of one version, its observation, its manifest list, its outcome;
+//! * [`alias`]: releases and the aliases that follow them, as a state machine of its own;
 //! * [`inventory`]: the versions of a repository, from a scan;
 //! * [`answer`] and [`error`]: what an invocation returns; [`excerpt`]: text from outside within it; [`iam_action`]: the
 //!   permissions that it needs.
 //!
 //! The names that most callers need are re-exported here.
 
+pub mod alias;
 pub mod answer;
 pub mod error;
 pub mod excerpt;
@@ -41,8 +43,13 @@ pub mod oci;
 pub mod reconcile;
 pub mod settings;
 
-pub use answer::{Answer, RegistriesReport, SweepReport, VersionReport};
-pub use error::{Error, ErrorType};
+pub use alias::machine::AliasStep;
+pub use alias::outcome::{AliasOutcome, AliasReconciliation, AliasReport};
+pub use alias::release::Release;
+pub use alias::request::AliasRequest;
+pub use alias::scan::{AliasScan, AliasScanBuilder};
+pub use answer::{Answer, RegistriesReport, SweepReport, VersionReport, YankReport};
+pub use error::{Error, ErrorType, InvocationError};
 pub use iam_action::IamAction;
 pub use input::Input;
 pub use inventory::Inventory;

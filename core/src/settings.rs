@@ -13,6 +13,8 @@ use std::time::Duration;
 use regex_lite::Regex;
 use serde::Deserialize;
 
+use crate::alias::policy::AliasPolicy;
+use crate::alias::template::AliasTemplate;
 use crate::name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName};
 use crate::oci::tag::Tag;
 pub use setting::InvalidSetting;
@@ -70,11 +72,23 @@ pub struct RepositorySettings {
     pub revisions: Revisions,
     /// What to do with attestations.
     pub attestations: Attestations,
+    /// The aliases that follow its releases.
+    pub aliases: AliasPolicy,
 }
 
 /// Why a version is not served.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VersionNotServed {
+    /// It is an alias, which names the list of a release.
+    #[error(
+        "version {version} is an alias: the template \"{template}\" of ALIASES gives it; push a release, which the alias then follows"
+    )]
+    Alias {
+        /// The version.
+        version: Tag,
+        /// The template that gives it.
+        template: AliasTemplate,
+    },
     /// `VERSION_PATTERN` excludes it.
     #[error("version {0} does not match VERSION_PATTERN")]
     Pattern(Tag),
@@ -89,6 +103,9 @@ impl RepositorySettings {
     /// # Errors
     /// [`VersionNotServed`], with the reason.
     pub fn platform_tags(&self, version: &Tag) -> Result<Vec<PlatformTag>, VersionNotServed> {
+        if let Some(template) = self.aliases.template_of(version) {
+            return Err(VersionNotServed::Alias { version: version.clone(), template: template.clone() });
+        }
         if self.version_pattern.as_ref().is_some_and(|pattern| !pattern.matches(version)) {
             return Err(VersionNotServed::Pattern(version.clone()));
         }
@@ -159,6 +176,7 @@ struct UnparsedRepositorySettings {
     version_pattern: Setting,
     revisions: Setting,
     attestations: Setting,
+    aliases: Setting,
 }
 
 impl UnparsedRepositorySettings {
@@ -169,14 +187,18 @@ impl UnparsedRepositorySettings {
             version_pattern: Setting::lookup(Variable::VersionPattern, lookup)?,
             revisions: Setting::lookup(Variable::Revisions, lookup)?,
             attestations: Setting::lookup(Variable::Attestations, lookup)?,
+            aliases: Setting::lookup(Variable::Aliases, lookup)?,
         })
     }
 
     fn parse(&self) -> Result<RepositorySettings, InvalidSetting> {
         let (platforms, template) = (self.platforms.list()?, self.tag_template.parse()?);
+        let tag_scheme = TagScheme::new(template, platforms).map_err(|error| self.platforms.invalid(error))?;
+        let templates = if self.aliases.is_empty() { Vec::new() } else { self.aliases.list()? };
         let has_pattern = !self.version_pattern.is_empty();
         Ok(RepositorySettings {
-            tag_scheme: TagScheme::new(template, platforms).map_err(|error| self.platforms.invalid(error))?,
+            aliases: AliasPolicy::new(templates, &tag_scheme).map_err(|error| self.aliases.invalid(error))?,
+            tag_scheme,
             version_pattern: has_pattern.then(|| self.version_pattern.parse()).transpose()?,
             revisions: self.revisions.choice(&[("same", Revisions::Same), ("any", Revisions::Any)])?,
             attestations: self.attestations.choice(&[("keep", Attestations::Keep), ("drop", Attestations::Drop)])?,
@@ -194,6 +216,7 @@ struct Rule {
     version_pattern: Option<String>,
     revisions: Option<String>,
     attestations: Option<String>,
+    aliases: Option<String>,
 }
 
 impl Settings {
@@ -219,6 +242,11 @@ impl Settings {
         let any_matches = |globs: &[RepositoryGlob]| globs.iter().any(|glob| glob.matches(repository));
         let rule = || self.rules.iter().find(|(globs, _)| any_matches(globs)).map(|(_, settings)| settings);
         any_matches(&self.repositories).then(|| rule().unwrap_or(&self.defaults))
+    }
+
+    /// Whether any repository can have aliases.
+    pub fn has_aliases(&self) -> bool {
+        self.rules.iter().map(|(_, settings)| settings).chain([&self.defaults]).any(|one| !one.aliases.is_empty())
     }
 
     /// The repositories that are served, by name or glob.
@@ -302,6 +330,7 @@ fn parse_rules(
         settings.version_pattern.override_with(at("version_pattern"), rule.version_pattern.as_ref());
         settings.revisions.override_with(at("revisions"), rule.revisions.as_ref());
         settings.attestations.override_with(at("attestations"), rule.attestations.as_ref());
+        settings.aliases.override_with(at("aliases"), rule.aliases.as_ref());
         Ok((globs, settings.parse()?))
     };
     parsed.iter().enumerate().map(parse).collect()
@@ -374,6 +403,11 @@ mod tests {
             ("VERSION_PATTERN", "a)|(b", "regular expression"),
             ("REVISIONS", "Same", "same or any"),
             ("ATTESTATIONS", "yes", "keep or drop"),
+            ("ALIASES", "latest,", "{major}.{minor},{major},latest"),
+            ("ALIASES", "{patch}", "{major}.{minor},{major},latest"),
+            ("ALIASES", "{major}.{minor}.0", "which is a release"),
+            ("ALIASES", "latest-amd64", "which is a platform tag"),
+            ("ALIASES", "latest,latest", "twice"),
             ("ACCOUNTS", "123", "12 digits"),
             ("ACCOUNTS", "*,111122223333", "12 digits"),
             ("REGIONS", "eu", "AWS Regions"),
@@ -485,5 +519,38 @@ mod tests {
         assert!(message.contains("RULES[0].repositories"), "{message}");
         let message = error("RULES", r#"[{"repositories":["b*"],"platforms":"linux/amd64,linux/amd64"}]"#);
         assert!(message.contains("RULES[0].platforms"), "{message}");
+    }
+
+    #[test]
+    fn alias_is_not_served_as_a_version() {
+        let settings = parse(&[
+            ("PLATFORMS", "linux/amd64"),
+            ("ALIASES", "{major}.{minor}, {major},latest"),
+            ("VERSION_PATTERN", r".*\d.*"),
+            ("RULES", r#"[{"repositories":["plain"],"aliases":""},{"repositories":["other"],"aliases":"newest"}]"#),
+        ])
+        .unwrap();
+        let reason = |repository: &str, version: &str| {
+            let served = settings.for_repository(&name(repository)).unwrap().platform_tags(&version.parse().unwrap());
+            served.err().map(|error| error.to_string())
+        };
+        for (version, template) in [("latest", "latest"), ("1.2", "{major}.{minor}"), ("2026", "{major}")] {
+            let reason = reason("app", version).unwrap();
+            assert!(reason.contains(version) && reason.contains(&format!("\"{template}\"")), "{reason}");
+        }
+        assert!(reason("other", "newest").unwrap().contains("alias"));
+        for (repository, version) in [("app", "1.2.3"), ("app", "1.2-rc.1"), ("plain", "1.2"), ("other", "2026")] {
+            assert_eq!(reason(repository, version), None, "{repository} {version}");
+        }
+    }
+
+    #[test]
+    fn aliases_are_compared_with_the_platform_tags_of_their_rule() {
+        let message = error("RULES", r#"[{"repositories":["a*"],"aliases":"{major}-amd64"}]"#);
+        assert!(message.contains("RULES[0].aliases") && message.contains("{major}-amd64"), "{message}");
+        let rules = r#"[{"repositories":["a*"],"platforms":"linux/amd64=x86"}]"#;
+        let variables = [("PLATFORMS", "linux/amd64"), ("ALIASES", "{major}-x86"), ("RULES", rules)];
+        let message = parse(&variables).unwrap_err().to_string();
+        assert!(message.contains("ALIASES") && message.contains("1-x86, which is a platform tag"), "{message}");
     }
 }

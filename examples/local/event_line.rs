@@ -1,6 +1,6 @@
 //! One line of output: an event and the outcome of the function.
 
-use ecr_multiarch_core::{Answer, Error, OutcomeKind, VersionReport};
+use ecr_multiarch_core::{Answer, InvocationError, OutcomeKind, VersionReport};
 use serde_json::Value;
 
 use crate::terminal::{Style, media_type_name, short_digest};
@@ -30,19 +30,23 @@ impl From<&Value> for ImageEvent {
 }
 
 /// The line for an event and the function's result.
-pub(crate) fn event_line(event: &ImageEvent, result: &Result<Answer, Error>) -> String {
+pub(crate) fn event_line(event: &ImageEvent, result: &Result<Answer, InvocationError>) -> String {
     let ImageEvent { action, image, media_type } = event;
     format!("  {action}  {image:<24} {media_type:<21} {}", summary(result))
 }
 
 /// The function's result in a few words.
-pub(crate) fn summary(result: &Result<Answer, Error>) -> String {
+pub(crate) fn summary(result: &Result<Answer, InvocationError>) -> String {
     match result {
         Ok(Answer::Version(report)) => outcome(report),
         Ok(Answer::Sweep(report)) => format!(
             "swept {} versions of {} repositories: {} published, {} incomplete, {} failed",
             report.versions, report.repositories, report.published, report.incomplete.total, report.failed.total
         ),
+        Ok(Answer::Yank(report)) => {
+            let (name, version) = (report.outcome.name(), report.marker.release());
+            format!("{name} {}:{version}", report.repository)
+        }
         Ok(Answer::Registries(report)) => format!("serves {} registries", report.registries.len()),
         Err(error) => format!("{}: {error}", Style::Failure.paint(error.error_type().name())),
     }

@@ -9,7 +9,7 @@ use ecr_multiarch::ecr::{Registries, behavior_version};
 use ecr_multiarch::lambda::handler::{Handler, Invocation};
 use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::settings::variable::Variable;
-use ecr_multiarch_core::{Answer, Error, Settings};
+use ecr_multiarch_core::{Answer, InvocationError, Settings};
 use local_ecr::{LocalEcr, RegistryHandle};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -47,7 +47,7 @@ impl LocalStack {
     }
 
     /// Invokes the function as Lambda does.
-    pub(crate) async fn invoke(&self, input: Value) -> Result<Answer, Error> {
+    pub(crate) async fn invoke(&self, input: Value) -> Result<Answer, InvocationError> {
         let invocation = Invocation {
             own_account: self.registry().id().account.parse().ok(),
             deadline: Instant::now() + TIMEOUT,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ecr_multiarch_core::{Answer, Error, OutcomeKind};
+use ecr_multiarch_core::{Answer, InvocationError, OutcomeKind};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use local_ecr::{ANY, Fault, FaultKind, LocalEcr, Mutability};
@@ -65,13 +65,13 @@ fn start_ecr(options: &Options) -> Result<LocalEcr, String> {
 }
 
 /// The list that the function has published, unless it has been deleted since.
-fn published_list(stack: &LocalStack, result: &Result<Answer, Error>) -> Option<PublishedList> {
+fn published_list(stack: &LocalStack, result: &Result<Answer, InvocationError>) -> Option<PublishedList> {
     let Ok(Answer::Version(report)) = result else { return None };
     let (repository, tag) = (report.repository.as_deref()?, report.version.as_ref()?);
     let is_new = report.outcome.kind() == OutcomeKind::Published;
     is_new.then(|| PublishedList::read(&stack.registry(), repository, tag.as_str()).ok())?
 }
 
-async fn invoke(stack: &LocalStack, event: Value) -> (ImageEvent, Result<Answer, Error>) {
+async fn invoke(stack: &LocalStack, event: Value) -> (ImageEvent, Result<Answer, InvocationError>) {
     (ImageEvent::from(&event), stack.invoke(event).await)
 }

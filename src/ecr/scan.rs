@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, TagStatus};
 use ecr_multiarch_core::error::Resource;
-use ecr_multiarch_core::{Error, IamAction, RepositoryName};
+use ecr_multiarch_core::{Digest, Error, IamAction, RepositoryName};
 
 use super::{Registry, error};
 
@@ -17,6 +17,8 @@ const PAGE_SIZE: i32 = 1_000;
 pub struct ScannedImage {
     /// Its tags.
     pub tags: Vec<String>,
+    /// Its digest, which ECR always states.
+    pub digest: Option<Digest>,
     /// When it was first pushed; a tag that is moved to it later does not change this.
     pub pushed_at: SystemTime,
     /// The media type of its manifest; empty where ECR does not say.
@@ -88,6 +90,7 @@ fn scanned_image(image: ImageDetail) -> Option<ScannedImage> {
     let since_epoch = Duration::from_millis(pushed_at.to_millis().ok()?.try_into().ok()?);
     Some(ScannedImage {
         tags: image.image_tags.unwrap_or_default(),
+        digest: image.image_digest.and_then(|digest| digest.parse().ok()),
         pushed_at: SystemTime::UNIX_EPOCH + since_epoch,
         media_type: image.image_manifest_media_type.unwrap_or_default(),
     })

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ecr_multiarch_core::input::{AssembleRequest, Push, RegistriesRequest, SweepRequest};
+use ecr_multiarch_core::alias::marker::YankMarker;
+use ecr_multiarch_core::alias::yank::{YankAction, YankOutcome, YankRequest};
+use ecr_multiarch_core::input::{AssembleRequest, Push, RegistriesRequest, ReleaseRequest, SweepRequest};
 use ecr_multiarch_core::settings::Accounts;
 use ecr_multiarch_core::{
-    AccountId, Answer, Error, Input, OutcomeKind, ReconcileRequest, Region, RegistriesReport, RegistryId,
-    RepositoryGlob, RepositoryName, RepositorySettings, Settings, SweepReport, Tag, VersionReport,
+    AccountId, AliasReport, AliasRequest, Answer, Error, Input, InvocationError, OutcomeKind, ReconcileRequest, Region,
+    RegistriesReport, RegistryId, RepositoryGlob, RepositoryName, RepositorySettings, Settings, SweepReport, Tag,
+    VersionReport, YankReport,
 };
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
@@ -15,7 +18,8 @@ use tokio::time::{Instant, sleep_until};
 use super::event;
 use super::metrics;
 use super::record::InvocationRecord;
-use crate::ecr::{Priority, Registries};
+use crate::alias::{reconcile_aliases, yank};
+use crate::ecr::{Priority, Registries, Registry};
 use crate::execute::reconcile;
 use crate::sweep::{SweepScope, SweepTime, sweep};
 
@@ -62,6 +66,8 @@ pub struct Invocation {
 /// The work that an input requests and the settings allow.
 enum Work {
     Reconcile { registry: RegistryId, request: ReconcileRequest, wait: Option<Duration> },
+    Yank { registry: RegistryId, request: YankRequest },
+    Marker { registry: RegistryId, marker: YankMarker, aliases: AliasRequest },
     Sweep(SweepRequest),
     Registries(RegistriesRequest),
 }
@@ -99,8 +105,8 @@ impl Handler {
     /// Handles one invocation.
     ///
     /// # Errors
-    /// Every [`Error`], after it was logged and counted.
-    pub async fn handle(&self, payload: Value, invocation: &Invocation) -> Result<Answer, Error> {
+    /// Every [`Error`](ecr_multiarch_core::Error), after it was logged and counted.
+    pub async fn handle(&self, payload: Value, invocation: &Invocation) -> Result<Answer, InvocationError> {
         let started = Instant::now();
         let calls_before = self.registries.calls();
 
@@ -109,6 +115,7 @@ impl Handler {
         let work = input.map_err(Rejection::Failed).and_then(|input| self.plan(input, invocation));
         let version = match &work {
             Ok(Work::Reconcile { request, .. }) => Some(request.version.clone()),
+            Ok(Work::Marker { marker, .. }) => Some(marker.release().tag().clone()),
             Err(Rejection::Ignored { version: version @ Some(_), .. }) => version.clone(),
             _ => subject.version,
         };
@@ -118,7 +125,7 @@ impl Handler {
                 let (registry, repository) = (subject.registry.clone(), subject.repository.clone());
                 Ok(Answer::Version(Box::new(VersionReport::ignored(reason, registry, repository, version.clone()))))
             }
-            Err(Rejection::Failed(error)) => Err(error),
+            Err(Rejection::Failed(error)) => Err(error.into()),
         };
 
         let record = InvocationRecord {
@@ -147,6 +154,7 @@ impl Handler {
                 self.check_repositories(request.repositories.as_deref().unwrap_or_default())?;
                 Ok(Work::Sweep(request))
             }
+            Input::Yank(action, request) => self.plan_yank(action, request, invocation),
             Input::Registries(request) => Ok(Work::Registries(request)),
         }
     }
@@ -154,6 +162,12 @@ impl Handler {
     fn plan_push(&self, push: Push, invocation: &Invocation) -> Result<Work, Rejection> {
         self.check_registry(Some(&push.account), Some(&push.region), invocation)?;
         let settings = self.repository_settings(&push.repository)?;
+        if let Some(marker) = YankMarker::from_tag(&push.tag)
+            && let Some(aliases) = AliasRequest::for_marker(push.repository.clone(), &push.tag, settings)
+        {
+            let registry = RegistryId { account: Some(push.account), region: push.region };
+            return Ok(Work::Marker { registry, marker, aliases });
+        }
         let Some(parsed) = settings.tag_scheme.parse(&push.tag) else {
             return Err(ignored(format!("{} is not the tag of a configured platform", push.tag)));
         };
@@ -174,7 +188,22 @@ impl Handler {
         Ok(Work::Reconcile { registry, request, wait: wait_seconds.map(Duration::from) })
     }
 
-    async fn carry_out(&self, work: Work, invocation: &Invocation) -> Result<Answer, Error> {
+    fn plan_yank(
+        &self,
+        action: YankAction,
+        request: ReleaseRequest,
+        invocation: &Invocation,
+    ) -> Result<Work, Rejection> {
+        let ReleaseRequest { repository, version, dry_run, account, region } = request;
+        self.check_registry(account.as_ref(), region.as_ref(), invocation)?;
+        let settings = self.repository_settings(&repository)?;
+        let request = YankRequest::new(repository, &version, action, settings);
+        let request = request.map_err(|error| ignored(error.to_string()))?.with_dry_run(dry_run);
+        let registry = self.registry_id(account.or_else(|| invocation.own_account.clone()), region)?;
+        Ok(Work::Yank { registry, request })
+    }
+
+    async fn carry_out(&self, work: Work, invocation: &Invocation) -> Result<Answer, InvocationError> {
         match work {
             Work::Reconcile { registry, request, wait } => {
                 let report = if let Some(wait) = wait {
@@ -184,6 +213,16 @@ impl Handler {
                     self.reconcile(&registry, &Arc::new(request), deadline, deadline - PATIENCE_MARGIN).await
                 };
                 report.map(|report| Answer::Version(Box::new(report)))
+            }
+            Work::Yank { registry, request } => {
+                let report = self.yank(registry, request, invocation).await?;
+                Ok(Answer::Yank(Box::new(report)))
+            }
+            Work::Marker { registry: id, marker, aliases } => {
+                let registry = self.open(&id, invocation);
+                let repository = aliases.repository.clone();
+                let aliases = self.reconcile_aliases(&registry, aliases, answer_deadline(invocation)).await?;
+                Ok(Answer::Yank(Box::new(YankReport::for_push(id, repository, marker, aliases))))
             }
             Work::Sweep(request) => {
                 let report = self.sweep(request, invocation).await?;
@@ -202,10 +241,54 @@ impl Handler {
         request: &Arc<ReconcileRequest>,
         deadline: Instant,
         patience: Instant,
-    ) -> Result<VersionReport, Error> {
+    ) -> Result<VersionReport, InvocationError> {
         let registry = self.registries.open(id, Priority::Interactive, patience);
         let reconciliation = Box::pin(reconcile(&registry, Arc::clone(request), deadline)).await?;
-        Ok(VersionReport::new(id.clone(), request, reconciliation))
+        let mut report = VersionReport::new(id.clone(), request, reconciliation);
+        let settings = self.settings.for_repository(&request.repository);
+        let aliases =
+            settings.and_then(|it| AliasRequest::for_version(request.repository.clone(), &request.version, it));
+        if let (Some(aliases), Some(list)) = (aliases, report.outcome.manifest_list()) {
+            let aliases = aliases.with_dry_run(request.dry_run).with_force(request.force).with_list(list);
+            let confirmed = (!request.dry_run).then(|| request.target());
+            let reconciled = self.reconcile_aliases(&registry, aliases, deadline).await;
+            report.aliases = Some(reconciled.map_err(|error| InvocationError { error, confirmed })?);
+        }
+        Ok(report)
+    }
+
+    async fn yank(
+        &self,
+        id: RegistryId,
+        request: YankRequest,
+        invocation: &Invocation,
+    ) -> Result<YankReport, InvocationError> {
+        let registry = self.open(&id, invocation);
+        let repository = request.repository.clone();
+        let end = Box::pin(yank(&registry, request, answer_deadline(invocation))).await?;
+        let mut report = YankReport::new(id, repository, &end);
+        if let Some(aliases) = end.aliases {
+            let confirmed = (end.outcome == YankOutcome::Yanked).then(|| aliases.image(end.marker.tag()));
+            let reconciled = self.reconcile_aliases(&registry, aliases, answer_deadline(invocation)).await;
+            report.aliases = reconciled.map_err(|error| InvocationError { error, confirmed })?;
+        }
+        Ok(report)
+    }
+
+    async fn reconcile_aliases(
+        &self,
+        registry: &Registry,
+        request: AliasRequest,
+        deadline: Instant,
+    ) -> Result<Vec<AliasReport>, Error> {
+        // A request is made from the settings of its repository.
+        let Some(settings) = self.settings.for_repository(&request.repository) else { return Ok(Vec::new()) };
+        Box::pin(reconcile_aliases(registry, request, settings, deadline)).await
+    }
+
+    /// The registry, for calls that are answered soon.
+    fn open(&self, id: &RegistryId, invocation: &Invocation) -> Registry {
+        self.registries.open(id, Priority::Interactive, answer_deadline(invocation) - PATIENCE_MARGIN)
     }
 
     /// Reconciles a version again and again until it waits for nothing, an error is permanent, or time is up.
@@ -215,7 +298,7 @@ impl Handler {
         request: ReconcileRequest,
         wait: Duration,
         invocation: &Invocation,
-    ) -> Result<VersionReport, Error> {
+    ) -> Result<VersionReport, InvocationError> {
         let request = Arc::new(request);
         let deadline = answer_deadline(invocation);
         let time_is_up = deadline.min(Instant::now() + wait);
@@ -228,8 +311,11 @@ impl Handler {
                 Err(error) if error.error_type().is_retryable() => Err(error),
                 ended => return ended,
             };
-            // What is missing says more than the error of a later look.
-            let unfinished = unfinished.or_else(|error| waiting.take().ok_or(error));
+            // What is missing says more than the error of a later look, unless that look published the version.
+            let unfinished = unfinished.or_else(|error| match waiting.take() {
+                Some(report) if error.confirmed.is_none() => Ok(report),
+                _ => Err(error),
+            });
             if Instant::now() >= time_is_up {
                 return unfinished;
             }
@@ -334,6 +420,15 @@ impl Handler {
                 ..Subject::default()
             },
             Input::Assemble(request) => {
+                let account = request.account.clone().or_else(|| invocation.own_account.clone());
+                Subject {
+                    registry: self.registry_id(account, request.region.clone()).ok(),
+                    repository: Some(request.repository.to_string()),
+                    version: Some(request.version.clone()),
+                    ..Subject::default()
+                }
+            }
+            Input::Yank(_, request) => {
                 let account = request.account.clone().or_else(|| invocation.own_account.clone());
                 Subject {
                     registry: self.registry_id(account, request.region.clone()).ok(),

@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
+use ecr_multiarch_core::alias::outcome::AliasOutcomeKind;
+use ecr_multiarch_core::answer::aliases_of_kind;
 use ecr_multiarch_core::{Answer, ErrorType, OutcomeKind, SweepReport};
 use serde_json::{Map, Value, json};
 
@@ -43,11 +45,15 @@ pub mod name {
     pub const VERSIONS: &str = "Versions";
     /// Versions that a sweep reports as incomplete.
     pub const INCOMPLETE_VERSIONS: &str = "IncompleteVersions";
+    /// Aliases that were moved to another release.
+    pub const ALIASES_MOVED: &str = "AliasesMoved";
+    /// Aliases that were left alone, each time that one is reconciled.
+    pub const ALIAS_CONFLICTS: &str = "AliasConflicts";
     /// 1 for a sweep of everything that is served that ended before its deadline, 0 for one that did not.
     pub const SWEEP_COMPLETE: &str = "SweepComplete";
 
     /// All of them, except those of single error types.
-    pub const ALL: [&str; 12] = [
+    pub const ALL: [&str; 14] = [
         PUBLISHED,
         UNCHANGED,
         WAITING,
@@ -59,6 +65,8 @@ pub mod name {
         ECR_CALLS,
         VERSIONS,
         INCOMPLETE_VERSIONS,
+        ALIASES_MOVED,
+        ALIAS_CONFLICTS,
         SWEEP_COMPLETE,
     ];
 }
@@ -133,11 +141,16 @@ fn metrics(record: &InvocationRecord<'_>, now: SystemTime) -> Vec<Metric> {
                 metrics.push(count(name::SWEEP_COMPLETE, u64::from(report.is_complete())));
             }
         }
-        Ok(Answer::Registries(_)) => {}
+        Ok(Answer::Yank(_) | Answer::Registries(_)) => {}
         Err(error) => {
             metrics.push(count(name::FAILED, 1));
             metrics.push(count(&failed_of_type(error.error_type()), 1));
         }
+    }
+    if let Some(aliases) = record.result.ok().and_then(Answer::aliases) {
+        let of_kind = |kind| aliases_of_kind(aliases, kind).count() as u64;
+        metrics.push(count(name::ALIASES_MOVED, of_kind(AliasOutcomeKind::Moved)));
+        metrics.push(count(name::ALIAS_CONFLICTS, of_kind(AliasOutcomeKind::Conflict)));
     }
     metrics
 }
@@ -153,6 +166,10 @@ fn sweep_metrics(report: &SweepReport) -> Vec<Metric> {
     ];
     if let Some(pending) = &report.pending {
         metrics.push(count(name::WOULD_PUBLISH, pending.total));
+    }
+    if let Some(aliases) = &report.aliases {
+        metrics.push(count(name::ALIASES_MOVED, aliases.moved));
+        metrics.push(count(name::ALIAS_CONFLICTS, aliases.conflicts.total));
     }
     metrics
         .extend(report.failed_by_type.iter().map(|(error_type, failed)| count(&failed_of_type(*error_type), *failed)));

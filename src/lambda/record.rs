@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use ecr_multiarch_core::{AccountId, Answer, Error, RegistryId, RepositoryStart, Tag};
+use ecr_multiarch_core::alias::outcome::AliasOutcomeKind;
+use ecr_multiarch_core::answer::aliases_of_kind;
+use ecr_multiarch_core::{AccountId, AliasReport, Answer, InvocationError, RegistryId, RepositoryStart, Tag};
 
 /// The record of an invocation that has ended.
 #[derive(Debug)]
@@ -24,10 +26,19 @@ pub struct InvocationRecord<'a> {
     /// How many calls were sent to ECR.
     pub ecr_calls: u64,
     /// The answer, or the error.
-    pub result: Result<&'a Answer, &'a Error>,
+    pub result: Result<&'a Answer, &'a InvocationError>,
 }
 
 impl InvocationRecord<'_> {
+    /// Writes a line for each alias that was left alone.
+    fn log_conflicts(&self) {
+        let (Ok(answer), Some(registry)) = (self.result, &self.registry) else { return };
+        for alias in aliases_of_kind(answer.aliases().unwrap_or_default(), AliasOutcomeKind::Conflict) {
+            let reason = alias.outcome.reason().unwrap_or_default();
+            log_conflict(registry, self.repository.as_deref().unwrap_or_default(), &alias.tag, &reason);
+        }
+    }
+
     /// Writes the log line.
     pub fn log(&self) {
         let Self { request_id, ecr_calls, .. } = self;
@@ -37,6 +48,11 @@ impl InvocationRecord<'_> {
         let repository = self.repository.as_deref();
         let version = self.version.as_ref().map(Tag::as_str);
         let milliseconds = milliseconds(self.duration);
+        let aliases = |kind| self.result.ok().and_then(|answer| tags(answer.aliases()?, kind));
+        let aliases_moved = aliases(AliasOutcomeKind::Moved);
+        let alias_conflicts = aliases(AliasOutcomeKind::Conflict);
+        let aliases_pending = aliases(AliasOutcomeKind::Pending);
+        self.log_conflicts();
         match self.result {
             Ok(Answer::Version(report)) => {
                 let outcome = &report.outcome;
@@ -50,12 +66,31 @@ impl InvocationRecord<'_> {
                     digest = outcome.manifest_list().map(|list| list.digest.to_string()),
                     missing = (!missing.is_empty()).then(|| missing.join(",")),
                     reason = outcome.reason(),
+                    aliases_moved,
+                    alias_conflicts,
+                    aliases_pending,
                     milliseconds,
                     ecr_calls,
                     request_id,
                     "reconciled"
                 );
             }
+            Ok(Answer::Yank(report)) => tracing::info!(
+                outcome = report.outcome.name(),
+                account,
+                region,
+                repository,
+                version,
+                digest = report.digest.map(|digest| digest.to_string()),
+                reason = report.reason.as_deref(),
+                aliases_moved,
+                alias_conflicts,
+                aliases_pending,
+                milliseconds,
+                ecr_calls,
+                request_id,
+                "yank"
+            ),
             Ok(Answer::Sweep(report)) => tracing::info!(
                 outcome = "swept",
                 repositories = report.repositories,
@@ -64,6 +99,8 @@ impl InvocationRecord<'_> {
                 unchanged = report.unchanged,
                 incomplete = report.incomplete.total,
                 failed = report.failed.total,
+                aliases_moved = report.aliases.as_ref().map(|aliases| aliases.moved),
+                alias_conflicts = report.aliases.as_ref().map(|aliases| aliases.conflicts.total),
                 complete = report.is_complete(),
                 next = report.next.as_ref().map(RepositoryStart::as_str),
                 milliseconds,
@@ -95,6 +132,18 @@ impl InvocationRecord<'_> {
             ),
         }
     }
+}
+
+/// The aliases of this outcome as a log line lists them. `None`, if there are none.
+fn tags(aliases: &[AliasReport], kind: AliasOutcomeKind) -> Option<String> {
+    let tags: Vec<_> = aliases_of_kind(aliases, kind).map(|alias| alias.tag.as_str()).collect();
+    (!tags.is_empty()).then(|| tags.join(","))
+}
+
+/// Logs an alias that was left alone.
+pub(crate) fn log_conflict(registry: &RegistryId, repository: &str, tag: &Tag, reason: &str) {
+    let (account, region) = (registry.account.as_ref().map(AccountId::as_str), registry.region.as_str());
+    tracing::warn!(account, region, repository, alias = tag.as_str(), reason, "alias conflict");
 }
 
 /// Whole milliseconds, as log lines and metrics report durations.

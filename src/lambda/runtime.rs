@@ -7,8 +7,8 @@ use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::body::SdkBody;
-use ecr_multiarch_core::Error;
 use ecr_multiarch_core::settings::InvalidSetting;
+use ecr_multiarch_core::{Error, InvocationError};
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::tower::util::MapRequestLayer;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, LambdaInvocation, Runtime, service_fn};
@@ -66,10 +66,11 @@ type Text = Result<String, String>;
 ///
 /// # Errors
 /// [`StartError`], outside of Lambda, and if the Lambda Runtime API fails.
-pub async fn serve<A, F>(handler: impl Fn(Value, Invocation) -> F) -> Result<(), StartError>
+pub async fn serve<A, E, F>(handler: impl Fn(Value, Invocation) -> F) -> Result<(), StartError>
 where
     A: Serialize,
-    F: Future<Output = Result<A, Error>>,
+    E: Into<InvocationError>,
+    F: Future<Output = Result<A, E>>,
 {
     if std::env::var_os(RUNTIME_API).is_none() {
         return Err(StartError::NotOnLambda);
@@ -78,8 +79,8 @@ where
     let service = service_fn(async move |event: LambdaEvent<Text>| {
         let (payload, context) = event.into_parts();
         let input = payload.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
-        let invalid = |error| Failure(Error::InvalidRequest(format!("the input is not valid JSON: {error}")));
-        handler(input.map_err(invalid)?, invocation(context)).await.map_err(Failure)
+        let invalid = |error| Failure(Error::InvalidRequest(format!("the input is not valid JSON: {error}")).into());
+        handler(input.map_err(invalid)?, invocation(context)).await.map_err(|error| Failure(error.into()))
     });
     Runtime::new(service)
         .layer(MapRequestLayer::new(quoted))
@@ -109,7 +110,7 @@ fn invocation(context: Context) -> Invocation {
 
 /// An error as the Lambda Runtime API reports it: the type by its name in the contract, and the message.
 #[derive(Debug)]
-struct Failure(Error);
+struct Failure(InvocationError);
 
 impl From<Failure> for Diagnostic {
     fn from(Failure(error): Failure) -> Self {

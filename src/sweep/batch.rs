@@ -110,6 +110,7 @@ impl RegistrySweep<'_> {
         }
         let finish = |active| self.finish(&repository, active);
         stream::iter(individual).for_each_concurrent(MAX_PARALLEL_VERSIONS, finish).await;
+        self.reconcile_aliases(&repository).await;
     }
 
     /// Makes one read for a group of versions. Returns the groups that have another one to share, and the versions that

@@ -9,6 +9,8 @@ use ecr_multiarch_core::settings::tag_scheme::{MAX_BATCH_IDS, MAX_PLATFORMS};
 use ecr_multiarch_core::{Error, RepositoryName, RepositorySettings};
 use tokio::sync::Notify;
 
+use super::aliases::RepositoryAliases;
+
 /// How many repositories may wait for their first turn before the next scan begins. Few, so that a run that ends early
 /// has scanned little that the next one scans again; more than batches are reconciled at a time.
 const MAX_WAITING_REPOSITORIES: usize = 8;
@@ -34,6 +36,8 @@ pub(super) struct SweptRepository<'a> {
     refusal: RefCell<Option<Error>>,
     /// Whether one of its batches is being reconciled.
     is_in_progress: Cell<bool>,
+    /// Its aliases, where the settings have any, until they are reconciled.
+    pub(super) aliases: RefCell<Option<RepositoryAliases<'a>>>,
 }
 
 /// What remains of a repository once all of its versions have results.
@@ -55,6 +59,7 @@ impl<'a> SweptRepository<'a> {
             refused_writes: Cell::new(0),
             refusal: RefCell::new(None),
             is_in_progress: Cell::new(false),
+            aliases: RefCell::new(RepositoryAliases::new(settings)),
         }
     }
 
@@ -93,6 +98,11 @@ impl<'a> SweptRepository<'a> {
             out_of_time: self.out_of_time.get(),
             refusal: self.refusal.take().map(|error| (error, self.left.get())).filter(|(_, left)| *left > 0),
         })
+    }
+
+    /// Whether all of its versions have results.
+    pub(super) fn is_finished(&self) -> bool {
+        self.unfinished.get() == 0
     }
 
     /// How many versions fit into one read.

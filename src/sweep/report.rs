@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use ecr_multiarch_core::answer::{Failed, IncompleteVersion, MAX_ENTRIES, PendingVersion, Truncated};
+use ecr_multiarch_core::answer::{ConflictingAlias, Failed, IncompleteVersion, MAX_ENTRIES, PendingVersion, Truncated};
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
 use ecr_multiarch_core::reconcile::outcome::Waiting;
@@ -12,12 +12,13 @@ use ecr_multiarch_core::{Error, Outcome, RegistryId, RepositoryName, RepositoryS
 
 use super::queue::{RepositoryEnd, SweptRepository};
 use super::{NotReconciled, SweepObserver, VersionResult};
+use crate::lambda::record::log_conflict;
 
 /// Reports the sweep of one registry, as part of a report on several.
 pub(super) struct Reporter<'a> {
-    registry: RegistryId,
+    pub(super) registry: RegistryId,
     observer: &'a dyn SweepObserver,
-    report: RefCell<SweepReport>,
+    pub(super) report: RefCell<SweepReport>,
     /// The repositories that were begun and not finished.
     open: RefCell<BTreeSet<RepositoryName>>,
 }
@@ -80,9 +81,16 @@ impl<'a> Reporter<'a> {
             Err(NotReconciled::Left) => repository.version_left(),
             _ => {}
         }
+        if let Some(aliases) = &mut *repository.aliases.borrow_mut() {
+            aliases.add_list(version, &result);
+        }
         self.record(repository, version, result);
         let Some(RepositoryEnd { out_of_time, refusal }) = repository.version_finished() else { return };
-        if !out_of_time {
+        if out_of_time || refusal.is_some() {
+            // Its aliases are left like its versions.
+            repository.aliases.take();
+        }
+        if !out_of_time && repository.aliases.borrow().is_none() {
             self.finish(&repository.name);
         }
         if let Some((error, left)) = refusal {
@@ -126,6 +134,17 @@ impl<'a> Reporter<'a> {
         }
     }
 
+    /// Adds an alias that was left alone, and logs it: the first entries only, like those that failed.
+    pub(super) fn add_conflict(&self, conflict: ConflictingAlias) {
+        let mut report = self.report.borrow_mut();
+        let Some(aliases) = &mut report.aliases else { return };
+        if aliases.conflicts.total < MAX_ENTRIES {
+            let ConflictingAlias { registry, repository, tag, reason } = &conflict;
+            log_conflict(registry, repository.as_str(), tag, reason);
+        }
+        aliases.conflicts.push(conflict);
+    }
+
     fn add_incomplete<'p>(
         &self,
         repository: &SweptRepository<'_>,
@@ -155,7 +174,7 @@ impl<'a> Reporter<'a> {
         report.incomplete.push(incomplete);
     }
 
-    fn add_failed(
+    pub(super) fn add_failed(
         &self,
         repository: &RepositoryName,
         version: Option<&Version>,

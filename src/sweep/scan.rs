@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use ecr_multiarch_core::inventory::TaggedImage;
 use ecr_multiarch_core::{Error, Inventory, RepositoryGlob, RepositoryName, RepositoryStart};
 use futures_util::{StreamExt as _, stream};
+use tokio::time::Instant;
 
 use super::RegistrySweep;
 use super::queue::SweptRepository;
@@ -39,7 +40,7 @@ impl<'a> RegistrySweep<'a> {
         let served = |name: RepositoryName| Some((self.settings.for_repository(&name)?, name));
         let targets = names.into_iter().filter_map(served);
         // Only the start of a scan waits for room in the queue: a call in flight that is not polled would time out.
-        let begun = stream::unfold(targets, async |mut targets| {
+        let repositories = stream::unfold(targets, async |mut targets| {
             let (settings, name) = targets.next()?;
             if self.time.before_stop(self.queue.room()).await.is_none() {
                 self.reporter.leave(name.into());
@@ -48,7 +49,9 @@ impl<'a> RegistrySweep<'a> {
             self.reporter.begin(&name);
             Some((SweptRepository::new(name, settings), targets))
         });
-        begun.for_each_concurrent(MAX_PARALLEL_SCANS, async |repository| self.scan_repository(repository).await).await;
+        repositories
+            .for_each_concurrent(MAX_PARALLEL_SCANS, async |repository| self.scan_repository(repository).await)
+            .await;
         Ok(())
     }
 
@@ -99,11 +102,15 @@ impl<'a> RegistrySweep<'a> {
     async fn scan_repository(&self, repository: SweptRepository<'a>) {
         let mut inventory = Inventory::new(repository.settings);
         let mut next = None;
+        let started = Instant::now();
         loop {
             let page = self.time.before_stop(self.registry.scan_images(&repository.name, next)).await;
             match self.page(page) {
                 Ok(page) => {
-                    for ScannedImage { tags, pushed_at, media_type } in &page.rows {
+                    if let Some(aliases) = &mut *repository.aliases.borrow_mut() {
+                        aliases.add_page(&page.rows, started.elapsed());
+                    }
+                    for ScannedImage { tags, pushed_at, media_type, .. } in &page.rows {
                         for tag in tags {
                             inventory.add(TaggedImage { tag, pushed_at: *pushed_at, media_type });
                         }
@@ -125,7 +132,7 @@ impl<'a> RegistrySweep<'a> {
         }
         let versions = inventory.versions(SystemTime::now(), &self.settings.sweep());
         let to_read = self.reporter.scanned(&repository, versions, self.scope.deep);
-        if to_read.is_empty() {
+        if to_read.is_empty() && repository.aliases.borrow().is_none() {
             self.reporter.finish(&repository.name);
         } else {
             self.queue.push(Rc::new(repository), to_read);

@@ -13,8 +13,8 @@ use crate::support::function::Failure;
 use crate::support::test_bed::TestBed;
 
 /// The outcome or error type of each file, in a registry where `1.0.0` has both images, `2.0.0` lacks amd64, and
-/// nothing is published.
-const EXPECTED: [(&str, &str); 26] = [
+/// nothing is published, except that the yanks find `1.0.0` published. The alias is `latest`.
+const EXPECTED: [(&str, &str); 28] = [
     ("archive", "ignored"),
     ("assemble", "published"),
     ("assemble-dry-run", "would_publish"),
@@ -41,6 +41,8 @@ const EXPECTED: [(&str, &str); 26] = [
     ("sweep-deep", "swept"),
     ("sweep-dry-run", "swept"),
     ("unreadable", "InvalidRequest"),
+    ("unyank", "unchanged"),
+    ("yank", "yanked"),
 ];
 
 /// The files of `events/`, by name without the extension.
@@ -65,12 +67,15 @@ struct Response {
 /// Invokes the function with files of `events/` that have these expectations, as `sam local invoke` does.
 fn invoke_with_files(select: impl Fn(&str) -> bool) -> Vec<(&'static str, &'static str, Response)> {
     let files = event_files();
-    let bed = TestBed::with(|function| function.env("REPOSITORIES", "app,team-a/*"));
+    let bed = TestBed::with(|function| function.env("REPOSITORIES", "app,team-a/*").env("ALIASES", "latest"));
     let selected = EXPECTED.into_iter().filter(|(_, expected)| select(expected));
     let responses = selected.map(|(name, expected)| {
         bed.registry.delete("app", "1.0.0");
         bed.store_images("1.0.0");
         bed.registry.push("app", Some("2.0.0-arm64"), &Image::oci("linux/arm64").attested());
+        if name.ends_with("yank") {
+            bed.assemble("1.0.0").unwrap();
+        }
         bed.ecr.clear_journal();
         let answer = bed.function.invoke_text(&files[name]);
         (name, expected, Response { answer, calls: bed.ecr.journal() })

@@ -10,6 +10,8 @@
 // Helpers of several test modules. If you add a helper and not a test, put it here.
 mod support;
 
+// Aliases and yanks. If you add something that moves an alias, or leaves it alone, test it here.
+mod aliases;
 // What is published, when, and the content of lists. If you add behaviour of a push or a request, test it here.
 mod assemble;
 // The function with third-party clients and libraries. If you add a client or a tool, put it here.

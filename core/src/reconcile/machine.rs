@@ -26,6 +26,7 @@ use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
 use crate::oci::manifest::Index;
 use crate::oci::media_type::MediaType;
+use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 use crate::oci::tag::Tag;
 use crate::settings::Revisions;
@@ -239,7 +240,9 @@ impl Context {
         }
         // Before anything else is read: a sweep meets the same conflicts every time.
         let target = observation.target.as_ref().filter(|_| !self.request.force);
-        if let Some(conflict) = target.and_then(|target| conflict(&self.request, target)) {
+        let configured = &self.request.platforms;
+        let is_configured = |platform: &Platform| configured.iter().any(|tag| tag.platform.matches(platform));
+        if let Some(conflict) = target.and_then(|target| conflict(target, is_configured)) {
             return Err(Error::TagConflict { tag: self.request.target(), conflict });
         }
         if observation.children().is_empty() {
@@ -330,10 +333,10 @@ fn not_yet_visible(image: UnseenImage) -> Error {
     Error::NotYetVisible { image, waited_ms: PAUSES_MS.iter().sum() }
 }
 
-/// Why the image or manifest list under the version's tag must not be replaced; `None`, if it may be.
+/// Why what the tag of a manifest list names must not be replaced; `None`, if it may be.
 ///
 /// No manifest list that this function assembles is one of these conflicts, so the images need not be known.
-fn conflict(request: &ReconcileRequest, target: &StoredManifest) -> Option<Conflict> {
+pub(crate) fn conflict(target: &StoredManifest, is_configured: impl Fn(&Platform) -> bool) -> Option<Conflict> {
     let is_list = target.known_media_type().is_some_and(MediaType::is_manifest_list);
     // Without the limit of a source: a list of many attested images has more entries.
     let index = is_list.then(|| serde_json::from_str::<Index>(&target.text).ok()).flatten();
@@ -343,13 +346,11 @@ fn conflict(request: &ReconcileRequest, target: &StoredManifest) -> Option<Confl
             media_type: target.media_type.as_str().into(),
         });
     };
-    let is_configured = |entry: &Descriptor| {
-        let platform = entry.specified_platform();
-        platform.is_some_and(|platform| request.platforms.iter().any(|tag| tag.platform.matches(platform)))
-    };
     let is_attestation =
         |entry: &Descriptor| entry.attested_digest().is_some() && !entry.is_attestation_with_platform();
-    let foreign = index.manifests.iter().find(|entry| !is_attestation(entry) && !is_configured(entry))?;
+    let is_foreign =
+        |entry: &&Descriptor| !is_attestation(entry) && !entry.specified_platform().is_some_and(&is_configured);
+    let foreign = index.manifests.iter().find(is_foreign)?;
     let platform = foreign.specified_platform().map_or_else(|| foreign.digest.to_string(), ToString::to_string);
     Some(Conflict::ForeignPlatform { digest: target.digest, platform: platform.into() })
 }

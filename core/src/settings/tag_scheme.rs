@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use super::configured_platform::{ConfiguredPlatform, TagPart};
+use crate::alias::pattern::Pattern;
 use crate::oci::tag::{MAX_LENGTH, Tag, is_tag_byte};
 
 /// The form of platform tags, such as `{version}-{platform}`.
@@ -60,6 +61,17 @@ impl TagTemplate {
             inner.strip_prefix(part.as_str())?.strip_prefix(&*self.separator)?
         };
         version.parse().ok()
+    }
+
+    /// The tags of all versions for this part.
+    fn pattern(&self, part: &TagPart) -> Pattern {
+        let start = Pattern::default().literal(&self.prefix);
+        let middle = if self.version_first {
+            start.tag().literal(&self.separator).literal(part.as_str())
+        } else {
+            start.literal(part.as_str()).literal(&self.separator).tag()
+        };
+        middle.literal(&self.suffix)
     }
 }
 
@@ -177,6 +189,11 @@ impl TagScheme {
     /// The platforms that a version must have, in no particular order.
     pub fn platforms(&self) -> &[ConfiguredPlatform] {
         &self.longest_first
+    }
+
+    /// All platform tags, platform by platform.
+    pub(crate) fn patterns(&self) -> Vec<Pattern> {
+        self.longest_first.iter().map(|platform| self.template.pattern(platform.tag_part())).collect()
     }
 
     /// Parses a platform tag. `None`, if it is not the tag of a configured platform.

@@ -20,6 +20,8 @@ pub enum Variable {
     Revisions,
     /// Whether attestations are kept.
     Attestations,
+    /// The templates of the aliases that follow releases.
+    Aliases,
     /// Additional accounts whose registries are served.
     Accounts,
     /// Additional Regions whose registries are served.
@@ -51,7 +53,7 @@ impl Variable {
             Self::Platforms => None,
             Self::TagTemplate => Some("{version}-{platform}"),
             Self::Repositories => Some("*"),
-            Self::VersionPattern | Self::Accounts | Self::Regions | Self::Rules => Some(""),
+            Self::VersionPattern | Self::Aliases | Self::Accounts | Self::Regions | Self::Rules => Some(""),
             Self::Revisions => Some("same"),
             Self::Attestations => Some("keep"),
             Self::SweepPutsPerSecond => Some("2"),
@@ -79,6 +81,11 @@ impl Variable {
             }
             Self::Revisions => "same or any",
             Self::Attestations => "keep or drop",
+            Self::Aliases => {
+                "a comma-separated list of tags in which {major} and {minor} may stand, each once, such as \
+                 {major}.{minor},{major},latest, none of which can be a release, a platform tag or a yank marker; or \
+                 nothing"
+            }
             Self::Accounts => {
                 "a comma-separated list of account ids of 12 digits, such as 111122223333,444455556666; * alone for any \
                  account whose events arrive; or nothing"
@@ -86,7 +93,7 @@ impl Variable {
             Self::Regions => "a comma-separated list of AWS Regions, such as eu-west-1,us-east-1, or nothing",
             Self::Rules => {
                 "a JSON array of objects with \"repositories\" (an array of names or globs) and any of \"platforms\", \
-                 \"tag_template\", \"version_pattern\", \"revisions\", \"attestations\""
+                 \"tag_template\", \"version_pattern\", \"revisions\", \"attestations\", \"aliases\""
             }
             Self::SweepPutsPerSecond => "a number from 0.01 to 1000, such as 2 or 0.5",
             Self::SettledAfter | Self::IncompleteAfter => "a whole number with s, m, h or d, such as 90m or 7d",

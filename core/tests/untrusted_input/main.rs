@@ -243,6 +243,25 @@ fn platforms_property_is_not_vacuous() {
     assert!(published.count() >= 5);
 }
 
+fn alias_template() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(
+        &["{major}", "{minor}", "{major}", "{minor}", ".", ".", "-", "v", "0", "1", "2", "latest", "yanked-", "a"][..],
+    );
+    let any = prop::collection::vec(part, 1..6).prop_map(|parts| parts.concat());
+    // What can give a release, or almost can.
+    let number = || prop::sample::select(&["{major}", "{minor}", "0", "10", "x", ""][..]);
+    let start = prop::sample::select(&["", "v", "yanked-", "a"][..]);
+    let like_release = (start, number(), number(), number());
+    prop_oneof![2 => any, 1 => like_release.prop_map(|(start, one, two, three)| format!("{start}{one}.{two}.{three}"))]
+}
+
+/// Releases, and what almost is one.
+fn release_like() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(&["0", "1", "2", "01", "12", "2022", ".", ".", ".", "v", "-", "yanked-", "a"][..]);
+    let release = "v?(0|1|2|01|10|22)\\.(0|1|2|01|10|22)\\.(0|1|2|01|10|22)";
+    prop_oneof![2 => release, 1 => prop::collection::vec(part, 1..7).prop_map(|parts| parts.concat())]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -271,6 +290,31 @@ proptest! {
         });
         let lines = composed.chain(tags.iter().cloned()).collect::<Vec<_>>().join("\n");
         target::tag_scheme(format!("{before}{first}{between}{second}{after}\n{platforms}\n{lines}").as_bytes());
+    }
+
+    #[test]
+    fn no_tag_has_two_meanings(
+        templates in prop::collection::vec(alias_template(), 1..=2),
+        (before, between) in ("[a1.-]{0,1}", "[a1.-]{0,2}"),
+        version_first: bool,
+        part in prop::sample::select(&["amd64", "1", "2022", "v1", "0.1"][..]),
+        tags in prop::collection::vec(release_like(), 6),
+    ) {
+        let (first, second) = if version_first { ("{version}", "{platform}") } else { ("{platform}", "{version}") };
+        let tag_template = format!("{before}{first}{between}{second}");
+        let platform_tag = tag_template.replace("{version}", &tags[0]).replace("{platform}", part);
+        let lines = [templates.join(","), tag_template, format!("linux/amd64={part}"), platform_tag, tags.join("\n")];
+        target::aliases(lines.join("\n").as_bytes());
+    }
+
+    #[test]
+    fn releases_are_ordered_as_numbers(tags in prop::collection::vec("v?(0{0,2}[0-9]{1,25}\\.){2}[0-9]{1,3}", 4)) {
+        target::aliases(format!("\n{{version}}-{{platform}}\nlinux/amd64\n{}", tags.join("\n")).as_bytes());
+    }
+
+    #[test]
+    fn any_aliases_are_a_policy_or_refused(bytes in mutated("aliases")) {
+        target::aliases(&bytes);
     }
 
     #[test]

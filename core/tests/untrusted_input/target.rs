@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ecr_multiarch_core::alias::marker::YankMarker;
 use ecr_multiarch_core::input::{ImageAction, ImageActionEvent, invalid_event};
 use ecr_multiarch_core::oci::descriptor::Descriptor;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
+use ecr_multiarch_core::settings::VersionNotServed;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::settings::tag_scheme::{PlatformTag, TagScheme, TagTemplate};
 use ecr_multiarch_core::settings::variable::Variable;
 use ecr_multiarch_core::{
-    Digest, Error, Input, ManifestList, Outcome, ReconcileRequest, Reference, Settings, Step, Tag,
+    Digest, Error, Input, ManifestList, Outcome, ReconcileRequest, Reference, Release, RepositorySettings, Settings,
+    Step, Tag,
 };
 use serde::Deserialize;
 
@@ -21,13 +24,14 @@ use serde::Deserialize;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Target; 6] = [
+pub const ALL: [Target; 7] = [
     ("input", input),
     ("config", config),
     ("settings", settings),
     ("tag_scheme", tag_scheme),
     ("version", version),
     ("platforms", platforms),
+    ("aliases", aliases),
 ];
 
 /// The separator of the texts within an input that has several.
@@ -104,6 +108,73 @@ pub fn tag_scheme(bytes: &[u8]) {
     for line in lines.take(8) {
         if let Ok(tag) = line.parse() {
             assert_parses_both_ways(&scheme, &tag);
+        }
+    }
+}
+
+/// Alias templates, tag template, platforms and tags, each on a line of its own. No tag has two meanings, an alias is
+/// recognized as one, and the order of releases is that of their numbers.
+pub fn aliases(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut lines = text.lines();
+    let (Some(templates), Some(tag_template), Some(platforms)) = (lines.next(), lines.next(), lines.next()) else {
+        return;
+    };
+    let settings = Settings::from_lookup(|name| match name {
+        "ALIASES" => Some(templates.to_owned()),
+        "TAG_TEMPLATE" => Some(tag_template.to_owned()),
+        "PLATFORMS" => Some(platforms.to_owned()),
+        _ => None,
+    });
+    let tags: Vec<Tag> = lines.take(8).filter_map(|line| line.parse().ok()).collect();
+    let releases: Vec<_> = tags.iter().filter_map(Release::from_tag).collect();
+    assert_ordered(&releases);
+    let settings = match settings {
+        Ok(settings) => settings.for_repository(&"app".parse().unwrap()).unwrap().clone(),
+        Err(error) => {
+            let message = error.to_string();
+            assert!(["ALIASES", "TAG_TEMPLATE", "PLATFORMS"].iter().any(|name| message.contains(name)), "{message}");
+            return;
+        }
+    };
+    for tag in &tags {
+        assert_one_meaning(&settings, tag);
+        let Some(release) = Release::from_tag(tag) else { continue };
+        for alias in settings.aliases.aliases(&release) {
+            assert!(settings.aliases.template_of(&alias).is_some(), "{alias} of {release} is not recognized");
+            assert_one_meaning(&settings, &alias);
+        }
+    }
+}
+
+/// Asserts that the tag is at most one of an alias, a release, a platform tag and a yank marker.
+fn assert_one_meaning(settings: &RepositorySettings, tag: &Tag) {
+    let Some(template) = settings.aliases.template_of(tag) else { return };
+    assert!(Release::from_tag(tag).is_none(), "{tag} is both an alias and a release");
+    assert!(settings.tag_scheme.parse(tag).is_none(), "{tag} is both an alias and a platform tag");
+    let marked = tag.as_str().strip_prefix("yanked-").and_then(|version| version.parse::<Tag>().ok());
+    assert!(marked.is_none(), "{tag} is both an alias and a yank marker");
+    assert!(matches!(settings.platform_tags(tag), Err(VersionNotServed::Alias { .. })), "{tag} is served");
+    let release = template.release_of(tag).unwrap();
+    assert_eq!(template.alias(&release).as_ref(), Some(tag), "{release}");
+}
+
+/// Asserts that releases are ordered by their numbers, and those of equal numbers by their tags.
+fn assert_ordered(releases: &[Release]) {
+    let key = |release: &Release| {
+        let numbers = [release.major(), release.minor(), release.patch()];
+        // Numbers of equal length are in the order of their texts.
+        (numbers.map(|number| format!("{number:0>128}")), release.tag().clone())
+    };
+    for one in releases {
+        for other in releases {
+            assert_eq!(one.cmp(other), key(one).cmp(&key(other)), "{one} {other}");
+            assert_eq!(one == other, one.cmp(other).is_eq());
+        }
+        let v = if one.has_v() { "v" } else { "" };
+        assert_eq!(one.to_string(), format!("{v}{}.{}.{}", one.major(), one.minor(), one.patch()));
+        if let Some(marker) = YankMarker::of(one) {
+            assert_eq!(YankMarker::from_tag(marker.tag()), Some(marker));
         }
     }
 }

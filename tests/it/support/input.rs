@@ -28,6 +28,16 @@ pub fn assemble_request(repository: &str, version: &str) -> Value {
     json!({"action": "assemble", "repository": repository, "version": version})
 }
 
+/// A request to yank a release.
+pub fn yank_request(repository: &str, version: &str) -> Value {
+    json!({"action": "yank", "repository": repository, "version": version})
+}
+
+/// A request to take a yank back.
+pub fn unyank_request(repository: &str, version: &str) -> Value {
+    json!({"action": "unyank", "repository": repository, "version": version})
+}
+
 /// A request to sweep, with additional fields.
 pub fn sweep_request(fields: &Value) -> Value {
     with_fields(json!({"action": "sweep"}), fields)

@@ -32,7 +32,7 @@ fn examples() -> BTreeMap<String, Value> {
 
 /// For each file of `events/`, whether the rule matches it. The stack is in the events' account and serves `app` and
 /// `team-a/*`.
-const MATCHES: [(&str, bool); 26] = [
+const MATCHES: [(&str, bool); 28] = [
     ("archive", false),
     ("assemble", false),
     ("assemble-dry-run", false),
@@ -60,6 +60,8 @@ const MATCHES: [(&str, bool); 26] = [
     ("sweep-deep", false),
     ("sweep-dry-run", false),
     ("unreadable", false),
+    ("unyank", false),
+    ("yank", false),
 ];
 
 #[test]

@@ -46,6 +46,18 @@ fn functions_are_allowed_exactly_the_actions_that_they_call() {
 }
 
 #[test]
+fn assembler_may_scan_where_aliases_may_be_configured() {
+    let template = template();
+    let rules = r#"[{"repositories":["app"],"aliases":"latest"}]"#;
+    for parameter in [("Aliases", "latest"), ("Rules", rules)] {
+        let stack = template.deploy(&[PLATFORMS, parameter]);
+        let calls = IamAction::ASSEMBLE_WITH_ALIASES.iter().map(ToString::to_string);
+        let expected = calls.chain(ACTIONS_OUTSIDE_ECR.map(str::to_owned)).collect();
+        assert_eq!(actions(&stack.resource("AssemblerRole")), expected, "{parameter:?}");
+    }
+}
+
+#[test]
 fn the_schedule_is_allowed_exactly_what_it_needs() {
     let expected = ["lambda:InvokeFunction", "sqs:SendMessage"].map(str::to_owned).into();
     assert_eq!(actions(&template().deploy(&[PLATFORMS]).resource("SweepScheduleRole")), expected);

@@ -1,0 +1,155 @@
+//! How the reconciliation of aliases ends.
+
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
+
+use super::release::Release;
+use crate::error::Error;
+use crate::excerpt::ImageText;
+use crate::oci::digest::Digest;
+use crate::oci::tag::Tag;
+
+/// The outcome of an alias.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, strum::EnumDiscriminants)]
+#[strum_discriminants(
+    name(AliasOutcomeKind),
+    doc = "The kind of an alias's outcome: its name in answers, logs and metrics.",
+    derive(Hash, PartialOrd, Ord, strum::Display, strum::IntoStaticStr),
+    strum(serialize_all = "snake_case")
+)]
+pub enum AliasOutcome {
+    /// The alias was written, and a scan after the write confirmed it.
+    Moved,
+    /// The alias already named the list of its release.
+    Unchanged,
+    /// The alias is left alone.
+    Conflict(AliasConflict),
+    /// The alias is left to the sweep.
+    Pending(AliasPending),
+    /// A dry run that would have moved it.
+    WouldMove,
+}
+
+/// Why an alias is left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum AliasConflict {
+    /// It names an image, or anything else that is not a manifest list.
+    #[error(
+        "it names {digest}, a {media_type}, not a manifest list; remove the tag, or assemble the release with \
+         \"force\": true to replace it"
+    )]
+    NotAManifestList {
+        /// What the alias names.
+        digest: Digest,
+        /// Its media type.
+        media_type: ImageText,
+    },
+    /// It names a manifest list with other platforms than the configured ones.
+    #[error(
+        "it names the manifest list {digest} with {platform}, which is not a configured platform; remove the tag, or \
+         assemble the release with \"force\": true to replace it"
+    )]
+    ForeignPlatform {
+        /// What the alias names.
+        digest: Digest,
+        /// The platform, or the digest of an entry without one.
+        platform: ImageText,
+    },
+    /// It is immutable.
+    #[error("it is immutable; exclude the aliases from the tag immutability of the repository, or delete the tag")]
+    Immutable,
+    /// No release that it could name is left.
+    #[error("no release of its line is published and not yanked; publish one, or remove the tag")]
+    NoReleaseLeft,
+}
+
+/// Why an alias is left to the sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum AliasPending {
+    /// It was not written.
+    #[error("there was no time left to write it and to confirm the write; the next sweep does")]
+    NotWritten,
+    /// It was written, but no scan confirmed it.
+    #[error("it was written, but there was no time left to confirm the write; the next sweep does")]
+    NotConfirmed,
+}
+
+impl AliasOutcome {
+    /// The kind of this outcome.
+    pub fn kind(&self) -> AliasOutcomeKind {
+        self.into()
+    }
+
+    /// Why the alias is left alone, or to the sweep.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Conflict(conflict) => Some(conflict.to_string()),
+            Self::Pending(pending) => Some(pending.to_string()),
+            Self::Moved | Self::Unchanged | Self::WouldMove => None,
+        }
+    }
+}
+
+impl AliasOutcomeKind {
+    /// The name of the outcome in answers and logs.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// An alias that was reconciled, as answers report it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AliasReport {
+    /// The alias.
+    pub tag: Tag,
+    /// Its outcome.
+    pub outcome: AliasOutcome,
+    /// The release that it names, or is to name. `None`, where no release is left.
+    pub release: Option<Release>,
+}
+
+impl Serialize for AliasReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut row = serializer.serialize_struct("AliasReport", 4)?;
+        row.serialize_field("tag", &self.tag)?;
+        row.serialize_field("outcome", self.outcome.kind().name())?;
+        row.serialize_field("release", &self.release)?;
+        row.serialize_field("reason", &self.outcome.reason())?;
+        row.end()
+    }
+}
+
+/// A reconciliation of aliases that has reached its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct AliasReconciliation {
+    /// The aliases: those of a release in the order of their templates; of a repository, in ascending order, those that
+    /// the first scan did not show to be unchanged.
+    pub aliases: Vec<AliasReport>,
+    /// The yank markers that were moved to the list of their release, or could not be.
+    pub markers: Vec<AliasReport>,
+    /// The tags that could not be reconciled.
+    pub failed: Vec<AliasFailure>,
+}
+
+/// An alias, or a yank marker, that could not be reconciled.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AliasFailure {
+    /// Its tag.
+    pub tag: Tag,
+    /// The error.
+    pub error: Error,
+}
+
+impl AliasReconciliation {
+    /// The aliases, if none failed: an event or a request fails with the first error. A sweep goes on, and reports
+    /// [`failed`](Self::failed).
+    ///
+    /// # Errors
+    /// The [`Error`] of the first alias that could not be reconciled.
+    pub fn into_result(self) -> Result<Vec<AliasReport>, Error> {
+        match self.failed.into_iter().next() {
+            Some(failure) => Err(failure.error),
+            None => Ok(self.aliases),
+        }
+    }
+}

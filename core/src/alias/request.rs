@@ -1,0 +1,127 @@
+//! Which aliases are to be reconciled.
+
+use std::collections::BTreeMap;
+
+use super::marker::YankMarker;
+use super::policy::AliasPolicy;
+use super::release::Release;
+use crate::name::RepositoryName;
+use crate::oci::digest::Digest;
+use crate::oci::reference::{ImageReference, Reference};
+use crate::oci::tag::Tag;
+use crate::reconcile::manifest_list::ManifestList;
+use crate::reconcile::observation::StoredManifest;
+use crate::settings::RepositorySettings;
+use crate::settings::configured_platform::ConfiguredPlatform;
+
+/// The aliases to be reconciled, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AliasRequest {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// Whether to write nothing.
+    pub(super) dry_run: bool,
+    /// Whether to replace what is not the function's own.
+    pub(super) force: bool,
+    pub(super) scope: Scope,
+    pub(super) policy: AliasPolicy,
+    pub(super) platforms: Vec<ConfiguredPlatform>,
+    /// What tags name according to the caller, who has just written or read them.
+    pub(super) written: BTreeMap<Tag, Digest>,
+    /// The manifest lists whose bytes the caller has.
+    pub(super) lists: BTreeMap<Digest, StoredManifest>,
+}
+
+/// Which aliases.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Scope {
+    /// Those of one release.
+    Release(Release),
+    /// All of the repository.
+    Repository,
+}
+
+impl AliasRequest {
+    /// A request for the aliases of one version, after it was published, found unchanged, or yanked. `None`, if it has
+    /// no aliases: it is not a release, or not served, or the policy has no aliases.
+    pub fn for_version(repository: RepositoryName, version: &Tag, settings: &RepositorySettings) -> Option<Self> {
+        let release = Release::from_tag(version).filter(|_| settings.platform_tags(version).is_ok())?;
+        Self::new(repository, Scope::Release(release), settings)
+    }
+
+    /// A request for the aliases of the release that a tag marks as yanked. `None`, if the tag is not a yank marker, or
+    /// its release has no aliases.
+    pub fn for_marker(repository: RepositoryName, tag: &Tag, settings: &RepositorySettings) -> Option<Self> {
+        let marker = YankMarker::from_tag(tag)?;
+        Self::for_version(repository, marker.release().tag(), settings)
+    }
+
+    /// A request for all aliases of a repository. `None`, if its policy has no aliases.
+    pub fn for_repository(repository: RepositoryName, settings: &RepositorySettings) -> Option<Self> {
+        Self::new(repository, Scope::Repository, settings)
+    }
+
+    fn new(repository: RepositoryName, scope: Scope, settings: &RepositorySettings) -> Option<Self> {
+        let platforms = settings.tag_scheme.platforms().to_vec();
+        (!settings.aliases.is_empty()).then(|| Self {
+            repository,
+            dry_run: false,
+            force: false,
+            scope,
+            policy: settings.aliases.clone(),
+            platforms,
+            written: BTreeMap::new(),
+            lists: BTreeMap::new(),
+        })
+    }
+
+    /// The same request, for a dry run or for real.
+    #[must_use]
+    pub fn with_dry_run(self, dry_run: bool) -> Self {
+        Self { dry_run, ..self }
+    }
+
+    /// The same request, which replaces what is not the function's own, or leaves it alone.
+    #[must_use]
+    pub fn with_force(self, force: bool) -> Self {
+        Self { force, ..self }
+    }
+
+    /// The same request, with a list whose bytes the caller has, so that they are not read. In a request for one version,
+    /// it is the list that the version's tag names, which a scan must show; in a dry run, the one that it would name.
+    #[must_use]
+    pub fn with_list(mut self, list: &ManifestList) -> Self {
+        let ManifestList { media_type, text, digest } = list;
+        if let Scope::Release(release) = &self.scope {
+            self.written.insert(release.tag().clone(), *digest);
+        }
+        let stored = StoredManifest { digest: *digest, media_type: media_type.to_string(), text: text.as_str().into() };
+        self.lists.insert(*digest, stored);
+        self
+    }
+
+    /// The same request, with the list that the release's yank marker names: a scan must show it. In a dry run, the
+    /// list that the marker would name.
+    #[must_use]
+    pub fn with_marker(mut self, digest: Digest) -> Self {
+        if let Scope::Release(release) = &self.scope
+            && let Some(marker) = YankMarker::of(release)
+        {
+            self.written.insert(marker.tag().clone(), digest);
+        }
+        self
+    }
+
+    /// The release, where the request is for the aliases of one.
+    pub fn release(&self) -> Option<&Release> {
+        match &self.scope {
+            Scope::Release(release) => Some(release),
+            Scope::Repository => None,
+        }
+    }
+
+    /// The full name of a tag.
+    pub fn image(&self, tag: &Tag) -> ImageReference {
+        ImageReference { repository: self.repository.clone(), reference: Reference::Tag(tag.clone()) }
+    }
+}

@@ -1,0 +1,254 @@
+//! The machines that ship, of versions and of aliases, model-checked: every interleaving of releases, events, handlers
+//! and yanks, within bounds.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![allow(unreachable_pub, reason = "the modules of a test crate have no outside")]
+
+mod by_hand;
+mod catalog;
+mod handler;
+mod properties;
+mod scenario;
+mod state;
+
+use stateright::{Checker, Expectation, HasDiscoveries, Model};
+
+use catalog::Catalog;
+use handler::Job;
+use properties::{NOT_TAKEN_BACK, QUIESCENT_IS_CORRECT};
+use scenario::{Pages, Scenario, Sweep};
+use state::{Action, Budget};
+
+/// Two releases that are pushed at once, with one alias.
+fn scenario(budget: Budget) -> Scenario {
+    Scenario {
+        catalog: Catalog::new(&["1.0.0", "1.1.0"], "latest"),
+        budget,
+        handlers: 2,
+        pages: Pages::One,
+        sweep: Sweep::Never,
+        is_whole: false,
+        published: 0,
+        foreign: None,
+        watches: true,
+        skips_confirmation: false,
+    }
+}
+
+const TWO: Budget = Budget {
+    pushes: 2,
+    rebuilds: 0,
+    duplicates: 0,
+    dropped: 0,
+    crashes: 0,
+    marks: 0,
+    yanks: 0,
+    write_retries: 0,
+    late_writes: 0,
+};
+
+const THREE: Budget = Budget { pushes: 3, ..TWO };
+
+/// Explores all of the model, where every property must hold. The number of its states is stated, so that a model that
+/// no longer reaches them is noticed.
+#[track_caller]
+fn check(scenario: Scenario, states: usize) {
+    let checker = scenario.checker().spawn_bfs().join();
+    for (name, path) in checker.discoveries() {
+        let is_example = checker.model().property(name).expectation != Expectation::Always;
+        let violation = path.last_state().violation.clone();
+        assert!(is_example, "violated: {name}\n{violation:?}\n{:?}", path.into_actions());
+    }
+    checker.assert_properties();
+    assert_eq!(checker.unique_state_count(), states);
+}
+
+/// Explores the model with atomic scans, and with scans in two parts in either order.
+#[track_caller]
+fn check_pages(scenario: impl Fn() -> Scenario, states: [usize; 3]) {
+    for (pages, states) in [Pages::One, Pages::EvenFirst, Pages::OddFirst].into_iter().zip(states) {
+        check(Scenario { pages, ..scenario() }, states);
+    }
+}
+
+/// Finds a way to break the property.
+#[track_caller]
+fn counterexample(scenario: Scenario, property: &'static str) -> Vec<Action> {
+    let finish = HasDiscoveries::AnyOf([property].into());
+    let checker = scenario.checker().finish_when(finish).spawn_bfs().join();
+    checker.discovery(property).expect("the checker found nothing").into_actions()
+}
+
+/// Three releases of two lines, with an alias of each line and one of both.
+fn lines(budget: Budget) -> Scenario {
+    Scenario { catalog: Catalog::new(&["1.0.0", "1.1.0", "2.0.0"], "{major},latest"), ..scenario(budget) }
+}
+
+#[test]
+fn alias_ends_on_the_highest_release_in_any_order_of_events_and_crashes() {
+    let budget = Budget { duplicates: 1, crashes: 1, ..TWO };
+    check_pages(|| scenario(budget), [5_582, 17_458, 18_976]);
+}
+
+#[test]
+fn three_releases_at_once_end_on_the_highest_of_each_line() {
+    check(lines(THREE), 19_850);
+}
+
+#[test]
+fn backport_moves_its_own_line_only() {
+    check_pages(|| Scenario { published: 1, ..lines(TWO) }, [389, 1_171, 1_376]);
+}
+
+#[test]
+fn rebuilt_release_takes_its_alias_along() {
+    let budget = Budget { rebuilds: 1, ..TWO };
+    check_pages(|| Scenario { watches: false, ..scenario(budget) }, [5_232, 19_042, 19_163]);
+}
+
+/// Here the version's machine runs too, instead of one atomic write.
+#[test]
+fn both_machines_together_are_as_safe() {
+    let whole = |budget| Scenario { is_whole: true, ..scenario(budget) };
+    check_pages(|| whole(Budget { crashes: 1, ..TWO }), [1_463, 3_783, 4_138]);
+    check(Scenario { watches: false, ..whole(Budget { rebuilds: 1, ..TWO }) }, 13_917);
+}
+
+#[test]
+fn retried_write_after_other_writes_is_repaired() {
+    check_pages(|| scenario(Budget { write_retries: 1, ..TWO }), [618, 2_006, 1_964]);
+}
+
+#[test]
+fn marker_by_hand_takes_the_alias_back_in_the_middle_of_everything() {
+    check(scenario(Budget { crashes: 1, marks: 1, ..TWO }), 12_277);
+}
+
+#[test]
+fn yank_takes_the_alias_back_in_the_middle_of_everything() {
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(Budget { crashes: 1, yanks: 1, ..TWO }) }, 12_161);
+}
+
+#[test]
+fn yanked_release_that_is_rebuilt_takes_its_marker_along() {
+    let budget = Budget { pushes: 0, rebuilds: 1, yanks: 1, ..TWO };
+    check_pages(|| Scenario { published: 2, ..scenario(budget) }, [1_860, 10_550, 7_243]);
+}
+
+#[test]
+fn sweep_in_the_middle_does_no_harm() {
+    check_pages(|| Scenario { sweep: Sweep::AnyTime, ..scenario(TWO) }, [1_253, 3_926, 4_264]);
+}
+
+#[test]
+fn what_is_not_the_functions_own_is_left_alone() {
+    let alias = |scenario: &Scenario| scenario.catalog.aliases.start;
+    check_pages(
+        || {
+            let scenario = scenario(TWO);
+            Scenario { foreign: Some((alias(&scenario), scenario.catalog.foreign_list())), ..scenario }
+        },
+        [39, 63, 63],
+    );
+    check_pages(
+        || {
+            let scenario = scenario(TWO);
+            Scenario { foreign: Some((alias(&scenario), scenario.catalog.plain_image())), ..scenario }
+        },
+        [16, 32, 32],
+    );
+}
+
+const LOST_EVENT: Budget = Budget { dropped: 1, ..TWO };
+const LATE_WRITE: Budget = Budget { late_writes: 1, ..TWO };
+const EXHAUSTED_RETRIES: Budget = Budget { crashes: 3, ..TWO };
+
+#[test]
+fn sweep_repairs_lost_events() {
+    check_pages(|| Scenario { sweep: Sweep::InTheEnd, ..scenario(LOST_EVENT) }, [260, 664, 717]);
+}
+
+#[test]
+fn without_the_sweep_a_lost_event_stays_lost() {
+    let steps = counterexample(scenario(LOST_EVENT), QUIESCENT_IS_CORRECT);
+    assert!(steps.iter().any(|step| matches!(step, Action::Drop(_))), "{steps:?}");
+}
+
+#[test]
+fn sweep_repairs_late_writes() {
+    check_pages(|| Scenario { sweep: Sweep::InTheEnd, ..scenario(LATE_WRITE) }, [2_254, 10_066, 10_394]);
+}
+
+#[test]
+fn without_the_sweep_a_late_write_has_effect() {
+    let [.., Action::Land(_)] = counterexample(scenario(LATE_WRITE), QUIESCENT_IS_CORRECT)[..] else {
+        panic!("another way for a write to be late")
+    };
+}
+
+#[test]
+fn without_the_sweep_exhausted_retries_lose_an_event() {
+    let [.., Action::Crash(_)] = counterexample(scenario(EXHAUSTED_RETRIES), QUIESCENT_IS_CORRECT)[..] else {
+        panic!("another way to exhaust the retries")
+    };
+}
+
+/// The negative control of the scan after the write: the checker finds that the handler of the lower release, which
+/// scanned before the higher one was published, writes last.
+#[test]
+fn without_the_scan_after_the_write_an_alias_falls_back() {
+    let base = Scenario { published: 1, ..lines(TWO) };
+    let catalog = Catalog::new(&["1.0.0", "1.1.0", "1.2.0"], "latest");
+    let steps = counterexample(Scenario { skips_confirmation: true, catalog, ..base }, QUIESCENT_IS_CORRECT);
+    let take = |release| Action::Take(Job::Push { release, failures: 0 });
+    assert_eq!(steps.len(), 8, "{steps:?}");
+    let position = |action: &Action| steps.iter().position(|step| step == action).unwrap();
+    assert!(position(&take(1)) < position(&take(2)), "{steps:?}");
+    assert!(matches!(steps[6..], [Action::Step(_), Action::Step(_)]), "{steps:?}");
+}
+
+/// What reads by tag and repeated scans leave: a release that was published and rebuilt between two scans of one handler
+/// can be missing from the second one, and its name from both. The alias leaves it until the scan after the write.
+#[test]
+fn release_that_is_rebuilt_during_a_scan_can_lose_its_alias_for_a_moment() {
+    let scenario = Scenario { pages: Pages::EvenFirst, ..scenario(Budget { rebuilds: 1, ..TWO }) };
+    let steps = counterexample(scenario, NOT_TAKEN_BACK);
+    assert!(steps.iter().filter(|step| **step == Action::Push(1)).count() == 2, "{steps:?}");
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test -p ecr-multiarch-core --test alias_model -- --ignored"]
+fn three_handlers_at_once_are_safe() {
+    let three = || Scenario { catalog: Catalog::new(&["1.0.0", "1.1.0", "2.0.0"], "latest"), ..scenario(THREE) };
+    check_pages(|| Scenario { handlers: 3, ..three() }, [107_893, 1_289_461, 1_363_325]);
+    check_pages(|| lines(THREE), [19_850, 76_534, 76_563]);
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test -p ecr-multiarch-core --test alias_model -- --ignored"]
+fn several_faults_at_once_are_safe() {
+    let rebuilt = |budget| Scenario { watches: false, ..scenario(Budget { rebuilds: 1, ..budget }) };
+    check(rebuilt(Budget { duplicates: 1, crashes: 1, ..TWO }), 161_172);
+    check(Scenario { pages: Pages::EvenFirst, ..rebuilt(Budget { crashes: 1, ..TWO }) }, 106_357);
+    check(Scenario { is_whole: true, ..rebuilt(Budget { crashes: 1, ..TWO }) }, 99_199);
+    check(Scenario { is_whole: true, ..lines(THREE) }, 22_262);
+    let lossy = Budget { crashes: 1, dropped: 1, late_writes: 1, write_retries: 1, ..TWO };
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(lossy) }, 21_281);
+    let lossy = Budget { dropped: 1, late_writes: 1, duplicates: 1, ..TWO };
+    check(Scenario { sweep: Sweep::InTheEnd, pages: Pages::EvenFirst, ..scenario(lossy) }, 110_268);
+    let repeated = Budget { crashes: 1, duplicates: 1, ..TWO };
+    check(Scenario { sweep: Sweep::AnyTime, pages: Pages::OddFirst, ..scenario(repeated) }, 115_285);
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test -p ecr-multiarch-core --test alias_model -- --ignored"]
+fn yanks_among_other_changes_are_safe() {
+    let yanked = |budget| Scenario { sweep: Sweep::InTheEnd, watches: false, ..scenario(budget) };
+    let twice = Budget { pushes: 1, rebuilds: 1, marks: 1, yanks: 1, ..TWO };
+    check(Scenario { published: 1, ..yanked(twice) }, 58_564);
+    let rebuilt = Budget { rebuilds: 1, yanks: 1, ..TWO };
+    check(Scenario { pages: Pages::OddFirst, ..yanked(rebuilt) }, 335_816);
+    check(Scenario { published: 1, ..lines(Budget { yanks: 1, ..TWO }) }, 14_660);
+    let marked = Budget { pushes: 1, marks: 2, ..TWO };
+    check(Scenario { published: 2, pages: Pages::EvenFirst, ..lines(marked) }, 34_424);
+}

@@ -1,0 +1,214 @@
+//! Executes the steps of a reconciliation of aliases, and of a yank.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ecr_multiarch_core::alias::machine::AliasWrite;
+use ecr_multiarch_core::alias::scan::ScannedTag;
+use ecr_multiarch_core::alias::yank::{YankEnd, YankRequest, YankStep};
+use ecr_multiarch_core::error::Resource;
+use ecr_multiarch_core::reconcile::machine::PutResponse;
+use ecr_multiarch_core::{
+    AliasReconciliation, AliasReport, AliasRequest, AliasScan, AliasScanBuilder, AliasStep, Error, IamAction,
+    RepositoryName, RepositorySettings, Tag,
+};
+use futures_util::{StreamExt as _, stream};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::ecr::{Registry, ScannedImage};
+
+/// How many aliases are written at a time: those of every usual release, which has three, at once.
+const MAX_PARALLEL_WRITES: usize = 8;
+
+/// How many scans must fit into the time that is left when an alias is written: the one that confirms the write, and
+/// another one, since a repository may take longer to scan than it did.
+const SCANS_AFTER_WRITE: u32 = 2;
+
+/// When a reconciliation of aliases ends.
+#[derive(Debug, Clone, Copy)]
+pub struct AliasTime {
+    /// When it begins no more writes, and reads nothing but what confirms them.
+    pub stop_at: Instant,
+    /// When calls in flight are cancelled.
+    pub deadline: Instant,
+}
+
+/// Reconciles the aliases of one release. Those that are not settled in time are pending.
+///
+/// # Errors
+/// Those of ECR, and that of the first alias that failed.
+pub async fn reconcile_aliases(
+    registry: &Registry,
+    request: AliasRequest,
+    settings: &RepositorySettings,
+    deadline: Instant,
+) -> Result<Vec<AliasReport>, Error> {
+    let time = AliasTime { stop_at: deadline, deadline };
+    let run = AliasRun { registry, settings, time, scan_time: None, has_written: false };
+    run.finish(AliasStep::start(Arc::new(request))).await?.into_result()
+}
+
+/// Yanks a release, or finds out whether it is yanked. The aliases are still to be reconciled.
+///
+/// # Errors
+/// Those of the machine and of ECR; [`Error::RegistryUnavailable`], if ECR has not answered by the deadline.
+pub async fn yank(registry: &Registry, request: YankRequest, deadline: Instant) -> Result<YankEnd, Error> {
+    let request = Arc::new(request);
+    let repository = &request.repository;
+    let unavailable = |action| Error::RegistryUnavailable {
+        action,
+        resource: Resource::Repository(repository.clone()),
+        message: "the deadline of the invocation was reached".into(),
+    };
+    let mut step = YankStep::start(Arc::clone(&request));
+    loop {
+        step = match step {
+            YankStep::Read(read) => {
+                let references = read.references();
+                let manifests = timeout_at(deadline, registry.batch_get_manifests(repository, &references)).await;
+                read.resume(&manifests.map_err(|_| unavailable(IamAction::BatchGetImage))??)?
+            }
+            YankStep::Put(put) => {
+                let write = registry.put_manifest_list(repository, put.tag(), put.list());
+                let response = timeout_at(deadline, write).await.map_err(|_| unavailable(IamAction::PutImage))??;
+                put.resume(response)?
+            }
+            YankStep::Done(end) => return Ok(end),
+        };
+    }
+}
+
+/// Adds the tags of a page of a scan.
+pub(crate) fn add_to_scan(scan: &mut AliasScanBuilder<'_>, rows: &[ScannedImage]) {
+    for ScannedImage { tags, digest, media_type, .. } in rows {
+        let Some(digest) = *digest else { continue };
+        for tag in tags {
+            scan.add(ScannedTag { tag, digest, media_type });
+        }
+    }
+}
+
+/// A reconciliation of aliases in progress.
+pub(crate) struct AliasRun<'a> {
+    pub(crate) registry: &'a Registry,
+    pub(crate) settings: &'a RepositorySettings,
+    pub(crate) time: AliasTime,
+    /// How long the first scan took, once it was made.
+    pub(crate) scan_time: Option<Duration>,
+    /// Whether a write is to be confirmed.
+    pub(crate) has_written: bool,
+}
+
+impl AliasRun<'_> {
+    /// Executes all steps from this one on.
+    ///
+    /// # Errors
+    /// Those of scans and reads. Errors of single aliases are in the result.
+    pub(crate) async fn finish(mut self, mut step: AliasStep) -> Result<AliasReconciliation, Error> {
+        loop {
+            step = match step {
+                AliasStep::Scan(scan) => {
+                    let scanned = self.scan(&scan.request().repository, scan.after()).await;
+                    match self.in_time(scanned)? {
+                        Some(scanned) => scan.resume(scanned),
+                        None => return Ok(scan.defer()),
+                    }
+                }
+                AliasStep::Read(read) => {
+                    let (repository, references) = (&read.request().repository, read.references());
+                    let registry = self.registry.patient_until(self.read_until());
+                    let call = async { Ok(registry.batch_get_manifests(repository, &references).await?) };
+                    let manifests = before(self.read_until(), call).await;
+                    match self.in_time(manifests)? {
+                        Some(manifests) => read.resume(manifests),
+                        None => return Ok(AliasStep::Read(read).defer()),
+                    }
+                }
+                AliasStep::Put(put) => {
+                    let responses = self.put(&put.request().repository, put.writes()).await;
+                    self.has_written |= !responses.is_empty();
+                    put.resume(responses)
+                }
+                AliasStep::Done(end) => return Ok(end),
+            };
+        }
+    }
+
+    /// Until when reads may take: what was written is confirmed also after the stop.
+    fn read_until(&self) -> Instant {
+        if self.has_written { self.time.deadline } else { self.time.stop_at }
+    }
+
+    /// The result of a read. `None`, if there was no time for it: ECR may have throttled it until then.
+    fn in_time<T>(&self, result: Option<Result<T, Error>>) -> Result<Option<T>, Error> {
+        match result {
+            Some(Err(error)) if !(error.error_type().is_retryable() && Instant::now() >= self.read_until()) => {
+                Err(error)
+            }
+            Some(Ok(read)) => Ok(Some(read)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Scans the repository, unless time is up before.
+    async fn scan(&mut self, repository: &RepositoryName, after: Duration) -> Option<Result<AliasScan, Error>> {
+        let until = self.read_until();
+        if Instant::now() + after >= until {
+            return None;
+        }
+        sleep(after).await;
+        let started = Instant::now();
+        let registry = self.registry.patient_until(until);
+        let pages = async {
+            let (mut scan, mut next) = (AliasScanBuilder::new(self.settings), None);
+            loop {
+                let page = registry.scan_images(repository, next).await?;
+                add_to_scan(&mut scan, &page.rows);
+                next = page.next;
+                if next.is_none() {
+                    return Ok(scan.finish());
+                }
+            }
+        };
+        let scanned = before(until, pages).await;
+        self.scan_time.get_or_insert(started.elapsed());
+        scanned
+    }
+
+    /// Whether an alias may be written: whoever writes one must have the time to confirm it.
+    fn has_time_to_write(&self) -> bool {
+        let confirmed_at = Instant::now() + self.scan_time.unwrap_or_default() * SCANS_AFTER_WRITE;
+        Instant::now() < self.time.stop_at && confirmed_at < self.time.deadline
+    }
+
+    /// Writes aliases in parallel. Those for which no time is left have no response.
+    async fn put(
+        &self,
+        repository: &RepositoryName,
+        writes: &[AliasWrite],
+    ) -> BTreeMap<Tag, Result<PutResponse, Error>> {
+        let responses = writes.iter().map(async |write| {
+            let place = before(self.time.stop_at, self.registry.gate().write_place()).await;
+            if place.is_none() || !self.has_time_to_write() {
+                return None;
+            }
+            let call = self.registry.put_manifest_list(repository, &write.tag, &write.list);
+            match before(self.time.deadline, call).await? {
+                Err(error) if error.error_type().is_retryable() && Instant::now() >= self.time.stop_at => None,
+                response => Some((write.tag.clone(), response)),
+            }
+        });
+        let responses = stream::iter(responses).buffer_unordered(MAX_PARALLEL_WRITES);
+        responses.filter_map(std::future::ready).collect().await
+    }
+}
+
+/// The result of a call that is dropped at this time.
+async fn before<T>(until: Instant, call: impl Future<Output = T>) -> Option<T> {
+    // `timeout_at` polls the call before the clock, and so would begin it.
+    if Instant::now() >= until {
+        return None;
+    }
+    timeout_at(until, call).await.ok()
+}
