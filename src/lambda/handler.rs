@@ -210,7 +210,7 @@ impl Handler {
                     self.wait_until_published(&registry, request, wait, invocation).await
                 } else {
                     let deadline = answer_deadline(invocation);
-                    self.reconcile(&registry, &Arc::new(request), deadline, deadline - PATIENCE_MARGIN).await
+                    self.reconcile(&registry, &Arc::new(request), deadline, patience(deadline)).await
                 };
                 report.map(|report| Answer::Version(Box::new(report)))
             }
@@ -288,7 +288,7 @@ impl Handler {
 
     /// The registry, for calls that are answered soon.
     fn open(&self, id: &RegistryId, invocation: &Invocation) -> Registry {
-        self.registries.open(id, Priority::Interactive, answer_deadline(invocation) - PATIENCE_MARGIN)
+        self.registries.open(id, Priority::Interactive, patience(answer_deadline(invocation)))
     }
 
     /// Reconciles a version again and again until it waits for nothing, an error is permanent, or time is up.
@@ -302,7 +302,7 @@ impl Handler {
         let request = Arc::new(request);
         let deadline = answer_deadline(invocation);
         let time_is_up = deadline.min(Instant::now() + wait);
-        let patience = time_is_up.min(deadline - PATIENCE_MARGIN);
+        let patience = time_is_up.min(patience(deadline));
         let mut pauses = WAIT_PAUSES.into_iter().chain(std::iter::repeat(WAIT_PAUSES[WAIT_PAUSES.len() - 1]));
         let mut waiting = None;
         loop {
@@ -486,6 +486,11 @@ fn answer_deadline(invocation: &Invocation) -> Instant {
 /// When a sweep stops beginning work. Short invocations keep three quarters of their time.
 fn sweep_deadline(invocation: &Invocation) -> Instant {
     before(invocation.deadline, SWEEP_MARGIN, 4)
+}
+
+/// When a throttled call is given up. Short invocations keep three quarters of their time.
+fn patience(deadline: Instant) -> Instant {
+    before(deadline, PATIENCE_MARGIN, 4)
 }
 
 /// The deadline minus a margin, but at most one part in `share` of the time that is left.

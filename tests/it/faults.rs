@@ -184,7 +184,7 @@ fn inject_all(name: &str, scenario: Scenario, (operation, position): &Position) 
 
         bed.ecr.faults().clear();
         function = function.with_remaining_time(DEADLINE);
-        if case.fault == FaultKind::Throttle && case.is_lasting {
+        if case.fault == FaultKind::Throttle {
             // The gate that was throttled stays slow, so the next case starts with a new one.
             function = bed.start_function();
         }
