@@ -213,9 +213,9 @@ fn no_write_is_begun_after_the_stop() {
 
 #[test]
 fn writes_of_the_last_moment_are_confirmed() {
-    let bed = bed_with_short_runs(3, "1000");
+    let bed = bed_with_short_runs(7, "1000");
     bed.registry.fill("app", 4, &PLATFORMS).unwrap();
-    // The writes are answered after the stop, at 2.25 seconds, and before the deadline.
-    bed.ecr.faults().add(Fault::on("PutImage", FaultKind::Latency(Duration::from_millis(2_350))));
+    // The writes are answered after the stop, at 5.25 seconds, and before the deadline.
+    bed.ecr.faults().add(Fault::on("PutImage", FaultKind::Latency(Duration::from_millis(5_350))));
     assert_eq!(counts(&bed.sweep(&json!({}))), [4, 4, 0, 0, 0]);
 }
