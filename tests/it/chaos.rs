@@ -1,5 +1,6 @@
-//! Chaos: several processes of the function, repeated pushes of all platforms, events that are duplicated, delayed,
-//! reordered and lost, and an ECR with slow, throttled and dropped responses.
+//! Chaos: several processes of the function, repeated pushes of all platforms to two registries, events that are
+//! duplicated, delayed, reordered and lost, and an ECR with slow, throttled and dropped responses. What lost events leave
+//! behind, one sweep of all registries repairs, by comparing what is young.
 //!
 //! `CHAOS_RUNS=300` makes that many runs, `CHAOS_SEED=7` the one of that seed. A seed reproduces the schedule, not how
 //! the threads and processes interleave.
@@ -22,6 +23,8 @@ use schedule::Schedule;
 
 const VERSIONS: [&str; 4] = ["1.0.0", "1.0.1", "1.1.0", "2.0.0"];
 const REPOSITORY: &str = "app";
+/// The registry of every second version; the others are in the home registry.
+const OTHER_REGISTRY: (&str, &str) = ("210987654321", "us-west-2");
 /// The processes of the function: twice as many as versions, so that several handle one version at the same time.
 const PROCESSES: usize = 8;
 /// The runs of a plain `cargo test`, which take some twenty seconds.
@@ -59,10 +62,10 @@ impl Workload {
         })
     }
 
-    fn push(&self, registry: &RegistryHandle, push: Push) {
+    fn push(&self, registries: &[RegistryHandle; 2], push: Push) {
         let Push { version, platform, build } = push;
         let tag = format!("{}-{}", VERSIONS[version], PLATFORMS[platform]);
-        registry.push(REPOSITORY, Some(&tag), &self.image(version, platform, build));
+        registry_of(registries, version).push(REPOSITORY, Some(&tag), &self.image(version, platform, build));
     }
 
     fn image(&self, version: usize, platform: usize, build: usize) -> Artifact {
@@ -82,7 +85,8 @@ impl Workload {
     }
 
     /// Checks a version after the run: the tag names the list of the newest images, and never named a partial list.
-    fn violation(&self, registry: &RegistryHandle, version: usize) -> Option<String> {
+    fn violation(&self, registries: &[RegistryHandle; 2], version: usize) -> Option<String> {
+        let registry = registry_of(registries, version);
         let history = registry.history(REPOSITORY, VERSIONS[version]);
         let complete = self.complete_lists(version);
         if let Some(list) = history.iter().find(|list| !complete.contains(*list)) {
@@ -94,9 +98,14 @@ impl Workload {
         (!is_correct).then(|| format!("{} names {actual:?}, not {expected}; it named {history:?}", VERSIONS[version]))
     }
 
-    fn violations(&self, registry: &RegistryHandle) -> Vec<String> {
-        (0..VERSIONS.len()).filter_map(|version| self.violation(registry, version)).collect()
+    fn violations(&self, registries: &[RegistryHandle; 2]) -> Vec<String> {
+        (0..VERSIONS.len()).filter_map(|version| self.violation(registries, version)).collect()
     }
+}
+
+/// The registry of a version.
+fn registry_of(registries: &[RegistryHandle; 2], version: usize) -> &RegistryHandle {
+    &registries[version % 2]
 }
 
 /// Makes the run of a seed and returns its violations.
@@ -104,27 +113,33 @@ fn run(seed: u64) -> Vec<String> {
     let mut rng = Rng::with_seed(seed);
     let workload = Workload::random(&mut rng);
     let ecr = LocalEcr::start(Options::default()).unwrap();
-    let registry = ecr.home();
+    let (account, region) = OTHER_REGISTRY;
+    let registries = [ecr.home(), ecr.registry(account, region)];
     if workload.is_immutable {
         let platforms = PLATFORMS.map(|platform| format!("*-{platform}"));
-        registry.set_mutability(REPOSITORY, Mutability::ImmutableWithExclusion(platforms.into()));
+        for registry in &registries {
+            registry.set_mutability(REPOSITORY, Mutability::ImmutableWithExclusion(platforms.clone().into()));
+        }
     }
-    let functions: Vec<Function> =
-        (0..PROCESSES).map(|_| FunctionBuilder::new(&ecr).env("SWEEP_PUTS_PER_SECOND", "50").start()).collect();
+    let function = || {
+        let function = FunctionBuilder::new(&ecr).env("SWEEP_PUTS_PER_SECOND", "50");
+        function.env("ACCOUNTS", account).env("REGIONS", region).start()
+    };
+    let functions: Vec<Function> = (0..PROCESSES).map(|_| function()).collect();
     for function in &functions {
         // A process that is still starting would miss most of the run.
         assert_eq!(function.invoke(&assemble_request("absent", "1")).unwrap_err().error_type, "RepositoryNotFound");
     }
     let mut schedule = Schedule::new(&ecr, rng);
-    let lost = schedule.run(&functions, workload.pushes(), |push| workload.push(&registry, push));
+    let lost = schedule.run(&functions, workload.pushes(), |push| workload.push(&registries, push));
 
     ecr.faults().clear();
-    let violations = workload.violations(&registry);
+    let violations = workload.violations(&registries);
     if lost == 0 || violations.is_empty() {
         return violations;
     }
-    let swept = functions[0].invoke(&sweep_request(&json!({"repositories": [REPOSITORY], "deep": true})));
-    let mut violations = workload.violations(&registry);
+    let swept = functions[0].invoke(&sweep_request(&json!({"repositories": [REPOSITORY]})));
+    let mut violations = workload.violations(&registries);
     if !violations.is_empty() {
         violations.push(format!("{lost} events were lost, and the sweep answered {swept:?}"));
     }
