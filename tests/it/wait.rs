@@ -31,7 +31,9 @@ fn request(seconds: u64) -> String {
 /// Requests the version in the background and returns once the function has looked at it so many times.
 fn wait_in_background(bed: &TestBed, seconds: u64, looks: usize) -> Receiver<Reply> {
     let reply = bed.function.invoke_in_background(&request(seconds));
+    let start = Instant::now();
     while bed.calls("BatchGetImage").iter().filter(|call| call.ended.is_some()).count() < looks {
+        assert!(start.elapsed() < Duration::from_secs(20), "the function does not look {looks} times");
         thread::sleep(Duration::from_millis(5));
     }
     reply
