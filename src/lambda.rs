@@ -4,5 +4,6 @@ pub mod event;
 pub mod handler;
 pub mod logging;
 pub mod metrics;
+mod plan;
 pub mod record;
 pub mod runtime;

@@ -4,10 +4,10 @@
 //! scan ──> queue ──> reconcile ──> report
 //! ```
 //!
-//! Two stages run at the same time. [`scan`] begins repositories in ascending order and puts versions that need it into
-//! the [`queue`]; `reconcile` takes them out in batches, each repository in its turn, and brings each version to its end
+//! Two stages run at the same time. `scan` begins repositories in ascending order and puts versions that need it into
+//! the `queue`; `reconcile` takes them out in batches, each repository in its turn, and brings each version to its end
 //! with the machine that events use. Scans do not count as pulls, so manifests are read only of what a scan cannot
-//! vouch for. All calls pass the registry's gate, which owns the rate of writes and ECR's back-off. The [`report`]
+//! vouch for. All calls pass the registry's gate, which owns the rate of writes and ECR's back-off. The `report`
 //! collects what is found, and where to go on.
 //!
 //! A sweep ends before its deadline. After its stop it scans no page, reads no version and begins no write; what was

@@ -1,22 +1,19 @@
 //! Handles an invocation: an input in, an answer out, with a log line and metrics.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use ecr_multiarch_core::alias::marker::YankMarker;
-use ecr_multiarch_core::alias::yank::{YankAction, YankOutcome, YankRequest};
-use ecr_multiarch_core::input::{AssembleRequest, Push, RegistriesRequest, ReleaseRequest, SweepRequest};
-use ecr_multiarch_core::settings::Accounts;
+use ecr_multiarch_core::alias::yank::{YankOutcome, YankRequest};
 use ecr_multiarch_core::{
-    AccountId, AliasReport, AliasRequest, Answer, Error, Input, InvocationError, OutcomeKind, ReconcileRequest, Region,
-    RegistriesReport, RegistryId, RepositoryGlob, RepositoryName, RepositorySettings, Settings, SweepReport, Tag,
-    VersionReport, YankReport,
+    AccountId, AliasReport, AliasRequest, Answer, Error, InvocationError, OutcomeKind, ReconcileRequest,
+    RegistriesReport, RegistryId, Settings, SweepReport, VersionReport, YankReport,
 };
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::event;
 use super::metrics;
+use super::plan::{Planner, Rejection, Work};
 use super::record::InvocationRecord;
 use crate::alias::{reconcile_aliases, yank};
 use crate::ecr::{Priority, Registries, Registry};
@@ -35,12 +32,6 @@ const PATIENCE_MARGIN: Duration = Duration::from_secs(1);
 /// The pauses between two looks at a version that a request waits for: short at first, since most versions are complete
 /// within seconds, and then long enough that a minute of waiting takes some twenty reads.
 const WAIT_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
-
-/// The age up to which an event proves that its tag exists.
-///
-/// A tag is visible seconds after its push, and EventBridge delivers within seconds. An event that was delayed, retried
-/// for hours or redriven from a queue says nothing about now: the tag may have been deleted since.
-const RECENT_PUSH: Duration = Duration::from_mins(5);
 
 const _: () = assert!(SWEEP_MARGIN.as_secs() > ANSWER_MARGIN.as_secs(), "work in flight needs time to finish");
 
@@ -63,33 +54,6 @@ pub struct Invocation {
     pub request_id: String,
 }
 
-/// The work that an input requests and the settings allow.
-enum Work {
-    Reconcile { registry: RegistryId, request: ReconcileRequest, wait: Option<Duration> },
-    Yank { registry: RegistryId, request: YankRequest },
-    Marker { registry: RegistryId, marker: YankMarker, aliases: AliasRequest },
-    Sweep(SweepRequest),
-    Registries(RegistriesRequest),
-}
-
-/// Why an input results in no work.
-enum Rejection {
-    /// It is filtered out. The version is the one that a platform tag names.
-    Ignored { reason: String, version: Option<Tag> },
-    /// It is invalid.
-    Failed(Error),
-}
-
-impl From<Error> for Rejection {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-fn ignored(reason: String) -> Rejection {
-    Rejection::Ignored { reason, version: None }
-}
-
 impl Handler {
     /// A handler with these settings.
     pub fn new(settings: Settings, registries: Registries) -> Self {
@@ -105,14 +69,19 @@ impl Handler {
     /// Handles one invocation.
     ///
     /// # Errors
-    /// Every [`Error`](ecr_multiarch_core::Error), after it was logged and counted.
+    /// Every [`Error`], after it was logged and counted.
     pub async fn handle(&self, payload: Value, invocation: &Invocation) -> Result<Answer, InvocationError> {
         let started = Instant::now();
         let calls_before = self.registries.calls();
 
         let input = event::parse(payload);
-        let subject = input.as_ref().map(|input| self.subject(input, invocation)).unwrap_or_default();
-        let work = input.map_err(Rejection::Failed).and_then(|input| self.plan(input, invocation));
+        let planner = Planner {
+            settings: &self.settings,
+            own_account: invocation.own_account.as_ref(),
+            own_region: self.registries.own_region(),
+        };
+        let subject = input.as_ref().map(|input| planner.subject(input)).unwrap_or_default();
+        let work = input.map_err(Rejection::Failed).and_then(|input| planner.plan(input));
         let version = match &work {
             Ok(Work::Reconcile { request, .. }) => Some(request.version.clone()),
             Ok(Work::Marker { marker, .. }) => Some(marker.release().tag().clone()),
@@ -144,65 +113,6 @@ impl Handler {
         result
     }
 
-    fn plan(&self, input: Input, invocation: &Invocation) -> Result<Work, Rejection> {
-        match input {
-            Input::Ignored { reason, .. } => Err(ignored(reason)),
-            Input::Push(push) => self.plan_push(push, invocation),
-            Input::Assemble(request) => self.plan_assemble(request, invocation),
-            Input::Sweep(request) => {
-                self.check_registry(request.account.as_ref(), request.region.as_ref(), invocation)?;
-                self.check_repositories(request.repositories.as_deref().unwrap_or_default())?;
-                Ok(Work::Sweep(request))
-            }
-            Input::Yank(action, request) => self.plan_yank(action, request, invocation),
-            Input::Registries(request) => Ok(Work::Registries(request)),
-        }
-    }
-
-    fn plan_push(&self, push: Push, invocation: &Invocation) -> Result<Work, Rejection> {
-        self.check_registry(Some(&push.account), Some(&push.region), invocation)?;
-        let settings = self.repository_settings(&push.repository)?;
-        if let Some(marker) = YankMarker::from_tag(&push.tag)
-            && let Some(aliases) = AliasRequest::for_marker(push.repository.clone(), &push.tag, settings)
-        {
-            let registry = RegistryId { account: Some(push.account), region: push.region };
-            return Ok(Work::Marker { registry, marker, aliases });
-        }
-        let Some(parsed) = settings.tag_scheme.parse(&push.tag) else {
-            return Err(ignored(format!("{} is not the tag of a configured platform", push.tag)));
-        };
-        let request = new_request(push.repository, parsed.version, settings)?;
-        let registry = RegistryId { account: Some(push.account), region: push.region };
-        let pushed = is_recent(push.time, SystemTime::now()).then_some(push.tag);
-        let request = ReconcileRequest { pushed, ..request };
-        Ok(Work::Reconcile { registry, request, wait: None })
-    }
-
-    fn plan_assemble(&self, request: AssembleRequest, invocation: &Invocation) -> Result<Work, Rejection> {
-        let AssembleRequest { repository, version, dry_run, force, account, region, wait_seconds } = request;
-        self.check_registry(account.as_ref(), region.as_ref(), invocation)?;
-        let settings = self.repository_settings(&repository)?;
-        let request = new_request(repository, version, settings)?;
-        let registry = self.registry_id(account.or_else(|| invocation.own_account.clone()), region)?;
-        let request = ReconcileRequest { dry_run, force, ..request };
-        Ok(Work::Reconcile { registry, request, wait: wait_seconds.map(Duration::from) })
-    }
-
-    fn plan_yank(
-        &self,
-        action: YankAction,
-        request: ReleaseRequest,
-        invocation: &Invocation,
-    ) -> Result<Work, Rejection> {
-        let ReleaseRequest { repository, version, dry_run, account, region } = request;
-        self.check_registry(account.as_ref(), region.as_ref(), invocation)?;
-        let settings = self.repository_settings(&repository)?;
-        let request = YankRequest::new(repository, &version, action, settings);
-        let request = request.map_err(|error| ignored(error.to_string()))?.with_dry_run(dry_run);
-        let registry = self.registry_id(account.or_else(|| invocation.own_account.clone()), region)?;
-        Ok(Work::Yank { registry, request })
-    }
-
     async fn carry_out(&self, work: Work, invocation: &Invocation) -> Result<Answer, InvocationError> {
         match work {
             Work::Reconcile { registry, request, wait } => {
@@ -224,14 +134,11 @@ impl Handler {
                 let aliases = self.reconcile_aliases(&registry, aliases, answer_deadline(invocation)).await?;
                 Ok(Answer::Yank(Box::new(YankReport::for_push(id, repository, marker, aliases))))
             }
-            Work::Sweep(request) => {
-                let report = self.sweep(request, invocation).await?;
+            Work::Sweep { registries, scope } => {
+                let report = self.sweep(&registries, &scope, invocation).await?;
                 Ok(Answer::Sweep(Box::new(report)))
             }
-            Work::Registries(RegistriesRequest { accounts }) => {
-                let registries = self.registries(accounts.as_deref(), &self.own_region()?, invocation);
-                Ok(Answer::Registries(RegistriesReport { registries }))
-            }
+            Work::Registries(registries) => Ok(Answer::Registries(RegistriesReport { registries })),
         }
     }
 
@@ -328,154 +235,17 @@ impl Handler {
         }
     }
 
-    async fn sweep(&self, request: SweepRequest, invocation: &Invocation) -> Result<SweepReport, Error> {
-        let SweepRequest { repositories, dry_run, deep, account, region, from } = request;
+    async fn sweep(
+        &self,
+        registries: &[RegistryId],
+        scope: &SweepScope,
+        invocation: &Invocation,
+    ) -> Result<SweepReport, Error> {
         let time = SweepTime { stop_at: sweep_deadline(invocation), deadline: answer_deadline(invocation) };
-        let own_region = self.own_region().or_else(|error| region.clone().ok_or(error))?;
-        let all = self.registries(None, &own_region, invocation);
-        let mut ids = match &account {
-            Some(account) => self.registries(Some(std::slice::from_ref(account)), &own_region, invocation),
-            None => all.clone(),
-        };
-        ids.retain(|id| region.as_ref().is_none_or(|region| id.region == *region));
-        let is_everywhere = ids == all && *self.settings.accounts() != Accounts::Any;
-        let scope = SweepScope { repositories, from, dry_run, deep, is_everywhere };
         let open = |id: &RegistryId| self.registries.open(id, Priority::Background, time.stop_at);
-        let registries: Vec<_> = ids.iter().map(open).collect();
-        Box::pin(sweep(&registries, &self.settings, &scope, time, &())).await
+        let registries: Vec<_> = registries.iter().map(open).collect();
+        Box::pin(sweep(&registries, &self.settings, scope, time, &())).await
     }
-
-    /// The registries that are served, those of these accounts only if they are given.
-    fn registries(
-        &self,
-        accounts: Option<&[AccountId]>,
-        own_region: &Region,
-        invocation: &Invocation,
-    ) -> Vec<RegistryId> {
-        let served = |account: &&AccountId| {
-            let own = invocation.own_account.as_ref();
-            own.is_none_or(|own| own == *account) || self.settings.accounts().contain(account)
-        };
-        let accounts: Option<Vec<_>> = accounts.map(|accounts| accounts.iter().filter(served).cloned().collect());
-        self.settings.registries(invocation.own_account.as_ref(), own_region, accounts.as_deref())
-    }
-
-    /// Ignores a request that names only repositories that are not served. A glob may match a served one.
-    fn check_repositories(&self, globs: &[RepositoryGlob]) -> Result<(), Rejection> {
-        let is_left_out =
-            |glob: &RepositoryGlob| glob.literal().is_some_and(|name| self.settings.for_repository(&name).is_none());
-        if globs.is_empty() || !globs.iter().all(is_left_out) {
-            return Ok(());
-        }
-        let names: Vec<_> = globs.iter().map(RepositoryGlob::as_str).collect();
-        Err(ignored(format!("REPOSITORIES does not cover any of {}", names.join(", "))))
-    }
-
-    /// Ignores registries that are not served. Lambda always states the own account and Region, which test hosts may not.
-    fn check_registry(
-        &self,
-        account: Option<&AccountId>,
-        region: Option<&Region>,
-        invocation: &Invocation,
-    ) -> Result<(), Rejection> {
-        if let (Some(account), Some(own)) = (account, &invocation.own_account)
-            && account != own
-            && !self.settings.accounts().contain(account)
-        {
-            return Err(ignored(format!("the registry of account {account} is not served: ACCOUNTS does not list it")));
-        }
-        if let (Some(region), Some(own)) = (region, self.registries.own_region())
-            && *region != own
-            && !self.settings.regions().contains(region)
-        {
-            return Err(ignored(format!("the registry in {region} is not served: REGIONS does not list it")));
-        }
-        Ok(())
-    }
-
-    fn repository_settings(&self, repository: &RepositoryName) -> Result<&RepositorySettings, Rejection> {
-        let left_out = || ignored(format!("repository {repository} is not served: REPOSITORIES does not cover it"));
-        self.settings.for_repository(repository).ok_or_else(left_out)
-    }
-
-    fn registry_id(&self, account: Option<AccountId>, region: Option<Region>) -> Result<RegistryId, Error> {
-        let region = region.map_or_else(|| self.own_region(), Ok)?;
-        Ok(RegistryId { account, region })
-    }
-
-    fn own_region(&self) -> Result<Region, Error> {
-        self.registries.own_region().ok_or_else(|| {
-            let message = "the request names no region, and AWS_REGION is not set: give the request a region";
-            Error::InvalidRequest(message.to_owned())
-        })
-    }
-
-    /// What an input is about.
-    fn subject(&self, input: &Input, invocation: &Invocation) -> Subject {
-        match input {
-            Input::Push(push) => Subject {
-                registry: Some(RegistryId { account: Some(push.account.clone()), region: push.region.clone() }),
-                repository: Some(push.repository.to_string()),
-                pushed_at: push.time,
-                ..Subject::default()
-            },
-            Input::Assemble(request) => {
-                let account = request.account.clone().or_else(|| invocation.own_account.clone());
-                Subject {
-                    registry: self.registry_id(account, request.region.clone()).ok(),
-                    repository: Some(request.repository.to_string()),
-                    version: Some(request.version.clone()),
-                    ..Subject::default()
-                }
-            }
-            Input::Yank(_, request) => {
-                let account = request.account.clone().or_else(|| invocation.own_account.clone());
-                Subject {
-                    registry: self.registry_id(account, request.region.clone()).ok(),
-                    repository: Some(request.repository.to_string()),
-                    version: Some(request.version.clone()),
-                    ..Subject::default()
-                }
-            }
-            Input::Sweep(SweepRequest { account, region, repositories, dry_run, from, deep: _ }) => Subject {
-                is_full_sweep: account.is_none()
-                    && region.is_none()
-                    && repositories.is_none()
-                    && from.is_none()
-                    && !dry_run,
-                ..Subject::default()
-            },
-            Input::Registries(_) => Subject::default(),
-            Input::Ignored { registry, repository, .. } => {
-                Subject { registry: registry.clone(), repository: repository.clone(), ..Subject::default() }
-            }
-        }
-    }
-}
-
-/// What an input is about, for the answer, the log and the metrics.
-#[derive(Debug, Default)]
-struct Subject {
-    registry: Option<RegistryId>,
-    repository: Option<String>,
-    version: Option<Tag>,
-    pushed_at: Option<SystemTime>,
-    is_full_sweep: bool,
-}
-
-fn new_request(
-    repository: RepositoryName,
-    version: Tag,
-    settings: &RepositorySettings,
-) -> Result<ReconcileRequest, Rejection> {
-    ReconcileRequest::new(repository, version.clone(), settings)
-        .map_err(|error| Rejection::Ignored { reason: error.to_string(), version: Some(version) })
-}
-
-/// Whether a push of this time is recent. One without a time, or with a time to come, is taken for a new one.
-fn is_recent(time: Option<SystemTime>, now: SystemTime) -> bool {
-    let age = time.and_then(|time| now.duration_since(time).ok());
-    age.is_none_or(|age| age <= RECENT_PUSH)
 }
 
 /// When the answer is due. Short invocations keep four fifths of their time.
@@ -497,25 +267,4 @@ fn patience(deadline: Instant) -> Instant {
 fn before(deadline: Instant, margin: Duration, share: u32) -> Instant {
     let left = deadline.saturating_duration_since(Instant::now());
     deadline - (left / share).min(margin)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn push_is_recent_for_five_minutes() {
-        let now = SystemTime::now();
-        let ago = |seconds| Some(now - Duration::from_secs(seconds));
-        for (time, expected) in [
-            (None, true),
-            (Some(now + Duration::from_hours(1)), true),
-            (ago(0), true),
-            (ago(300), true),
-            (ago(301), false),
-            (Some(SystemTime::UNIX_EPOCH), false),
-        ] {
-            assert_eq!(is_recent(time, now), expected, "{time:?}");
-        }
-    }
 }
