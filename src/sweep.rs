@@ -13,6 +13,7 @@
 //! A sweep ends before its deadline. After its stop it scans no page, reads no version and begins no write; what was
 //! written by then is still confirmed.
 
+mod alias_scan;
 mod aliases;
 mod batch;
 mod queue;

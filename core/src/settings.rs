@@ -4,114 +4,24 @@ pub mod configured_platform;
 pub mod tag_scheme;
 pub mod variable;
 
+mod accounts;
+mod repository;
 mod setting;
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::time::Duration;
 
-use regex_lite::Regex;
 use serde::Deserialize;
 
 use crate::alias::policy::AliasPolicy;
-use crate::alias::template::AliasTemplate;
 use crate::name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName};
-use crate::oci::tag::Tag;
+pub use accounts::Accounts;
+pub use repository::{Attestations, RepositorySettings, Revisions, VersionNotServed, VersionPattern};
 pub use setting::InvalidSetting;
 use setting::Setting;
-use tag_scheme::{InvalidVersion, PlatformTag, TagScheme};
+use tag_scheme::TagScheme;
 use variable::Variable;
-
-/// What to do with a version whose platforms carry different revisions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Revisions {
-    /// Hold it back until they agree.
-    Same,
-    /// Publish it anyway.
-    Any,
-}
-
-/// What to do with the BuildKit attestations of the sources.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Attestations {
-    /// Keep them: each follows its image in the manifest list.
-    Keep,
-    /// Drop them: the manifest list names images only.
-    Drop,
-}
-
-/// A regular expression that a whole version must match.
-#[derive(Debug, Clone)]
-pub struct VersionPattern(Regex);
-
-impl VersionPattern {
-    /// Whether the whole version matches.
-    pub fn matches(&self, version: &Tag) -> bool {
-        self.0.is_match(version.as_str())
-    }
-}
-
-impl FromStr for VersionPattern {
-    type Err = regex_lite::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // First without the enclosing parentheses, which would make some unbalanced patterns valid.
-        Regex::new(text)?;
-        Regex::new(&format!("^(?:{text})$")).map(Self)
-    }
-}
-
-/// The settings of one repository.
-#[derive(Debug, Clone)]
-pub struct RepositorySettings {
-    /// The scheme by which its tags name versions and platforms.
-    pub tag_scheme: TagScheme,
-    /// The pattern that its versions must match, if there is one.
-    pub version_pattern: Option<VersionPattern>,
-    /// What to do with differing revisions.
-    pub revisions: Revisions,
-    /// What to do with attestations.
-    pub attestations: Attestations,
-    /// The aliases that follow its releases.
-    pub aliases: AliasPolicy,
-}
-
-/// Why a version is not served.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum VersionNotServed {
-    /// It is an alias, which names the list of a release.
-    #[error(
-        "version {version} is an alias: the template \"{template}\" of ALIASES gives it; push a release, which the alias then follows"
-    )]
-    Alias {
-        /// The version.
-        version: Tag,
-        /// The template that gives it.
-        template: AliasTemplate,
-    },
-    /// `VERSION_PATTERN` excludes it.
-    #[error("version {0} does not match VERSION_PATTERN")]
-    Pattern(Tag),
-    /// It cannot have a manifest list under the tag template.
-    #[error("version {0} cannot have a manifest list: {1}")]
-    Invalid(Tag, InvalidVersion),
-}
-
-impl RepositorySettings {
-    /// The platform tags of a version, in ascending order, if the version is served.
-    ///
-    /// # Errors
-    /// [`VersionNotServed`], with the reason.
-    pub fn platform_tags(&self, version: &Tag) -> Result<Vec<PlatformTag>, VersionNotServed> {
-        if let Some(template) = self.aliases.template_of(version) {
-            return Err(VersionNotServed::Alias { version: version.clone(), template: template.clone() });
-        }
-        if self.version_pattern.as_ref().is_some_and(|pattern| !pattern.matches(version)) {
-            return Err(VersionNotServed::Pattern(version.clone()));
-        }
-        self.tag_scheme.platform_tags(version).map_err(|error| VersionNotServed::Invalid(version.clone(), error))
-    }
-}
 
 /// The settings of the sweep.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -129,33 +39,6 @@ pub struct SweepSettings {
 /// The valid rates of [`Variable::SweepPutsPerSecond`]: ECR's quota can be raised to some hundreds per second, and with
 /// less than one write in 100 s a sweep of 15 minutes could not publish ten versions.
 const PUTS_PER_SECOND: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
-
-/// The accounts whose registries are served beside the function's own.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Accounts {
-    /// Any account: which events arrive is decided by the event bus.
-    Any,
-    /// These, in ascending order.
-    Listed(Vec<AccountId>),
-}
-
-impl Accounts {
-    /// Whether an account is served.
-    pub fn contain(&self, account: &AccountId) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Listed(accounts) => accounts.contains(account),
-        }
-    }
-
-    /// The accounts that are known by name.
-    pub fn listed(&self) -> &[AccountId] {
-        match self {
-            Self::Any => &[],
-            Self::Listed(accounts) => accounts,
-        }
-    }
-}
 
 /// All settings, validated.
 #[derive(Debug, Clone)]

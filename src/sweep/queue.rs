@@ -9,7 +9,7 @@ use ecr_multiarch_core::settings::tag_scheme::{MAX_BATCH_IDS, MAX_PLATFORMS};
 use ecr_multiarch_core::{Error, RepositoryName, RepositorySettings};
 use tokio::sync::Notify;
 
-use super::aliases::RepositoryAliases;
+use super::alias_scan::RepositoryAliases;
 
 /// How many repositories may wait for their first turn before the next scan begins. Few, so that a run that ends early
 /// has scanned little that the next one scans again; more than batches are reconciled at a time.
