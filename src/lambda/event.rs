@@ -6,7 +6,7 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use ecr_multiarch_core::input::{ImageAction, ImageActionEvent, invalid_event, invalid_request};
-use ecr_multiarch_core::{Error, Input};
+use ecr_multiarch_core::{Error, Input, RegistryId};
 use serde_json::Value;
 
 /// The fields of the envelope that are parsed. The others may have any form: a push is not dropped because its time has
@@ -25,11 +25,17 @@ pub fn parse(payload: Value) -> Result<Input, Error> {
         (Some("aws.ecr"), Some("ECR Image Action")) => parse_image_action(payload),
         (Some(source), Some(detail_type)) => Ok(Input::Ignored {
             reason: format!("the event is {detail_type:?} of {source}, not \"ECR Image Action\" of aws.ecr"),
-            registry: None,
+            registry: if source == "aws.ecr" { registry(&payload) } else { None },
             repository: None,
         }),
         _ => Err(invalid_request("the input is neither an event nor a request")),
     }
+}
+
+/// The registry of an event, if it names a valid one.
+fn registry(payload: &Value) -> Option<RegistryId> {
+    let field = |name: &str| payload.get(name).and_then(Value::as_str);
+    Some(RegistryId { account: Some(field("account")?.parse().ok()?), region: field("region")?.parse().ok()? })
 }
 
 fn parse_image_action(mut payload: Value) -> Result<Input, Error> {
@@ -89,6 +95,14 @@ mod tests {
     fn other_detail_types_are_ignored() {
         let scan = json!({"source":"aws.ecr","detail-type":"ECR Image Scan","detail":{}});
         assert!(reason(scan).contains("ECR Image Scan"));
+    }
+
+    #[test]
+    fn ignored_event_of_ecr_names_its_registry() {
+        let mut scan = push();
+        scan["detail-type"] = json!("ECR Image Scan");
+        let Ok(Input::Ignored { registry: Some(registry), .. }) = parse(scan) else { panic!() };
+        assert_eq!(registry.region.as_str(), "eu-central-1");
     }
 
     #[test]
