@@ -80,17 +80,16 @@ impl Planner<'_> {
     fn plan_push(&self, push: Push) -> Result<Work, Rejection> {
         self.check_registry(Some(&push.account), Some(&push.region))?;
         let settings = self.repository_settings(&push.repository)?;
+        let registry = RegistryId { account: Some(push.account), region: push.region };
         if let Some(marker) = YankMarker::from_tag(&push.tag)
             && let Some(aliases) = AliasRequest::for_marker(push.repository.clone(), &push.tag, settings)
         {
-            let registry = RegistryId { account: Some(push.account), region: push.region };
             return Ok(Work::Marker { registry, marker, aliases });
         }
         let Some(parsed) = settings.tag_scheme.parse(&push.tag) else {
             return Err(ignored(format!("{} is not the tag of a configured platform", push.tag)));
         };
         let request = new_request(push.repository, parsed.version, settings)?;
-        let registry = RegistryId { account: Some(push.account), region: push.region };
         let pushed = is_recent(push.time, SystemTime::now()).then_some(push.tag);
         let request = ReconcileRequest { pushed, ..request };
         Ok(Work::Reconcile { registry, request, wait: None })
@@ -101,7 +100,7 @@ impl Planner<'_> {
         self.check_registry(account.as_ref(), region.as_ref())?;
         let settings = self.repository_settings(&repository)?;
         let request = new_request(repository, version, settings)?;
-        let registry = self.registry_id(account.or_else(|| self.own_account.cloned()), region)?;
+        let registry = self.requested_registry(account, region)?;
         let request = ReconcileRequest { dry_run, force, ..request };
         Ok(Work::Reconcile { registry, request, wait: wait_seconds.map(Duration::from) })
     }
@@ -112,7 +111,7 @@ impl Planner<'_> {
         let settings = self.repository_settings(&repository)?;
         let request = YankRequest::new(repository, &version, action, settings);
         let request = request.map_err(|error| ignored(error.to_string()))?.with_dry_run(dry_run);
-        let registry = self.registry_id(account.or_else(|| self.own_account.cloned()), region)?;
+        let registry = self.requested_registry(account, region)?;
         Ok(Work::Yank { registry, request })
     }
 
@@ -171,7 +170,9 @@ impl Planner<'_> {
         self.settings.for_repository(repository).ok_or_else(left_out)
     }
 
-    fn registry_id(&self, account: Option<AccountId>, region: Option<Region>) -> Result<RegistryId, Error> {
+    /// The registry that a request names, the own account and Region where it names none.
+    fn requested_registry(&self, account: Option<AccountId>, region: Option<Region>) -> Result<RegistryId, Error> {
+        let account = account.or_else(|| self.own_account.cloned());
         let region = region.map_or_else(|| self.own_region(), Ok)?;
         Ok(RegistryId { account, region })
     }
@@ -192,24 +193,13 @@ impl Planner<'_> {
                 pushed_at: push.time,
                 ..Subject::default()
             },
-            Input::Assemble(request) => {
-                let account = request.account.clone().or_else(|| self.own_account.cloned());
-                Subject {
-                    registry: self.registry_id(account, request.region.clone()).ok(),
-                    repository: Some(request.repository.to_string()),
-                    version: Some(request.version.clone()),
-                    ..Subject::default()
-                }
-            }
-            Input::Yank(_, request) => {
-                let account = request.account.clone().or_else(|| self.own_account.cloned());
-                Subject {
-                    registry: self.registry_id(account, request.region.clone()).ok(),
-                    repository: Some(request.repository.to_string()),
-                    version: Some(request.version.clone()),
-                    ..Subject::default()
-                }
-            }
+            Input::Assemble(AssembleRequest { repository, version, account, region, .. })
+            | Input::Yank(_, ReleaseRequest { repository, version, account, region, .. }) => Subject {
+                registry: self.requested_registry(account.clone(), region.clone()).ok(),
+                repository: Some(repository.to_string()),
+                version: Some(version.clone()),
+                ..Subject::default()
+            },
             Input::Sweep(SweepRequest { account, region, repositories, dry_run, from, deep: _ }) => Subject {
                 is_full_sweep: account.is_none()
                     && region.is_none()
