@@ -6,14 +6,15 @@
 
 mod by_hand;
 mod catalog;
+#[path = "../support/exploration.rs"]
+mod exploration;
 mod handler;
 mod properties;
 mod scenario;
 mod state;
 
-use stateright::{Checker, Expectation, HasDiscoveries, Model};
-
 use catalog::Catalog;
+use exploration::{check, counterexample};
 use handler::Job;
 use properties::{NOT_TAKEN_BACK, QUIESCENT_IS_CORRECT};
 use scenario::{Pages, Scenario, Sweep};
@@ -49,34 +50,12 @@ const TWO: Budget = Budget {
 
 const THREE: Budget = Budget { pushes: 3, ..TWO };
 
-/// Explores all of the model, where every property must hold. The number of its states is stated, so that a model that
-/// no longer reaches them is noticed.
-#[track_caller]
-fn check(scenario: Scenario, states: usize) {
-    let checker = scenario.checker().spawn_bfs().join();
-    for (name, path) in checker.discoveries() {
-        let is_example = checker.model().property(name).expectation != Expectation::Always;
-        let violation = path.last_state().violation.clone();
-        assert!(is_example, "violated: {name}\n{violation:?}\n{:?}", path.into_actions());
-    }
-    checker.assert_properties();
-    assert_eq!(checker.unique_state_count(), states);
-}
-
 /// Explores the model with atomic scans, and with scans in two parts in either order.
 #[track_caller]
 fn check_pages(scenario: impl Fn() -> Scenario, states: [usize; 3]) {
     for (pages, states) in [Pages::One, Pages::EvenFirst, Pages::OddFirst].into_iter().zip(states) {
         check(Scenario { pages, ..scenario() }, states);
     }
-}
-
-/// Finds a way to break the property.
-#[track_caller]
-fn counterexample(scenario: Scenario, property: &'static str) -> Vec<Action> {
-    let finish = HasDiscoveries::AnyOf([property].into());
-    let checker = scenario.checker().finish_when(finish).spawn_bfs().join();
-    checker.discovery(property).expect("the checker found nothing").into_actions()
 }
 
 /// Three releases of two lines, with an alias of each line and one of both.

@@ -4,15 +4,16 @@
 #![allow(unreachable_pub, reason = "a test crate exports nothing")]
 
 mod catalog;
+#[path = "../support/exploration.rs"]
+mod exploration;
 mod handler;
 mod properties;
 mod retries;
 mod scenario;
 mod state;
 
-use stateright::{Checker, Expectation, HasDiscoveries, Model};
-
 use catalog::{Catalog, Kind};
+use exploration::{check, counterexample};
 use properties::{AFTER_THE_SWEEP, QUIESCENT_IS_CORRECT};
 use scenario::{Reads, Scenario, Sweep};
 use state::{Action, Budget};
@@ -32,28 +33,6 @@ fn scenario(budget: Budget) -> Scenario {
 
 const PUSHES: Budget =
     Budget { pushes: 3, duplicates: 0, dropped: 0, crashes: 0, write_retries: 0, late: 0, stale_reads: 0 };
-
-/// Explores the whole model, in which every property must hold. The expected number of states makes a model fail that no
-/// longer reaches all of them.
-#[track_caller]
-fn check(scenario: Scenario, states: usize) {
-    let checker = scenario.checker().spawn_bfs().join();
-    for (name, path) in checker.discoveries() {
-        let is_example = checker.model().property(name).expectation != Expectation::Always;
-        let violation = path.last_state().violation.clone();
-        assert!(is_example, "violated: {name}\n{violation:?}\n{:?}", path.into_actions());
-    }
-    checker.assert_properties();
-    assert_eq!(checker.unique_state_count(), states);
-}
-
-/// Finds a shortest sequence of actions that breaks the property.
-#[track_caller]
-fn counterexample(scenario: Scenario, property: &'static str) -> Vec<Action> {
-    let finish = HasDiscoveries::AnyOf([property].into());
-    let checker = scenario.checker().finish_when(finish).spawn_bfs().join();
-    checker.discovery(property).expect("the checker found nothing").into_actions()
-}
 
 #[test]
 fn tag_ends_on_the_current_list_in_any_order_of_events() {
