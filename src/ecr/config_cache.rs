@@ -44,7 +44,7 @@ impl ConfigCache {
         Some(config)
     }
 
-    /// Adds a config, and drops the configs that were not used for longest where there is no room.
+    /// Adds a config. Where there is no room, the least recently used configs are dropped.
     pub(super) fn insert(&self, digest: Digest, config: &ImageConfig) {
         let platform = &config.platform;
         let texts = [&platform.os, &platform.architecture, &platform.variant, &platform.os_version];

@@ -75,7 +75,7 @@ fn error_chain(error: &dyn std::error::Error) -> String {
 
 /// What to do where the SDK finds no credentials, before its own words.
 const MISSING_CREDENTIALS: &str =
-    "there are no AWS credentials; check that the function has an execution role, or the environment its credentials: ";
+    "no AWS credentials were found; check the execution role of the function, or the credentials in the environment: ";
 
 /// Whether an error comes from the search for credentials.
 fn is_missing_credentials(error: &(dyn std::error::Error + 'static)) -> bool {

@@ -56,7 +56,7 @@ impl AliasPolicy {
         Ok(Self(templates))
     }
 
-    /// Whether there are no aliases.
+    /// Whether the policy has no templates.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -77,7 +77,7 @@ impl AliasPolicy {
         aliases
     }
 
-    /// The template that can give this tag. `None`, if the tag is no alias of the policy.
+    /// The first template that can produce this tag, or `None` if the tag is not an alias of the policy.
     pub fn template_of(&self, tag: &Tag) -> Option<&AliasTemplate> {
         self.0.iter().find(|template| template.release_of(tag).is_some())
     }

@@ -122,7 +122,7 @@ impl State {
 
     pub fn handler(&mut self, handler: Arc<Handler>) {
         self.handlers.push(handler);
-        // One handler is as good as the other: in one order, fewer states are told apart.
+        // Handlers are interchangeable: sorted, states that differ only in the order of their handlers are one state.
         self.handlers.sort_unstable_by_key(|one| one.fingerprint());
     }
 

@@ -1,4 +1,4 @@
-//! A TCP relay that can forget its connections: what is sent on them gets lost, and neither side is told.
+//! A TCP relay that can drop its connections silently: bytes sent on them are lost, and neither side is notified.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
