@@ -18,7 +18,8 @@ use super::record::InvocationRecord;
 use crate::alias::{reconcile_aliases, yank};
 use crate::ecr::{Priority, Registries, Registry};
 use crate::execute::reconcile;
-use crate::sweep::{SweepScope, SweepTime, sweep};
+use crate::sweep::{SweepScope, sweep};
+use crate::work_time::WorkTime;
 
 /// How long before Lambda's deadline the answer is due, so that the invocation ends with an answer and not with a
 /// timeout. A second is ample to log and send it, also with the share of a CPU that a function of 128 MB has.
@@ -241,7 +242,7 @@ impl Handler {
         scope: &SweepScope,
         invocation: &Invocation,
     ) -> Result<SweepReport, Error> {
-        let time = SweepTime { stop_at: sweep_deadline(invocation), deadline: answer_deadline(invocation) };
+        let time = WorkTime { stop_at: sweep_deadline(invocation), deadline: answer_deadline(invocation) };
         let open = |id: &RegistryId| self.registries.open(id, Priority::Background, time.stop_at);
         let registries: Vec<_> = registries.iter().map(open).collect();
         Box::pin(sweep(&registries, &self.settings, scope, time, &())).await
