@@ -137,7 +137,8 @@ impl Registry {
     where
         E: ProvideErrorMetadata,
     {
-        let result = send(&self.client).await;
+        // The SDK's futures are large, and whatever awaits this one holds it.
+        let result = Box::pin(send(&self.client)).await;
         self.gate.record(action, result.as_ref().is_err_and(error::is_throttling));
         result
     }

@@ -72,7 +72,7 @@ pub(crate) trait GroupOwner {
 /// A version that is to be reconciled.
 pub(crate) struct Member<V> {
     pub(crate) version: V,
-    pub(crate) request: ReconcileRequest,
+    pub(crate) request: Arc<ReconcileRequest>,
     /// Whether the digests of its manifest list and of its tags are compared first.
     pub(crate) compares_digests: bool,
 }
@@ -152,11 +152,15 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
     pub(crate) async fn reconcile(&self, members: Vec<Member<O::Version>>) {
         let members = members.into_iter().map(|Member { version, request, compares_digests }| {
             let state = VersionState { version, compares_digests, is_large: false, read_at: Instant::now() };
-            ActiveVersion { state, step: Step::start(Arc::new(request)) }
+            ActiveVersion { state, step: Step::start(request) }
         });
         let mut groups = vec![members.collect()];
         let mut individual = Vec::new();
         while let Some(group) = groups.pop() {
+            if self.owner.is_left() {
+                self.end_all(group, &VersionEnd::Left);
+                continue;
+            }
             let (shared, alone) = self.read_shared(group).await;
             groups.extend(shared);
             individual.extend(alone);

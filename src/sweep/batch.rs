@@ -1,5 +1,7 @@
 //! The second stage: has the versions of a batch reconciled together.
 
+use std::sync::Arc;
+
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
 use ecr_multiarch_core::{Error, ErrorType, ReconcileRequest};
 
@@ -23,13 +25,13 @@ impl RegistrySweep<'_> {
         let mut members = Vec::new();
         for version in versions {
             match ReconcileRequest::new(repository.name.clone(), version.tag.clone(), repository.settings) {
-                Ok(request) if !repository.is_left() => {
+                Ok(request) => {
                     let compares_digests = version.status == VersionStatus::Unsettled && !self.scope.deep;
-                    let request = ReconcileRequest { dry_run: self.scope.dry_run, ..request };
+                    let request = Arc::new(ReconcileRequest { dry_run: self.scope.dry_run, ..request });
                     members.push(Member { version, request, compares_digests });
                 }
                 // An inventory has only versions that are served.
-                _ => owner.ended(version, VersionEnd::Left),
+                Err(_) => owner.ended(version, VersionEnd::Left),
             }
         }
         let reconciler = GroupReconciler {
