@@ -34,6 +34,9 @@ mod logs;
 mod memory;
 // Other writers between two calls of one reconciliation. If you add a fixed interleaving, put it here.
 mod races;
+// A queue between EventBridge and the function: bursts, outages, redelivery, dead letters. If you change what goes
+// back to the queue, or how fast it is worked off, test it here.
+mod queue;
 // Temporary faults: retries, waiting until ECR shows an image, deadlines. If you add a retry or a wait, test it here.
 mod retries;
 // Initialization and its errors. If you add a setting, test its invalid values here.

@@ -6,6 +6,7 @@ use aws_sdk_ecr::primitives::{DateTime, DateTimeFormat};
 use serde_json::{Value, json};
 
 use super::function::{ACCOUNT, REGION};
+use super::queue::Message;
 
 /// The event of a push to the home registry, which has just happened.
 pub fn push_event(repository: &str, tag: &str) -> Value {
@@ -33,16 +34,24 @@ pub fn batch(bodies: &[Value]) -> Value {
     batch_of_text(&bodies.iter().map(Value::to_string).collect::<Vec<_>>())
 }
 
-/// An SQS batch of bodies that may be any text.
+/// An SQS batch of bodies that may be any text, whose message ids are `0`, `1` and so on.
 pub fn batch_of_text(bodies: &[String]) -> Value {
-    let record = |(index, body): (usize, &String)| {
+    let bodies = bodies.iter().enumerate();
+    let messages = bodies.map(|(index, body)| Message { id: index.to_string(), body: body.clone(), receives: 1 });
+    batch_of_messages(&messages.collect::<Vec<_>>())
+}
+
+/// An SQS batch of these messages.
+pub fn batch_of_messages(messages: &[Message]) -> Value {
+    let record = |Message { id, body, receives }: &Message| {
         json!({
-            "messageId": index.to_string(), "receiptHandle": "AQEB", "body": body, "md5OfBody": "",
-            "attributes": {"ApproximateReceiveCount": "1"}, "messageAttributes": {}, "eventSource": "aws:sqs",
-            "eventSourceARN": format!("arn:aws:sqs:{REGION}:{ACCOUNT}:pushes"), "awsRegion": REGION,
+            "messageId": id, "receiptHandle": "AQEB", "body": body, "md5OfBody": "",
+            "attributes": {"ApproximateReceiveCount": receives.to_string()}, "messageAttributes": {},
+            "eventSource": "aws:sqs", "eventSourceARN": format!("arn:aws:sqs:{REGION}:{ACCOUNT}:pushes"),
+            "awsRegion": REGION,
         })
     };
-    json!({"Records": bodies.iter().enumerate().map(record).collect::<Vec<_>>()})
+    json!({"Records": messages.iter().map(record).collect::<Vec<_>>()})
 }
 
 /// A request to yank a release.

@@ -1,0 +1,193 @@
+//! The function behind a queue: bursts, outages, crashes, redelivery and dead letters.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use fastrand::Rng;
+use local_ecr::image::Image;
+use local_ecr::{ANY, Fault, FaultKind, LocalEcr, Options};
+
+use crate::support::expected_list::{ImageKind, PLATFORMS, digest_of_list};
+use crate::support::function::{Failure, Function, FunctionBuilder};
+use crate::support::input::push_event;
+use crate::support::queue::{Delivery, Queue};
+use crate::support::test_bed::push_images;
+
+/// The maximum concurrency of the event source mapping, as in `template.yaml`.
+const CONCURRENCY: usize = 2;
+/// Short, so that tests need not wait.
+const VISIBILITY_TIMEOUT: Duration = Duration::from_millis(200);
+/// More than any test needs.
+const MANY: u32 = 1_000;
+
+fn functions(ecr: &LocalEcr) -> Vec<Function> {
+    (0..CONCURRENCY).map(|_| FunctionBuilder::new(ecr).start()).collect()
+}
+
+/// An ECR with versions in several repositories, and a queue with the events of their pushes.
+struct Burst {
+    ecr: LocalEcr,
+    queue: Queue,
+    versions: Vec<(String, String)>,
+}
+
+impl Burst {
+    fn new(versions: usize, max_receives: u32) -> Self {
+        let name = |index: usize| (format!("app-{}", index % 6), format!("1.0.{}", index / 6));
+        let versions: Vec<_> = (0..versions).map(name).collect();
+        let ecr = LocalEcr::start(Options::default()).unwrap();
+        let queue = Queue::new(Delivery::mapping(VISIBILITY_TIMEOUT, max_receives));
+        for (repository, version) in &versions {
+            push_images(&ecr.home(), repository, version);
+            for platform in PLATFORMS {
+                queue.send(&push_event(repository, &format!("{version}-{platform}")));
+            }
+        }
+        Self { ecr, queue, versions }
+    }
+
+    fn published(&self) -> usize {
+        let has_list = |(repository, version): &&(String, String)| self.ecr.home().tag(repository, version).is_some();
+        self.versions.iter().filter(has_list).count()
+    }
+
+    /// How many calls of `PutImage` were sent, and how many of them were throttled.
+    fn puts(&self) -> (usize, usize) {
+        let puts: Vec<_> = self.ecr.journal().into_iter().filter(|call| call.operation == "PutImage").collect();
+        (puts.len(), puts.iter().filter(|call| call.status == Some(400)).count())
+    }
+}
+
+#[test]
+fn burst_is_published_with_few_throttled_calls() {
+    let burst = Burst::new(60, 1);
+    burst.ecr.faults().add(Fault::on("PutImage", FaultKind::RateLimit { per_second: 10.0, burst: 10.0 }));
+    burst.queue.close();
+    burst.queue.deliver(&functions(&burst.ecr));
+    assert_eq!((burst.published(), burst.queue.dead().len()), (60, 0), "at the first delivery");
+    let (puts, throttled) = burst.puts();
+    assert!(throttled <= 30, "{throttled} of {puts} calls were throttled for 60 lists");
+}
+
+#[test]
+fn outage_of_many_visibility_timeouts_loses_nothing() {
+    let burst = Burst::new(12, MANY);
+    burst.ecr.faults().add(Fault::on(ANY, FaultKind::server_error()));
+    burst.queue.close();
+    thread::scope(|scope| {
+        scope.spawn(|| burst.queue.deliver(&functions(&burst.ecr)));
+        burst.queue.wait_until_received(5 * 24);
+        burst.ecr.faults().clear();
+    });
+    assert_eq!((burst.published(), burst.queue.dead().len()), (12, 0));
+}
+
+#[test]
+fn dead_letters_are_published_after_a_redrive() {
+    let burst = Burst::new(6, 3);
+    let denied = FaultKind::client_error("AccessDeniedException", "not authorized");
+    burst.ecr.faults().add(Fault::on("PutImage", denied));
+    burst.queue.close();
+    let functions = functions(&burst.ecr);
+    burst.queue.deliver(&functions);
+    assert_eq!((burst.queue.dead().len(), burst.queue.received()), (12, 36), "three deliveries of each event");
+    burst.ecr.faults().clear();
+    burst.queue.redrive();
+    burst.queue.deliver(&functions);
+    assert_eq!((burst.published(), burst.queue.dead().len()), (6, 0));
+}
+
+#[test]
+fn permanent_error_is_delivered_once() {
+    let burst = Burst::new(0, MANY);
+    for platform in PLATFORMS {
+        let image = Image::oci("linux/amd64").content(platform);
+        burst.ecr.home().push("app", Some(&format!("1-{platform}")), &image);
+        burst.queue.send(&push_event("app", &format!("1-{platform}")));
+    }
+    burst.queue.close();
+    burst.queue.deliver(&functions(&burst.ecr));
+    assert_eq!((burst.queue.received(), burst.queue.dead().len()), (2, 0));
+}
+
+/// The runs of the storm. `STORM_RUNS=100` makes more, `STORM_SEED=7` the one of that seed.
+const DEFAULT_RUNS: u64 = 6;
+/// The builds of each version, of which the last one counts.
+const BUILDS: usize = 3;
+
+/// Adds the faults of a storm: slow calls, slower writes, failures and throttling.
+fn add_faults(ecr: &LocalEcr, rng: &mut Rng) {
+    let latency = |most| FaultKind::RandomLatency(Duration::ZERO, Duration::from_millis(most));
+    ecr.faults().add(Fault::on(ANY, latency(20)).seed(rng.u64(..)));
+    ecr.faults().add(Fault::on("PutImage", latency(200)).probability(0.5, rng.u64(..)));
+    ecr.faults().add(Fault::on("PutImage", FaultKind::RateLimit { per_second: 40.0, burst: 5.0 }));
+    let failures = [FaultKind::server_error(), FaultKind::ResetBefore, FaultKind::ResetAfter];
+    let denied = FaultKind::client_error("AccessDeniedException", "not authorized");
+    for kind in failures.into_iter().chain([denied]) {
+        ecr.faults().add(Fault::on(ANY, kind).probability(0.03, rng.u64(..)));
+    }
+}
+
+/// Pushes all builds of several versions while their events are delivered, some of them twice, by functions of which
+/// one is killed in the middle of a batch. Returns the versions whose tag does not name the list of the last builds.
+fn storm(seed: u64) -> Vec<String> {
+    let mut rng = Rng::with_seed(seed);
+    let ecr = LocalEcr::start(Options::default()).unwrap();
+    let queue = Queue::new(Delivery::mapping(VISIBILITY_TIMEOUT, MANY));
+    let versions: Vec<_> = (0..6).map(|index| (format!("app-{}", index % 2), format!("1.{index}"))).collect();
+    add_faults(&ecr, &mut rng);
+    let image = |version: &str, platform: &str, build: usize| {
+        ImageKind::Attested.image(platform, &format!("{version} {build}"))
+    };
+    let (deliveries, is_killed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    // The function that is killed fails the invocation, and the next one has a new environment.
+    let deliver = |kill_at: usize| {
+        let mut function = FunctionBuilder::new(&ecr).start();
+        queue.deliver_to(|input| {
+            if deliveries.fetch_add(1, Ordering::SeqCst) == kill_at {
+                drop(function.invoke_in_background(input));
+                // In the middle of the batch, or before or after it: all must end well.
+                thread::sleep(Duration::from_millis(20));
+                function = FunctionBuilder::new(&ecr).start();
+                is_killed.store(true, Ordering::SeqCst);
+                return Err(Failure { error_type: "Runtime.ExitError".to_owned(), message: String::new() });
+            }
+            function.invoke_text(input)
+        });
+    };
+    let kill_at = rng.usize(1..4);
+    thread::scope(|scope| {
+        for _ in 0..CONCURRENCY {
+            scope.spawn(|| deliver(kill_at));
+        }
+        for build in 0..BUILDS {
+            for (repository, version) in &versions {
+                for platform in PLATFORMS {
+                    let tag = format!("{version}-{platform}");
+                    ecr.home().push(repository, Some(&tag), &image(version, platform, build));
+                    let copies = if rng.f64() < 0.2 { 2 } else { 1 };
+                    (0..copies).for_each(|_| queue.send(&push_event(repository, &tag)));
+                }
+            }
+        }
+        queue.close();
+    });
+    assert!(is_killed.into_inner(), "no function was killed");
+    assert_eq!(queue.dead(), []);
+    let wrong = versions.iter().filter(|(repository, version)| {
+        let images = PLATFORMS.map(|platform| image(version, platform, BUILDS - 1));
+        ecr.home().tag(repository, version) != Some(digest_of_list(ImageKind::Attested, &images))
+    });
+    wrong.map(|(repository, version)| format!("STORM_SEED={seed}: {repository}:{version}")).collect()
+}
+
+#[test]
+fn storm_through_the_queue_ends_on_the_newest_lists() {
+    let number = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
+    let seeds = match number("STORM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("STORM_RUNS").unwrap_or(DEFAULT_RUNS),
+    };
+    assert_eq!(seeds.flat_map(storm).collect::<Vec<_>>(), [""; 0]);
+}
