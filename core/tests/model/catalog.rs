@@ -123,8 +123,8 @@ impl Catalog {
         }
     }
 
-    /// The request of a handler for the push of a platform's image, or of the sweep.
-    pub fn request(&self, pushed: Option<usize>) -> Arc<ReconcileRequest> {
+    /// The request of a handler for the pushes of these platforms' images, or of the sweep.
+    pub fn request(&self, pushed: impl IntoIterator<Item = usize>) -> Arc<ReconcileRequest> {
         let repository = "app".parse().unwrap();
         let request = ReconcileRequest::new(repository, self.version.clone(), &self.settings).unwrap();
         let pushed = pushed.into_iter().map(|platform| self.platform_tags[platform].clone()).collect();

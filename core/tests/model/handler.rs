@@ -1,4 +1,4 @@
-//! A running handler: the step of the machine that it executes, and the event that started it.
+//! A running handler: the step of the machine that it executes, and the events that it handles.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -21,8 +21,8 @@ pub struct Handler {
     pub step: Step,
     /// The progress of a read whose tags are looked up one by one: how many, and what they name.
     pub partial_read: Option<(usize, View)>,
-    /// The event that started it; `None` for the sweep.
-    pub event: Option<Event>,
+    /// The events that it handles: several, where the records of a batch are joined; none for the sweep.
+    pub events: Vec<Event>,
     /// How many calls to ECR it has made.
     pub calls: u8,
     fingerprint: u64,
@@ -36,19 +36,19 @@ pub enum Progress {
 }
 
 impl Handler {
-    /// A handler for an event, or for the sweep.
-    pub fn start(catalog: &Catalog, event: Option<Event>) -> Arc<Self> {
-        let request = catalog.request(event.map(|event| event.platform));
-        Self::new(Step::start(request), event, 1)
+    /// A handler for events, or for the sweep.
+    pub fn start(catalog: &Catalog, events: Vec<Event>) -> Arc<Self> {
+        let request = catalog.request(events.iter().map(|event| event.platform));
+        Self::new(Step::start(request), events, 1)
     }
 
-    fn new(step: Step, event: Option<Event>, calls: u8) -> Arc<Self> {
-        Arc::new(Self { step, partial_read: None, event, calls, fingerprint: 0 }.with_fingerprint())
+    fn new(step: Step, events: Vec<Event>, calls: u8) -> Arc<Self> {
+        Arc::new(Self { step, partial_read: None, events, calls, fingerprint: 0 }.with_fingerprint())
     }
 
     fn with_fingerprint(mut self) -> Self {
         let mut hasher = DefaultHasher::new();
-        (&self.step, self.partial_read, self.event, self.calls).hash(&mut hasher);
+        (&self.step, self.partial_read, &self.events, self.calls).hash(&mut hasher);
         self.fingerprint = hasher.finish();
         self
     }
@@ -68,6 +68,17 @@ impl Handler {
         Arc::new(Self { calls: self.calls + 1, ..self.clone() }.with_fingerprint())
     }
 
+    /// Whether it is the sweep's.
+    pub fn is_sweep(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// The handler after its write waited for so long that the version is to be observed again.
+    pub fn restarted(&self) -> Arc<Self> {
+        let Step::Put(put) = self.step.clone() else { unreachable!() };
+        Self::new(Step::ReadManifests(put.restart()), self.events.clone(), self.calls)
+    }
+
     /// Continues with an answer, up to the next call whose answer depends on time.
     pub fn resume(&self, catalog: &Catalog, answer: Answer) -> Progress {
         let mut calls = self.calls;
@@ -80,7 +91,7 @@ impl Handler {
                     calls += 1;
                     match catalog.resume_with_content(step) {
                         Ok(result) => next = result,
-                        Err(step) => return Progress::Calls(Self::new(step, self.event, calls)),
+                        Err(step) => return Progress::Calls(Self::new(step, self.events.clone(), calls)),
                     }
                 }
             }

@@ -31,8 +31,17 @@ fn scenario(budget: Budget) -> Scenario {
     }
 }
 
-const PUSHES: Budget =
-    Budget { pushes: 3, duplicates: 0, dropped: 0, crashes: 0, write_retries: 0, late: 0, stale_reads: 0 };
+const PUSHES: Budget = Budget {
+    pushes: 3,
+    duplicates: 0,
+    dropped: 0,
+    crashes: 0,
+    write_retries: 0,
+    late: 0,
+    stale_reads: 0,
+    joins: 0,
+    restarts: 0,
+};
 
 #[test]
 fn tag_ends_on_the_current_list_in_any_order_of_events() {
@@ -64,6 +73,16 @@ fn non_atomic_reads_are_safe() {
 #[test]
 fn retried_write_after_other_writes_is_repaired() {
     check(scenario(Budget { write_retries: 1, ..PUSHES }), 21_804);
+}
+
+#[test]
+fn joined_events_are_as_safe() {
+    check(scenario(Budget { joins: 1, crashes: 1, ..PUSHES }), 27_140);
+}
+
+#[test]
+fn write_after_another_observation_is_as_safe() {
+    check(scenario(Budget { restarts: 2, ..PUSHES }), 47_116);
 }
 
 #[test]

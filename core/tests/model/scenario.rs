@@ -71,15 +71,19 @@ impl Model for Scenario {
             actions.extend((left.duplicates > 0).then_some(Action::Duplicate(event)));
             actions.extend((left.dropped > 0).then_some(Action::Drop(event)));
         }
+        if left.joins > 0 && state.handlers.len() < self.handlers {
+            actions.extend(joinable(&state.events).map(Action::Join));
+        }
         for (index, handler) in state.handlers.iter().enumerate() {
             actions.push(Action::Step(index, None));
             if matches!(handler.step, Step::Put(_)) {
                 actions.extend((left.write_retries > 0).then_some(Action::RetryWrite(index)));
                 actions.extend((left.late > 0).then_some(Action::DelayWrite(index)));
+                actions.extend((left.restarts > 0).then_some(Action::Restart(index)));
             } else {
                 let looked_up = handler.partial_read.map_or(0, |(looked_up, _)| looked_up);
                 let misled = self.stale(state, looked_up).map(|place| Action::Step(index, Some(place)));
-                actions.extend(misled.filter(|_| handler.event.is_some()));
+                actions.extend(misled.filter(|_| !handler.is_sweep()));
             }
             actions.extend((left.crashes > 0).then_some(Action::Crash(index)));
         }
@@ -109,7 +113,12 @@ impl Model for Scenario {
             }
             Action::Take(event, earlier) => {
                 state.take(event);
-                self.execute(&mut state, &Handler::start(&self.catalog, Some(event)), earlier);
+                self.execute(&mut state, &Handler::start(&self.catalog, vec![event]), earlier);
+            }
+            Action::Join(events) => {
+                state.left.joins -= 1;
+                events.iter().for_each(|event| state.take(*event));
+                self.execute(&mut state, &Handler::start(&self.catalog, events), None);
             }
             Action::Duplicate(event) => {
                 state.left.duplicates -= 1;
@@ -130,6 +139,11 @@ impl Model for Scenario {
                 self.write(&mut state, &handler);
                 state.handler(handler.with_another_call());
             }
+            Action::Restart(index) => {
+                state.left.restarts -= 1;
+                let handler = state.handlers.remove(index);
+                state.handler(handler.restarted());
+            }
             Action::DelayWrite(index) => {
                 state.left.late -= 1;
                 let handler = state.handlers.remove(index);
@@ -148,7 +162,7 @@ impl Model for Scenario {
             Action::Crash(index) => {
                 state.left.crashes -= 1;
                 let handler = state.handlers.remove(index);
-                state.failed(handler.event);
+                state.failed(&handler);
             }
             Action::Sweep => {
                 state.sweeps_left -= 1;
@@ -156,7 +170,7 @@ impl Model for Scenario {
                     state.is_swept = true;
                     return Some(state);
                 }
-                self.execute(&mut state, &Handler::start(&self.catalog, None), None);
+                self.execute(&mut state, &Handler::start(&self.catalog, Vec::new()), None);
             }
         }
         Some(state)
@@ -270,7 +284,7 @@ impl Scenario {
     fn ended(&self, state: &mut State, handler: &Handler, end: Result<Reconciliation, Error>) {
         match end {
             Ok(end) => {
-                state.is_swept |= handler.event.is_none();
+                state.is_swept |= handler.is_sweep();
                 let is_exact = self.reads == Reads::AtOnce && self.budget.stale_reads == 0;
                 let is_true = match &end.outcome {
                     Outcome::Published(list) | Outcome::Unchanged(list) => {
@@ -296,8 +310,14 @@ impl Scenario {
                 if !is_due {
                     state.violation = Some(Violation::Unexpected(error));
                 }
-                state.failed(handler.event);
+                state.failed(handler);
             }
         }
     }
+}
+
+/// One event of each platform, if all have one.
+fn joinable(events: &[Event]) -> Option<Vec<Event>> {
+    let of_platform = |platform| events.iter().find(|event| event.platform == platform).copied();
+    (0..PLATFORMS).map(of_platform).collect()
 }

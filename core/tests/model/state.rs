@@ -24,6 +24,10 @@ pub struct Budget {
     pub late: u8,
     /// Lookups that see the image that a tag named before.
     pub stale_reads: u8,
+    /// Batches that have events of all platforms.
+    pub joins: u8,
+    /// Writes that wait so long for their turn that the version is observed again.
+    pub restarts: u8,
 }
 
 /// The state of the registry, the events and the handlers.
@@ -74,11 +78,15 @@ pub enum Action {
     Push(usize),
     /// Starts a handler for an event, with its first lookup, which may be stale.
     Take(Event, Option<usize>),
+    /// Starts a handler for these events, which it got in one batch.
+    Join(Vec<Event>),
     Duplicate(Event),
     Drop(Event),
     /// Executes the call of a handler, with a lookup that may be stale.
     Step(usize, Option<usize>),
     RetryWrite(usize),
+    /// The write of a handler waits for so long that it observes the version again.
+    Restart(usize),
     /// The write of a handler gets no response, and takes effect later.
     DelayWrite(usize),
     /// ECR carries out a write that was late.
@@ -137,15 +145,18 @@ impl State {
         self.handlers.sort_unstable_by_key(|one| one.fingerprint());
     }
 
-    /// Delivers an event again after a failure, as Lambda does, until its retries are exhausted.
-    pub fn failed(&mut self, event: Option<Event>) {
-        match event {
-            Some(event) if event.failures < REDELIVERIES => self.event(Event { failures: event.failures + 1, ..event }),
-            Some(_) => self.needs_sweep = true,
-            // The sweep failed: the next scheduled one repairs the version.
-            None => {
+    /// Delivers the events of a handler again after a failure, as Lambda does, until their retries are exhausted.
+    pub fn failed(&mut self, handler: &Handler) {
+        if handler.is_sweep() {
+            // The next scheduled one repairs the version.
+            self.needs_sweep = true;
+            self.sweeps_left += 1;
+        }
+        for event in &handler.events {
+            if event.failures < REDELIVERIES {
+                self.event(Event { failures: event.failures + 1, ..*event });
+            } else {
                 self.needs_sweep = true;
-                self.sweeps_left += 1;
             }
         }
     }
