@@ -134,8 +134,11 @@ impl Registries {
     /// them.
     pub fn open(&self, id: &RegistryId, priority: Priority, patience: Instant) -> Registry {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        let puts_per_second = (priority == Priority::Background).then_some(self.sweep_puts_per_second);
-        let gate = gates.entry((id.clone(), priority)).or_insert_with(|| Arc::new(Gate::new(puts_per_second)));
+        let new_gate = || match priority {
+            Priority::Interactive => Gate::interactive(),
+            Priority::Background => Gate::background(self.sweep_puts_per_second),
+        };
+        let gate = gates.entry((id.clone(), priority)).or_insert_with(|| Arc::new(new_gate()));
         Registry {
             client: self.client(&id.region),
             id: id.clone(),

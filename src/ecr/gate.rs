@@ -14,12 +14,19 @@ use tokio::time::{Instant, sleep_until};
 
 /// The spacing after the first throttled call. It doubles with each further one.
 const MIN_SPACING: Duration = Duration::from_millis(250);
-/// The longest spacing: of a call that is throttled for minutes, a few attempts per minute are left.
-const MAX_SPACING: Duration = Duration::from_secs(8);
+/// The longest spacing of background calls: of a call that is throttled for minutes, a few attempts per minute are left.
+const MAX_BACKGROUND_SPACING: Duration = Duration::from_secs(8);
+/// The longest spacing of interactive calls: short, so that each version of a batch has a turn before the deadline of its
+/// invocation, also where another execution environment takes most of what ECR admits.
+const MAX_INTERACTIVE_SPACING: Duration = Duration::from_secs(1);
 /// Below this, a spacing that shrinks has no effect any more and is dropped.
 const NEGLIGIBLE_SPACING: Duration = Duration::from_millis(20);
 
-const _: () = assert!(MIN_SPACING.as_millis() < MAX_SPACING.as_millis() && !NEGLIGIBLE_SPACING.is_zero());
+const _: () = assert!(
+    MIN_SPACING.as_millis() < MAX_INTERACTIVE_SPACING.as_millis()
+        && MAX_INTERACTIVE_SPACING.as_millis() < MAX_BACKGROUND_SPACING.as_millis()
+        && !NEGLIGIBLE_SPACING.is_zero()
+);
 
 /// How many kinds of calls there are.
 const KINDS: usize = 5;
@@ -33,10 +40,12 @@ pub struct Gate {
 }
 
 /// The calls of one kind.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Lane {
     /// The least time between two calls.
     base: Duration,
+    /// The most time between two calls that throttling demands.
+    max_spacing: Duration,
     /// The time between two calls that throttling demands.
     spacing: Duration,
     /// When the next call may be sent.
@@ -50,16 +59,25 @@ struct Lane {
 pub struct WritePlace<'a>(#[expect(dead_code, reason = "held, not read")] Option<SemaphorePermit<'a>>);
 
 impl Gate {
-    /// A gate that lets writes through at this rate, or at any.
-    pub fn new(puts_per_second: Option<f64>) -> Self {
-        let lanes: [Mutex<Lane>; KINDS] = std::array::from_fn(|_| Mutex::default());
-        if let Some(rate) = puts_per_second {
-            lock(&lanes[lane(IamAction::PutImage)]).base = Duration::from_secs_f64(1.0 / rate);
-        }
+    /// A gate for calls that are answered soon. It lets them through at any rate that ECR admits.
+    pub fn interactive() -> Self {
+        Self::new(MAX_INTERACTIVE_SPACING, Semaphore::MAX_PERMITS)
+    }
+
+    /// A gate for calls that may take their time. It lets writes through at this rate.
+    pub fn background(puts_per_second: f64) -> Self {
         // A read takes well under a second, so that many places are enough to have the next write ready in time.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the setting is within 0 to 1000")]
-        let places = puts_per_second.map_or(Semaphore::MAX_PERMITS, |rate| rate.ceil() as usize + 1);
-        Self { lanes, places: Semaphore::new(places) }
+        let places = puts_per_second.ceil() as usize + 1;
+        let gate = Self::new(MAX_BACKGROUND_SPACING, places);
+        lock(&gate.lanes[lane(IamAction::PutImage)]).base = Duration::from_secs_f64(1.0 / puts_per_second);
+        gate
+    }
+
+    fn new(max_spacing: Duration, places: usize) -> Self {
+        let lane =
+            || Lane { base: Duration::ZERO, max_spacing, spacing: Duration::ZERO, next: None, paused_until: None };
+        Self { lanes: std::array::from_fn(|_| Mutex::new(lane())), places: Semaphore::new(places) }
     }
 
     /// Waits until a call of this kind may be sent.
@@ -104,7 +122,7 @@ impl Lane {
             let shrunk = self.spacing * 7 / 8;
             self.spacing = if shrunk < NEGLIGIBLE_SPACING { Duration::ZERO } else { shrunk };
         } else if self.paused_until.is_none_or(|until| until <= now) {
-            self.spacing = (self.spacing * 2).clamp(MIN_SPACING, MAX_SPACING);
+            self.spacing = (self.spacing * 2).clamp(MIN_SPACING, self.max_spacing);
             self.paused_until = Some(now + self.spacing.mul_f64(1.0 + jitter / 2.0));
         }
     }
@@ -139,7 +157,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn calls_pass_at_once_where_nothing_is_throttled() {
-        let gate = Gate::new(None);
+        let gate = Gate::interactive();
         for _ in 0..100 {
             assert_eq!(wait(&gate, PUT).await, 0);
             gate.record(PUT, false);
@@ -148,7 +166,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn writes_pass_at_the_configured_rate() {
-        let gate = Gate::new(Some(4.0));
+        let gate = Gate::background(4.0);
         let started = Instant::now();
         for write in 0..9 {
             gate.pass(PUT).await;
@@ -159,17 +177,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn pauses_double_up_to_the_longest_spacing() {
-        let gate = Gate::new(None);
-        for expected in [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000] {
-            gate.record(PUT, true);
-            let waited = wait(&gate, PUT).await;
-            assert!((expected..=expected * 3 / 2 + 2).contains(&waited), "{expected}: {waited}");
+        let background: &[u128] = &[250, 500, 1_000, 2_000, 4_000, 8_000, 8_000];
+        for (gate, pauses) in
+            [(Gate::background(1_000.0), background), (Gate::interactive(), &[250, 500, 1_000, 1_000])]
+        {
+            for expected in pauses {
+                gate.record(PUT, true);
+                let waited = wait(&gate, PUT).await;
+                assert!((*expected..=expected * 3 / 2 + 2).contains(&waited), "{expected}: {waited}");
+            }
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn calls_that_are_throttled_together_count_as_one() {
-        let gate = Gate::new(None);
+        let gate = Gate::interactive();
         for _ in 0..20 {
             gate.record(PUT, true);
         }
@@ -178,7 +200,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn calls_are_spaced_after_a_pause() {
-        let gate = Gate::new(None);
+        let gate = Gate::interactive();
         gate.record(PUT, true);
         wait(&gate, PUT).await;
         let (one, other) = tokio::join!(wait(&gate, PUT), wait(&gate, PUT));
@@ -187,7 +209,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn successful_calls_end_the_spacing() {
-        let gate = Gate::new(None);
+        let gate = Gate::interactive();
         gate.record(PUT, true);
         for _ in 0..30 {
             gate.pass(PUT).await;
@@ -199,14 +221,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn other_kinds_of_calls_are_not_slowed_down() {
-        let gate = Gate::new(None);
+        let gate = Gate::interactive();
         gate.record(PUT, true);
         assert_eq!(wait(&gate, IamAction::BatchGetImage).await, 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn places_are_limited_by_the_rate() {
-        let gate = Gate::new(Some(0.5));
+        let gate = Gate::background(0.5);
         let (one, _other) = (gate.write_place().await, gate.write_place().await);
         assert!(tokio::time::timeout(Duration::from_secs(9), gate.write_place()).await.is_err());
         drop(one);

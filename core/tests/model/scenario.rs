@@ -117,7 +117,9 @@ impl Model for Scenario {
             }
             Action::Join(events) => {
                 state.left.joins -= 1;
-                events.iter().for_each(|event| state.take(*event));
+                for event in &events {
+                    state.take(*event);
+                }
                 self.execute(&mut state, &Handler::start(&self.catalog, events), None);
             }
             Action::Duplicate(event) => {
