@@ -2,22 +2,27 @@
 
 // How many calls and how much time aliases take.
 mod cost;
+// Aliases in repositories with immutable tags.
+mod immutable;
 // What the sweep does about aliases.
 mod sweep;
 // Requests to yank and to unyank, and markers that are pushed by hand.
 mod yank;
 
 use local_ecr::image::{Entry, Image, Index};
-use local_ecr::{Fault, FaultKind, Mutability};
+use local_ecr::{Fault, FaultKind};
 use serde_json::{Value, json};
 
 use crate::support::assertions::{assert_contains, assert_failure, assert_outcome};
 use crate::support::function::{ACCOUNT, REGION};
 use crate::support::test_bed::TestBed;
 
+/// The usual aliases.
+const ALIASES: &str = "{major}.{minor},{major},latest";
+
 /// A test bed with the usual aliases.
 fn alias_bed() -> TestBed {
-    alias_bed_with("{major}.{minor},{major},latest")
+    alias_bed_with(ALIASES)
 }
 
 /// A test bed with these alias templates.
@@ -189,23 +194,6 @@ fn foreign_platform_under_an_alias_is_a_conflict() {
     let bed = alias_bed();
     bed.registry.push("app", Some("latest"), &foreign_list());
     check_conflict(&bed, &["linux/s390x", "force"]);
-}
-
-#[test]
-fn immutable_alias_is_a_conflict() {
-    let bed = bed_with_releases(&["1.2.2"]);
-    bed.registry.set_mutability("app", Mutability::ImmutableWithExclusion(vec!["1*".to_owned()]));
-    check_conflict(&bed, &["immutable"]);
-}
-
-#[test]
-fn excluded_aliases_move_among_immutable_tags() {
-    let bed = alias_bed();
-    let filters = ["latest", "1", "1.2"].map(str::to_owned).to_vec();
-    bed.registry.set_mutability("app", Mutability::ImmutableWithExclusion(filters));
-    publish(&bed, "1.2.3");
-    publish(&bed, "1.2.4");
-    assert_named(&bed, &[("1.2", "1.2.4"), ("1", "1.2.4"), ("latest", "1.2.4")]);
 }
 
 #[test]
