@@ -1,9 +1,10 @@
 //! Releases of several lines that are published, rebuilt and yanked at the same time, and the aliases that follow them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use fastrand::Rng;
-use local_ecr::{LocalEcr, Mutability, Options, RegistryHandle};
+use local_ecr::{Fault, FaultKind, LocalEcr, Mutability, Options, RegistryHandle};
 
 use super::schedule::Schedule;
 use super::workload::Workload;
@@ -11,10 +12,14 @@ use super::{REPOSITORY, start_functions, swept_violations};
 use crate::support::expected_list::PLATFORMS;
 use crate::support::input::yank_request;
 
-/// The releases, in ascending order. `1.1.10` is a backport.
+/// The releases, in ascending order. `1.1.10` is a backport once one of the others is published.
 const RELEASES: [&str; 5] = ["1.1.9", "1.1.10", "1.2.0", "1.10.0", "2.0.0"];
-/// Those that are published, with their aliases, before the run begins.
-const PUBLISHED: [usize; 2] = [0, 2];
+/// The one that is published, with its aliases, before the run begins: the lowest, so that all others take `latest`.
+const PUBLISHED: usize = 0;
+/// How many releases are built once, so that one handler writes their aliases: the others would repair what it leaves.
+const BUILT_ONCE: f64 = 0.8;
+/// How long some writes of an alias take: as long as others publish a higher release and write its aliases.
+const SLOW_WRITE: Duration = Duration::from_millis(400);
 /// The templates, and those of which no more exist than ECR takes filters: five, with those of the platform tags.
 const TEMPLATES: [&str; 2] = ["{major}.{minor},{major},latest", "{major},latest"];
 
@@ -39,13 +44,11 @@ fn marker_of(release: usize) -> String {
     format!("yanked-{}", RELEASES[release])
 }
 
-/// Publishes some releases, and points the aliases of each line to its highest one.
-fn publish_some(workload: &Workload, registry: &RegistryHandle, templates: &str) {
-    for release in PUBLISHED {
-        let list = workload.publish(registry, release);
-        for alias in aliases_of(RELEASES[release], templates) {
-            registry.retag(REPOSITORY, &alias, &list);
-        }
+/// Publishes the first release, with its aliases.
+fn publish_first(workload: &Workload, registry: &RegistryHandle, templates: &str) {
+    let list = workload.publish(registry, PUBLISHED);
+    for alias in aliases_of(RELEASES[PUBLISHED], templates) {
+        registry.retag(REPOSITORY, &alias, &list);
     }
 }
 
@@ -85,7 +88,7 @@ fn violations(workload: &Workload, registry: &RegistryHandle, templates: &str) -
 /// Makes the run of a seed and returns its violations.
 pub fn run(seed: u64) -> Vec<String> {
     let mut rng = Rng::with_seed(seed);
-    let workload = Workload::random(&RELEASES, &mut rng);
+    let workload = Workload::random(&RELEASES, BUILT_ONCE, &mut rng);
     let ecr = LocalEcr::start(Options::default()).unwrap();
     let registry = ecr.home();
     let templates = TEMPLATES[usize::from(workload.is_immutable)];
@@ -94,11 +97,17 @@ pub fn run(seed: u64) -> Vec<String> {
         let filters = platforms.into_iter().chain(["latest", "1", "2"].map(str::to_owned)).collect();
         registry.set_mutability(REPOSITORY, Mutability::ImmutableWithExclusion(filters));
     }
-    publish_some(&workload, &registry, templates);
+    publish_first(&workload, &registry, templates);
     let functions = start_functions(&ecr, &[("ALIASES", templates)]);
-    let yanked = RELEASES[rng.usize(..RELEASES.len())];
+    let (is_yanked, yanked) = (rng.bool(), RELEASES[rng.usize(..RELEASES.len())]);
+    for alias in ["latest", "1"] {
+        let slow_write = FaultKind::RandomLatency(SLOW_WRITE, SLOW_WRITE * 3);
+        ecr.faults().add(Fault::on("PutImage", slow_write).naming(alias).probability(0.5, rng.u64(..)));
+    }
     let mut schedule = Schedule::new(&ecr, rng);
-    schedule.request(yank_request(REPOSITORY, yanked));
+    if is_yanked {
+        schedule.request(yank_request(REPOSITORY, yanked));
+    }
     let lost = schedule.run(&functions, workload.pushes(), |push| workload.push(&registry, push));
     ecr.faults().clear();
     swept_violations(&functions[0], lost, || violations(&workload, &registry, templates))

@@ -19,7 +19,7 @@ fn violations(workload: &Workload, registries: &[RegistryHandle; 2]) -> Vec<Stri
 /// Makes the run of a seed and returns its violations.
 pub fn run(seed: u64) -> Vec<String> {
     let mut rng = Rng::with_seed(seed);
-    let workload = Workload::random(&VERSIONS, &mut rng);
+    let workload = Workload::random(&VERSIONS, 0.0, &mut rng);
     let ecr = LocalEcr::start(Options::default()).unwrap();
     let (account, region) = OTHER_REGISTRY;
     let registries = [ecr.home(), ecr.registry(account, region)];

@@ -27,10 +27,14 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Up to three builds of each platform of these versions.
-    pub fn random(versions: &'static [&'static str], rng: &mut Rng) -> Self {
+    /// Up to three builds of each platform of these versions. With this probability, a version has one of each.
+    pub fn random(versions: &'static [&'static str], built_once: f64, rng: &mut Rng) -> Self {
         let kinds = versions.iter().map(|_| if rng.bool() { ImageKind::Docker } else { ImageKind::Attested }).collect();
-        let builds = versions.iter().map(|_| [(); 2].map(|()| rng.usize(1..=3))).collect();
+        let builds = versions.iter().map(|_| {
+            let most = if rng.f64() < built_once { 1 } else { 3 };
+            [(); 2].map(|()| rng.usize(1..=most))
+        });
+        let builds = builds.collect();
         Self { versions, kinds, builds, is_immutable: rng.f64() < 0.2 }
     }
 
