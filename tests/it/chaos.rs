@@ -1,6 +1,6 @@
 //! Chaos: several processes of the function, repeated pushes of all platforms, events that are duplicated, delayed,
-//! reordered and lost, and an ECR with slow, throttled and dropped responses. What lost events leave behind, one sweep of
-//! all registries repairs, by comparing what is young.
+//! reordered and lost, and an ECR with slow, throttled and dropped responses. What lost events leave behind, one sweep
+//! of all registries repairs, by comparing what is young.
 //!
 //! `CHAOS_RUNS=300` makes that many runs of each test, `CHAOS_SEED=7` the one of that seed. A seed reproduces the
 //! schedule, not how the threads and processes interleave.

@@ -80,7 +80,7 @@ fn aliases_take_three_round_trips() {
     publish(&bed, "1.2.3");
     let mut round_trips = 0;
     let mut ends = None;
-    for call in &bed.ecr.journal()[operations_until_aliases(&bed)..] {
+    for call in &bed.ecr.journal()[calls_before_aliases(&bed)..] {
         if ends.is_none_or(|ends| call.started >= ends) {
             round_trips += 1;
         }
@@ -90,7 +90,7 @@ fn aliases_take_three_round_trips() {
 }
 
 /// How many calls precede the first scan.
-fn operations_until_aliases(bed: &TestBed) -> usize {
+fn calls_before_aliases(bed: &TestBed) -> usize {
     bed.operations().iter().position(|operation| operation == "DescribeImages").unwrap()
 }
 
@@ -130,8 +130,8 @@ fn alias_without_time_to_confirm_it_is_pending() {
     assert_eq!(bed.digest("latest"), None);
 }
 
-/// Checks that an event among so many images ends in time, without the aliases, which the next sweep moves. The pages of
-/// one scan take as long as the event has time.
+/// Checks that an event among so many images ends in time, without the aliases, which the next sweep moves. The pages
+/// of one scan take as long as the event has time.
 #[track_caller]
 fn check_images(count: u32) {
     let mut bed = alias_bed();

@@ -52,8 +52,8 @@ fn publish_first(workload: &Workload, registry: &RegistryHandle, templates: &str
     }
 }
 
-/// Checks an alias: it names the list of the highest release of its line that is published and not yanked, and has named
-/// lists of its line only. An alias without a release left names what it did before.
+/// Checks an alias: it names the list of the highest release of its line that is published and not yanked, and has
+/// named lists of its line only. An alias without a release left names what it did before.
 fn alias_violation(workload: &Workload, registry: &RegistryHandle, alias: &str, line: &[usize]) -> Option<String> {
     let named = |tag: &str| registry.tag(REPOSITORY, tag);
     let history = registry.history(REPOSITORY, alias);
