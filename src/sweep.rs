@@ -27,7 +27,8 @@ use std::rc::Rc;
 use ecr_multiarch_core::answer::Failed;
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
 use ecr_multiarch_core::{
-    Error, Outcome, RepositoryGlob, RepositoryName, RepositorySettings, RepositoryStart, Settings, SweepReport,
+    AliasReconciliation, Error, Outcome, RepositoryGlob, RepositoryName, RepositorySettings, RepositoryStart, Settings,
+    SweepReport,
 };
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
@@ -70,6 +71,9 @@ pub trait SweepObserver {
         _result: &VersionResult,
     ) {
     }
+
+    /// The aliases of a repository were reconciled. Those that were right from the start are not among them.
+    fn on_aliases(&self, _repository: &RepositoryName, _aliases: &AliasReconciliation) {}
 }
 
 impl SweepObserver for () {}

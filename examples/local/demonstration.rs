@@ -1,5 +1,6 @@
 //! Publishes two versions of one repository and checks their manifest lists.
 
+use ecr_multiarch_core::settings::variable::Variable;
 use local_ecr::image::{Image, ToArtifact as _};
 use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX};
 use local_ecr::{LocalEcr, Options};
@@ -12,7 +13,8 @@ use crate::published_list::PublishedList;
 use crate::terminal::Style;
 
 const REPOSITORY: &str = "app";
-const PLATFORMS: [(&str, &str); 3] = [("linux/amd64", "amd64"), ("linux/arm64", "arm64"), ("linux/arm/v7", "armv7")];
+pub(crate) const PLATFORMS: [(&str, &str); 3] =
+    [("linux/amd64", "amd64"), ("linux/arm64", "arm64"), ("linux/arm/v7", "armv7")];
 
 /// A version of the demonstration and the expected list.
 struct Version {
@@ -45,7 +47,7 @@ pub(crate) async fn run() -> Result<(), String> {
     let ecr = LocalEcr::start(Options::default()).map_err(|error| format!("the local ECR cannot start: {error}"))?;
     let mut events = ecr.events();
     let platforms = PLATFORMS.map(|(platform, _)| platform).join(",");
-    let settings = LocalStack::settings(&platforms, "{version}-{platform}").map_err(|error| error.to_string())?;
+    let settings = LocalStack::settings(&[(Variable::Platforms, &platforms)]).map_err(|error| error.to_string())?;
     let stack = LocalStack::new(ecr, settings).await;
     println!("A local ECR listens at {}; the function serves it.", stack.ecr.url());
     println!("PLATFORMS={platforms}\n");

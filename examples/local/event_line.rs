@@ -1,6 +1,10 @@
 //! One line of output: an event and the outcome of the function.
 
-use ecr_multiarch_core::{Answer, InvocationError, OutcomeKind, VersionReport};
+use std::collections::BTreeMap;
+
+use ecr_multiarch_core::alias::outcome::AliasOutcomeKind;
+use ecr_multiarch_core::answer::aliases_of_kind;
+use ecr_multiarch_core::{AliasReport, Answer, InvocationError, OutcomeKind, Release, Tag, VersionReport};
 use serde_json::Value;
 
 use crate::terminal::{Style, media_type_name, short_digest};
@@ -38,18 +42,34 @@ pub(crate) fn event_line(event: &ImageEvent, result: &Result<Answer, InvocationE
 /// The function's result in a few words.
 pub(crate) fn summary(result: &Result<Answer, InvocationError>) -> String {
     match result {
-        Ok(Answer::Version(report)) => outcome(report),
+        Ok(answer @ Answer::Version(report)) => outcome(report) + &aliases(answer, report.version.as_ref()),
         Ok(Answer::Sweep(report)) => format!(
             "swept {} versions of {} repositories: {} published, {} incomplete, {} failed",
             report.versions, report.repositories, report.published, report.incomplete.total, report.failed.total
         ),
-        Ok(Answer::Yank(report)) => {
-            let (name, version) = (report.outcome.name(), report.marker.release());
-            format!("{name} {}:{version}", report.repository)
+        Ok(answer @ Answer::Yank(report)) => {
+            let (name, version) = (Style::Success.paint(report.outcome.name()), report.marker.release().tag());
+            format!("{name} {}:{version}{}", report.repository, aliases(answer, Some(version)))
         }
         Ok(Answer::Registries(report)) => format!("serves {} registries", report.registries.len()),
         Err(error) => format!("{}: {error}", Style::Failure.paint(error.error_type().name())),
     }
+}
+
+/// The aliases that were moved, or could not be, with their release if it is not this version.
+fn aliases(answer: &Answer, version: Option<&Tag>) -> String {
+    let mut parts = BTreeMap::<_, Vec<_>>::new();
+    for kind in [AliasOutcomeKind::Moved, AliasOutcomeKind::Conflict, AliasOutcomeKind::Pending] {
+        for AliasReport { tag, release, .. } in aliases_of_kind(answer.aliases().unwrap_or_default(), kind) {
+            let other = release.as_ref().map(Release::tag).filter(|release| Some(*release) != version);
+            parts.entry((kind, other)).or_default().push(tag.as_str());
+        }
+    }
+    let part = |((kind, other), tags): (&(AliasOutcomeKind, Option<&Tag>), &Vec<&str>)| {
+        let to = other.map(|release| format!(" to {release}")).unwrap_or_default();
+        format!("; {} {}{to}", kind.name(), tags.join(", "))
+    };
+    parts.iter().map(part).collect()
 }
 
 fn outcome(report: &VersionReport) -> String {

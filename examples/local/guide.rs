@@ -48,6 +48,9 @@ pub(crate) fn print(options: &Options, ecr: &LocalEcr, settings: &Settings) {
     headline("Run the function as Lambda does, with those variables and these");
     println!("  export AWS_ENDPOINT_URL_ECR={url}");
     println!("  export PLATFORMS='{}' TAG_TEMPLATE='{}'", options.platforms, options.tag_template);
+    if !options.aliases.is_empty() {
+        println!("  export ALIASES='{}'", options.aliases);
+    }
     println!("  cargo lambda watch");
     println!(
         "  cargo lambda invoke --data-ascii \

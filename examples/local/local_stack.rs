@@ -26,8 +26,7 @@ pub(crate) struct LocalStack {
 }
 
 impl LocalStack {
-    pub(crate) fn settings(platforms: &str, tag_template: &str) -> Result<Settings, InvalidSetting> {
-        let variables = [(Variable::Platforms, platforms), (Variable::TagTemplate, tag_template)];
+    pub(crate) fn settings(variables: &[(Variable, &str)]) -> Result<Settings, InvalidSetting> {
         let lookup = |name: &str| variables.iter().find(|(variable, _)| variable.name() == name);
         Settings::from_lookup(|name| lookup(name).map(|(_, value)| (*value).to_owned()))
     }

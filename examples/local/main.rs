@@ -1,10 +1,11 @@
 //! The function with a local ECR: a demonstration, or a registry to push to.
 //!
-//! `cargo run --example local` publishes two versions and ends. `cargo run --example local -- --serve` stays up for
+//! `cargo run --example local` publishes some versions and ends. `cargo run --example local -- --serve` stays up for
 //! `docker buildx`, `podman`, `skopeo` and `crane`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
+mod alias_demonstration;
 mod demonstration;
 mod event_line;
 mod guide;
@@ -24,7 +25,7 @@ use options::Options;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let result = if options.serve { serve::run(&options).await } else { demonstration::run().await };
+    let result = if options.serve { serve::run(&options).await } else { demonstrate().await };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
@@ -32,4 +33,9 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn demonstrate() -> Result<(), String> {
+    demonstration::run().await?;
+    alias_demonstration::run().await
 }

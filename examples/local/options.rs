@@ -6,8 +6,8 @@ use clap::Parser;
 
 /// Run the function on a local ECR, without an AWS account and without Docker.
 ///
-/// Without options: pushes two versions, platform by platform, shows the function's outcome for each event, checks
-/// the published lists, and ends.
+/// Without options: pushes two versions, platform by platform, shows the function's outcome for each event, and checks
+/// the published lists; then publishes releases, shows the aliases that follow them, and ends.
 #[derive(Debug, Parser)]
 #[command(name = "local")]
 pub(crate) struct Options {
@@ -26,6 +26,10 @@ pub(crate) struct Options {
     /// The template of platform tags
     #[arg(long, default_value = "{version}-{platform}", requires = "serve")]
     pub(crate) tag_template: String,
+
+    /// The alias templates, comma-separated, such as {major}.{minor},{major},latest; without it, there are no aliases
+    #[arg(long, value_name = "TEMPLATES", default_value = "", hide_default_value = true, requires = "serve")]
+    pub(crate) aliases: String,
 
     /// Make all tags immutable
     #[arg(long, requires = "serve")]

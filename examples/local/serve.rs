@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ecr_multiarch_core::settings::variable::Variable;
 use ecr_multiarch_core::{Answer, InvocationError, OutcomeKind};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
@@ -17,8 +18,12 @@ use crate::signals::shutdown_signal;
 
 /// Serves until Ctrl-C or SIGTERM.
 pub(crate) async fn run(options: &Options) -> Result<(), String> {
-    let settings =
-        LocalStack::settings(&options.platforms, &options.tag_template).map_err(|error| error.to_string())?;
+    let variables = [
+        (Variable::Platforms, options.platforms.as_str()),
+        (Variable::TagTemplate, &options.tag_template),
+        (Variable::Aliases, &options.aliases),
+    ];
+    let settings = LocalStack::settings(&variables).map_err(|error| error.to_string())?;
     let ecr = start_ecr(options)?;
     let mut events = ecr.events();
     guide::print(options, &ecr, &settings);

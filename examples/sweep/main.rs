@@ -6,8 +6,11 @@
 #![allow(unreachable_pub, reason = "a program exports nothing")]
 #![allow(clippy::doc_markdown, reason = "the documentation of the options is the help text")]
 
+mod alias_rows;
 mod options;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 use std::time::Duration;

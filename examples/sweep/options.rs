@@ -7,7 +7,8 @@ use ecr_multiarch_core::{AccountId, Region, RepositoryGlob, RepositoryStart};
 /// Sweep the repositories of an Amazon ECR registry with your own AWS credentials, as the function's sweep does.
 ///
 /// Settings are the function's environment variables (PLATFORMS, TAG_TEMPLATE, VERSION_PATTERN, REVISIONS,
-/// ATTESTATIONS, RULES, SWEEP_PUTS_PER_SECOND, ...). AWS_ENDPOINT_URL_ECR points to another ECR, such as a local one.
+/// ATTESTATIONS, ALIASES, RULES, SWEEP_PUTS_PER_SECOND, ...). AWS_ENDPOINT_URL_ECR points to another ECR, such as a
+/// local one.
 #[derive(Debug, Parser)]
 pub struct Options {
     /// Names or globs of the repositories, such as 'team-a/*'; all by default

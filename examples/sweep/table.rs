@@ -9,8 +9,10 @@ use comfy_table::presets::NOTHING;
 use ecr_multiarch::sweep::{NotReconciled, SweepObserver, VersionResult};
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
 use ecr_multiarch_core::reconcile::outcome::Waiting;
-use ecr_multiarch_core::{Outcome, RepositoryName, RepositorySettings, SweepReport};
+use ecr_multiarch_core::{AliasReconciliation, Outcome, RepositoryName, RepositorySettings, SweepReport};
 use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::alias_rows::AliasRows;
 
 /// Collects the versions of a sweep.
 pub struct SweepTable {
@@ -23,6 +25,8 @@ struct Repository {
     platforms: Vec<String>,
     versions: usize,
     rows: Vec<Row>,
+    /// `None`, where the settings have no aliases.
+    aliases: Option<AliasRows>,
 }
 
 /// A version. Those that need attention sort first.
@@ -70,6 +74,7 @@ impl SweepObserver for SweepTable {
             platforms: platforms.iter().map(ToString::to_string).collect(),
             versions: 0,
             rows: Vec::new(),
+            aliases: (!settings.aliases.is_empty()).then(AliasRows::default),
         });
         entry.versions += 1;
         let cells =
@@ -80,6 +85,12 @@ impl SweepObserver for SweepTable {
         if entry.rows.len() > 2 * self.rows_shown.max(1) {
             entry.rows.sort();
             entry.rows.truncate(self.rows_shown);
+        }
+    }
+
+    fn on_aliases(&self, repository: &RepositoryName, aliases: &AliasReconciliation) {
+        if let Some(entry) = self.repositories.borrow_mut().get_mut(repository) {
+            entry.aliases = Some(aliases.into());
         }
     }
 }
@@ -112,12 +123,20 @@ impl fmt::Display for SweepTable {
             let mut table = Table::new();
             table.load_style(NOTHING);
             let platforms = repository.platforms.iter().map(String::as_str);
-            table.set_header(["version"].into_iter().chain(platforms).chain(["list"]));
-            for row in repository.rows.iter().take(self.rows_shown) {
-                let cells = row.cells.iter().copied();
-                table.add_row([row.version.as_str()].into_iter().chain(cells).chain([row.state.as_str()]));
+            let aliases = repository.aliases.as_ref();
+            table
+                .set_header(["version"].into_iter().chain(platforms).chain(["list"]).chain(aliases.map(|_| "aliases")));
+            let rows: Vec<_> = repository.rows.iter().take(self.rows_shown).collect();
+            for row in &rows {
+                let cells = row.cells.iter().map(|cell| (*cell).to_owned());
+                let aliases = aliases.map(|aliases| aliases.cell(&row.version));
+                table.add_row([row.version.clone()].into_iter().chain(cells).chain([row.state.clone()]).chain(aliases));
             }
             writeln!(f, "{name}\n{}", table.trim_fmt())?;
+            let shown: Vec<_> = rows.iter().map(|row| row.version.as_str()).collect();
+            for note in aliases.into_iter().flat_map(|aliases| aliases.notes(&shown)) {
+                writeln!(f, " {note}")?;
+            }
             if let hidden @ 1.. = repository.versions.saturating_sub(self.rows_shown) {
                 writeln!(f, " and {hidden} more")?;
             }
@@ -133,9 +152,12 @@ pub fn summary(report: &SweepReport, calls: u64) -> String {
         Some(pending) => format!("{} would be published", pending.total),
         None => format!("{} published", report.published),
     };
+    let aliases = report.aliases.as_ref().map_or_else(String::new, |aliases| {
+        format!(", {} aliases moved, {} in conflict", aliases.moved, aliases.conflicts.total)
+    });
     format!(
-        "{} versions in {} repositories: {done}, {} up to date, {} incomplete or held back within the window, {} failed; \
-         {calls} calls to ECR",
+        "{} versions in {} repositories: {done}, {} up to date, {} incomplete or held back within the window, {} \
+         failed{aliases}; {calls} calls to ECR",
         report.versions, report.repositories, report.unchanged, report.incomplete.total, report.failed.total,
     )
 }

@@ -13,6 +13,7 @@ use crate::alias::AliasRun;
 impl Reporter<'_> {
     /// Records the aliases of a repository, and the end of the repository unless aliases are left for lack of time.
     fn aliases(&self, repository: &SweptRepository<'_>, end: AliasReconciliation) {
+        self.observer.on_aliases(&repository.name, &end);
         let mut is_out_of_time = false;
         let moved = end.aliases.iter().filter(|alias| alias.outcome == AliasOutcome::Moved).count();
         if let Some(aliases) = &mut self.report.borrow_mut().aliases {

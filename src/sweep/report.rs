@@ -17,7 +17,7 @@ use crate::lambda::record::log_conflict;
 /// Reports the sweep of one registry, as part of a report on several.
 pub(super) struct Reporter<'a> {
     pub(super) registry: RegistryId,
-    observer: &'a dyn SweepObserver,
+    pub(super) observer: &'a dyn SweepObserver,
     pub(super) report: RefCell<SweepReport>,
     /// The repositories that were begun and not finished.
     open: RefCell<BTreeSet<RepositoryName>>,

@@ -1,23 +1,28 @@
 //! Aliases and yanks: which tags follow a release, which are left alone, and how many calls that takes.
 
+// How many calls and how much time aliases take.
+mod cost;
+// Aliases in repositories with immutable tags.
+mod immutable;
 // What the sweep does about aliases.
 mod sweep;
 // Requests to yank and to unyank, and markers that are pushed by hand.
 mod yank;
 
-use std::time::Duration;
-
 use local_ecr::image::{Entry, Image, Index};
-use local_ecr::{Fault, FaultKind, Mutability};
+use local_ecr::{Fault, FaultKind};
 use serde_json::{Value, json};
 
 use crate::support::assertions::{assert_contains, assert_failure, assert_outcome};
 use crate::support::function::{ACCOUNT, REGION};
 use crate::support::test_bed::TestBed;
 
+/// The usual aliases.
+const ALIASES: &str = "{major}.{minor},{major},latest";
+
 /// A test bed with the usual aliases.
 fn alias_bed() -> TestBed {
-    alias_bed_with("{major}.{minor},{major},latest")
+    alias_bed_with(ALIASES)
 }
 
 /// A test bed with these alias templates.
@@ -192,23 +197,6 @@ fn foreign_platform_under_an_alias_is_a_conflict() {
 }
 
 #[test]
-fn immutable_alias_is_a_conflict() {
-    let bed = bed_with_releases(&["1.2.2"]);
-    bed.registry.set_mutability("app", Mutability::ImmutableWithExclusion(vec!["1*".to_owned()]));
-    check_conflict(&bed, &["immutable"]);
-}
-
-#[test]
-fn excluded_aliases_move_among_immutable_tags() {
-    let bed = alias_bed();
-    let filters = ["latest", "1", "1.2"].map(str::to_owned).to_vec();
-    bed.registry.set_mutability("app", Mutability::ImmutableWithExclusion(filters));
-    publish(&bed, "1.2.3");
-    publish(&bed, "1.2.4");
-    assert_named(&bed, &[("1.2", "1.2.4"), ("1", "1.2.4"), ("latest", "1.2.4")]);
-}
-
-#[test]
 fn force_replaces_what_conflicts() {
     let bed = alias_bed();
     bed.registry.push("app", Some("latest"), &Image::oci("linux/amd64").content("plain"));
@@ -292,46 +280,6 @@ fn dry_run_says_which_aliases_would_move() {
 }
 
 #[test]
-fn without_aliases_no_repository_is_scanned() {
-    let bed = TestBed::new();
-    let published = publish(&bed, "1.2.3");
-    assert!(published.get("aliases").is_none(), "{published:#}");
-    let operations = bed.operations();
-    assert_eq!(operations.iter().filter(|operation| *operation == "DescribeImages").count(), 0);
-    assert_eq!(operations.iter().filter(|operation| *operation == "PutImage").count(), 1);
-}
-
-#[test]
-fn without_aliases_no_more_calls_are_made_than_before() {
-    let bed = TestBed::new();
-    bed.push("1.2.3-amd64", &Image::oci("linux/amd64")).unwrap();
-    bed.ecr.clear_journal();
-    bed.push("1.2.3-arm64", &Image::oci("linux/arm64")).unwrap();
-    let calls = bed.operations().into_iter().filter(|operation| operation != local_ecr::BLOB);
-    assert_eq!(calls.count(), 5);
-}
-
-#[test]
-fn aliases_take_two_scans_and_one_write_each() {
-    let bed = bed_with_releases(&["1.2.3"]);
-    bed.store_images("1.2.4");
-    bed.ecr.clear_journal();
-    bed.assemble("1.2.4").unwrap();
-    let put = bed.calls("PutImage").into_iter().map(|call| call.request["imageTag"].as_str().unwrap().to_owned());
-    let mut put: Vec<_> = put.collect();
-    put[1..].sort_unstable();
-    assert_eq!(put, ["1.2.4", "1", "1.2", "latest"]);
-    assert_eq!(bed.calls("DescribeImages").len(), 2);
-}
-
-#[test]
-fn unchanged_aliases_take_one_scan() {
-    let bed = bed_with_releases(&["1.2.3"]);
-    bed.assemble("1.2.3").unwrap();
-    assert_eq!((bed.calls("DescribeImages").len(), bed.calls("PutImage").len()), (1, 0));
-}
-
-#[test]
 fn alias_has_the_bytes_of_its_release() {
     let bed = bed_with_releases(&["1.2.3"]);
     assert_eq!(bed.registry.manifest("app", "latest"), bed.registry.manifest("app", "1.2.3"));
@@ -387,20 +335,4 @@ fn failed_alias_is_mended_by_the_next_event() {
     bed.deliver_event("1.2.3-amd64").unwrap_err();
     assert_outcome(&bed.deliver_event("1.2.3-amd64"), "unchanged");
     assert_named(&bed, &[("latest", "1.2.3")]);
-}
-
-/// A slow scan, of a function with less than three times its duration.
-#[test]
-fn alias_without_time_to_confirm_it_is_pending() {
-    let mut bed = alias_bed_with("latest");
-    bed.function = bed.function.with_remaining_time(Duration::from_secs(5));
-    bed.store_images("1.2.3");
-    bed.ecr.faults().add(Fault::on("DescribeImages", FaultKind::Latency(Duration::from_secs(2))));
-    let published = bed.assemble("1.2.3").unwrap();
-    assert_eq!(
-        (&published["outcome"], &aliases(&published)[..]),
-        (&json!("published"), &[["latest", "pending", "1.2.3"]][..])
-    );
-    assert_contains(&reason(&published, "latest"), &["no time left", "sweep"]);
-    assert_eq!(bed.digest("latest"), None);
 }

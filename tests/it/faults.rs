@@ -3,6 +3,7 @@
 //! The calls are those that a run without faults leaves in the journal, so a call that is added to the function is
 //! covered without a change here.
 
+mod alias_scenario;
 mod scenario;
 
 use std::collections::BTreeMap;
@@ -13,12 +14,14 @@ use local_ecr::{BLOB, Fault, FaultKind, LocalEcr, Options, RegistryHandle};
 use serde_json::Value;
 
 use crate::support::function::{Failure, Function, FunctionBuilder};
-use scenario::{ExpectedDigests, Fixture, Scenario, VERSION};
+use scenario::{ExpectedTag, Fixture, Scenario, VERSION};
 
 /// The time from an invocation to its deadline.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// The same for a call that is never answered: long enough for all other calls of the invocation.
 const SHORT_DEADLINE: Duration = Duration::from_millis(600);
+/// The same where aliases follow: two scans and their writes come on top.
+const SHORT_DEADLINE_WITH_ALIASES: Duration = Duration::from_millis(1_500);
 /// The same for calls that ECR throttles for ever, which are repeated until shortly before the deadline.
 const THROTTLED_DEADLINE: Duration = Duration::from_secs(3);
 
@@ -36,6 +39,8 @@ struct FaultCase {
 const AS_WITHOUT_FAULT: Option<&str> = None;
 const REFUSED: Option<&str> = Some("RegistryRefused");
 const UNAVAILABLE: Option<&str> = Some("RegistryUnavailable");
+/// ECR does not answer in time: an error, or aliases that are left to the sweep.
+const OUT_OF_TIME: &[Option<&str>] = &[UNAVAILABLE, Some("pending")];
 /// A wrong byte in an answer of ECR may be part of its JSON, of a manifest, or of a name.
 const CORRUPT: &[Option<&str>] =
     &[AS_WITHOUT_FAULT, UNAVAILABLE, Some("CorruptImage"), Some("UnsupportedImage"), Some("TagConflict")];
@@ -57,7 +62,7 @@ fn fault_cases(operation: &str, scenario: Scenario) -> Vec<FaultCase> {
         once("503", FaultKind::Status(503), &[AS_WITHOUT_FAULT]),
         once("reset before", FaultKind::ResetBefore, &[AS_WITHOUT_FAULT]),
         once("reset after", FaultKind::ResetAfter, &[AS_WITHOUT_FAULT]),
-        once("hang", FaultKind::Hang, &[UNAVAILABLE]),
+        once("hang", FaultKind::Hang, OUT_OF_TIME),
         once("denied", refused(if is_blob { 403 } else { 400 }, "AccessDeniedException"), &[Some("AccessDenied")]),
         once(
             "refused",
@@ -76,7 +81,7 @@ fn fault_cases(operation: &str, scenario: Scenario) -> Vec<FaultCase> {
                 () => &[AS_WITHOUT_FAULT, UNAVAILABLE],
             },
         ),
-        lasting("lasting throttle", FaultKind::Throttle, &[UNAVAILABLE]),
+        lasting("lasting throttle", FaultKind::Throttle, OUT_OF_TIME),
         lasting("lasting reset after", FaultKind::ResetAfter, &[UNAVAILABLE]),
     ];
     if is_blob {
@@ -102,8 +107,9 @@ impl FaultTestBed {
         Self { registry: ecr.home(), ecr, repositories: 0 }
     }
 
-    fn start_function(&self) -> Function {
-        FunctionBuilder::new(&self.ecr).env("SWEEP_PUTS_PER_SECOND", "1000").start()
+    fn start_function(&self, scenario: Scenario) -> Function {
+        let function = FunctionBuilder::new(&self.ecr).env("SWEEP_PUTS_PER_SECOND", "1000");
+        function.env("ALIASES", scenario.aliases).start()
     }
 
     /// A repository name that no other case has.
@@ -118,9 +124,9 @@ fn record_calls(name: &str, scenario: Scenario) -> Vec<Position> {
     let mut bed = FaultTestBed::new();
     let repository = bed.next_repository(name);
     let expected = (scenario.prepare)(&Fixture { registry: &bed.registry, repository: &repository });
-    let outcome = outcome_of(scenario, &bed.start_function().invoke(&(scenario.input)(&repository)));
+    let outcome = outcome_of(&bed.start_function(scenario).invoke(&(scenario.input)(&repository)));
     assert_eq!(outcome, scenario.expected_outcome);
-    assert_eq!(bed.registry.tag(&repository, VERSION), expected.after);
+    assert_reached(&bed.registry, &repository, &expected, name);
     let mut counts = BTreeMap::new();
     let calls = bed.ecr.journal().into_iter().map(|call| {
         let count = counts.entry(call.operation.clone()).or_insert(0);
@@ -130,12 +136,18 @@ fn record_calls(name: &str, scenario: Scenario) -> Vec<Position> {
     calls.collect()
 }
 
-/// The outcome or error type; of a sweep, that of the first version that failed.
-fn outcome_of(scenario: Scenario, answer: &Result<Value, Failure>) -> String {
+/// The outcome or error type; of a sweep, that of the first version that failed. Aliases that are left to the sweep, or
+/// alone, count more than the outcome of their version.
+fn outcome_of(answer: &Result<Value, Failure>) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let has_alias = |answer: &Value, outcome: &str| {
+        answer["aliases"].as_array().is_some_and(|aliases| aliases.iter().any(|alias| alias["outcome"] == outcome))
+    };
     match answer {
         Err(failure) => failure.error_type.clone(),
-        Ok(answer) if !scenario.is_sweep => text(&answer["outcome"]),
+        Ok(answer) if has_alias(answer, "pending") => "pending".to_owned(),
+        Ok(answer) if has_alias(answer, "conflict") => "conflict".to_owned(),
+        Ok(answer) if answer["outcome"] != "swept" => text(&answer["outcome"]),
         Ok(answer) if answer["failed_total"] != 0 => text(&answer["failed"][0]["error"]),
         Ok(answer) if answer["complete"] == false => "RegistryUnavailable".to_owned(),
         Ok(answer) => text(&answer["outcome"]),
@@ -156,7 +168,7 @@ fn check(name: &str, scenario: Scenario) {
 /// Injects every fault at one call, each in a repository of its own.
 fn inject_all(name: &str, scenario: Scenario, (operation, position): &Position) {
     let mut bed = FaultTestBed::new();
-    let mut function = bed.start_function();
+    let mut function = bed.start_function(scenario);
     for case in fault_cases(operation, scenario) {
         let repository = bed.next_repository(name);
         let label = format!("{name}: {} at {operation} {position}", case.name);
@@ -167,67 +179,95 @@ fn inject_all(name: &str, scenario: Scenario, (operation, position): &Position) 
 
         let input = (scenario.input)(&repository);
         function = function.with_remaining_time(match case.fault {
-            FaultKind::Hang => SHORT_DEADLINE,
+            FaultKind::Hang if scenario.aliases.is_empty() => SHORT_DEADLINE,
+            FaultKind::Hang => SHORT_DEADLINE_WITH_ALIASES,
             FaultKind::Throttle if case.is_lasting && operation != BLOB => THROTTLED_DEADLINE,
             _ => DEADLINE,
         });
         let answer = function.invoke(&input);
-        let outcome = outcome_of(scenario, &answer);
+        let outcome = outcome_of(&answer);
         let is_allowed = |allowed: Option<&str>| outcome == allowed.unwrap_or(scenario.expected_outcome);
         assert!(case.expected_outcomes.iter().copied().any(is_allowed), "{label}: {answer:?}");
         let calls = bed.ecr.journal().iter().filter(|call| call.operation == *operation).count() as u64;
         assert!(calls > *position, "{label}: the call was not made");
         assert_history_allowed(&bed.registry, &repository, &expected, &label);
         if outcome == scenario.expected_outcome {
-            assert_eq!(bed.registry.tag(&repository, VERSION), expected.after, "{label}");
+            assert_reached(&bed.registry, &repository, &expected, &label);
+        } else if outcome == "pending" {
+            // Only the aliases are.
+            let others: Vec<_> = expected.iter().filter(|expected| expected.tag == VERSION).cloned().collect();
+            assert_reached(&bed.registry, &repository, &others, &label);
         }
 
         bed.ecr.faults().clear();
         function = function.with_remaining_time(DEADLINE);
         if case.fault == FaultKind::Throttle {
             // The gate that was throttled stays slow, so the next case starts with a new one.
-            function = bed.start_function();
+            function = bed.start_function(scenario);
         }
-        let again = outcome_of(scenario, &function.invoke(&input));
-        let is_repeated = again == scenario.expected_outcome;
-        let is_done = scenario.expected_outcome == "published" && again == "unchanged";
-        assert!(is_repeated || is_done, "{label}, retried: {again}");
-        assert_eq!(bed.registry.tag(&repository, VERSION), expected.after, "{label}, retried");
+        let label = format!("{label}, repaired");
+        let again = outcome_of(&function.invoke(&scenario.repair.map_or(input, |repair| repair(&repository))));
+        let is_expected = match (scenario.expected_outcome, again.as_str()) {
+            _ if scenario.repair.is_some() => again == "swept",
+            ("published" | "yanked", "unchanged") => true,
+            (expected, again) => again == expected,
+        };
+        assert!(is_expected, "{label}: {again}");
+        assert_reached(&bed.registry, &repository, &expected, &label);
         assert_history_allowed(&bed.registry, &repository, &expected, &label);
     }
 }
 
-/// Asserts that the version's tag has only named expected digests.
+/// Asserts that each tag names what it must in the end.
 #[track_caller]
-fn assert_history_allowed(registry: &RegistryHandle, repository: &str, expected: &ExpectedDigests, label: &str) {
-    let allowed: Vec<_> = expected.temporary.iter().chain(&expected.before).chain(&expected.after).collect();
-    for list in registry.history(repository, VERSION) {
-        assert!(allowed.contains(&&list), "{label}: the tag named {list}");
+fn assert_reached(registry: &RegistryHandle, repository: &str, expected: &[ExpectedTag], label: &str) {
+    for ExpectedTag { tag, after, .. } in expected {
+        assert_eq!(registry.tag(repository, tag), *after, "{label}: {tag}");
+    }
+}
+
+/// Asserts that each tag has only named expected digests.
+#[track_caller]
+fn assert_history_allowed(registry: &RegistryHandle, repository: &str, expected: &[ExpectedTag], label: &str) {
+    for ExpectedTag { tag, before, temporary, after } in expected {
+        let allowed: Vec<_> = temporary.iter().chain(before).chain(after).collect();
+        for list in registry.history(repository, tag) {
+            assert!(allowed.contains(&&list), "{label}: {tag} named {list}");
+        }
     }
 }
 
 macro_rules! fault_tests {
-    ($($test:ident: $scenario:ident,)*) => {
+    ($($test:ident: $module:ident::$scenario:ident,)*) => {
         $(
             #[test]
             fn $test() {
-                check(&stringify!($scenario).to_lowercase().replace('_', "-"), scenario::$scenario);
+                check(&stringify!($scenario).to_lowercase().replace('_', "-"), $module::$scenario);
             }
         )*
     };
 }
 
 fault_tests! {
-    waiting_version_survives_faults: WAITING,
-    first_list_survives_faults: FIRST,
-    attested_list_survives_faults: ATTESTED,
-    unchanged_list_survives_faults: UNCHANGED,
-    out_of_date_list_survives_faults: OUT_OF_DATE,
-    list_outrun_by_push_survives_faults: OUTRUN,
-    dry_run_writes_nothing_despite_faults: DRY_RUN,
-    immutable_list_survives_faults: IMMUTABLE,
-    immutable_tag_keeps_its_list_despite_faults: IMMUTABLE_OUT_OF_DATE,
-    sweep_survives_faults: SWEEP,
-    deep_sweep_survives_faults: DEEP_SWEEP,
-    sweep_of_two_repositories_survives_faults: SWEEP_OF_TWO,
+    waiting_version_survives_faults: scenario::WAITING,
+    first_list_survives_faults: scenario::FIRST,
+    attested_list_survives_faults: scenario::ATTESTED,
+    unchanged_list_survives_faults: scenario::UNCHANGED,
+    out_of_date_list_survives_faults: scenario::OUT_OF_DATE,
+    list_outrun_by_push_survives_faults: scenario::OUTRUN,
+    dry_run_writes_nothing_despite_faults: scenario::DRY_RUN,
+    immutable_list_survives_faults: scenario::IMMUTABLE,
+    immutable_tag_keeps_its_list_despite_faults: scenario::IMMUTABLE_OUT_OF_DATE,
+    sweep_survives_faults: scenario::SWEEP,
+    deep_sweep_survives_faults: scenario::DEEP_SWEEP,
+    sweep_of_two_repositories_survives_faults: scenario::SWEEP_OF_TWO,
+    aliases_of_release_survive_faults: alias_scenario::RELEASE,
+    sweep_repairs_aliases_that_no_event_repeats: alias_scenario::UNREPEATED_RELEASE,
+    aliases_of_rebuilt_release_survive_faults: alias_scenario::REBUILT_RELEASE,
+    lost_alias_survives_faults: alias_scenario::LOST_ALIAS,
+    foreign_alias_is_left_alone_despite_faults: alias_scenario::FOREIGN_ALIAS,
+    yank_survives_faults: alias_scenario::YANK,
+    pushed_marker_survives_faults: alias_scenario::PUSHED_MARKER,
+    sweep_of_release_with_aliases_survives_faults: alias_scenario::SWEEP_OF_RELEASE,
+    sweep_of_marker_survives_faults: alias_scenario::SWEEP_OF_MARKER,
 }

@@ -12,8 +12,8 @@
 //! own write and sees that release.
 //!
 //! A scan is many reads, and a tag that moves between two of them can be missing from all. Therefore the machine reads
-//! by tag before it takes the absence of a tag for a fact: of an alias that it would create, of a release whose list an
-//! alias seems to have kept, and of its own writes.
+//! by tag before it takes the absence of a tag for a fact: of an alias that it would create, unless the scan was one
+//! read, of a release whose list an alias seems to have kept, and of its own writes.
 //!
 //! As in [`reconcile::machine`](crate::reconcile::machine), nothing here waits, reads a clock or does I/O, and each step
 //! holds its own continuation.
@@ -518,6 +518,8 @@ impl Context {
 
         let mut open = Open::default();
         match named {
+            // It does not exist. What one read tells, another one need not repeat.
+            None if scan.is_one_read() && !view.reads.contains_key(tag) => {}
             // It does not exist, or has moved during the scan.
             None => open.compare(tag, None, view),
             Some(named) if scan.is_list_of_version(named.digest) => {}

@@ -31,6 +31,8 @@ pub struct AliasScan {
     yanked: BTreeSet<Release>,
     /// The manifest lists under version tags, of releases and of other versions.
     version_lists: BTreeSet<Digest>,
+    /// Whether it was one read, made just now: a tag that it does not show does not exist.
+    is_one_read: bool,
 }
 
 /// What a tag names.
@@ -75,6 +77,7 @@ impl<'a> AliasScanBuilder<'a> {
             releases: BTreeSet::new(),
             yanked: BTreeSet::new(),
             version_lists: BTreeSet::new(),
+            is_one_read: false,
         };
         Self { settings, scan }
     }
@@ -113,6 +116,16 @@ impl<'a> AliasScanBuilder<'a> {
 }
 
 impl AliasScan {
+    /// The scan, which was one read and is used at once. No tag can be missing from all of its pages.
+    #[must_use]
+    pub fn of_one_read(self) -> Self {
+        Self { is_one_read: true, ..self }
+    }
+
+    pub(super) fn is_one_read(&self) -> bool {
+        self.is_one_read
+    }
+
     /// What a release, an alias or a marker names.
     pub(super) fn named(&self, tag: &Tag) -> Option<&Named> {
         self.tags.get(tag)

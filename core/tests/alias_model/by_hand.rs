@@ -623,6 +623,14 @@ fn many_aliases_are_written_in_groups_that_a_scan_confirms() {
 }
 
 #[test]
+fn alias_that_one_read_does_not_show_is_written_at_once() {
+    let registry = Registry::new("latest", &[("1.0.0", "a")]);
+    let start = || ScanRepository::start(Arc::new(registry.version("1.0.0").with_list(&list("a"))));
+    assert_eq!(describe(&start().resume(registry.scan().of_one_read())), "put latest=1.0.0");
+    assert_eq!(describe(&start().resume(registry.scan())), "read latest");
+}
+
+#[test]
 fn sweep_adds_what_it_published_to_its_scan() {
     let registry = Registry::new("latest", &[("1.0.0", "a"), ("latest", "a")]);
     let mut builder = AliasScanBuilder::new(&registry.settings);

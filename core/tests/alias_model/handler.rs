@@ -42,8 +42,8 @@ pub enum Answer {
     Put,
     /// What the tags of a read name.
     Read(Vec<Option<Content>>),
-    /// What a scan showed, in its order.
-    Scan(Vec<(TagId, Content)>),
+    /// What a scan showed, in its order, and whether it was one read that is used at once.
+    Scan(Vec<(TagId, Content)>, bool),
     /// The lists were stored, but for those that got no response.
     Puts(u8),
 }
@@ -174,7 +174,10 @@ impl Handler {
                 })
             }
             (Stage::Alias(step), answer) => Ok(Stage::Alias(match (step, answer) {
-                (AliasStep::Scan(scan), Answer::Scan(shown)) => scan.resume(catalog.scan(shown)),
+                (AliasStep::Scan(scan), Answer::Scan(shown, is_one_read)) => {
+                    let scanned = catalog.scan(shown);
+                    scan.resume(if *is_one_read { scanned.of_one_read() } else { scanned })
+                }
                 (AliasStep::Read(read), Answer::Read(named)) => {
                     let manifests = catalog.manifests(read.references(), named);
                     read.resume(manifests)

@@ -262,7 +262,8 @@ impl Scenario {
         };
         shown.extend(page(state, false));
         let is_confirming = matches!(&handler.stage, Stage::Alias(AliasStep::Scan(scan)) if scan.confirms());
-        if handler.job == Job::Sweep && !is_confirming {
+        let is_of_sweep = handler.job == Job::Sweep && !is_confirming;
+        if is_of_sweep {
             // The sweep publishes what is due, by the version's machine, which is the subject of the other model.
             for release in 0..state.builds.len() {
                 if let Some(list) = state.publish(release) {
@@ -270,7 +271,7 @@ impl Scenario {
                 }
             }
         }
-        Ok((handler, Answer::Scan(shown)))
+        Ok((handler, Answer::Scan(shown, self.pages == Pages::One && !is_of_sweep)))
     }
 
     fn is_on_first_page(&self, content: Content) -> bool {

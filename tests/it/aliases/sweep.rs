@@ -1,12 +1,12 @@
 //! What the sweep does about aliases.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use local_ecr::image::Image;
 use local_ecr::{Fault, FaultKind};
 use serde_json::{Value, json};
 
-use super::{alias_bed, assert_named, bed_with_releases, publish};
+use super::{alias_bed, assert_named, bed_with_releases};
 use crate::support::function::{ACCOUNT, REGION};
 use crate::support::test_bed::{TestBed, push_images};
 
@@ -55,18 +55,6 @@ fn second_sweep_moves_no_alias() {
     bed.store_images("1.2.3");
     bed.sweep(&json!({}));
     assert_eq!(counts(&bed.sweep(&json!({}))), [0, 0]);
-}
-
-#[test]
-fn sweep_of_settled_aliases_takes_no_further_call() {
-    let bed = alias_bed();
-    bed.ecr.clock().set(SystemTime::now() - Duration::from_hours(4));
-    for release in ["1.2.3", "1.2.4", "2.0.0"] {
-        publish(&bed, release);
-    }
-    bed.ecr.clear_journal();
-    let swept = bed.sweep(&json!({"repositories": ["app"]}));
-    assert_eq!(bed.operations(), ["DescribeImages"], "{swept:#}");
 }
 
 #[test]

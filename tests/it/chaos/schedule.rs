@@ -10,7 +10,7 @@ use local_ecr::{ANY, Fault, FaultKind, LocalEcr};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::Push;
+use super::workload::Push;
 use crate::support::function::Function;
 use crate::support::runtime_api::Reply;
 
@@ -78,6 +78,12 @@ impl Schedule {
             loss,
             lost: 0,
         }
+    }
+
+    /// Makes a request at a random time while images are pushed. It is repeated like an event if it fails.
+    pub fn request(&mut self, input: Value) {
+        let time = Duration::from_millis(self.rng.u64(..PUSH_WINDOW_MS));
+        self.add(time, Step::Deliver { event: input, failures: 0 });
     }
 
     /// Runs until all steps are done and all invocations answered. Returns how many events were lost.

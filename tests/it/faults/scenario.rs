@@ -16,9 +16,10 @@ pub struct Fixture<'a> {
     pub repository: &'a str,
 }
 
-/// The digests that the version's tag may name.
-#[derive(Debug, Clone, Default)]
-pub struct ExpectedDigests {
+/// The digests that a tag may name.
+#[derive(Debug, Clone)]
+pub struct ExpectedTag {
+    pub tag: &'static str,
     /// Before the function writes.
     pub before: Option<String>,
     /// Temporarily, where images are pushed after the first write.
@@ -30,14 +31,25 @@ pub struct ExpectedDigests {
 /// A kind of reconciliation.
 #[derive(Clone, Copy)]
 pub struct Scenario {
+    /// The alias templates of the function; empty for none.
+    pub aliases: &'static str,
     /// Fills the repository.
-    pub prepare: fn(&Fixture<'_>) -> ExpectedDigests,
+    pub prepare: fn(&Fixture<'_>) -> Vec<ExpectedTag>,
     /// The function's input for a repository.
     pub input: fn(&str) -> Value,
+    /// The input that repairs what a fault left behind. `None`: the same again, as Lambda repeats it.
+    pub repair: Option<fn(&str) -> Value>,
     /// The outcome or error type without a fault.
     pub expected_outcome: &'static str,
     /// Whether the input is a sweep, whose answer covers several versions.
     pub is_sweep: bool,
+}
+
+impl ExpectedTag {
+    /// The version's tag, which names nothing in the end.
+    pub fn unwritten() -> Self {
+        Self { tag: VERSION, before: None, temporary: Vec::new(), after: None }
+    }
 }
 
 impl Fixture<'_> {
@@ -62,70 +74,70 @@ fn push(repository: &str) -> Value {
 }
 
 /// A sweep of the one repository.
-fn sweep(repository: &str) -> Value {
+pub fn sweep(repository: &str) -> Value {
     sweep_request(&json!({"repositories": [repository]}))
 }
 
 /// Pushes images whose list is not published yet.
-fn new_list(fixture: &Fixture<'_>, kind: ImageKind) -> ExpectedDigests {
+pub fn new_list(fixture: &Fixture<'_>, kind: ImageKind) -> ExpectedTag {
     let images = fixture.push_all(kind, "first");
-    ExpectedDigests { after: Some(digest_of_list(kind, &images)), ..ExpectedDigests::default() }
+    ExpectedTag { after: Some(digest_of_list(kind, &images)), ..ExpectedTag::unwritten() }
 }
 
 /// Pushes images whose list is published, and then a newer image of one platform.
-fn next_list(fixture: &Fixture<'_>, kind: ImageKind) -> ExpectedDigests {
+pub fn next_list(fixture: &Fixture<'_>, kind: ImageKind) -> ExpectedTag {
     let [amd64, arm64] = fixture.push_all(kind, "first");
     let before = fixture.publish(kind, &[amd64.clone(), arm64]);
     let arm64 = fixture.push(kind, "arm64", "second");
     let after = digest_of_list(kind, &[amd64, arm64]);
-    ExpectedDigests { before: Some(before), after: Some(after), temporary: Vec::new() }
+    ExpectedTag { before: Some(before), after: Some(after), ..ExpectedTag::unwritten() }
 }
+
+/// The event of the last push of a version, in an empty repository.
+pub const EVENT: Scenario = Scenario {
+    aliases: "",
+    prepare: |_| Vec::new(),
+    input: push,
+    repair: None,
+    expected_outcome: "published",
+    is_sweep: false,
+};
+
+/// The sweep of one empty repository.
+pub const SWEEP_OF_ONE: Scenario = Scenario { input: sweep, expected_outcome: "swept", is_sweep: true, ..EVENT };
 
 /// The push of one platform while the other is missing.
 pub const WAITING: Scenario = Scenario {
     prepare: |fixture| {
         fixture.push(ImageKind::Docker, "arm64", "first");
-        ExpectedDigests::default()
+        vec![ExpectedTag::unwritten()]
     },
-    input: push,
     expected_outcome: "waiting",
-    is_sweep: false,
+    ..EVENT
 };
 
 /// The first list of a version.
-pub const FIRST: Scenario = Scenario {
-    prepare: |fixture| new_list(fixture, ImageKind::Docker),
-    input: push,
-    expected_outcome: "published",
-    is_sweep: false,
-};
+pub const FIRST: Scenario = Scenario { prepare: |fixture| vec![new_list(fixture, ImageKind::Docker)], ..EVENT };
 
 /// The first list of a version whose images have attestations.
-pub const ATTESTED: Scenario = Scenario {
-    prepare: |fixture| new_list(fixture, ImageKind::Attested),
-    input: push,
-    expected_outcome: "published",
-    is_sweep: false,
-};
+pub const ATTESTED: Scenario = Scenario { prepare: |fixture| vec![new_list(fixture, ImageKind::Attested)], ..EVENT };
 
 /// The event of a version whose list is up to date.
 pub const UNCHANGED: Scenario = Scenario {
     prepare: |fixture| {
         let images = fixture.push_all(ImageKind::Attested, "first");
         let list = Some(fixture.publish(ImageKind::Attested, &images));
-        ExpectedDigests { before: list.clone(), after: list, temporary: Vec::new() }
+        vec![ExpectedTag { before: list.clone(), after: list, ..ExpectedTag::unwritten() }]
     },
-    input: push,
     expected_outcome: "unchanged",
-    is_sweep: false,
+    ..EVENT
 };
 
 /// A request for a version whose list is out of date.
 pub const OUT_OF_DATE: Scenario = Scenario {
-    prepare: |fixture| next_list(fixture, ImageKind::Attested),
+    prepare: |fixture| vec![next_list(fixture, ImageKind::Attested)],
     input: |repository| assemble_request(repository, VERSION),
-    expected_outcome: "published",
-    is_sweep: false,
+    ..EVENT
 };
 
 /// A platform pushed again between the write and the confirming read.
@@ -133,34 +145,30 @@ pub const OUTRUN: Scenario = Scenario {
     prepare: |fixture| {
         let [amd64, arm64] = fixture.push_all(ImageKind::Docker, "first");
         let late = ImageKind::Docker.image("arm64", &format!("{} late", fixture.repository));
-        ExpectedDigests {
-            before: None,
+        vec![ExpectedTag {
             temporary: vec![digest_of_list(ImageKind::Docker, &[amd64.clone(), arm64])],
             after: Some(digest_of_list(ImageKind::Docker, &[amd64, late])),
-        }
+            ..ExpectedTag::unwritten()
+        }]
     },
-    input: push,
-    expected_outcome: "published",
-    is_sweep: false,
+    ..EVENT
 };
 
 /// A dry run.
 pub const DRY_RUN: Scenario = Scenario {
-    prepare: |fixture| ExpectedDigests { after: None, ..new_list(fixture, ImageKind::Docker) },
+    prepare: |fixture| vec![ExpectedTag { after: None, ..new_list(fixture, ImageKind::Docker) }],
     input: |repository| with_fields(assemble_request(repository, VERSION), &json!({"dry_run": true})),
     expected_outcome: "would_publish",
-    is_sweep: false,
+    ..EVENT
 };
 
 /// The first list under an immutable tag.
 pub const IMMUTABLE: Scenario = Scenario {
     prepare: |fixture| {
         fixture.registry.set_mutability(fixture.repository, Mutability::Immutable);
-        new_list(fixture, ImageKind::Docker)
+        vec![new_list(fixture, ImageKind::Docker)]
     },
-    input: push,
-    expected_outcome: "published",
-    is_sweep: false,
+    ..EVENT
 };
 
 /// A platform pushed again after the immutable tag of the version was written.
@@ -169,27 +177,21 @@ pub const IMMUTABLE_OUT_OF_DATE: Scenario = Scenario {
         let filter = format!("{VERSION}-*");
         fixture.registry.set_mutability(fixture.repository, Mutability::ImmutableWithExclusion(vec![filter]));
         let expected = next_list(fixture, ImageKind::Docker);
-        ExpectedDigests { after: expected.before.clone(), ..expected }
+        vec![ExpectedTag { after: expected.before.clone(), ..expected }]
     },
-    input: push,
     expected_outcome: "TagConflict",
-    is_sweep: false,
+    ..EVENT
 };
 
 /// The sweep of one repository.
-pub const SWEEP: Scenario = Scenario {
-    prepare: |fixture| new_list(fixture, ImageKind::Attested),
-    input: sweep,
-    expected_outcome: "swept",
-    is_sweep: true,
-};
+pub const SWEEP: Scenario =
+    Scenario { prepare: |fixture| vec![new_list(fixture, ImageKind::Attested)], ..SWEEP_OF_ONE };
 
 /// The deep sweep of the repositories that a glob matches.
 pub const DEEP_SWEEP: Scenario = Scenario {
-    prepare: |fixture| next_list(fixture, ImageKind::Docker),
+    prepare: |fixture| vec![next_list(fixture, ImageKind::Docker)],
     input: |repository| sweep_request(&json!({"repositories": [format!("{repository}*")], "deep": true})),
-    expected_outcome: "swept",
-    is_sweep: true,
+    ..SWEEP_OF_ONE
 };
 
 /// The sweep of a repository, and of another one whose version is young and up to date.
@@ -198,11 +200,10 @@ pub const SWEEP_OF_TWO: Scenario = Scenario {
         let neighbour = Fixture { repository: &neighbour(fixture.repository), ..*fixture };
         let images = neighbour.push_all(ImageKind::Attested, "first");
         neighbour.publish(ImageKind::Attested, &images);
-        next_list(fixture, ImageKind::Attested)
+        vec![next_list(fixture, ImageKind::Attested)]
     },
     input: |repository| sweep_request(&json!({"repositories": [repository, neighbour(repository)]})),
-    expected_outcome: "swept",
-    is_sweep: true,
+    ..SWEEP_OF_ONE
 };
 
 fn neighbour(repository: &str) -> String {

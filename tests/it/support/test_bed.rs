@@ -37,7 +37,8 @@ impl TestBed {
         bed
     }
 
-    fn start(options: Options, settings: impl FnOnce(FunctionBuilder) -> FunctionBuilder) -> Self {
+    /// A test bed whose ECR has other options, and whose function has other settings.
+    pub fn start(options: Options, settings: impl FnOnce(FunctionBuilder) -> FunctionBuilder) -> Self {
         let ecr = LocalEcr::start(options).unwrap();
         let function = settings(FunctionBuilder::new(&ecr)).start();
         ecr.home().create("app");
