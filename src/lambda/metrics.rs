@@ -35,6 +35,10 @@ pub mod name {
     pub const WOULD_PUBLISH: &str = "WouldPublish";
     /// Invocations, and versions of sweeps, that failed. Each is also counted under this name and its error type.
     pub const FAILED: &str = "Failed";
+    /// Versions and records of a batch that failed and do not go back to the queue, since a retry would not help.
+    pub const FAILED_PERMANENTLY: &str = "FailedPermanently";
+    /// Records of a batch that went back to the queue, to be received again.
+    pub const RETURNED: &str = "Returned";
     /// Milliseconds from the push event to the published manifest list, for events of the last day.
     pub const PUSH_TO_PUBLISHED: &str = "PushToPublished";
     /// Milliseconds that the invocation took.
@@ -53,13 +57,15 @@ pub mod name {
     pub const SWEEP_COMPLETE: &str = "SweepComplete";
 
     /// All of them, except those of single error types.
-    pub const ALL: [&str; 14] = [
+    pub const ALL: [&str; 16] = [
         PUBLISHED,
         UNCHANGED,
         WAITING,
         IGNORED,
         WOULD_PUBLISH,
         FAILED,
+        FAILED_PERMANENTLY,
+        RETURNED,
         PUSH_TO_PUBLISHED,
         RECONCILE_DURATION,
         ECR_CALLS,
