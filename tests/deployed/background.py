@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
 from waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +32,7 @@ class Program:
         """What it has printed so far. Fails if it has ended."""
         text = self.log.read_text(errors="replace")
         if self.process.poll() is not None:
-            raise AssertionError(f"{self.process.args} ended with {self.process.returncode}:\n{text}")
+            raise AssertionError(f"{self.process.args!r} ended with {self.process.returncode}:\n{text}")
         return text
 
 

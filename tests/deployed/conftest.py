@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from emulator import SHIMMED, STOCK, Emulator, emulator
 from local_ecr import LocalEcr, local_ecr
 from stack import PARAMETERS, Stack, deploy

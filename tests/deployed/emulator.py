@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from background import Program, running
 from botocore.config import Config
+
+from background import Program, running
 from waiting import eventually
 
 ACCOUNT = "123456789012"

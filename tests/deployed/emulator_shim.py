@@ -87,12 +87,14 @@ def move_messages_back_from_a_dead_letter_queue() -> None:
             again = {"receive_count": 0, "first_receive_at": None, "receipt_handle": None, "visible_at": now}
             sqs._queue_by_arn(arn)["messages"].append({**message, **again})
         lambda_svc._esm_wake.set()
-        tasks.append({
-            "SourceArn": request["SourceArn"],
-            "Status": "COMPLETED",
-            "ApproximateNumberOfMessagesMoved": len(messages),
-            "StartedTimestamp": int(time.time() * 1000),
-        })
+        tasks.append(
+            {
+                "SourceArn": request["SourceArn"],
+                "Status": "COMPLETED",
+                "ApproximateNumberOfMessagesMoved": len(messages),
+                "StartedTimestamp": int(time.time() * 1000),
+            }
+        )
         return {"TaskHandle": f"task-{len(tasks)}"}
 
     def list_latest(request: Properties, _url: str) -> Properties:

@@ -80,5 +80,5 @@ def local_ecr(folder: Path) -> Iterator[LocalEcr]:
     folder.mkdir()
     program = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug" / "examples" / "local"
     with running([program, "--serve", "--platforms", PLATFORMS], folder / "local-ecr.log", CREDENTIALS) as started:
-        url = eventually("the local ECR starts", lambda: re.search(r"listens at (http://\S+)", started.output()))
-        yield LocalEcr(url.group(1))
+        [url] = eventually("the local ECR starts", lambda: re.findall(r"listens at (http://\S+)", started.output()))
+        yield LocalEcr(url)

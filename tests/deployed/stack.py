@@ -139,7 +139,11 @@ def deploy(emulator: Emulator, name: str, parameters: Mapping[str, str], log: Pa
     with log.open("w") as file:
         done = subprocess.run(
             [*command, *options, "--parameter-overrides", " ".join(overrides)],
-            cwd=ROOT, env=environment(variables), stdout=file, stderr=subprocess.STDOUT, timeout=300,
+            cwd=ROOT,
+            env=environment(variables),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            timeout=300,
         )
     assert done.returncode == 0, log.read_text()
     return Stack(emulator, name)

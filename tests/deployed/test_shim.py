@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+
 from emulator import Emulator
 
 Check = Callable[[Emulator], bool]
