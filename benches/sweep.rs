@@ -10,7 +10,8 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use ecr_multiarch::ecr::{Priority, Registries};
-use ecr_multiarch::sweep::{SweepScope, SweepTime, sweep};
+use ecr_multiarch::sweep::{SweepScope, sweep};
+use ecr_multiarch::work_time::WorkTime;
 use ecr_multiarch_core::settings::variable::Variable;
 use ecr_multiarch_core::{RegistryId, Settings};
 use local_ecr::image::{Image, ToArtifact as _};
@@ -204,7 +205,7 @@ fn sweep_once() {
         let begun = Instant::now();
         let deadline = begun + Duration::from_hours(1);
         let registry = registries.open(&RegistryId { account: None, region }, Priority::Background, deadline);
-        let time = SweepTime { stop_at: deadline, deadline };
+        let time = WorkTime { stop_at: deadline, deadline };
         let report = sweep(&[registry], &settings, &SweepScope::default(), time, &()).await.unwrap();
         assert!(report.is_complete(), "{report:?}");
         println!("{} {} {} {}", begun.elapsed().as_secs_f64(), peak_mib(), report.published, report.failed.total);

@@ -17,6 +17,7 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::ecr::{Registry, ScannedImage};
+use crate::work_time::{WorkTime, before};
 
 /// How many aliases are written at a time: those of every usual release, which has three, at once.
 const MAX_PARALLEL_WRITES: usize = 8;
@@ -24,15 +25,6 @@ const MAX_PARALLEL_WRITES: usize = 8;
 /// How many scans must fit into the time that is left when an alias is written: the one that confirms the write, and
 /// another one, since a repository may take longer to scan than it did.
 const SCANS_AFTER_WRITE: u32 = 2;
-
-/// When a reconciliation of aliases ends.
-#[derive(Debug, Clone, Copy)]
-pub struct AliasTime {
-    /// When it begins no more writes, and reads nothing but what confirms them.
-    pub stop_at: Instant,
-    /// When calls in flight are cancelled.
-    pub deadline: Instant,
-}
 
 /// Reconciles the aliases of one release. Those that are not settled in time are pending.
 ///
@@ -44,7 +36,7 @@ pub async fn reconcile_aliases(
     settings: &RepositorySettings,
     deadline: Instant,
 ) -> Result<Vec<AliasReport>, Error> {
-    let time = AliasTime { stop_at: deadline, deadline };
+    let time = WorkTime { stop_at: deadline, deadline };
     let run = AliasRun { registry, settings, time, scan_time: None, has_written: false };
     run.finish(AliasStep::start(Arc::new(request))).await?.into_result()
 }
@@ -93,7 +85,7 @@ pub(crate) fn add_to_scan(scan: &mut AliasScanBuilder<'_>, rows: &[ScannedImage]
 pub(crate) struct AliasRun<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) settings: &'a RepositorySettings,
-    pub(crate) time: AliasTime,
+    pub(crate) time: WorkTime,
     /// How long the first scan took, once it was made.
     pub(crate) scan_time: Option<Duration>,
     /// Whether a write is to be confirmed.
@@ -202,13 +194,4 @@ impl AliasRun<'_> {
         let responses = stream::iter(responses).buffer_unordered(MAX_PARALLEL_WRITES);
         responses.filter_map(std::future::ready).collect().await
     }
-}
-
-/// The result of a call that is dropped at this time.
-async fn before<T>(until: Instant, call: impl Future<Output = T>) -> Option<T> {
-    // `timeout_at` polls the call before the clock, and so would begin it.
-    if Instant::now() >= until {
-        return None;
-    }
-    timeout_at(until, call).await.ok()
 }

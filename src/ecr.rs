@@ -12,6 +12,7 @@ use std::sync::Arc;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::retry::RetryConfig;
 use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ecr::operation::put_image::{PutImageError, PutImageOutput};
 use aws_sdk_ecr::types::{Image, ImageFailureCode, ImageIdentifier};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -46,6 +47,15 @@ const MAX_PARALLEL_CALLS: usize = 8;
 /// reads in flight stay small whatever the manifests are. A hundred usual manifests have some 200 KiB.
 const MAX_SHARED_RESPONSE_BYTES: usize = 8 << 20;
 
+/// How often a read that several versions share is attempted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempts {
+    /// Once: where it fails, it is made in parts at once.
+    One,
+    /// As often as any other call.
+    Several,
+}
+
 /// Why manifests could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadError {
@@ -73,8 +83,6 @@ pub struct Registry {
     gate: Arc<Gate>,
     shared: Arc<SharedState>,
     patience: Instant,
-    /// Whether the next call has passed the gate already.
-    has_passed: bool,
 }
 
 impl Registry {
@@ -94,12 +102,6 @@ impl Registry {
         Self { patience, ..self.clone() }
     }
 
-    /// The registry for one call that has passed the gate already.
-    #[must_use]
-    pub fn after_gate(&self) -> Self {
-        Self { has_passed: true, ..self.clone() }
-    }
-
     fn account(&self) -> Option<String> {
         self.id.account.as_ref().map(ToString::to_string)
     }
@@ -114,25 +116,31 @@ impl Registry {
     where
         E: ProvideErrorMetadata,
     {
-        let mut has_passed = self.has_passed;
         let mut throttled = None;
         loop {
-            has_passed = has_passed || timeout_at(self.patience, self.gate.pass(action)).await.is_ok();
-            if !has_passed {
+            if timeout_at(self.patience, self.gate.pass(action)).await.is_err() {
                 return Err(throttled.unwrap_or_else(|| SdkError::timeout_error("ECR throttles calls of this kind")));
             }
-            has_passed = false;
-            match send(&self.client).await {
-                Err(error) if error::is_throttling(&error) => {
-                    self.gate.record(action, true);
-                    throttled = Some(error);
-                }
-                result => {
-                    self.gate.record(action, false);
-                    return result;
-                }
+            match self.send_once(action, &send).await {
+                Err(error) if error::is_throttling(&error) => throttled = Some(error),
+                result => return result,
             }
         }
+    }
+
+    /// Sends a call that has passed the gate, and records how it ended.
+    async fn send_once<T, E>(
+        &self,
+        action: IamAction,
+        send: impl AsyncFn(&Client) -> Result<T, SdkError<E, HttpResponse>>,
+    ) -> Result<T, SdkError<E, HttpResponse>>
+    where
+        E: ProvideErrorMetadata,
+    {
+        // The SDK's futures are large, and whatever awaits this one holds it.
+        let result = Box::pin(send(&self.client)).await;
+        self.gate.record(action, result.as_ref().is_err_and(error::is_throttling));
+        result
     }
 
     /// Reads manifests. What does not exist is not in the result.
@@ -154,8 +162,7 @@ impl Registry {
             .await
     }
 
-    /// Reads manifests of several versions in one call, which is attempted once: the caller reads them in parts where it
-    /// fails.
+    /// Reads manifests of several versions in one call.
     ///
     /// # Errors
     /// Every error of ECR except the absence of an image, and [`ReadError::TooLarge`].
@@ -163,8 +170,9 @@ impl Registry {
         &self,
         repository: &RepositoryName,
         references: &[Reference],
+        attempts: Attempts,
     ) -> Result<Manifests, ReadError> {
-        let (found, left_out) = self.batch_get_image_once(repository, references, true).await?;
+        let (found, left_out) = self.batch_get_image_once(repository, references, Some(attempts)).await?;
         self.ask_again(repository, found, left_out).await
     }
 
@@ -173,7 +181,7 @@ impl Registry {
         repository: &RepositoryName,
         references: &[Reference],
     ) -> Result<Manifests, ReadError> {
-        let (found, left_out) = self.batch_get_image_once(repository, references, false).await?;
+        let (found, left_out) = self.batch_get_image_once(repository, references, None).await?;
         self.ask_again(repository, found, left_out).await
     }
 
@@ -187,7 +195,7 @@ impl Registry {
     ) -> Result<Manifests, ReadError> {
         let again = left_out.iter().map(async |reference| {
             let reference = std::slice::from_ref(reference);
-            let (found, left_out) = self.batch_get_image_once(repository, reference, false).await?;
+            let (found, left_out) = self.batch_get_image_once(repository, reference, None).await?;
             match left_out.first() {
                 None => Ok(found),
                 Some(missing) => Err(ReadError::Image(Error::RegistryUnavailable {
@@ -202,12 +210,13 @@ impl Registry {
         Ok(found)
     }
 
-    /// Reads manifests in one call. Returns them, and the references that the response says nothing of.
+    /// Reads manifests in one call, which is shared by several versions if its attempts are stated. Returns them, and the
+    /// references that the response says nothing of.
     async fn batch_get_image_once(
         &self,
         repository: &RepositoryName,
         references: &[Reference],
-        is_shared: bool,
+        shared: Option<Attempts>,
     ) -> Result<(Manifests, Vec<Reference>), ReadError> {
         let resource = || resource(repository, references);
         let ids: Vec<_> = references.iter().map(identifier).collect();
@@ -218,12 +227,13 @@ impl Registry {
                 .repository_name(repository.as_str())
                 .set_image_ids(Some(ids.clone()))
                 .set_accepted_media_types(Some(MediaType::ALL.iter().map(ToString::to_string).collect()));
-            if !is_shared {
-                return call.send().await;
-            }
+            let Some(attempts) = shared else { return call.send().await };
+            let call = call.customize().interceptor(ResponseLimit::new(MAX_SHARED_RESPONSE_BYTES));
             let once = aws_sdk_ecr::config::Builder::new().retry_config(RetryConfig::disabled());
-            let limit = ResponseLimit::new(MAX_SHARED_RESPONSE_BYTES);
-            call.customize().config_override(once).interceptor(limit).send().await
+            match attempts {
+                Attempts::One => call.config_override(once).send().await,
+                Attempts::Several => call.send().await,
+            }
         };
         let output = self.call(IamAction::BatchGetImage, send).await.map_err(|error| {
             let read_error = if response_limit::is_exceeded(&error) { ReadError::TooLarge } else { ReadError::Call };
@@ -301,7 +311,33 @@ impl Registry {
         tag: &Tag,
         list: &ManifestList,
     ) -> Result<PutResponse, Error> {
-        let send = async |client: &Client| {
+        let send = self.put_image(repository, tag, list);
+        put_response(self.call(IamAction::PutImage, send).await, repository, tag)
+    }
+
+    /// Writes a manifest list under a tag, in a call that has passed the gate. `None`, if ECR throttles it.
+    ///
+    /// # Errors
+    /// As [`Self::put_manifest_list`].
+    pub async fn put_manifest_list_once(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        list: &ManifestList,
+    ) -> Result<Option<PutResponse>, Error> {
+        match self.send_once(IamAction::PutImage, self.put_image(repository, tag, list)).await {
+            Err(error) if error::is_throttling(&error) => Ok(None),
+            result => put_response(result, repository, tag).map(Some),
+        }
+    }
+
+    fn put_image(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        list: &ManifestList,
+    ) -> impl AsyncFn(&Client) -> Result<PutImageOutput, SdkError<PutImageError, HttpResponse>> {
+        async move |client: &Client| {
             client
                 .put_image()
                 .set_registry_id(self.account())
@@ -312,16 +348,24 @@ impl Registry {
                 .image_digest(list.digest.to_string())
                 .send()
                 .await
-        };
-        let Err(error) = self.call(IamAction::PutImage, send).await else { return Ok(PutResponse::Stored) };
-        match error_code(&error) {
-            Some("ImageAlreadyExistsException") => Ok(PutResponse::Stored),
-            Some("ImageTagAlreadyExistsException") => Ok(PutResponse::TagImmutable),
-            Some("ReferencedImagesNotFoundException") => Ok(PutResponse::ReferencedImageNotFound),
-            _ => {
-                let resource = image(repository, Reference::Tag(tag.clone()));
-                Err(error::classify(IamAction::PutImage, resource, &error))
-            }
+        }
+    }
+}
+
+/// What the response to a write says.
+fn put_response(
+    result: Result<PutImageOutput, SdkError<PutImageError, HttpResponse>>,
+    repository: &RepositoryName,
+    tag: &Tag,
+) -> Result<PutResponse, Error> {
+    let Err(error) = result else { return Ok(PutResponse::Stored) };
+    match error_code(&error) {
+        Some("ImageAlreadyExistsException") => Ok(PutResponse::Stored),
+        Some("ImageTagAlreadyExistsException") => Ok(PutResponse::TagImmutable),
+        Some("ReferencedImagesNotFoundException") => Ok(PutResponse::ReferencedImageNotFound),
+        _ => {
+            let resource = image(repository, Reference::Tag(tag.clone()));
+            Err(error::classify(IamAction::PutImage, resource, &error))
         }
     }
 }

@@ -57,7 +57,11 @@ pub async fn execute(registry: &Registry, step: Step, deadline: Instant) -> Resu
     }
 }
 
-async fn before<T>(
+/// The result of a call of a reconciliation.
+///
+/// # Errors
+/// Those of the call; [`Error::RegistryUnavailable`], if ECR has not answered by the deadline.
+pub(crate) async fn before<T>(
     deadline: Instant,
     action: IamAction,
     request: &ReconcileRequest,

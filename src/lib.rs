@@ -15,5 +15,7 @@ pub mod connections;
 pub mod ecr;
 mod endpoint;
 pub mod execute;
+mod group;
 pub mod lambda;
 pub mod sweep;
+pub mod work_time;

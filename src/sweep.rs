@@ -23,7 +23,6 @@ mod scan;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::time::Duration;
 
 use ecr_multiarch_core::answer::Failed;
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
@@ -32,9 +31,9 @@ use ecr_multiarch_core::{
 };
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
 
 use crate::ecr::Registry;
+use crate::work_time::WorkTime;
 use queue::WorkQueue;
 use report::Reporter;
 
@@ -55,15 +54,6 @@ pub struct SweepScope {
     pub deep: bool,
     /// Whether the registries are all that are served, so that a repository that none of them has does not exist.
     pub is_everywhere: bool,
-}
-
-/// When a sweep ends.
-#[derive(Debug, Clone, Copy)]
-pub struct SweepTime {
-    /// When it begins no more work.
-    pub stop_at: Instant,
-    /// When work in flight is cancelled.
-    pub deadline: Instant,
 }
 
 /// Observes a sweep while it runs.
@@ -108,7 +98,7 @@ pub async fn sweep(
     registries: &[Registry],
     settings: &Settings,
     scope: &SweepScope,
-    time: SweepTime,
+    time: WorkTime,
     observer: &dyn SweepObserver,
 ) -> Result<SweepReport, Error> {
     let mut report = SweepReport::empty(scope.dry_run, settings.has_aliases());
@@ -163,7 +153,7 @@ struct RegistrySweep<'a> {
     registry: Registry,
     settings: &'a Settings,
     scope: &'a SweepScope,
-    time: SweepTime,
+    time: WorkTime,
     queue: WorkQueue<'a>,
     reporter: Reporter<'a>,
     /// The repositories that the request or the settings name and the registry lacks.
@@ -188,33 +178,5 @@ impl RegistrySweep<'_> {
         });
         let (scanned, ()) = tokio::join!(scan, reconcile);
         scanned
-    }
-}
-
-impl SweepTime {
-    /// The time of the next of so many registries.
-    fn share(self, registries: usize) -> Self {
-        let left = self.stop_at.saturating_duration_since(Instant::now());
-        let share = left / u32::try_from(registries.max(1)).unwrap_or(u32::MAX);
-        let stop_at = self.stop_at - left.saturating_sub(share);
-        Self { stop_at, deadline: stop_at + self.margin() }
-    }
-
-    /// How long work in flight may take after the stop.
-    fn margin(self) -> Duration {
-        self.deadline.saturating_duration_since(self.stop_at)
-    }
-
-    fn is_up(self) -> bool {
-        Instant::now() >= self.stop_at
-    }
-
-    /// The result of work that is dropped when the sweep stops.
-    async fn before_stop<T>(self, work: impl Future<Output = T>) -> Option<T> {
-        // `timeout_at` polls the work before the clock, and so would begin it.
-        if self.is_up() {
-            return None;
-        }
-        timeout_at(self.stop_at, work).await.ok()
     }
 }

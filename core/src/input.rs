@@ -174,7 +174,8 @@ const EXPECTED: &str = "expected one of: an EventBridge event of source aws.ecr 
     {\"action\":\"assemble\",\"repository\":\"app\",\"version\":\"1.2.3\"} with dry_run, force, account, region, \
     wait_seconds optional; {\"action\":\"sweep\"} with repositories, dry_run, deep, account, region, from optional; \
     {\"action\":\"yank\",\"repository\":\"app\",\"version\":\"1.2.3\"} or the same with unyank, with dry_run, \
-    account, region optional; {\"action\":\"registries\"} with accounts optional";
+    account, region optional; {\"action\":\"registries\"} with accounts optional; an SQS batch of such events and \
+    assemble requests";
 
 /// The error of an input that is neither an event nor a request, with what was expected.
 pub fn invalid_request(reason: impl fmt::Display) -> Error {

@@ -6,7 +6,8 @@ use aws_config::Region;
 use aws_sdk_ecr::config::Credentials;
 use ecr_multiarch::connections::Connections;
 use ecr_multiarch::ecr::{Registries, behavior_version};
-use ecr_multiarch::lambda::handler::{Handler, Invocation};
+use ecr_multiarch::lambda::handler::Handler;
+use ecr_multiarch::lambda::invocation::Invocation;
 use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::settings::variable::Variable;
 use ecr_multiarch_core::{Answer, InvocationError, Settings};
@@ -39,7 +40,7 @@ impl LocalStack {
             .credentials_provider(Credentials::new("local", "local", None, None, "local"));
         // Loopback must not be reached through a proxy that the environment may set.
         let registries = Registries::load(sdk, Connections::without_proxy(), settings.sweep().puts_per_second).await;
-        Self { ecr, handler: Handler::new(settings, registries).with_metrics(|_| ()) }
+        Self { ecr, handler: Handler::new(settings, registries).with_metrics(|_, _| ()) }
     }
 
     pub(crate) fn registry(&self) -> RegistryHandle {
@@ -53,6 +54,6 @@ impl LocalStack {
             deadline: Instant::now() + TIMEOUT,
             request_id: input["id"].as_str().unwrap_or_default().to_owned(),
         };
-        self.handler.handle(input, &invocation).await
+        self.handler.answer(input, &invocation).await
     }
 }

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use ecr_multiarch::ecr::{Priority, Registries};
-use ecr_multiarch::sweep::{SweepScope, SweepTime, sweep};
+use ecr_multiarch::sweep::{SweepScope, sweep};
+use ecr_multiarch::work_time::WorkTime;
 use ecr_multiarch_core::{RegistryId, Settings, SweepReport};
 use tokio::time::Instant;
 
@@ -53,7 +54,7 @@ async fn run(options: &Options) -> Result<SweepReport, String> {
         from: options.from.clone(),
         is_everywhere: true,
     };
-    let time = SweepTime { stop_at: deadline, deadline };
+    let time = WorkTime { stop_at: deadline, deadline };
     let table = SweepTable::new(options.rows);
     let report = tokio::select! {
         report = sweep(&swept, &settings, &scope, time, &table) => report.map_err(|error| format!("{}: {error}", error.error_type()))?,

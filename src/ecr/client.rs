@@ -142,7 +142,6 @@ impl Registries {
             gate: Arc::clone(gate),
             shared: Arc::clone(&self.shared),
             patience,
-            has_passed: false,
         }
     }
 

@@ -3,55 +3,47 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lambda_events::event::sqs::SqsBatchResponse;
 use ecr_multiarch_core::alias::yank::{YankOutcome, YankRequest};
 use ecr_multiarch_core::{
-    AccountId, AliasReport, AliasRequest, Answer, Error, InvocationError, OutcomeKind, ReconcileRequest,
+    AliasReport, AliasRequest, Answer, Error, InvocationError, Outcome, OutcomeKind, ReconcileRequest,
     RegistriesReport, RegistryId, Settings, SweepReport, VersionReport, YankReport,
 };
+use serde::Serialize;
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::event;
-use super::metrics;
+use super::invocation::{Invocation, patience};
+use super::metrics::{self, Metrics};
 use super::plan::{Planner, Rejection, Work};
-use super::record::InvocationRecord;
+use super::record::{Cost, InvocationRecord};
+use super::sqs;
 use crate::alias::{reconcile_aliases, yank};
 use crate::ecr::{Priority, Registries, Registry};
 use crate::execute::reconcile;
-use crate::sweep::{SweepScope, SweepTime, sweep};
+use crate::sweep::{SweepScope, sweep};
 
-/// How long before Lambda's deadline the answer is due, so that the invocation ends with an answer and not with a
-/// timeout. A second is ample to log and send it, also with the share of a CPU that a function of 128 MB has.
-pub(super) const ANSWER_MARGIN: Duration = Duration::from_secs(1);
-/// How long before Lambda's deadline a sweep stops beginning work: a version takes a few seconds at most, unless its
-/// calls have to be retried.
-const SWEEP_MARGIN: Duration = Duration::from_secs(20);
-
-/// How long before the answer is due a throttled call is given up, so that the answer says why.
-const PATIENCE_MARGIN: Duration = Duration::from_secs(1);
 /// The pauses between two looks at a version that a request waits for: short at first, since most versions are complete
 /// within seconds, and then long enough that a minute of waiting takes some twenty reads.
 const WAIT_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
 
-const _: () = assert!(SWEEP_MARGIN.as_secs() > ANSWER_MARGIN.as_secs(), "work in flight needs time to finish");
-
 /// Handles the invocations of one execution environment.
 #[derive(Debug)]
 pub struct Handler {
-    settings: Settings,
-    registries: Registries,
-    emit_metrics: fn(&InvocationRecord<'_>),
+    pub(super) settings: Settings,
+    pub(super) registries: Registries,
+    pub(super) emit_metrics: fn(&str, &Metrics),
 }
 
-/// An invocation as Lambda describes it.
-#[derive(Debug, Clone)]
-pub struct Invocation {
-    /// The account of the function, if Lambda states it.
-    pub own_account: Option<AccountId>,
-    /// When Lambda ends the invocation.
-    pub deadline: Instant,
-    /// The id that Lambda gave the invocation.
-    pub request_id: String,
+/// The response to an invocation.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Response {
+    /// To an event or a request.
+    Answer(Answer),
+    /// To an SQS batch: the records that go back to the queue.
+    Batch(SqsBatchResponse),
 }
 
 impl Handler {
@@ -62,24 +54,31 @@ impl Handler {
 
     /// Replaces the writing of metrics to standard output.
     #[must_use]
-    pub fn with_metrics(self, emit_metrics: fn(&InvocationRecord<'_>)) -> Self {
+    pub fn with_metrics(self, emit_metrics: fn(&str, &Metrics)) -> Self {
         Self { emit_metrics, ..self }
     }
 
-    /// Handles one invocation.
+    /// Handles one invocation: an event, a request, or an SQS batch of them.
+    ///
+    /// # Errors
+    /// Those of [`Self::answer`]. A batch never fails as a whole.
+    pub async fn handle(&self, mut payload: Value, invocation: &Invocation) -> Result<Response, InvocationError> {
+        match sqs::take_records(&mut payload) {
+            Some(records) => Ok(Response::Batch(self.handle_batch(records, invocation).await)),
+            None => self.answer(payload, invocation).await.map(Response::Answer),
+        }
+    }
+
+    /// Answers an event or a request.
     ///
     /// # Errors
     /// Every [`Error`], after it was logged and counted.
-    pub async fn handle(&self, payload: Value, invocation: &Invocation) -> Result<Answer, InvocationError> {
+    pub async fn answer(&self, payload: Value, invocation: &Invocation) -> Result<Answer, InvocationError> {
         let started = Instant::now();
         let calls_before = self.registries.calls();
 
         let input = event::parse(payload);
-        let planner = Planner {
-            settings: &self.settings,
-            own_account: invocation.own_account.as_ref(),
-            own_region: self.registries.own_region(),
-        };
+        let planner = self.planner(invocation);
         let subject = input.as_ref().map(|input| planner.subject(input)).unwrap_or_default();
         let work = input.map_err(Rejection::Failed).and_then(|input| planner.plan(input));
         let version = match &work {
@@ -104,13 +103,21 @@ impl Handler {
             version,
             pushed_at: subject.pushed_at,
             is_full_sweep: subject.is_full_sweep,
-            duration: started.elapsed(),
-            ecr_calls: self.registries.calls() - calls_before,
+            cost: Some(Cost { duration: started.elapsed(), ecr_calls: self.registries.calls() - calls_before }),
+            records: None,
             result: result.as_ref(),
         };
         record.log();
-        (self.emit_metrics)(&record);
+        (self.emit_metrics)(&invocation.request_id, &Metrics::of(&record));
         result
+    }
+
+    pub(super) fn planner<'a>(&'a self, invocation: &'a Invocation) -> Planner<'a> {
+        Planner {
+            settings: &self.settings,
+            own_account: invocation.own_account.as_ref(),
+            own_region: self.registries.own_region(),
+        }
     }
 
     async fn carry_out(&self, work: Work, invocation: &Invocation) -> Result<Answer, InvocationError> {
@@ -119,7 +126,7 @@ impl Handler {
                 let report = if let Some(wait) = wait {
                     self.wait_until_published(&registry, request, wait, invocation).await
                 } else {
-                    let deadline = answer_deadline(invocation);
+                    let deadline = invocation.answer_deadline();
                     self.reconcile(&registry, &Arc::new(request), deadline, patience(deadline)).await
                 };
                 report.map(|report| Answer::Version(Box::new(report)))
@@ -131,7 +138,7 @@ impl Handler {
             Work::Marker { registry: id, marker, aliases } => {
                 let registry = self.open(&id, invocation);
                 let repository = aliases.repository.clone();
-                let aliases = self.reconcile_aliases(&registry, aliases, answer_deadline(invocation)).await?;
+                let aliases = self.reconcile_aliases(&registry, aliases, invocation.answer_deadline()).await?;
                 Ok(Answer::Yank(Box::new(YankReport::for_push(id, repository, marker, aliases))))
             }
             Work::Sweep { registries, scope } => {
@@ -142,7 +149,7 @@ impl Handler {
         }
     }
 
-    async fn reconcile(
+    pub(super) async fn reconcile(
         &self,
         id: &RegistryId,
         request: &Arc<ReconcileRequest>,
@@ -152,16 +159,20 @@ impl Handler {
         let registry = self.registries.open(id, Priority::Interactive, patience);
         let reconciliation = Box::pin(reconcile(&registry, Arc::clone(request), deadline)).await?;
         let mut report = VersionReport::new(id.clone(), request, reconciliation);
-        let settings = self.settings.for_repository(&request.repository);
-        let aliases =
-            settings.and_then(|it| AliasRequest::for_version(request.repository.clone(), &request.version, it));
-        if let (Some(aliases), Some(list)) = (aliases, report.outcome.manifest_list()) {
-            let aliases = aliases.with_dry_run(request.dry_run).with_force(request.force).with_list(list);
+        if let Some(aliases) = self.aliases_of(request, &report.outcome) {
             let confirmed = (!request.dry_run).then(|| request.target());
             let reconciled = self.reconcile_aliases(&registry, aliases, deadline).await;
             report.aliases = Some(reconciled.map_err(|error| InvocationError { error, confirmed })?);
         }
         Ok(report)
+    }
+
+    /// The aliases that are to be reconciled after a version was.
+    pub(super) fn aliases_of(&self, request: &ReconcileRequest, outcome: &Outcome) -> Option<AliasRequest> {
+        let list = outcome.manifest_list()?;
+        let settings = self.settings.for_repository(&request.repository)?;
+        let aliases = AliasRequest::for_version(request.repository.clone(), &request.version, settings)?;
+        Some(aliases.with_dry_run(request.dry_run).with_force(request.force).with_list(list))
     }
 
     async fn yank(
@@ -172,17 +183,17 @@ impl Handler {
     ) -> Result<YankReport, InvocationError> {
         let registry = self.open(&id, invocation);
         let repository = request.repository.clone();
-        let end = Box::pin(yank(&registry, request, answer_deadline(invocation))).await?;
+        let end = Box::pin(yank(&registry, request, invocation.answer_deadline())).await?;
         let mut report = YankReport::new(id, repository, &end);
         if let Some(aliases) = end.aliases {
             let confirmed = (end.outcome == YankOutcome::Yanked).then(|| aliases.image(end.marker.tag()));
-            let reconciled = self.reconcile_aliases(&registry, aliases, answer_deadline(invocation)).await;
+            let reconciled = self.reconcile_aliases(&registry, aliases, invocation.answer_deadline()).await;
             report.aliases = reconciled.map_err(|error| InvocationError { error, confirmed })?;
         }
         Ok(report)
     }
 
-    async fn reconcile_aliases(
+    pub(super) async fn reconcile_aliases(
         &self,
         registry: &Registry,
         request: AliasRequest,
@@ -195,7 +206,7 @@ impl Handler {
 
     /// The registry, for calls that are answered soon.
     fn open(&self, id: &RegistryId, invocation: &Invocation) -> Registry {
-        self.registries.open(id, Priority::Interactive, patience(answer_deadline(invocation)))
+        self.registries.open(id, Priority::Interactive, patience(invocation.answer_deadline()))
     }
 
     /// Reconciles a version again and again until it waits for nothing, an error is permanent, or time is up.
@@ -207,7 +218,7 @@ impl Handler {
         invocation: &Invocation,
     ) -> Result<VersionReport, InvocationError> {
         let request = Arc::new(request);
-        let deadline = answer_deadline(invocation);
+        let deadline = invocation.answer_deadline();
         let time_is_up = deadline.min(Instant::now() + wait);
         let patience = time_is_up.min(patience(deadline));
         let mut pauses = WAIT_PAUSES.into_iter().chain(std::iter::repeat(WAIT_PAUSES[WAIT_PAUSES.len() - 1]));
@@ -241,30 +252,9 @@ impl Handler {
         scope: &SweepScope,
         invocation: &Invocation,
     ) -> Result<SweepReport, Error> {
-        let time = SweepTime { stop_at: sweep_deadline(invocation), deadline: answer_deadline(invocation) };
+        let time = invocation.sweep_time();
         let open = |id: &RegistryId| self.registries.open(id, Priority::Background, time.stop_at);
         let registries: Vec<_> = registries.iter().map(open).collect();
         Box::pin(sweep(&registries, &self.settings, scope, time, &())).await
     }
-}
-
-/// When the answer is due. Short invocations keep four fifths of their time.
-fn answer_deadline(invocation: &Invocation) -> Instant {
-    before(invocation.deadline, ANSWER_MARGIN, 5)
-}
-
-/// When a sweep stops beginning work. Short invocations keep three quarters of their time.
-fn sweep_deadline(invocation: &Invocation) -> Instant {
-    before(invocation.deadline, SWEEP_MARGIN, 4)
-}
-
-/// When a throttled call is given up. Short invocations keep three quarters of their time.
-fn patience(deadline: Instant) -> Instant {
-    before(deadline, PATIENCE_MARGIN, 4)
-}
-
-/// The deadline minus a margin, but at most one part in `share` of the time that is left.
-fn before(deadline: Instant, margin: Duration, share: u32) -> Instant {
-    let left = deadline.saturating_duration_since(Instant::now());
-    deadline - (left / share).min(margin)
 }

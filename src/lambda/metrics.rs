@@ -1,4 +1,6 @@
 //! The metrics of an invocation: one line in CloudWatch's embedded metric format.
+//!
+//! Amazon CloudWatch user guide, "Specification: Embedded metric format".
 
 use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,7 +12,7 @@ use ecr_multiarch_core::answer::aliases_of_kind;
 use ecr_multiarch_core::{Answer, ErrorType, OutcomeKind, SweepReport};
 use serde_json::{Map, Value, json};
 
-use super::record::{InvocationRecord, milliseconds};
+use super::record::{Cost, InvocationRecord, milliseconds};
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "EcrMultiarch";
@@ -20,6 +22,9 @@ pub const DIMENSION: &str = "FunctionName";
 /// The age up to which an event is measured: as long as EventBridge tries to deliver one. Older ones come from a
 /// dead-letter queue or from hand, and one of them would be the maximum of its day.
 const MAX_PUSH_AGE: Duration = Duration::from_hours(24);
+
+/// How many values a metric of one line may have.
+const MAX_VALUES: usize = 100;
 
 /// The names of the metrics; alarms and the dashboard use no others.
 pub mod name {
@@ -35,9 +40,9 @@ pub mod name {
     pub const WOULD_PUBLISH: &str = "WouldPublish";
     /// Invocations, and versions of sweeps, that failed. Each is also counted under this name and its error type.
     pub const FAILED: &str = "Failed";
-    /// Versions and records of a batch that failed and do not go back to the queue, since a retry would not help.
+    /// Failures of a batch whose records do not go back to the queue: no delivery retries them.
     pub const FAILED_PERMANENTLY: &str = "FailedPermanently";
-    /// Records of a batch that went back to the queue, to be received again.
+    /// Records that went back to the queue.
     pub const RETURNED: &str = "Returned";
     /// Milliseconds from the push event to the published manifest list, for events of the last day.
     pub const PUSH_TO_PUBLISHED: &str = "PushToPublished";
@@ -82,102 +87,150 @@ pub fn failed_of_type(error_type: ErrorType) -> String {
     format!("{}{error_type}", name::FAILED)
 }
 
+/// Metrics, and their values.
+#[derive(Debug, Default)]
+pub struct Metrics(Vec<Metric>);
+
+/// A metric: its name, its unit and its values.
+#[derive(Debug)]
+struct Metric {
+    name: String,
+    unit: &'static str,
+    values: Vec<u64>,
+}
+
+impl Metrics {
+    /// The metrics of an invocation.
+    pub fn of(record: &InvocationRecord<'_>) -> Self {
+        let mut metrics = Self::default();
+        if let Some(cost) = record.cost {
+            metrics.add_cost(cost);
+        }
+        metrics.add(record, SystemTime::now());
+        metrics
+    }
+
+    /// Adds what an invocation took.
+    pub fn add_cost(&mut self, Cost { duration, ecr_calls }: Cost) {
+        self.measure(name::RECONCILE_DURATION, duration);
+        self.count(name::ECR_CALLS, ecr_calls);
+    }
+
+    /// Adds to a number.
+    pub fn count(&mut self, name: &str, number: u64) {
+        match self.metric(name, "Count").values.as_mut_slice() {
+            [sum, ..] => *sum += number,
+            [] => self.metric(name, "Count").values.push(number),
+        }
+    }
+
+    /// Adds a duration, beside those that the metric has already.
+    fn measure(&mut self, name: &str, duration: Duration) {
+        let values = &mut self.metric(name, "Milliseconds").values;
+        if values.len() < MAX_VALUES {
+            values.push(milliseconds(duration));
+        }
+    }
+
+    fn metric(&mut self, name: &str, unit: &'static str) -> &mut Metric {
+        let position = self.0.iter().position(|metric| metric.name == name).unwrap_or_else(|| {
+            self.0.push(Metric { name: name.to_owned(), unit, values: Vec::new() });
+            self.0.len() - 1
+        });
+        &mut self.0[position]
+    }
+
+    /// Adds the result of an invocation, or of a task of a batch.
+    pub fn add(&mut self, record: &InvocationRecord<'_>, now: SystemTime) {
+        match record.result {
+            Ok(Answer::Version(report)) => {
+                let kind = report.outcome.kind();
+                let name = match kind {
+                    OutcomeKind::Published => name::PUBLISHED,
+                    OutcomeKind::Unchanged => name::UNCHANGED,
+                    OutcomeKind::Waiting => name::WAITING,
+                    OutcomeKind::Ignored => name::IGNORED,
+                    OutcomeKind::WouldPublish => name::WOULD_PUBLISH,
+                };
+                self.count(name, 1);
+                let since_push = record.pushed_at.and_then(|pushed_at| now.duration_since(pushed_at).ok());
+                let since_push = since_push.filter(|age| *age <= MAX_PUSH_AGE);
+                if let (OutcomeKind::Published, Some(since_push)) = (kind, since_push) {
+                    self.measure(name::PUSH_TO_PUBLISHED, since_push);
+                }
+            }
+            Ok(Answer::Sweep(report)) => {
+                self.add_sweep(report);
+                // A sweep of some repositories must not hide that the scheduled sweep is missing.
+                if record.is_full_sweep {
+                    self.count(name::SWEEP_COMPLETE, u64::from(report.is_complete()));
+                }
+            }
+            Ok(Answer::Yank(_) | Answer::Registries(_)) => {}
+            Err(error) => {
+                self.count(name::FAILED, 1);
+                self.count(&failed_of_type(error.error_type()), 1);
+            }
+        }
+        if let Some(aliases) = record.result.ok().and_then(Answer::aliases) {
+            let of_kind = |kind| aliases_of_kind(aliases, kind).count() as u64;
+            self.count(name::ALIASES_MOVED, of_kind(AliasOutcomeKind::Moved));
+            self.count(name::ALIAS_CONFLICTS, of_kind(AliasOutcomeKind::Conflict));
+        }
+    }
+
+    fn add_sweep(&mut self, report: &SweepReport) {
+        let mut count = |name: &str, value: usize| self.count(name, value as u64);
+        count(name::VERSIONS, report.versions);
+        count(name::PUBLISHED, report.published);
+        count(name::UNCHANGED, report.unchanged);
+        count(name::INCOMPLETE_VERSIONS, report.incomplete.total);
+        count(name::FAILED, report.failed.total);
+        if let Some(pending) = &report.pending {
+            count(name::WOULD_PUBLISH, pending.total);
+        }
+        if let Some(aliases) = &report.aliases {
+            count(name::ALIASES_MOVED, aliases.moved);
+            count(name::ALIAS_CONFLICTS, aliases.conflicts.total);
+        }
+        for (error_type, failed) in &report.failed_by_type {
+            count(&failed_of_type(*error_type), *failed);
+        }
+    }
+
+    /// The log line.
+    ///
+    /// Lambda filters lines by their level, and takes INFO for a line without one. FATAL is the one level that no filter
+    /// drops. (AWS Lambda developer guide, "Log-level filtering".)
+    fn line(&self, request_id: &str, function: &str, now: SystemTime) -> Value {
+        let Self(metrics) = self;
+        let definitions: Vec<_> =
+            metrics.iter().map(|Metric { name, unit, .. }| json!({"Name": name, "Unit": unit})).collect();
+        let mut line = Map::new();
+        line.insert("level".to_owned(), "FATAL".into());
+        line.insert("timestamp".to_owned(), DateTime::from(now).fmt(Format::DateTime).unwrap_or_default().into());
+        line.insert("request_id".to_owned(), request_id.into());
+        line.insert(DIMENSION.to_owned(), function.into());
+        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        line.insert(
+            "_aws".to_owned(),
+            json!({
+                "Timestamp": milliseconds(since_epoch),
+                "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": definitions}],
+            }),
+        );
+        line.extend(metrics.iter().map(|Metric { name, values, .. }| {
+            let value = if let [value] = values.as_slice() { (*value).into() } else { values.as_slice().into() };
+            (name.clone(), value)
+        }));
+        Value::Object(line)
+    }
+}
+
 /// Writes the metrics of an invocation to standard output, which on Lambda is the log.
-pub fn emit(record: &InvocationRecord<'_>) {
+pub fn emit(request_id: &str, metrics: &Metrics) {
     let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "ecr-multiarch".to_owned());
-    let line = line(record, &function, SystemTime::now());
+    let line = metrics.line(request_id, &function, SystemTime::now());
     // Where the log cannot be written, nothing can be reported.
     let _ = writeln!(std::io::stdout().lock(), "{line}");
-}
-
-/// The metrics of an invocation as a log line.
-///
-/// Lambda filters lines by their level, and takes INFO for a line without one. FATAL is the one level that no filter
-/// drops. (AWS Lambda developer guide, "Log-level filtering".)
-fn line(record: &InvocationRecord<'_>, function: &str, now: SystemTime) -> Value {
-    let metrics = metrics(record, now);
-    let definitions: Vec<_> = metrics.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": unit})).collect();
-    let mut line = Map::new();
-    line.insert("level".to_owned(), "FATAL".into());
-    line.insert("timestamp".to_owned(), DateTime::from(now).fmt(Format::DateTime).unwrap_or_default().into());
-    line.insert("request_id".to_owned(), record.request_id.into());
-    line.insert(DIMENSION.to_owned(), function.into());
-    let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    line.insert(
-        "_aws".to_owned(),
-        json!({
-            "Timestamp": milliseconds(since_epoch),
-            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": definitions}],
-        }),
-    );
-    line.extend(metrics.into_iter().map(|(name, _, value)| (name, value.into())));
-    Value::Object(line)
-}
-
-/// A metric: its name, its unit and its value.
-type Metric = (String, &'static str, u64);
-
-fn metrics(record: &InvocationRecord<'_>, now: SystemTime) -> Vec<Metric> {
-    let count = |name: &str, value: u64| (name.to_owned(), "Count", value);
-    let mut metrics = vec![
-        (name::RECONCILE_DURATION.to_owned(), "Milliseconds", milliseconds(record.duration)),
-        count(name::ECR_CALLS, record.ecr_calls),
-    ];
-    match record.result {
-        Ok(Answer::Version(report)) => {
-            let kind = report.outcome.kind();
-            let name = match kind {
-                OutcomeKind::Published => name::PUBLISHED,
-                OutcomeKind::Unchanged => name::UNCHANGED,
-                OutcomeKind::Waiting => name::WAITING,
-                OutcomeKind::Ignored => name::IGNORED,
-                OutcomeKind::WouldPublish => name::WOULD_PUBLISH,
-            };
-            metrics.push(count(name, 1));
-            let since_push = record.pushed_at.and_then(|pushed_at| now.duration_since(pushed_at).ok());
-            let since_push = since_push.filter(|age| *age <= MAX_PUSH_AGE);
-            if let (OutcomeKind::Published, Some(since_push)) = (kind, since_push) {
-                metrics.push((name::PUSH_TO_PUBLISHED.to_owned(), "Milliseconds", milliseconds(since_push)));
-            }
-        }
-        Ok(Answer::Sweep(report)) => {
-            metrics.extend(sweep_metrics(report));
-            // A sweep of some repositories must not hide that the scheduled sweep is missing.
-            if record.is_full_sweep {
-                metrics.push(count(name::SWEEP_COMPLETE, u64::from(report.is_complete())));
-            }
-        }
-        Ok(Answer::Yank(_) | Answer::Registries(_)) => {}
-        Err(error) => {
-            metrics.push(count(name::FAILED, 1));
-            metrics.push(count(&failed_of_type(error.error_type()), 1));
-        }
-    }
-    if let Some(aliases) = record.result.ok().and_then(Answer::aliases) {
-        let of_kind = |kind| aliases_of_kind(aliases, kind).count() as u64;
-        metrics.push(count(name::ALIASES_MOVED, of_kind(AliasOutcomeKind::Moved)));
-        metrics.push(count(name::ALIAS_CONFLICTS, of_kind(AliasOutcomeKind::Conflict)));
-    }
-    metrics
-}
-
-fn sweep_metrics(report: &SweepReport) -> Vec<Metric> {
-    let count = |name: &str, value: usize| (name.to_owned(), "Count", value as u64);
-    let mut metrics = vec![
-        count(name::VERSIONS, report.versions),
-        count(name::PUBLISHED, report.published),
-        count(name::UNCHANGED, report.unchanged),
-        count(name::INCOMPLETE_VERSIONS, report.incomplete.total),
-        count(name::FAILED, report.failed.total),
-    ];
-    if let Some(pending) = &report.pending {
-        metrics.push(count(name::WOULD_PUBLISH, pending.total));
-    }
-    if let Some(aliases) = &report.aliases {
-        metrics.push(count(name::ALIASES_MOVED, aliases.moved));
-        metrics.push(count(name::ALIAS_CONFLICTS, aliases.conflicts.total));
-    }
-    metrics
-        .extend(report.failed_by_type.iter().map(|(error_type, failed)| count(&failed_of_type(*error_type), *failed)));
-    metrics
 }

@@ -90,7 +90,7 @@ impl Planner<'_> {
             return Err(ignored(format!("{} is not the tag of a configured platform", push.tag)));
         };
         let request = new_request(push.repository, parsed.version, settings)?;
-        let pushed = is_recent(push.time, SystemTime::now()).then_some(push.tag);
+        let pushed = is_recent(push.time, SystemTime::now()).then_some(push.tag).into_iter().collect();
         let request = ReconcileRequest { pushed, ..request };
         Ok(Work::Reconcile { registry, request, wait: None })
     }

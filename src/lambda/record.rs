@@ -1,10 +1,12 @@
-//! The record of an invocation: what its log line and its metrics report.
+//! The record of an invocation, or of a task of a batch: what its log line and its metrics report.
 
 use std::time::{Duration, SystemTime};
 
 use ecr_multiarch_core::alias::outcome::AliasOutcomeKind;
 use ecr_multiarch_core::answer::aliases_of_kind;
-use ecr_multiarch_core::{AccountId, AliasReport, Answer, InvocationError, RegistryId, RepositoryStart, Tag};
+use ecr_multiarch_core::{
+    AccountId, AliasReport, Answer, ErrorType, InvocationError, RegistryId, RepositoryStart, Tag,
+};
 
 /// The record of an invocation that has ended.
 #[derive(Debug)]
@@ -21,15 +23,29 @@ pub struct InvocationRecord<'a> {
     pub pushed_at: Option<SystemTime>,
     /// Whether it was a sweep of everything that is served, and not a dry run.
     pub is_full_sweep: bool,
-    /// How long the invocation took.
-    pub duration: Duration,
-    /// How many calls were sent to ECR.
-    pub ecr_calls: u64,
+    /// What the invocation took; `None` for a task of a batch, which shares it with others.
+    pub cost: Option<Cost>,
+    /// Of a task of a batch, how many records it was for.
+    pub records: Option<usize>,
     /// The answer, or the error.
     pub result: Result<&'a Answer, &'a InvocationError>,
 }
 
+/// What an invocation took.
+#[derive(Debug, Clone, Copy)]
+pub struct Cost {
+    /// How long it took.
+    pub duration: Duration,
+    /// How many calls were sent to ECR.
+    pub ecr_calls: u64,
+}
+
 impl InvocationRecord<'_> {
+    /// Whether Lambda, or the queue, delivers the input again after this error.
+    fn is_retried(&self, error: ErrorType) -> bool {
+        if self.records.is_some() { error.is_redelivered() } else { error.is_retryable() }
+    }
+
     /// Writes a line for each alias that was left alone.
     fn log_conflicts(&self) {
         let (Ok(answer), Some(registry)) = (self.result, &self.registry) else { return };
@@ -41,13 +57,14 @@ impl InvocationRecord<'_> {
 
     /// Writes the log line.
     pub fn log(&self) {
-        let Self { request_id, ecr_calls, .. } = self;
+        let Self { request_id, records, .. } = self;
         let registry = self.registry.as_ref();
         let account = registry.and_then(|registry| registry.account.as_ref()).map(AccountId::as_str);
         let region = registry.map(|registry| registry.region.as_str());
         let repository = self.repository.as_deref();
         let version = self.version.as_ref().map(Tag::as_str);
-        let milliseconds = milliseconds(self.duration);
+        let milliseconds = self.cost.map(|cost| milliseconds(cost.duration));
+        let ecr_calls = self.cost.map(|cost| cost.ecr_calls);
         let aliases = |kind| self.result.ok().and_then(|answer| tags(answer.aliases()?, kind));
         let aliases_moved = aliases(AliasOutcomeKind::Moved);
         let alias_conflicts = aliases(AliasOutcomeKind::Conflict);
@@ -69,6 +86,7 @@ impl InvocationRecord<'_> {
                     aliases_moved,
                     alias_conflicts,
                     aliases_pending,
+                    records,
                     milliseconds,
                     ecr_calls,
                     request_id,
@@ -86,6 +104,7 @@ impl InvocationRecord<'_> {
                 aliases_moved,
                 alias_conflicts,
                 aliases_pending,
+                records,
                 milliseconds,
                 ecr_calls,
                 request_id,
@@ -120,11 +139,12 @@ impl InvocationRecord<'_> {
                 outcome = "failed",
                 error = error.error_type().name(),
                 reason = %error,
-                retry = error.error_type().is_retryable(),
+                retry = self.is_retried(error.error_type()),
                 account,
                 region,
                 repository,
                 version,
+                records,
                 milliseconds,
                 ecr_calls,
                 request_id,

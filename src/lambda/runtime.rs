@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use super::handler::{ANSWER_MARGIN, Invocation};
+use super::invocation::{ANSWER_MARGIN, Invocation};
 use crate::ecr::OPERATION_TIMEOUT;
 
 /// The environment variable with the address of the Lambda Runtime API.

@@ -8,7 +8,7 @@ use super::RegistrySweep;
 use super::alias_scan::RepositoryAliases;
 use super::queue::SweptRepository;
 use super::report::Reporter;
-use crate::alias::{AliasRun, AliasTime};
+use crate::alias::AliasRun;
 
 impl Reporter<'_> {
     /// Records the aliases of a repository, and the end of the repository unless aliases are left for lack of time.
@@ -49,7 +49,7 @@ impl RegistrySweep<'_> {
         let run = AliasRun {
             registry: &self.registry,
             settings: repository.settings,
-            time: AliasTime { stop_at: self.time.stop_at, deadline: self.time.deadline },
+            time: self.time,
             scan_time: Some(scan_time),
             has_written: false,
         };

@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use ecr_multiarch_core::inventory::Version;
-use ecr_multiarch_core::settings::tag_scheme::{MAX_BATCH_IDS, MAX_PLATFORMS};
 use ecr_multiarch_core::{Error, RepositoryName, RepositorySettings};
 use tokio::sync::Notify;
 
 use super::alias_scan::RepositoryAliases;
+use crate::group::versions_per_read;
 
 /// How many repositories may wait for their first turn before the next scan begins. Few, so that a run that ends early
 /// has scanned little that the next one scans again; more than batches are reconciled at a time.
@@ -19,7 +19,6 @@ const MAX_WAITING_REPOSITORIES: usize = 8;
 /// single image, three are not.
 const MAX_REFUSED_WRITES: u8 = 3;
 
-const _: () = assert!(MAX_BATCH_IDS > MAX_PLATFORMS, "a batch has room for one version");
 const _: () = assert!(MAX_WAITING_REPOSITORIES > super::MAX_PARALLEL_BATCHES, "no batch has to wait for a scan");
 
 /// A repository that is being swept.
@@ -103,11 +102,6 @@ impl<'a> SweptRepository<'a> {
     /// Whether all of its versions have results.
     pub(super) fn is_finished(&self) -> bool {
         self.unfinished.get() == 0
-    }
-
-    /// How many versions fit into one read.
-    fn batch_size(&self) -> usize {
-        MAX_BATCH_IDS / (self.settings.tag_scheme.platforms().len() + 1)
     }
 }
 
@@ -200,7 +194,8 @@ impl<'a> Waiting<'a> {
         }?;
         self.is_further_turn_next = !self.is_further_turn_next;
         // A repository that is left needs no more turns: its versions end at once.
-        let size = if work.repository.is_left() { work.versions.len() } else { work.repository.batch_size() };
+        let size =
+            if work.repository.is_left() { work.versions.len() } else { versions_per_read(work.repository.settings) };
         let versions = work.versions.drain(..size.min(work.versions.len())).collect();
         work.repository.is_in_progress.set(true);
         let batch = Batch { repository: Rc::clone(&work.repository), versions };

@@ -14,6 +14,8 @@ mod support;
 mod aliases;
 // What is published, when, and the content of lists. If you add behaviour of a push or a request, test it here.
 mod assemble;
+// SQS batches: what is reconciled once, and what goes back. If you change how records are joined, test it here.
+mod batch;
 // The function with third-party clients and libraries. If you add a client or a tool, put it here.
 mod clients;
 // Several processes, many pushes and a faulty ECR, by a seeded schedule. If you add a random fault, put it here.

@@ -5,9 +5,11 @@ use std::fs;
 use local_ecr::image::{Image, ToArtifact};
 use local_ecr::media_type::{OCI_CONFIG, OCI_INDEX, OCI_MANIFEST};
 use local_ecr::{BLOB, Fault, FaultKind, digest_of};
+use serde_json::json;
 
 use crate::support::assertions::{assert_failure, assert_outcome};
 use crate::support::expected_list::PLATFORMS;
+use crate::support::input::{batch, push_event};
 use crate::support::test_bed::TestBed;
 
 /// The longest manifest that ECR stores.
@@ -128,6 +130,29 @@ fn endless_config_fits() {
     bed.registry.push("app", Some("1-amd64"), &Image::docker("linux/amd64"));
     bed.registry.push("app", Some("1-arm64"), &Image::docker("linux/arm64"));
     assert_failure(&bed.deliver_event("1-arm64"), "CorruptImage", &[]);
+    assert_peak_memory(&bed);
+}
+
+#[test]
+fn batch_of_maximal_manifests_fits() {
+    let bed = TestBed::new();
+    let repositories: Vec<_> = (0..4).map(|repository| format!("app-{repository}")).collect();
+    for repository in &repositories {
+        for platform in PLATFORMS {
+            let config = Image::oci(&format!("linux/{platform}")).to_artifact();
+            let before = format!(
+                r#"{{"schemaVersion":2,"layers":[],"config":{{"mediaType":"{OCI_CONFIG}","size":{},"digest":"{}"}},"annotations":{{"#,
+                config.blobs[0].len(),
+                digest_of(&config.blobs[0])
+            );
+            bed.registry.store_blob(repository, config.blobs[0].clone(), None);
+            let manifest = fill(&before, field, "}}");
+            bed.registry.store_raw(repository, Some(&format!("1-{platform}")), OCI_MANIFEST, manifest, None);
+        }
+    }
+    let events: Vec<_> = repositories.iter().map(|repository| push_event(repository, "1-arm64")).collect();
+    assert_eq!(bed.function.invoke(&batch(&events)).unwrap(), json!({"batchItemFailures": []}));
+    assert!(repositories.iter().all(|repository| bed.registry.tag(repository, "1").is_some()));
     assert_peak_memory(&bed);
 }
 

@@ -228,9 +228,9 @@ impl Context {
     }
 
     fn observed(self, manifests: Manifests) -> Result<Step, Error> {
-        let pushed = self.request.pushed.clone().map(Reference::Tag);
-        if let Some(pushed) = pushed.filter(|reference| !manifests.contains_key(reference)) {
-            let image = self.request.image(pushed);
+        let mut pushed = self.request.pushed.iter().cloned().map(Reference::Tag);
+        if let Some(unseen) = pushed.find(|reference| !manifests.contains_key(reference)) {
+            let image = self.request.image(unseen);
             return self.observe_again(UnseenImage::Named(image));
         }
         let observation = Observation::new(&self.request, manifests)?;

@@ -1,5 +1,7 @@
 //! The request to reconcile a version.
 
+use std::collections::BTreeSet;
+
 use crate::name::RepositoryName;
 use crate::oci::reference::{ImageReference, Reference};
 use crate::oci::tag::Tag;
@@ -23,8 +25,8 @@ pub struct ReconcileRequest {
     pub dry_run: bool,
     /// Whether to replace an image, or a manifest list with platforms that are not configured.
     pub force: bool,
-    /// The platform tag whose push was announced so recently that it must exist. The caller knows the time.
-    pub pushed: Option<Tag>,
+    /// The platform tags whose pushes were announced so recently that they must exist. The caller knows the time.
+    pub pushed: BTreeSet<Tag>,
 }
 
 impl ReconcileRequest {
@@ -45,7 +47,7 @@ impl ReconcileRequest {
             attestations: settings.attestations,
             dry_run: false,
             force: false,
-            pushed: None,
+            pushed: BTreeSet::new(),
         })
     }
 

@@ -1,6 +1,6 @@
 //! The content of the model's repository, in real bytes: two builds of each release, and lists that are not its own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use ecr_multiarch_core::alias::marker::YankMarker;
@@ -136,7 +136,7 @@ impl Catalog {
     pub fn version_request(&self, release: usize) -> Arc<ReconcileRequest> {
         let version = self.releases[release].tag().clone();
         let request = ReconcileRequest::new(repository(), version, &self.settings).unwrap();
-        let pushed = Some(request.platforms[0].tag.clone());
+        let pushed = BTreeSet::from([request.platforms[0].tag.clone()]);
         Arc::new(ReconcileRequest { pushed, ..request })
     }
 

@@ -5,6 +5,7 @@
 
 mod inputs;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ecr_multiarch_core::oci::image_config::ImageConfig;
@@ -51,7 +52,7 @@ fn assemble(images: &[(&str, &str)]) -> String {
         attestations: Attestations::Keep,
         dry_run: true,
         force: false,
-        pushed: None,
+        pushed: BTreeSet::new(),
     }));
     loop {
         step = match step {

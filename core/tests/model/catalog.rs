@@ -127,7 +127,7 @@ impl Catalog {
     pub fn request(&self, pushed: Option<usize>) -> Arc<ReconcileRequest> {
         let repository = "app".parse().unwrap();
         let request = ReconcileRequest::new(repository, self.version.clone(), &self.settings).unwrap();
-        let pushed = pushed.map(|platform| self.platform_tags[platform].clone());
+        let pushed = pushed.into_iter().map(|platform| self.platform_tags[platform].clone()).collect();
         Arc::new(ReconcileRequest { pushed, ..request })
     }
 

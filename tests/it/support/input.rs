@@ -28,6 +28,23 @@ pub fn assemble_request(repository: &str, version: &str) -> Value {
     json!({"action": "assemble", "repository": repository, "version": version})
 }
 
+/// An SQS batch of these bodies, whose message ids are `0`, `1` and so on.
+pub fn batch(bodies: &[Value]) -> Value {
+    batch_of_text(&bodies.iter().map(Value::to_string).collect::<Vec<_>>())
+}
+
+/// An SQS batch of bodies that may be any text.
+pub fn batch_of_text(bodies: &[String]) -> Value {
+    let record = |(index, body): (usize, &String)| {
+        json!({
+            "messageId": index.to_string(), "receiptHandle": "AQEB", "body": body, "md5OfBody": "",
+            "attributes": {"ApproximateReceiveCount": "1"}, "messageAttributes": {}, "eventSource": "aws:sqs",
+            "eventSourceARN": format!("arn:aws:sqs:{REGION}:{ACCOUNT}:pushes"), "awsRegion": REGION,
+        })
+    };
+    json!({"Records": bodies.iter().enumerate().map(record).collect::<Vec<_>>()})
+}
+
 /// A request to yank a release.
 pub fn yank_request(repository: &str, version: &str) -> Value {
     json!({"action": "yank", "repository": repository, "version": version})

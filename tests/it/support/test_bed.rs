@@ -49,6 +49,13 @@ impl TestBed {
         push_images(&self.registry, "app", version);
     }
 
+    /// Pushes both images of several versions to `app`, without their events.
+    pub fn store_all_images(&self, versions: &[impl AsRef<str>]) {
+        for version in versions {
+            self.store_images(version.as_ref());
+        }
+    }
+
     /// Pushes an image to `app` and delivers its event.
     pub fn push(&self, tag: &str, image: &impl ToArtifact) -> Result<Value, Failure> {
         self.registry.push("app", Some(tag), image);

@@ -1,0 +1,122 @@
+//! The record of a batch: a log line for each of its tasks, and one line of metrics for all.
+
+use std::time::SystemTime;
+
+use ecr_multiarch_core::{AccountId, Answer, Error, InvocationError, Tag};
+
+use super::tasks::Origin;
+use crate::lambda::metrics::{Metrics, name};
+use crate::lambda::record::{Cost, InvocationRecord, milliseconds};
+
+/// How a task of a batch ended.
+pub(super) enum TaskEnd {
+    Answered(Answer),
+    Failed(InvocationError),
+    NotBegun(NotBegun),
+}
+
+/// Why a task was not begun, or not brought to its end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotBegun {
+    #[error("its turn did not come before the deadline of the invocation")]
+    OutOfTime,
+    #[error("the registry failed for another record: {0}")]
+    RegistryUnavailable(Error),
+}
+
+impl From<Result<Answer, InvocationError>> for TaskEnd {
+    fn from(result: Result<Answer, InvocationError>) -> Self {
+        result.map_or_else(Self::Failed, Self::Answered)
+    }
+}
+
+impl TaskEnd {
+    /// Whether the records of the task go back to the queue.
+    pub(super) fn is_redelivered(&self) -> bool {
+        match self {
+            Self::Answered(_) => false,
+            Self::Failed(error) => error.error_type().is_redelivered(),
+            Self::NotBegun(_) => true,
+        }
+    }
+}
+
+/// The record of a batch.
+pub(super) struct BatchRecord<'a> {
+    request_id: &'a str,
+    records: usize,
+    tasks: usize,
+    returned: usize,
+    pub(super) metrics: Metrics,
+}
+
+impl<'a> BatchRecord<'a> {
+    /// The record of a batch of so many records.
+    pub(super) fn new(request_id: &'a str, records: usize) -> Self {
+        Self { request_id, records, tasks: 0, returned: 0, metrics: Metrics::default() }
+    }
+
+    /// Logs and counts a task that has ended.
+    pub(super) fn add(&mut self, origin: &Origin, end: &TaskEnd) {
+        self.tasks += 1;
+        let is_redelivered = end.is_redelivered();
+        if is_redelivered {
+            self.returned += origin.message_ids.len();
+        }
+        let result = match end {
+            TaskEnd::Answered(answer) => Ok(answer),
+            TaskEnd::Failed(error) => Err(error),
+            TaskEnd::NotBegun(reason) => return self.log_not_begun(origin, reason),
+        };
+        let Origin { records, subject, .. } = origin;
+        let record = InvocationRecord {
+            request_id: self.request_id,
+            registry: subject.registry.clone(),
+            repository: subject.repository.clone(),
+            version: subject.version.clone(),
+            pushed_at: subject.pushed_at,
+            is_full_sweep: false,
+            cost: None,
+            records: Some(*records),
+            result,
+        };
+        record.log();
+        self.metrics.add(&record, SystemTime::now());
+        if result.is_err() && !is_redelivered {
+            self.metrics.count(name::FAILED_PERMANENTLY, 1);
+        }
+    }
+
+    fn log_not_begun(&self, origin: &Origin, reason: &NotBegun) {
+        let Origin { records, subject, .. } = origin;
+        let registry = subject.registry.as_ref();
+        tracing::warn!(
+            outcome = "returned",
+            account = registry.and_then(|registry| registry.account.as_ref()).map(AccountId::as_str),
+            region = registry.map(|registry| registry.region.as_str()),
+            repository = subject.repository.as_deref(),
+            version = subject.version.as_ref().map(Tag::as_str),
+            %reason,
+            records,
+            request_id = self.request_id,
+            "returned to the queue"
+        );
+    }
+
+    /// Ends the batch: logs it, and counts what it took.
+    pub(super) fn end(&mut self, cost: Cost) {
+        let Self { request_id, records, tasks, returned, metrics } = self;
+        metrics.add_cost(cost);
+        metrics.count(name::RETURNED, *returned as u64);
+        metrics.count(name::FAILED_PERMANENTLY, 0);
+        tracing::info!(
+            records,
+            tasks,
+            returned,
+            milliseconds = milliseconds(cost.duration),
+            ecr_calls = cost.ecr_calls,
+            request_id,
+            "batch"
+        );
+    }
+}
