@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by .ci/template and .ci/deployed: installs SAM and what it needs from PyPI into a directory below target/, which
 # is kept, and puts it into PATH. Needs python3 with venv.
 
@@ -15,6 +16,7 @@ python_tools "$PWD/target/template-tools" "${sam_tools[@]}"
 export PATH=$PWD/target/template-tools/bin:$PATH SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=${AWS_DEFAULT_REGION:-eu-central-1}
 
 # The architecture of this machine, as the template names it, so that the functions that are built can be run here.
+# shellcheck disable=SC2034 # The scripts that source this one use it.
 case $(uname -m) in
   x86_64) architecture=x86_64 ;;
   aarch64 | arm64) architecture=arm64 ;;
