@@ -26,10 +26,10 @@ def read_maximum_concurrency_as_a_number() -> None:
     create, update = handlers["create"], handlers["update"]
 
     def converted(properties: Properties) -> Properties:
-        scaling = dict(properties.get("ScalingConfig") or {})
-        if "MaximumConcurrency" in scaling:
-            scaling["MaximumConcurrency"] = int(scaling["MaximumConcurrency"])
-        return {**properties, **({"ScalingConfig": scaling} if scaling else {})}
+        if "ScalingConfig" not in properties:
+            return properties
+        # Its only property is the maximum concurrency.
+        return {**properties, "ScalingConfig": {name: int(text) for name, text in properties["ScalingConfig"].items()}}
 
     def convert_and_create(logical_id: str, properties: Properties, stack: str) -> Any:
         return create(logical_id, converted(properties), stack)
