@@ -32,12 +32,13 @@ fn examples() -> BTreeMap<String, Value> {
 
 /// For each file of `events/`, whether the rule matches it. The stack is in the events' account and serves `app` and
 /// `team-a/*`.
-const MATCHES: [(&str, bool); 28] = [
+const MATCHES: [(&str, bool); 29] = [
     ("archive", false),
     ("assemble", false),
     ("assemble-dry-run", false),
     ("assemble-force", false),
     ("assemble-typo", false),
+    ("batch", false),
     ("delete", false),
     ("push-amd64", true),
     ("push-arm64", true),
