@@ -20,6 +20,10 @@ test FILTER="":
 clients:
     .ci/clients
 
+# Deploy the stack to an emulator of AWS, and test it there.
+deployed:
+    .ci/deployed
+
 # Explore the large state spaces of the models.
 model:
     cargo test -p ecr-multiarch-core --test model --test alias_model -- --ignored

@@ -312,19 +312,17 @@ fn sweeper_has_512_mb_and_900_seconds() {
     assert_eq!(size, [json!(512), json!(900)]);
 }
 
-const RESERVED_CONCURRENCY: &str = "ReservedConcurrentExecutions";
-
+/// A new account may run 10 functions at the same time, and may reserve none of them.
 #[test]
-fn assembler_reserves_concurrency_only_on_request() {
-    assert_eq!(function_property(&[], "Assembler", RESERVED_CONCURRENCY), Value::Null);
-    let reserved = [("AssemblerReservedConcurrency", "20")];
-    assert_eq!(function_property(&reserved, "Assembler", RESERVED_CONCURRENCY), "20");
-}
-
-#[test]
-fn sweeps_run_one_at_a_time_unless_disabled() {
-    assert_eq!(function_property(&[], "Sweeper", RESERVED_CONCURRENCY), json!(1));
-    assert_eq!(function_property(&[("SweepOneAtATime", "false")], "Sweeper", RESERVED_CONCURRENCY), Value::Null);
+fn nothing_is_reserved() {
+    let template = template();
+    let stack = template.deploy(&[PLATFORMS]);
+    let globals = &stack.section("Globals")["Function"];
+    for function in stack.resources(FUNCTION).values().chain([globals]) {
+        for reservation in ["ReservedConcurrentExecutions", "ProvisionedConcurrencyConfig"] {
+            assert!(function.get(reservation).is_none(), "{function}");
+        }
+    }
 }
 
 #[test]
@@ -381,8 +379,8 @@ fn no_resource_has_a_fixed_name() {
     ];
     for (template, required) in both() {
         for (name, resource) in template.deploy(&[required, ("Repositories", "app")]).section("Resources") {
-            // A permission refers to its function by name.
-            let refers = resource["Type"] == "AWS::Lambda::Permission";
+            // A mapping refers to its function by name.
+            let refers = resource["Type"] == "AWS::Lambda::EventSourceMapping";
             for fixed in name_properties.into_iter().filter(|_| !refers) {
                 assert!(resource["Properties"].get(fixed).is_none(), "{name} has a fixed {fixed}");
             }

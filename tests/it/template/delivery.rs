@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::permissions::actions;
 use super::stack::{Stack, Template};
-use super::{FUNCTION, HUB, PLATFORMS, both, event_pattern, member, strings, template};
+use super::{FUNCTION, HUB, PLATFORMS, both, event_pattern, function_property, member, strings, template};
 
 /// The pattern of the rule for push events.
 fn push_pattern(stack: &Stack<'_>) -> Value {
@@ -32,12 +32,13 @@ fn examples() -> BTreeMap<String, Value> {
 
 /// For each file of `events/`, whether the rule matches it. The stack is in the events' account and serves `app` and
 /// `team-a/*`.
-const MATCHES: [(&str, bool); 28] = [
+const MATCHES: [(&str, bool); 29] = [
     ("archive", false),
     ("assemble", false),
     ("assemble-dry-run", false),
     ("assemble-force", false),
     ("assemble-typo", false),
+    ("batch", false),
     ("delete", false),
     ("push-amd64", true),
     ("push-arm64", true),
@@ -133,8 +134,12 @@ fn only_target(stack: &Stack<'_>) -> Value {
 }
 
 #[test]
-fn the_rule_invokes_the_assembler() {
-    assert_eq!(only_target(&template().deploy(&[PLATFORMS]))["Arn"], "Assembler.Arn");
+fn the_rule_sends_to_the_queue() {
+    let target = only_target(&template().deploy(&[PLATFORMS]));
+    assert_eq!(target["Arn"], "PushQueue.Arn");
+    for transformation in ["Input", "InputPath", "InputTransformer"] {
+        assert!(target.get(transformation).is_none(), "the function expects whole events");
+    }
 }
 
 #[test]
@@ -158,12 +163,96 @@ fn undelivered_events_go_to_a_dead_letter_queue() {
 }
 
 #[test]
-fn only_the_rule_may_invoke_the_assembler() {
+fn no_service_may_invoke_a_function_directly() {
     let template = template();
     let permissions = template.deploy(&[PLATFORMS]).resources("AWS::Lambda::Permission");
-    let [permission] = permissions.values().collect::<Vec<_>>()[..] else { panic!("{permissions:?}") };
-    assert_eq!((&permission["FunctionName"], &permission["SourceArn"]), (&"Assembler".into(), &"PushRule.Arn".into()));
-    assert_eq!(permission["Principal"], "events.amazonaws.com");
+    assert!(permissions.is_empty(), "{permissions:?}");
+}
+
+/// The only event source mapping of a stack with these parameters.
+fn only_mapping(parameters: &[(&str, &str)]) -> Value {
+    let template = template();
+    let mappings =
+        template.deploy(&[&[PLATFORMS][..], parameters].concat()).resources("AWS::Lambda::EventSourceMapping");
+    let [mapping] = mappings.values().collect::<Vec<_>>()[..] else { panic!("{mappings:?}") };
+    mapping.clone()
+}
+
+#[test]
+fn the_assembler_receives_from_the_queue() {
+    let mapping = only_mapping(&[]);
+    assert_eq!((&mapping["FunctionName"], &mapping["EventSourceArn"]), (&"Assembler".into(), &"PushQueue.Arn".into()));
+    assert!(mapping.get("Enabled").is_none_or(|enabled| enabled == true), "{mapping}");
+    assert!(mapping.get("FilterCriteria").is_none(), "a filter deletes events that it does not match");
+}
+
+#[test]
+fn push_events_come_in_batches_of_ten_without_a_window() {
+    let mapping = only_mapping(&[]);
+    assert_eq!(mapping["BatchSize"], 10);
+    assert!(mapping.get("MaximumBatchingWindowInSeconds").is_none(), "a window delays every event");
+}
+
+#[test]
+fn the_assembler_reports_the_failures_of_a_batch() {
+    assert_eq!(only_mapping(&[])["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
+}
+
+#[test]
+fn the_concurrency_for_push_events_is_a_parameter() {
+    assert_eq!(only_mapping(&[])["ScalingConfig"], json!({"MaximumConcurrency": "2"}));
+    let parameter = [("MaximumConcurrency", "20")];
+    assert_eq!(only_mapping(&parameter)["ScalingConfig"], json!({"MaximumConcurrency": "20"}));
+}
+
+#[test]
+fn the_concurrency_for_push_events_has_the_bounds_of_lambda() {
+    for (value, expected) in [("1", false), ("2", true), ("1000", true), ("1001", false), ("", false)] {
+        assert_eq!(template().accepts("MaximumConcurrency", value), expected, "{value}");
+    }
+}
+
+/// AWS Lambda developer guide, "Creating and configuring an Amazon SQS event source mapping": at least six times, so
+/// that Lambda can repeat an invocation that was throttled.
+#[test]
+fn an_event_is_invisible_for_six_times_the_timeout() {
+    let visibility = template().deploy(&[PLATFORMS]).resource("PushQueue")["VisibilityTimeout"].as_u64();
+    let timeout = function_property(&[], "Assembler", "Timeout").as_u64();
+    assert_eq!(visibility, timeout.map(|seconds| 6 * seconds));
+}
+
+/// The dead-letter queue of the push events, and how often each one is received before.
+fn redrive(stack: &Stack<'_>) -> (String, u64) {
+    let policy = &stack.resource("PushQueue")["RedrivePolicy"];
+    let queue = policy["deadLetterTargetArn"].as_str().unwrap().to_owned();
+    (queue, policy["maxReceiveCount"].as_u64().unwrap())
+}
+
+#[test]
+fn push_events_outlast_an_outage_of_an_hour() {
+    let template = template();
+    let stack = template.deploy(&[PLATFORMS]);
+    let visibility = stack.resource("PushQueue")["VisibilityTimeout"].as_u64().unwrap();
+    let (_, receives) = redrive(&stack);
+    assert!(receives >= 25, "{receives}");
+    let last_attempt = (receives - 1) * visibility;
+    assert!(last_attempt >= 3600, "the last attempt begins after {last_attempt} seconds");
+}
+
+#[test]
+fn push_events_that_fail_on_every_attempt_go_to_a_dead_letter_queue() {
+    let template = template();
+    let stack = template.deploy(&[PLATFORMS]);
+    assert_eq!(redrive(&stack).0, "PushDeadLetterQueue.Arn");
+}
+
+/// SQS keeps the time at which a message was sent when it moves it.
+#[test]
+fn a_dead_letter_queue_retains_no_shorter_than_its_source() {
+    let template = template();
+    let stack = template.deploy(&[PLATFORMS]);
+    let retention = |queue: &str| stack.resource(queue)["MessageRetentionPeriod"].as_u64().unwrap();
+    assert!(retention("PushDeadLetterQueue") >= retention("PushQueue"));
 }
 
 #[test]
@@ -190,7 +279,7 @@ fn failed_invocations_go_to_a_dead_letter_queue() {
     }
 }
 
-/// Runs a check for each dead-letter queue of both templates: its name, its properties, the statements of its policy.
+/// Runs a check for each queue of both templates: its name, its properties, the statements of its policy.
 fn for_each_queue(mut check: impl FnMut(&str, &Value, &[Value])) {
     for (template, required) in both() {
         let stack = template.deploy(&[required]);
@@ -203,21 +292,25 @@ fn for_each_queue(mut check: impl FnMut(&str, &Value, &[Value])) {
 }
 
 #[test]
-fn there_are_three_dead_letter_queues() {
+fn there_are_a_queue_for_events_and_four_dead_letter_queues() {
     let mut names = Vec::new();
     for_each_queue(|name, _, _| names.push(name.to_owned()));
-    assert_eq!(names, ["FailedQueue", "UndeliveredQueue", "UnsentQueue"]);
+    assert_eq!(names, ["FailedQueue", "PushDeadLetterQueue", "PushQueue", "UndeliveredQueue", "UnsentQueue"]);
 }
 
 #[test]
-fn dead_letter_queues_are_encrypted_with_14_days_retention() {
+fn queues_are_encrypted_with_14_days_retention() {
     for_each_queue(|name, queue, _| {
-        assert_eq!(*queue, json!({"MessageRetentionPeriod": 14 * 86_400, "SqsManagedSseEnabled": true}), "{name}");
+        let mut common = queue.as_object().unwrap().clone();
+        if name == "PushQueue" {
+            common.retain(|property, _| !["RedrivePolicy", "VisibilityTimeout"].contains(&property.as_str()));
+        }
+        assert_eq!(Value::from(common), json!({"MessageRetentionPeriod": 14 * 86_400, "SqsManagedSseEnabled": true}));
     });
 }
 
 #[test]
-fn dead_letter_queues_deny_access_without_tls() {
+fn queues_deny_access_without_tls() {
     for_each_queue(|name, _, statements| {
         let denials: Vec<_> = statements.iter().filter(|statement| statement["Effect"] == "Deny").collect();
         let [denial] = denials[..] else { panic!("{name}: {statements:?}") };
@@ -227,14 +320,18 @@ fn dead_letter_queues_deny_access_without_tls() {
 }
 
 #[test]
-fn only_a_rule_may_send_to_its_dead_letter_queue() {
+fn only_the_rule_may_send_to_a_queue() {
     for_each_queue(|name, _, statements| {
         let allowed: Vec<_> = statements.iter().filter(|statement| statement["Effect"] != "Deny").collect();
         let conditions: Vec<_> = allowed.iter().map(|statement| &statement["Condition"]).collect();
         let from_the_rule = json!({"ArnEquals": {"aws:SourceArn": "PushRule.Arn"}});
-        // Lambda sends to the other one, with the permissions of the functions.
-        assert_eq!(conditions, if name == "FailedQueue" { vec![] } else { vec![&from_the_rule] }, "{name}");
-        assert!(allowed.iter().all(|statement| statement["Action"] == "sqs:SendMessage"), "{name}");
+        // Lambda sends to one with the permissions of the functions, and SQS itself moves messages to the other.
+        let is_internal = ["FailedQueue", "PushDeadLetterQueue"].contains(&name);
+        assert_eq!(conditions, if is_internal { vec![] } else { vec![&from_the_rule] }, "{name}");
+        for statement in allowed {
+            assert_eq!(statement["Action"], "sqs:SendMessage", "{name}");
+            assert_eq!(statement["Principal"], json!({"Service": "events.amazonaws.com"}), "{name}");
+        }
     });
 }
 

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use ecr_multiarch::lambda::metrics::name::{
-    INCOMPLETE_VERSIONS, PUBLISHED, PUSH_TO_PUBLISHED, SWEEP_COMPLETE, WAITING,
+    ALIAS_CONFLICTS, FAILED_PERMANENTLY, INCOMPLETE_VERSIONS, PUBLISHED, PUSH_TO_PUBLISHED, RETURNED, SWEEP_COMPLETE,
+    WAITING,
 };
 use ecr_multiarch::lambda::metrics::{self, failed_of_type};
 use ecr_multiarch_core::ErrorType;
@@ -14,9 +15,14 @@ use serde_json::{Map, Value, json};
 use super::stack::REGION;
 use super::{PLATFORMS, strings, template};
 
+const QUEUE_AGE: &str = "ApproximateAgeOfOldestMessage";
+const QUEUE_VISIBLE: &str = "ApproximateNumberOfMessagesVisible";
+const QUEUE_IN_FLIGHT: &str = "ApproximateNumberOfMessagesNotVisible";
+
 /// Asserts that a metric exists, as an alarm or a widget names it.
 fn assert_metric_exists(namespace: &str, name: &str, dimension: &str, value: &str) {
     let lambda_metrics = ["Duration", "Errors", "Invocations", "Throttles"];
+    let queue_metrics = [QUEUE_AGE, QUEUE_VISIBLE, QUEUE_IN_FLIGHT];
     match namespace {
         metrics::NAMESPACE => {
             let by_type: Vec<_> = ErrorType::ALL.iter().copied().map(failed_of_type).collect();
@@ -26,7 +32,7 @@ fn assert_metric_exists(namespace: &str, name: &str, dimension: &str, value: &st
             assert!(["Assembler", "Sweeper"].contains(&value), "{name} of {value}");
         }
         "AWS/Lambda" => assert!(dimension == "FunctionName" && lambda_metrics.contains(&name), "{name}"),
-        "AWS/SQS" => assert_eq!((dimension, name), ("QueueName", "ApproximateNumberOfMessagesVisible")),
+        "AWS/SQS" => assert!(dimension == "QueueName" && queue_metrics.contains(&name), "{name}"),
         other => panic!("{other}"),
     }
 }
@@ -56,12 +62,16 @@ fn each_alarm_watches_its_metric() {
     let watched =
         alarms.iter().map(|(name, alarm)| (name.as_str(), (alarm["MetricName"].as_str().unwrap(), dimension(alarm).1)));
     let expected = [
+        ("AliasConflictsAlarm", (ALIAS_CONFLICTS, "Sweeper")),
         ("AssemblerErrorsAlarm", ("Errors", "Assembler")),
-        ("FailedAlarm", ("ApproximateNumberOfMessagesVisible", "FailedQueue.QueueName")),
+        ("FailedAlarm", (QUEUE_VISIBLE, "FailedQueue.QueueName")),
+        ("FailedPermanentlyAlarm", (FAILED_PERMANENTLY, "Assembler")),
+        ("PushDeadLetterAlarm", (QUEUE_VISIBLE, "PushDeadLetterQueue.QueueName")),
+        ("PushQueueAgeAlarm", (QUEUE_AGE, "PushQueue.QueueName")),
         ("SweepAlarm", (SWEEP_COMPLETE, "Sweeper")),
         ("SweeperErrorsAlarm", ("Errors", "Sweeper")),
         ("ThrottlesAlarm", ("Throttles", "Assembler")),
-        ("UndeliveredAlarm", ("ApproximateNumberOfMessagesVisible", "UndeliveredQueue.QueueName")),
+        ("UndeliveredAlarm", (QUEUE_VISIBLE, "UndeliveredQueue.QueueName")),
         ("VersionsFailedAlarm", (metrics::name::FAILED, "Sweeper")),
         ("VersionsIncompleteAlarm", (INCOMPLETE_VERSIONS, "Sweeper")),
     ];
@@ -81,6 +91,39 @@ fn alarms_have_no_action_without_a_topic() {
     for (name, alarm) in alarms(&[]) {
         assert!(alarm.get("AlarmActions").is_none() && alarm.get("OKActions").is_none(), "{name}");
     }
+}
+
+#[test]
+fn every_dead_letter_queue_has_an_alarm() {
+    let template = template();
+    let stack = template.deploy(&[PLATFORMS]);
+    let queues = stack.resources("AWS::SQS::Queue").into_keys().filter(|name| name != "PushQueue");
+    let alarms = alarms(&[]);
+    for queue in queues {
+        let name = format!("{queue}.QueueName");
+        let alarm = alarms.values().find(|alarm| alarm["MetricName"] == QUEUE_VISIBLE && dimension(alarm).1 == name);
+        let alarm = alarm.unwrap_or_else(|| panic!("no alarm watches {queue}"));
+        assert_eq!((&alarm["Statistic"], &alarm["Threshold"]), (&"Maximum".into(), &0.into()), "{queue}");
+    }
+}
+
+#[test]
+fn one_permanent_failure_of_an_event_is_an_alarm() {
+    let alarm = &alarms(&[])["FailedPermanentlyAlarm"];
+    assert_eq!((&alarm["Statistic"], &alarm["Threshold"]), (&"Sum".into(), &0.into()));
+    assert_eq!(
+        (&alarm["EvaluationPeriods"], &alarm["ComparisonOperator"]),
+        (&1.into(), &"GreaterThanThreshold".into())
+    );
+}
+
+/// The metric leaves out messages that were received three times. (Amazon SQS developer guide, "Available `CloudWatch`
+/// metrics for Amazon SQS".) Until then, an event that fails must not set off the alarm.
+#[test]
+fn the_age_alarm_is_for_events_that_are_not_received() {
+    let template = template();
+    let visibility = template.deploy(&[PLATFORMS]).resource("PushQueue")["VisibilityTimeout"].as_u64().unwrap();
+    assert!(alarms(&[])["PushQueueAgeAlarm"]["Threshold"].as_u64().unwrap() > 3 * visibility);
 }
 
 #[test]
@@ -132,10 +175,10 @@ fn the_dashboard_is_for_its_own_region() {
     assert!(metric_widgets().all(|widget| widget["properties"]["region"] == REGION));
 }
 
-/// Asserts that the dashboard shows a metric of a function.
+/// Asserts that the dashboard shows a metric of a function or a queue.
 #[track_caller]
-fn assert_shown(metrics: &[[String; 4]], name: &str, function: &str) {
-    assert!(metrics.iter().any(|[_, shown, _, of]| shown == name && of == function), "{name} of {function}");
+fn assert_shown(metrics: &[[String; 4]], name: &str, source: &str) {
+    assert!(metrics.iter().any(|[_, shown, _, of]| shown == name && of == source), "{name} of {source}");
 }
 
 #[test]
@@ -155,11 +198,24 @@ fn the_dashboard_shows_outcomes_latency_and_sweeps() {
         (PUBLISHED, "Assembler"),
         (PUSH_TO_PUBLISHED, "Assembler"),
         (WAITING, "Assembler"),
+        (RETURNED, "Assembler"),
+        (FAILED_PERMANENTLY, "Assembler"),
         (PUBLISHED, "Sweeper"),
         (INCOMPLETE_VERSIONS, "Sweeper"),
         (SWEEP_COMPLETE, "Sweeper"),
     ] {
         assert_shown(&metrics, name, function);
+    }
+}
+
+#[test]
+fn the_dashboard_shows_the_queues() {
+    let metrics = dashboard_metrics();
+    for name in [QUEUE_AGE, QUEUE_VISIBLE, QUEUE_IN_FLIGHT] {
+        assert_shown(&metrics, name, "PushQueue.QueueName");
+    }
+    for queue in template().deploy(&[PLATFORMS]).resources("AWS::SQS::Queue").into_keys() {
+        assert_shown(&metrics, QUEUE_VISIBLE, &format!("{queue}.QueueName"));
     }
 }
 

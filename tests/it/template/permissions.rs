@@ -33,15 +33,22 @@ const ACTIONS_OUTSIDE_ECR: [&str; 5] = [
     "xray:PutTraceSegments",
 ];
 
+/// What an event source mapping does with the permissions of its function. (AWS Lambda developer guide, "Using Lambda
+/// with Amazon SQS".)
+const MAPPING_ACTIONS: [&str; 3] = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"];
+
 const FUNCTION_ROLES: [&str; 2] = ["AssemblerRole", "SweeperRole"];
 
 #[test]
 fn functions_are_allowed_exactly_the_actions_that_they_call() {
     let template = template();
     let stack = template.deploy(&[PLATFORMS]);
-    for (role, calls) in [("AssemblerRole", &IamAction::ASSEMBLE[..]), ("SweeperRole", &IamAction::SWEEP[..])] {
-        let expected = calls.iter().map(ToString::to_string).chain(ACTIONS_OUTSIDE_ECR.map(str::to_owned));
-        assert_eq!(actions(&stack.resource(role)), expected.collect(), "{role}");
+    for (role, calls, mapping) in
+        [("AssemblerRole", &IamAction::ASSEMBLE[..], &MAPPING_ACTIONS[..]), ("SweeperRole", &IamAction::SWEEP[..], &[])]
+    {
+        let outside_ecr = ACTIONS_OUTSIDE_ECR.iter().chain(mapping).map(ToString::to_string);
+        let expected = calls.iter().map(ToString::to_string).chain(outside_ecr).collect();
+        assert_eq!(actions(&stack.resource(role)), expected, "{role}");
     }
 }
 
@@ -52,7 +59,8 @@ fn assembler_may_scan_where_aliases_may_be_configured() {
     for parameter in [("Aliases", "latest"), ("Rules", rules)] {
         let stack = template.deploy(&[PLATFORMS, parameter]);
         let calls = IamAction::ASSEMBLE_WITH_ALIASES.iter().map(ToString::to_string);
-        let expected = calls.chain(ACTIONS_OUTSIDE_ECR.map(str::to_owned)).collect();
+        let outside_ecr = ACTIONS_OUTSIDE_ECR.iter().chain(&MAPPING_ACTIONS).map(ToString::to_string);
+        let expected = calls.chain(outside_ecr).collect();
         assert_eq!(actions(&stack.resource("AssemblerRole")), expected, "{parameter:?}");
     }
 }
@@ -120,7 +128,7 @@ fn ecr_access_is_limited_to_what_the_parameters_name() {
 }
 
 #[test]
-fn other_access_is_limited_to_own_log_queue_and_traces() {
+fn other_access_is_limited_to_own_log_queues_and_traces() {
     let template = template();
     let stack = template.deploy(&[PLATFORMS]);
     for function in ["Assembler", "Sweeper"] {
@@ -128,6 +136,7 @@ fn other_access_is_limited_to_own_log_queue_and_traces() {
             let resource = match action.split(':').next().unwrap() {
                 "ecr" => continue,
                 "logs" => format!("{function}Log.Arn"),
+                "sqs" if MAPPING_ACTIONS.contains(&action.as_str()) => "PushQueue.Arn".to_owned(),
                 "sqs" => "FailedQueue.Arn".to_owned(),
                 "xray" => "*".to_owned(),
                 other => panic!("{other}"),

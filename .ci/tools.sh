@@ -1,0 +1,24 @@
+# shellcheck shell=bash
+# Sourced by .ci/template and .ci/deployed: installs SAM and what it needs from PyPI into a directory below target/, which
+# is kept, and puts it into PATH. Needs python3 with venv.
+
+sam_tools=(aws-sam-cli==1.170.0 cargo-lambda==1.9.2 cfn-lint==1.58.0 ziglang==0.17.1)
+
+# python_tools DIRECTORY ARGUMENT...: installs what pip's arguments name. Needs no network if it is already installed.
+python_tools() {
+  local venv=$1
+  shift
+  [[ -x $venv/bin/python ]] || python3 -m venv "$venv"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+}
+
+python_tools "$PWD/target/template-tools" "${sam_tools[@]}"
+export PATH=$PWD/target/template-tools/bin:$PATH SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=${AWS_DEFAULT_REGION:-eu-central-1}
+
+# The architecture of this machine, as the template names it, so that the functions that are built can be run here.
+# shellcheck disable=SC2034 # The scripts that source this one use it.
+case $(uname -m) in
+  x86_64) architecture=x86_64 ;;
+  aarch64 | arm64) architecture=arm64 ;;
+  *) echo "no Lambda architecture: $(uname -m)" >&2 && exit 1 ;;
+esac
