@@ -6,7 +6,8 @@ use aws_config::Region;
 use aws_sdk_ecr::config::Credentials;
 use ecr_multiarch::connections::Connections;
 use ecr_multiarch::ecr::{Priority, Registries, behavior_version};
-use ecr_multiarch::sweep::{SweepScope, SweepTime, sweep};
+use ecr_multiarch::sweep::{SweepScope, sweep};
+use ecr_multiarch::work_time::WorkTime;
 use ecr_multiarch_core::{RegistryId, Settings, SweepReport};
 use local_ecr::image::Image;
 use local_ecr::{LocalEcr, Options};
@@ -43,7 +44,7 @@ async fn swept(ecr: &LocalEcr, settings: &[(&str, &str)], dry_run: bool, rows: u
     let deadline = Instant::now() + Duration::from_secs(30);
     let table = SweepTable::new(rows);
     let scope = SweepScope { dry_run, is_everywhere: true, ..SweepScope::default() };
-    let time = SweepTime { stop_at: deadline, deadline };
+    let time = WorkTime { stop_at: deadline, deadline };
     let opened = [registries.open(&id, Priority::Background, deadline)];
     let report = sweep(&opened, &settings.unwrap(), &scope, time, &table).await.unwrap();
     (table.to_string(), report)
