@@ -68,6 +68,7 @@ fn each_alarm_watches_its_metric() {
         ("FailedPermanentlyAlarm", (FAILED_PERMANENTLY, "Assembler")),
         ("PushDeadLetterAlarm", (QUEUE_VISIBLE, "PushDeadLetterQueue.QueueName")),
         ("PushQueueAgeAlarm", (QUEUE_AGE, "PushQueue.QueueName")),
+        ("PushRetriesAlarm", (RETURNED, "Assembler")),
         ("SweepAlarm", (SWEEP_COMPLETE, "Sweeper")),
         ("SweeperErrorsAlarm", ("Errors", "Sweeper")),
         ("ThrottlesAlarm", ("Throttles", "Assembler")),
