@@ -9,13 +9,11 @@ mod record;
 mod tasks;
 
 use std::cell::RefCell;
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use ecr_multiarch_core::alias::marker::YankMarker;
-use ecr_multiarch_core::alias::release::Release;
 use ecr_multiarch_core::reconcile::outcome::Reconciliation;
 use ecr_multiarch_core::{
     AliasRequest, Answer, Error, ErrorType, InvocationError, ReconcileRequest, RegistryId, RepositoryName,
@@ -133,8 +131,7 @@ impl RegistryRun<'_, '_> {
         }
     }
 
-    /// Reconciles versions, with one read for those that fit into one. Returns those whose aliases are left to do, the
-    /// highest release first: it moves the aliases, and the others find them where they belong.
+    /// Reconciles versions, with one read for those that fit into one. Returns those whose aliases are left to do.
     async fn reconcile_versions(&self, repository: &RepositoryName, versions: Versions) -> Vec<ReconciledVersion> {
         let owner = VersionsOwner { registry: self, reconciled: RefCell::default() };
         let settings = self.batch.handler.settings.for_repository(repository);
@@ -154,9 +151,7 @@ impl RegistryRun<'_, '_> {
             });
             group.reconcile(members.collect()).await;
         }
-        let mut reconciled = owner.reconciled.into_inner();
-        reconciled.sort_by_cached_key(|(_, request, _)| Reverse(Release::from_tag(&request.version)));
-        reconciled
+        owner.reconciled.into_inner()
     }
 
     /// Reconciles the aliases of a version that was reconciled.

@@ -191,6 +191,13 @@ fn unseen_push_goes_back() {
 }
 
 #[test]
+fn every_push_of_joined_records_must_be_seen() {
+    let bed = TestBed::new();
+    bed.registry.push("app", Some("1-amd64"), &Image::oci("linux/amd64"));
+    assert_eq!(returned(&deliver(&bed, &events("app", &["1"]))), ["0", "1"]);
+}
+
+#[test]
 fn refused_records_go_back() {
     for (code, error) in [("AccessDeniedException", "AccessDenied"), ("InvalidParameterException", "RegistryRefused")] {
         let bed = bed_with(&["1", "2"]);

@@ -96,10 +96,10 @@ impl Queue {
         self.lock().received
     }
 
-    /// Waits until this many messages were received.
+    /// Waits until this many messages were received, or the queue is closed and empty.
     pub fn wait_until_received(&self, count: usize) {
         let state = self.lock();
-        drop(self.changed.wait_while(state, |state| state.received < count).unwrap());
+        drop(self.changed.wait_while(state, |state| state.received < count && !state.is_finished()).unwrap());
     }
 
     /// Delivers to these functions, to each one batch at a time, until the queue is closed and empty.
@@ -144,7 +144,7 @@ impl Queue {
                 self.changed.notify_all();
                 return Some(messages);
             }
-            if state.is_closed && state.invisible.is_empty() && state.in_flight == 0 {
+            if state.is_finished() {
                 return None;
             }
             let next = state.invisible.first_key_value().map(|((due, _), _)| due.saturating_duration_since(now));
@@ -175,6 +175,13 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
+    }
+}
+
+impl State {
+    /// Whether the queue is closed and empty.
+    fn is_finished(&self) -> bool {
+        self.is_closed && self.visible.is_empty() && self.invisible.is_empty() && self.in_flight == 0
     }
 }
 
