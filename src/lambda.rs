@@ -8,5 +8,6 @@ pub mod logging;
 pub mod metrics;
 mod plan;
 pub mod record;
+pub mod response;
 pub mod runtime;
 mod sqs;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use ecr_multiarch::ecr::Registries;
 use ecr_multiarch::lambda::handler::Handler;
 use ecr_multiarch::lambda::logging;
+use ecr_multiarch::lambda::response::Response;
 use ecr_multiarch::lambda::runtime::{self, StartError};
 use ecr_multiarch_core::Settings;
 
@@ -26,5 +27,5 @@ async fn run() -> Result<(), StartError> {
     let registries = Registries::from_environment(settings.sweep().puts_per_second).await?;
     registries.warm_up();
     let handler = &Handler::new(settings, registries);
-    runtime::serve(async |payload, invocation| handler.handle(payload, &invocation).await).await
+    runtime::serve(async |payload, invocation| Response::to(payload, &invocation, handler).await).await
 }

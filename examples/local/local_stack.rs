@@ -53,6 +53,6 @@ impl LocalStack {
             deadline: Instant::now() + TIMEOUT,
             request_id: input["id"].as_str().unwrap_or_default().to_owned(),
         };
-        self.handler.answer(input, &invocation).await
+        self.handler.handle(input, &invocation).await
     }
 }

@@ -37,35 +37,33 @@ use tasks::{Origin, RepositoryTasks, Tasks, Versions};
 /// few enough that their manifests fit into the memory of the assembler together.
 const MAX_PARALLEL_REPOSITORIES: usize = 2;
 
-impl Handler {
-    /// Handles the records of a batch. Each task is logged and counted.
-    pub(super) async fn handle_batch(&self, records: Vec<Record>, invocation: &Invocation) -> SqsBatchResponse {
-        let started = Instant::now();
-        let calls_before = self.registries.calls();
-        let record_count = records.len();
-        let planner = self.planner(invocation);
-        let mut tasks = Tasks::default();
-        for record in records {
-            tasks.add(record, &planner);
-        }
-        let run = BatchRun {
-            handler: self,
-            time: invocation.batch_time(),
-            large_versions: Semaphore::new(1),
-            response: RefCell::default(),
-            record: RefCell::new(BatchRecord::new(&invocation.request_id, record_count)),
-        };
-        for (origin, result) in tasks.settled {
-            run.end(origin, &result.into());
-        }
-        let registries = stream::iter(tasks.registries);
-        registries.for_each_concurrent(None, |(id, repositories)| run.work_off(id, repositories)).await;
-
-        let mut record = run.record.into_inner();
-        record.end(Cost { duration: started.elapsed(), ecr_calls: self.registries.calls() - calls_before });
-        (self.emit_metrics)(&invocation.request_id, &record.metrics);
-        run.response.into_inner()
+/// Handles the records of a batch. Each task is logged and counted.
+pub(super) async fn handle_batch(handler: &Handler, records: Vec<Record>, invocation: &Invocation) -> SqsBatchResponse {
+    let started = Instant::now();
+    let calls_before = handler.registries.calls();
+    let record_count = records.len();
+    let planner = handler.planner(invocation);
+    let mut tasks = Tasks::default();
+    for record in records {
+        tasks.add(record, &planner);
     }
+    let run = BatchRun {
+        handler,
+        time: invocation.batch_time(),
+        large_versions: Semaphore::new(1),
+        response: RefCell::default(),
+        record: RefCell::new(BatchRecord::new(&invocation.request_id, record_count)),
+    };
+    for (origin, result) in tasks.settled {
+        run.end(origin, &result.into());
+    }
+    let registries = stream::iter(tasks.registries);
+    registries.for_each_concurrent(None, |(id, repositories)| run.work_off(id, repositories)).await;
+
+    let mut record = run.record.into_inner();
+    record.end(Cost { duration: started.elapsed(), ecr_calls: handler.registries.calls() - calls_before });
+    (handler.emit_metrics)(&invocation.request_id, &record.metrics);
+    run.response.into_inner()
 }
 
 /// A batch that is being worked off.

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lambda_events::event::sqs::SqsBatchResponse;
 use ecr_multiarch_core::alias::yank::{YankOutcome, YankRequest};
 use ecr_multiarch_core::{
     AliasReport, AliasRequest, Answer, Error, InvocationError, Outcome, OutcomeKind, ReconcileRequest,
     RegistriesReport, RegistryId, Settings, SweepReport, VersionReport, YankReport,
 };
-use serde::Serialize;
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
@@ -18,7 +16,6 @@ use super::invocation::{Invocation, patience};
 use super::metrics::{self, Metrics};
 use super::plan::{Planner, Rejection, Work};
 use super::record::{Cost, InvocationRecord};
-use super::sqs;
 use crate::alias::{reconcile_aliases, yank};
 use crate::ecr::{Priority, Registries, Registry};
 use crate::execute::reconcile;
@@ -36,16 +33,6 @@ pub struct Handler {
     pub(super) emit_metrics: fn(&str, &Metrics),
 }
 
-/// The response to an invocation.
-#[derive(Debug, Clone, Serialize)]
-#[serde(untagged)]
-pub enum Response {
-    /// To an event or a request.
-    Answer(Answer),
-    /// To an SQS batch: the records that go back to the queue.
-    Batch(SqsBatchResponse),
-}
-
 impl Handler {
     /// A handler with these settings.
     pub fn new(settings: Settings, registries: Registries) -> Self {
@@ -58,22 +45,11 @@ impl Handler {
         Self { emit_metrics, ..self }
     }
 
-    /// Handles one invocation: an event, a request, or an SQS batch of them.
-    ///
-    /// # Errors
-    /// Those of [`Self::answer`]. A batch never fails as a whole.
-    pub async fn handle(&self, mut payload: Value, invocation: &Invocation) -> Result<Response, InvocationError> {
-        match sqs::take_records(&mut payload) {
-            Some(records) => Ok(Response::Batch(self.handle_batch(records, invocation).await)),
-            None => self.answer(payload, invocation).await.map(Response::Answer),
-        }
-    }
-
-    /// Answers an event or a request.
+    /// Handles an event or a request.
     ///
     /// # Errors
     /// Every [`Error`], after it was logged and counted.
-    pub async fn answer(&self, payload: Value, invocation: &Invocation) -> Result<Answer, InvocationError> {
+    pub async fn handle(&self, payload: Value, invocation: &Invocation) -> Result<Answer, InvocationError> {
         let started = Instant::now();
         let calls_before = self.registries.calls();
 
