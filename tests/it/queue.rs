@@ -122,11 +122,12 @@ fn add_faults(ecr: &LocalEcr, rng: &mut Rng) {
     ecr.faults().add(Fault::on(ANY, latency(20)).seed(rng.u64(..)));
     ecr.faults().add(Fault::on("PutImage", latency(200)).probability(0.5, rng.u64(..)));
     ecr.faults().add(Fault::on("PutImage", FaultKind::RateLimit { per_second: 40.0, burst: 5.0 }));
-    let failures = [FaultKind::server_error(), FaultKind::ResetBefore, FaultKind::ResetAfter];
-    let denied = FaultKind::client_error("AccessDeniedException", "not authorized");
-    for kind in failures.into_iter().chain([denied]) {
+    for kind in [FaultKind::server_error(), FaultKind::ResetBefore, FaultKind::ResetAfter] {
         ecr.faults().add(Fault::on(ANY, kind).probability(0.03, rng.u64(..)));
     }
+    // It is not repeated by the SDK, so that most versions need several deliveries.
+    let denied = FaultKind::client_error("AccessDeniedException", "not authorized");
+    ecr.faults().add(Fault::on(ANY, denied).probability(0.15, rng.u64(..)));
 }
 
 /// Pushes all builds of several versions while their events are delivered, some of them twice, by functions of which
