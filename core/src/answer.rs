@@ -257,7 +257,7 @@ pub struct IncompleteVersion {
     pub version: Tag,
     /// The platforms that it lacks.
     pub missing: Vec<String>,
-    /// Why it is held back, where no platform is missing.
+    /// Why it is held back, where no platform is missing; or that its own tag names a single image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -275,7 +275,8 @@ impl fmt::Display for UnseenImage {
 pub enum Conflict {
     /// It names an image, or anything else that is not a manifest list.
     #[error(
-        "it names {digest}, a {media_type}, not a manifest list; push single images under platform tags only, \
+        "it names {digest}, a {media_type}, not a manifest list; a platform's suffix was forgotten, or another job pushes \
+         to the version's own tag: push single images under platform tags only, \
          or assemble the version with \"force\": true to replace it"
     )]
     NotAManifestList {

@@ -86,6 +86,8 @@ pub struct Version {
     pub platforms: PlatformSet,
     /// Its status.
     pub status: VersionStatus,
+    /// Whether its own tag names a single image, or anything else that is not a manifest list.
+    pub is_taken: bool,
     /// Whether it is reported, if it is incomplete: by the age of its newest platform, it should be complete, and is
     /// not too old to matter.
     pub is_overdue: bool,
@@ -133,7 +135,8 @@ impl<'a> Inventory<'a> {
                 let age = record.newest_platform.and_then(|pushed_at| now.duration_since(pushed_at).ok());
                 let is_overdue = age.is_some_and(|age| reported_ages.contains(&age));
                 let status = record.status(count, now, sweep.settled_after);
-                Version { tag, platforms: record.platforms, status, is_overdue }
+                let is_taken = record.target.is_some_and(|target| !target.is_manifest_list);
+                Version { tag, platforms: record.platforms, status, is_taken, is_overdue }
             })
             .collect();
         versions.sort_by(|one, other| one.tag.cmp(&other.tag));
@@ -228,6 +231,14 @@ mod tests {
     #[test]
     fn version_without_a_platform_is_incomplete() {
         check(&[("1-amd64", 1, IMAGE), ("1", 3, LIST)], VersionStatus::Incomplete);
+    }
+
+    #[test]
+    fn version_is_taken_by_an_image_under_its_own_tag() {
+        for (media_type, expected) in [(IMAGE, true), (LIST, false), ("", false)] {
+            assert_eq!(versions(&[("1-arm64", 1, IMAGE), ("1", 2, media_type)], at(100))[0].is_taken, expected);
+        }
+        assert!(!versions(&[("1-arm64", 1, IMAGE)], at(100))[0].is_taken);
     }
 
     #[test]

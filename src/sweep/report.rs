@@ -117,7 +117,7 @@ impl<'a> Reporter<'a> {
             }
             Err(NotReconciled::Scanned(VersionStatus::Incomplete)) => {
                 let missing = version.missing(&repository.settings.tag_scheme);
-                self.add_incomplete(repository, version, missing, None);
+                self.add_incomplete(repository, version, missing, version.is_taken.then(|| taken(version)));
             }
             Ok(Outcome::Waiting(Waiting::Revisions(reason))) => {
                 self.add_incomplete(repository, version, std::iter::empty(), Some(reason));
@@ -213,6 +213,15 @@ pub(super) fn add_missing_repository(report: &mut SweepReport, registry: &Regist
     };
     let registry = registry.clone();
     add_failed(report, Failed { registry, repository: Some(repository), version: None, error, versions_left: None });
+}
+
+/// What is wrong where a single image has the tag of a version that lacks a platform.
+fn taken(version: &Version) -> String {
+    format!(
+        "the tag {} names a single image: the suffix of its platform was forgotten, or another job pushes there; push it \
+         under its platform tag",
+        version.tag
+    )
 }
 
 /// Whether the manifests of a version are to be read.

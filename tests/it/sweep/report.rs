@@ -8,6 +8,7 @@ use local_ecr::{Fault, FaultKind};
 use serde_json::{Value, json};
 
 use super::{counts, fast_bed};
+use crate::support::assertions::assert_contains;
 use crate::support::function::{ACCOUNT, REGION};
 use crate::support::test_bed::TestBed;
 
@@ -120,6 +121,18 @@ fn incomplete_versions_are_reported_within_age_limits() {
         incomplete_entry(&swept, "due"),
         &json!({"account": ACCOUNT, "region": REGION, "repository": "app", "version": "due", "missing": ["linux/arm64"]})
     );
+}
+
+#[test]
+fn image_under_the_tag_of_an_incomplete_version_is_reported() {
+    let bed = fast_bed();
+    bed.ecr.clock().set(SystemTime::now() - HOUR * 2);
+    // The suffix of the amd64 image was forgotten.
+    bed.registry.push("app", Some("1"), &Image::oci("linux/amd64"));
+    bed.registry.push("app", Some("1-arm64"), &Image::oci("linux/arm64"));
+    let swept = bed.sweep(&json!({}));
+    let reason = incomplete_entry(&swept, "1")["reason"].as_str().unwrap();
+    assert_contains(reason, &["the tag 1 names a single image", "platform tag"]);
 }
 
 #[test]
