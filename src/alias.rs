@@ -7,7 +7,7 @@ use std::time::Duration;
 use ecr_multiarch_core::alias::machine::AliasWrite;
 use ecr_multiarch_core::alias::scan::ScannedTag;
 use ecr_multiarch_core::alias::yank::{YankEnd, YankRequest, YankStep};
-use ecr_multiarch_core::error::Resource;
+use ecr_multiarch_core::error::{Extent, Resource};
 use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::{
     AliasReconciliation, AliasReport, AliasRequest, AliasScan, AliasScanBuilder, AliasStep, Error, IamAction,
@@ -52,6 +52,7 @@ pub async fn yank(registry: &Registry, request: YankRequest, deadline: Instant) 
         action,
         resource: Resource::Repository(repository.clone()),
         message: "the deadline of the invocation was reached".into(),
+        extent: Extent::Registry,
     };
     let mut step = YankStep::start(Arc::clone(&request));
     loop {

@@ -23,7 +23,7 @@ pub use gate::{Gate, WritePlace};
 pub use scan::{Page, ScannedImage};
 
 use client::SharedState;
-use ecr_multiarch_core::error::Resource;
+use ecr_multiarch_core::error::{Extent, Resource};
 use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES};
 use ecr_multiarch_core::oci::invalid_image::Corruption;
 use ecr_multiarch_core::oci::media_type::MediaType;
@@ -39,17 +39,15 @@ use crate::blob::BlobError;
 /// round trip, and few enough that one version with many platforms does not exhaust a rate limit by itself.
 const MAX_PARALLEL_CALLS: usize = 8;
 
-/// How many bytes the response to a read for several versions may have. A larger one is read in parts, so that a few
-/// reads in flight stay small whatever the manifests are. A hundred usual manifests have some 200 KiB.
-const MAX_SHARED_RESPONSE_BYTES: usize = 8 << 20;
-
-/// How often a read that several versions share is attempted.
+/// A read that several versions share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attempts {
-    /// Once: where it fails, it is made in parts at once.
-    One,
-    /// As often as any other call.
-    Several,
+pub struct SharedRead {
+    /// Whether it is attempted once, and made in parts at once where it fails. Otherwise it is repeated as any other call
+    /// is.
+    pub is_attempted_once: bool,
+    /// How many bytes its response may have. A larger one is read in parts, so that a few reads in flight stay small
+    /// whatever the manifests are. A hundred usual manifests have some 200 KiB.
+    pub max_bytes: usize,
 }
 
 /// Why manifests could not be read.
@@ -166,9 +164,9 @@ impl Registry {
         &self,
         repository: &RepositoryName,
         references: &[Reference],
-        attempts: Attempts,
+        shared: SharedRead,
     ) -> Result<Manifests, ReadError> {
-        let (found, left_out) = self.batch_get_image_once(repository, references, Some(attempts)).await?;
+        let (found, left_out) = self.batch_get_image_once(repository, references, Some(shared)).await?;
         self.ask_again(repository, found, left_out).await
     }
 
@@ -198,6 +196,7 @@ impl Registry {
                     action: IamAction::BatchGetImage,
                     resource: resource(repository, reference),
                     message: format!("the response leaves out {missing}").into(),
+                    extent: Extent::Image,
                 })),
             }
         });
@@ -206,13 +205,13 @@ impl Registry {
         Ok(found)
     }
 
-    /// Reads manifests in one call, which is shared by several versions if its attempts are stated. Returns them, and the
+    /// Reads manifests in one call, which is shared by several versions if it is one. Returns them, and the
     /// references that the response says nothing of.
     async fn batch_get_image_once(
         &self,
         repository: &RepositoryName,
         references: &[Reference],
-        shared: Option<Attempts>,
+        shared: Option<SharedRead>,
     ) -> Result<(Manifests, Vec<Reference>), ReadError> {
         let resource = || resource(repository, references);
         let ids: Vec<_> = references.iter().map(identifier).collect();
@@ -223,13 +222,12 @@ impl Registry {
                 .repository_name(repository.as_str())
                 .set_image_ids(Some(ids.clone()))
                 .set_accepted_media_types(Some(MediaType::ALL.iter().map(ToString::to_string).collect()));
-            let Some(attempts) = shared else { return call.send().await };
-            let call = call.customize().interceptor(ResponseLimit::new(MAX_SHARED_RESPONSE_BYTES));
-            let once = aws_sdk_ecr::config::Builder::new().retry_config(RetryConfig::disabled());
-            match attempts {
-                Attempts::One => call.config_override(once).send().await,
-                Attempts::Several => call.send().await,
+            let Some(SharedRead { is_attempted_once, max_bytes }) = shared else { return call.send().await };
+            let mut config = aws_sdk_ecr::config::Builder::new();
+            if is_attempted_once {
+                config = config.retry_config(RetryConfig::disabled());
             }
+            call.customize().config_override(config).interceptor(ResponseLimit::new(max_bytes)).send().await
         };
         let output = self.call(IamAction::BatchGetImage, send).await.map_err(|error| {
             let read_error = if response_limit::is_exceeded(&error) { ReadError::TooLarge } else { ReadError::Call };
@@ -269,8 +267,12 @@ impl Registry {
         }
         let resource = || image(repository, Reference::Digest(digest));
         let action = IamAction::GetDownloadUrlForLayer;
-        let unavailable =
-            |message: &str| Error::RegistryUnavailable { action, resource: resource(), message: message.into() };
+        let unavailable = |message: &str| Error::RegistryUnavailable {
+            action,
+            resource: resource(),
+            message: message.into(),
+            extent: Extent::Image,
+        };
         let send = async |client: &Client| {
             client
                 .get_download_url_for_layer()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ecr_multiarch_core::error::Resource;
+use ecr_multiarch_core::error::{Extent, Resource};
 use ecr_multiarch_core::reconcile::outcome::Reconciliation;
 use ecr_multiarch_core::{Error, IamAction, ReconcileRequest, Step};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -72,6 +72,7 @@ pub(crate) async fn before<T>(
             action,
             resource: Resource::Image(request.target()),
             message: "the deadline of the invocation was reached".into(),
+            extent: Extent::Registry,
         })
     })
 }

@@ -17,7 +17,7 @@ use futures_util::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::ecr::{Attempts, ReadError, Registry, WritePlace};
+use crate::ecr::{ReadError, Registry, SharedRead, WritePlace};
 use crate::execute::{self, execute};
 use crate::work_time::WorkTime;
 
@@ -47,8 +47,8 @@ pub(crate) enum VersionEnd {
     Failed(Error),
     /// It was left, as its owner demands.
     Left,
-    /// Time was up.
-    OutOfTime,
+    /// Time was up, perhaps while a call failed.
+    OutOfTime(Option<Error>),
 }
 
 /// Whoever has a group reconciled.
@@ -88,8 +88,8 @@ struct VersionState<V> {
     compares_digests: bool,
     /// Whether its manifests are too large to be read with those of others.
     is_large: bool,
-    /// When the shared read was made.
-    read_at: Instant,
+    /// When it was observed by a shared read, if it was.
+    observed_at: Option<Instant>,
 }
 
 type Next<V> = ControlFlow<(V, VersionEnd), ActiveVersion<V>>;
@@ -112,7 +112,7 @@ impl<V> VersionState<V> {
     fn resume(mut self, read: ReadManifests, all: &Manifests) -> Next<V> {
         let own = read.references().into_iter();
         let own = own.filter_map(|reference| all.get(&reference).cloned().map(|it| (reference, it))).collect();
-        self.read_at = Instant::now();
+        self.observed_at = Some(Instant::now());
         if std::mem::take(&mut self.compares_digests) && is_current(read.request(), &own) {
             return self.end(VersionEnd::UpToDate);
         }
@@ -140,8 +140,7 @@ pub(crate) struct GroupReconciler<'a, O> {
     pub(crate) registry: &'a Registry,
     pub(crate) repository: &'a RepositoryName,
     pub(crate) time: WorkTime,
-    /// How often a shared read is attempted before it is made in parts.
-    pub(crate) attempts: Attempts,
+    pub(crate) shared_read: SharedRead,
     /// Admits one version at a time whose manifests are too large to be read with others.
     pub(crate) large_versions: &'a Semaphore,
     pub(crate) owner: &'a O,
@@ -151,7 +150,7 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
     /// Reconciles versions: no more than [`versions_per_read`].
     pub(crate) async fn reconcile(&self, members: Vec<Member<O::Version>>) {
         let members = members.into_iter().map(|Member { version, request, compares_digests }| {
-            let state = VersionState { version, compares_digests, is_large: false, read_at: Instant::now() };
+            let state = VersionState { version, compares_digests, is_large: false, observed_at: None };
             ActiveVersion { state, step: Step::start(request) }
         });
         let mut groups = vec![members.collect()];
@@ -169,17 +168,15 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
     }
 
     /// Makes one read for a group of versions. Returns the groups that have another one to share, and the versions that
-    /// continue by themselves. A read that fails is repeated in halves, so that each version gets its own result.
+    /// continue by themselves. A read that fails is repeated in halves, so that each version gets its own result; that of
+    /// one version is repeated by the version itself.
     async fn read_shared(
         &self,
         mut group: Vec<ActiveVersion<O::Version>>,
     ) -> (Vec<Vec<ActiveVersion<O::Version>>>, Vec<ActiveVersion<O::Version>>) {
-        if group.len() <= 1 {
-            return (Vec::new(), group);
-        }
         let references: BTreeSet<_> = group.iter().flat_map(ActiveVersion::references).collect();
         let references: Vec<_> = references.into_iter().collect();
-        let read = self.registry.batch_get_shared_manifests(self.repository, &references, self.attempts);
+        let read = self.registry.batch_get_shared_manifests(self.repository, &references, self.shared_read);
         let manifests = match self.time.before_stop(read).await {
             Some(Ok(manifests)) => manifests,
             Some(Err(error)) if !self.time.is_up() => {
@@ -189,18 +186,16 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
                     self.end_all(group, &end);
                     return (Vec::new(), Vec::new());
                 }
-                let mut second = group.split_off(group.len() / 2);
-                if matches!(error, ReadError::TooLarge(_)) {
-                    for half in [&mut group, &mut second] {
-                        if let [one] = half.as_mut_slice() {
-                            one.state.is_large = true;
-                        }
-                    }
+                if let [one] = group.as_mut_slice() {
+                    one.state.is_large = matches!(error, ReadError::TooLarge(_));
+                    return (Vec::new(), group);
                 }
+                let second = group.split_off(group.len() / 2);
                 return (vec![second, group], Vec::new());
             }
-            _ => {
-                self.end_all(group, &VersionEnd::OutOfTime);
+            failed => {
+                let error = failed.and_then(Result::err).map(Error::from);
+                self.end_all(group, &VersionEnd::OutOfTime(error));
                 return (Vec::new(), Vec::new());
             }
         };
@@ -234,7 +229,8 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
     }
 
     async fn run(&self, mut active: ActiveVersion<O::Version>) -> (O::Version, VersionEnd) {
-        let mut turn = Turn { place: None, has_passed: false, waited: active.state.read_at.elapsed() };
+        let waited = active.state.observed_at.map_or(Duration::ZERO, |observed_at| observed_at.elapsed());
+        let mut turn = Turn { place: None, has_passed: false, waited };
         loop {
             let ActiveVersion { state, step } = active;
             let is_confirmation = matches!(&step, Step::ReadManifests(read) if read.is_confirmation());
@@ -244,7 +240,7 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
                     return (state.version, VersionEnd::Left);
                 }
                 if self.time.is_up() {
-                    return (state.version, VersionEnd::OutOfTime);
+                    return (state.version, VersionEnd::OutOfTime(None));
                 }
             }
             let next = match step {
@@ -260,14 +256,14 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
                     match self.time.before_stop(manifests).await {
                         Some(Ok(manifests)) => state.resume(read, &manifests),
                         Some(Err(error)) => self.unless_out_of_time(state, Err(error.into())),
-                        None => state.end(VersionEnd::OutOfTime),
+                        None => state.end(VersionEnd::OutOfTime(None)),
                     }
                 }
                 step => {
                     let work = Box::pin(execute(self.registry, step, self.time.deadline));
                     match self.time.before_stop(work).await {
                         Some(executed) => self.unless_out_of_time(state, executed),
-                        None => state.end(VersionEnd::OutOfTime),
+                        None => state.end(VersionEnd::OutOfTime(None)),
                     }
                 }
             };
@@ -294,7 +290,7 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
             return state.end(VersionEnd::Left);
         }
         if !turn.has_passed {
-            return state.end(VersionEnd::OutOfTime);
+            return state.end(VersionEnd::OutOfTime(None));
         }
         if turn.waited > MAX_WAIT_AFTER_OBSERVATION {
             turn.waited = Duration::ZERO;
@@ -321,7 +317,9 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
     /// have throttled it until then.
     fn unless_out_of_time(&self, state: VersionState<O::Version>, step: Result<Step, Error>) -> Next<O::Version> {
         match step {
-            Err(error) if error.error_type().is_retryable() && self.time.is_up() => state.end(VersionEnd::OutOfTime),
+            Err(error) if error.error_type().is_retryable() && self.time.is_up() => {
+                state.end(VersionEnd::OutOfTime(Some(error)))
+            }
             step => state.next(step),
         }
     }

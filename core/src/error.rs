@@ -123,6 +123,8 @@ pub enum Error {
         resource: Resource,
         /// The failure.
         message: RegistryText,
+        /// What is unavailable.
+        extent: Extent,
     },
 }
 
@@ -185,6 +187,11 @@ impl Error {
         self.into()
     }
 
+    /// Whether the registry is unavailable, and not just an image of it.
+    pub fn is_registry_down(&self) -> bool {
+        matches!(self, Self::RegistryUnavailable { extent: Extent::Registry, .. })
+    }
+
     /// The error of an image that cannot go into a manifest list.
     pub fn from_image(image: ImageReference, reason: InvalidImage) -> Self {
         match reason {
@@ -192,6 +199,15 @@ impl Error {
             InvalidImage::Corrupt(reason) => Self::CorruptImage { image, reason },
         }
     }
+}
+
+/// What is unavailable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Extent {
+    /// The registry: a call failed.
+    Registry,
+    /// One image, while the registry responds: in a call for several images, or in the blob store.
+    Image,
 }
 
 /// What states the platform of an image, other than its config.

@@ -23,6 +23,7 @@ use super::Registry;
 use super::config_cache::ConfigCache;
 use super::error::THROTTLING_CODES;
 use super::gate::Gate;
+use super::response_limit;
 use crate::blob::BlobClient;
 use crate::connections::{CONNECT_TIMEOUT, Connections};
 use crate::endpoint::Endpoint;
@@ -166,7 +167,7 @@ impl Registries {
         let mut config = aws_sdk_ecr::config::Builder::from(&self.sdk)
             .region(aws_sdk_ecr::config::Region::new(region.to_string()))
             .retry_config(retries)
-            .retry_classifier(NeverRetryThrottling)
+            .retry_classifier(NotRetried)
             .interceptor(CallCounter(Arc::clone(&self.shared.calls)));
         if let Endpoint::WithoutEmptyVariables(url) = &self.endpoint {
             config.set_endpoint_url(url.clone());
@@ -195,16 +196,22 @@ impl Intercept for CallCounter {
     }
 }
 
-/// Stops the SDK from retrying what its own retries do not mend: throttling, which the gate answers for all calls, and
-/// an exhausted quota, which the SDK takes for throttling.
+/// Stops the SDK from retrying what its own retries do not mend: throttling, which the gate answers for all calls; an
+/// exhausted quota, which the SDK takes for throttling; and a response that is too large, which it takes for one that
+/// broke off.
 #[derive(Debug)]
-struct NeverRetryThrottling;
+struct NotRetried;
 
 /// The error code of an exhausted quota.
 pub(crate) const QUOTA_CODE: &str = "LimitExceededException";
 
-impl ClassifyRetry for NeverRetryThrottling {
+impl ClassifyRetry for NotRetried {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        if let Some(Err(error)) = context.output_or_error()
+            && response_limit::is_exceeded(error)
+        {
+            return RetryAction::RetryForbidden;
+        }
         let Some(response) = context.response() else { return RetryAction::NoActionIndicated };
         let body = response.body().bytes().unwrap_or_default();
         let has_code = |code: &str| body.windows(code.len()).any(|window| window == code.as_bytes());
@@ -218,7 +225,7 @@ impl ClassifyRetry for NeverRetryThrottling {
     }
 
     fn name(&self) -> &'static str {
-        "NeverRetryThrottling"
+        "NotRetried"
     }
 
     fn priority(&self) -> RetryClassifierPriority {

@@ -5,7 +5,7 @@ use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::ImageFailure;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use ecr_multiarch_core::error::Resource;
+use ecr_multiarch_core::error::{Extent, Resource};
 use ecr_multiarch_core::{Error, IamAction};
 
 use crate::blob::BlobError;
@@ -85,6 +85,11 @@ fn is_missing_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
     })
 }
 
+/// The error of a call that a later one may mend.
+fn unavailable(action: IamAction, resource: Resource, message: &str) -> Error {
+    Error::RegistryUnavailable { action, resource, message: message.into(), extent: Extent::Registry }
+}
+
 /// Classifies a failed call.
 pub(super) fn classify<E>(action: IamAction, resource: Resource, error: &SdkError<E, HttpResponse>) -> Error
 where
@@ -92,16 +97,12 @@ where
 {
     let SdkError::ServiceError(context) = error else {
         let advice = if is_missing_credentials(error) { MISSING_CREDENTIALS } else { "" };
-        return Error::RegistryUnavailable {
-            action,
-            resource,
-            message: format!("{advice}{}", error_chain(error)).into(),
-        };
+        return unavailable(action, resource, &format!("{advice}{}", error_chain(error)));
     };
     let status = context.raw().status().as_u16();
     if (200..300).contains(&status) {
         let message = format!("the response (HTTP {status}) cannot be parsed");
-        return Error::RegistryUnavailable { action, resource, message: message.into() };
+        return unavailable(action, resource, &message);
     }
     let code = context.err().code().unwrap_or_default();
     let message = context.err().message().unwrap_or_default();
@@ -110,7 +111,7 @@ where
     }
     if THROTTLING_CODES.contains(&code) || SERVER_ERROR_CODES.contains(&code) || matches!(status, 408 | 429 | 500..) {
         let message = format!("{code} (HTTP {status}) {message}");
-        return Error::RegistryUnavailable { action, resource, message: message.trim().into() };
+        return unavailable(action, resource, message.trim());
     }
     if ACCESS_DENIED_CODES.contains(&code) || (code.is_empty() && matches!(status, 401 | 403)) {
         let message = format!("{code}: {message}").into();
@@ -128,7 +129,8 @@ pub(super) fn classify_image_failure(resource: Resource, failure: &ImageFailure)
     let code = failure.failure_code().map_or("UnknownFailure", |code| code.as_str()).to_owned();
     let message = format!("{} ({name})", failure.failure_reason().unwrap_or("without a reason"));
     if TRANSIENT_IMAGE_CODES.contains(&code.as_str()) {
-        return Error::RegistryUnavailable { action, resource, message: format!("{code}: {message}").into() };
+        let message = format!("{code}: {message}").into();
+        return Error::RegistryUnavailable { action, resource, message, extent: Extent::Image };
     }
     Error::RegistryRefused { action, resource, code: code.into(), message: message.into() }
 }
@@ -145,6 +147,6 @@ pub(super) fn classify_blob_error(resource: Resource, error: &BlobError) -> Erro
         BlobError::Redirect(_) | BlobError::TooLarge => {
             Error::RegistryRefused { action, resource, code: "UnusableBlob".into(), message }
         }
-        BlobError::Unavailable(_) => Error::RegistryUnavailable { action, resource, message },
+        BlobError::Unavailable(_) => Error::RegistryUnavailable { action, resource, message, extent: Extent::Image },
     }
 }

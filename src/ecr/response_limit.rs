@@ -2,7 +2,7 @@
 
 use aws_sdk_ecr::config::interceptors::BeforeDeserializationInterceptorContextMut;
 use aws_sdk_ecr::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_ecr::error::{BoxError, SdkError};
+use aws_sdk_ecr::error::BoxError;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::{LengthLimitError, Limited};
 
@@ -37,9 +37,6 @@ impl Intercept for ResponseLimit {
 }
 
 /// Whether a call failed because its response exceeded the limit.
-pub(super) fn is_exceeded<E: std::error::Error + 'static, R: std::fmt::Debug + 'static>(
-    error: &SdkError<E, R>,
-) -> bool {
-    let first = std::error::Error::source(error);
-    std::iter::successors(first, |cause| cause.source()).any(<dyn std::error::Error>::is::<LengthLimitError>)
+pub(super) fn is_exceeded(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |cause| cause.source()).any(<dyn std::error::Error>::is::<LengthLimitError>)
 }

@@ -5,18 +5,17 @@
 //! first read. A record goes back where a later attempt can succeed ([`ErrorType::is_redelivered`]), and where its task
 //! was not begun: for lack of time, or because the registry failed for another record.
 
-mod record;
+mod log;
 mod tasks;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use aws_lambda_events::event::sqs::SqsBatchResponse;
-use ecr_multiarch_core::alias::marker::YankMarker;
-use ecr_multiarch_core::reconcile::outcome::Reconciliation;
 use ecr_multiarch_core::{
-    AliasRequest, Answer, Error, ErrorType, InvocationError, ReconcileRequest, RegistryId, RepositoryName,
+    AliasReport, AliasRequest, Answer, Error, ErrorType, InvocationError, ReconcileRequest, RegistryId, RepositoryName,
     VersionReport, YankReport,
 };
 use futures_util::{StreamExt as _, stream};
@@ -27,15 +26,19 @@ use super::handler::Handler;
 use super::invocation::Invocation;
 use super::record::Cost;
 use super::sqs::Record;
-use crate::ecr::{Attempts, Priority, Registry};
+use crate::ecr::{Priority, Registry, SharedRead};
 use crate::group::{GroupOwner, GroupReconciler, Member, VersionEnd, versions_per_read};
 use crate::work_time::WorkTime;
-use record::{BatchRecord, NotBegun, TaskEnd};
-use tasks::{Origin, RepositoryTasks, Tasks, Versions};
+use log::{BatchLog, Returned, TaskEnd};
+use tasks::{Origin, RepositoryTasks, Tasks};
 
 /// How many repositories of a registry are worked off at a time: enough that a slow one does not hold up the others, and
-/// few enough that their manifests fit into the memory of the assembler together.
+/// few enough that the aliases of one do not wait for the versions of all.
 const MAX_PARALLEL_REPOSITORIES: usize = 2;
+
+/// A read that fails is repeated as any other call is, since its registry is left if it fails for good. Ten responses of
+/// this size, one for each record of a batch, fit into the memory of the assembler.
+const SHARED_READ: SharedRead = SharedRead { is_attempted_once: false, max_bytes: 1 << 20 };
 
 /// Handles the records of a batch. Each task is logged and counted.
 pub(super) async fn handle_batch(handler: &Handler, records: Vec<Record>, invocation: &Invocation) -> SqsBatchResponse {
@@ -52,7 +55,7 @@ pub(super) async fn handle_batch(handler: &Handler, records: Vec<Record>, invoca
         time: invocation.batch_time(),
         large_versions: Semaphore::new(1),
         response: RefCell::default(),
-        record: RefCell::new(BatchRecord::new(&invocation.request_id, record_count)),
+        log: RefCell::new(BatchLog::new(&invocation.request_id, record_count)),
     };
     for (origin, result) in tasks.settled {
         run.end(origin, &result.into());
@@ -60,9 +63,9 @@ pub(super) async fn handle_batch(handler: &Handler, records: Vec<Record>, invoca
     let registries = stream::iter(tasks.registries);
     registries.for_each_concurrent(None, |(id, repositories)| run.work_off(id, repositories)).await;
 
-    let mut record = run.record.into_inner();
-    record.end(Cost { duration: started.elapsed(), ecr_calls: handler.registries.calls() - calls_before });
-    (handler.emit_metrics)(&invocation.request_id, &record.metrics);
+    let mut log = run.log.into_inner();
+    log.end(Cost { duration: started.elapsed(), ecr_calls: handler.registries.calls() - calls_before });
+    (handler.emit_metrics)(&invocation.request_id, &log.metrics);
     run.response.into_inner()
 }
 
@@ -73,7 +76,7 @@ struct BatchRun<'a> {
     /// Admits one version at a time whose manifests are too large to be read with others.
     large_versions: Semaphore,
     response: RefCell<SqsBatchResponse>,
-    record: RefCell<BatchRecord<'a>>,
+    log: RefCell<BatchLog<'a>>,
 }
 
 /// One registry of a batch.
@@ -85,12 +88,17 @@ struct RegistryRun<'a, 'b> {
 }
 
 /// A version that was reconciled, and whose aliases are not yet.
-type ReconciledVersion = (Origin, Arc<ReconcileRequest>, Reconciliation);
+struct PublishedRelease {
+    origin: Origin,
+    request: Arc<ReconcileRequest>,
+    report: VersionReport,
+    aliases: AliasRequest,
+}
 
 /// The versions of one repository, as the owner of the groups in which they are reconciled.
 struct VersionsOwner<'a, 'b> {
     registry: &'a RegistryRun<'a, 'b>,
-    reconciled: RefCell<Vec<ReconciledVersion>>,
+    releases: RefCell<Vec<PublishedRelease>>,
 }
 
 impl BatchRun<'_> {
@@ -104,7 +112,7 @@ impl BatchRun<'_> {
 
     /// Records how a task ended, and returns its records to the queue where they belong there.
     fn end(&self, origin: Origin, end: &TaskEnd) {
-        self.record.borrow_mut().add(&origin, end);
+        self.log.borrow_mut().add(&origin, end);
         if end.is_redelivered() {
             let mut response = self.response.borrow_mut();
             origin.message_ids.into_iter().for_each(|id| response.add_failure(id));
@@ -115,92 +123,80 @@ impl BatchRun<'_> {
 impl RegistryRun<'_, '_> {
     async fn work_off(&self, repository: RepositoryName, tasks: RepositoryTasks) {
         let RepositoryTasks { versions, separate, markers } = tasks;
-        for (origin, request, reconciliation) in self.reconcile_versions(&repository, versions).await {
-            let end = self.reconcile_aliases(&request, reconciliation).await;
-            self.end(origin, &end);
+        let settings = self.batch.handler.settings.for_repository(&repository);
+        let mut versions = versions.into_values().peekable();
+        while versions.peek().is_some() {
+            let group = versions.by_ref().take(settings.map_or(1, versions_per_read));
+            self.reconcile(&repository, group.collect()).await;
         }
-        for (origin, request) in separate {
-            let end = self.unless_over(self.reconcile(request)).await;
-            self.end(origin, &end);
+        for task in separate {
+            self.reconcile(&repository, vec![task]).await;
         }
         for (origin, marker, aliases) in markers.into_values() {
-            let end = self.unless_over(self.follow_marker(marker, aliases)).await;
+            let report = |aliases| {
+                let (id, repository) = (self.registry.id().clone(), repository.clone());
+                Answer::Yank(Box::new(YankReport::for_push(id, repository, marker, aliases)))
+            };
+            let end = match self.reconcile_aliases(aliases).await {
+                Ok(aliases) => TaskEnd::Answered(report(aliases)),
+                Err(end) => end,
+            };
             self.end(origin, &end);
         }
     }
 
-    /// Reconciles versions, with one read for those that fit into one. Returns those whose aliases are left to do.
-    async fn reconcile_versions(&self, repository: &RepositoryName, versions: Versions) -> Vec<ReconciledVersion> {
-        let owner = VersionsOwner { registry: self, reconciled: RefCell::default() };
-        let settings = self.batch.handler.settings.for_repository(repository);
+    /// Reconciles versions that share their first read, and then their aliases.
+    async fn reconcile(&self, repository: &RepositoryName, versions: Vec<(Origin, ReconcileRequest)>) {
+        let owner = VersionsOwner { registry: self, releases: RefCell::default() };
         let group = GroupReconciler {
             registry: &self.registry,
             repository,
             time: self.batch.time,
-            attempts: Attempts::Several,
+            shared_read: SHARED_READ,
             large_versions: &self.batch.large_versions,
             owner: &owner,
         };
-        let mut versions = versions.into_values().peekable();
-        while versions.peek().is_some() {
-            let members = versions.by_ref().take(settings.map_or(1, versions_per_read)).map(|(origin, request)| {
-                let request = Arc::new(request);
-                Member { version: (origin, Arc::clone(&request)), request, compares_digests: false }
-            });
-            group.reconcile(members.collect()).await;
-        }
-        owner.reconciled.into_inner()
-    }
-
-    /// Reconciles the aliases of a version that was reconciled.
-    async fn reconcile_aliases(&self, request: &ReconcileRequest, reconciliation: Reconciliation) -> TaskEnd {
-        let handler = self.batch.handler;
-        let aliases = handler.aliases_of(request, &reconciliation.outcome);
-        let mut report = VersionReport::new(self.registry.id().clone(), request, reconciliation);
-        if let Some(aliases) = aliases {
-            let unavailable = self.unavailable.borrow().clone();
-            let reconciled = match unavailable {
-                Some(error) => Err(error),
-                None => handler.reconcile_aliases(&self.registry, aliases, self.batch.time.deadline).await,
-            };
-            match reconciled {
-                Ok(aliases) => report.aliases = Some(aliases),
-                Err(error) => {
-                    return TaskEnd::Failed(InvocationError { error, confirmed: Some(request.target()) });
+        let members = versions.into_iter().map(|(origin, request)| {
+            let request = Arc::new(request);
+            Member { version: (origin, Arc::clone(&request)), request, compares_digests: false }
+        });
+        group.reconcile(members.collect()).await;
+        for PublishedRelease { origin, request, mut report, aliases } in owner.releases.into_inner() {
+            let end = match self.reconcile_aliases(aliases).await {
+                Ok(aliases) => {
+                    report.aliases = Some(aliases);
+                    TaskEnd::Answered(Answer::Version(Box::new(report)))
                 }
-            }
+                Err(TaskEnd::Failed(InvocationError { error, .. })) => {
+                    TaskEnd::Failed(InvocationError { error, confirmed: (!request.dry_run).then(|| request.target()) })
+                }
+                Err(end) => end,
+            };
+            self.end(origin, &end);
         }
-        TaskEnd::Answered(Answer::Version(Box::new(report)))
     }
 
-    /// Reconciles a version by itself.
-    async fn reconcile(&self, request: ReconcileRequest) -> TaskEnd {
-        let WorkTime { stop_at, deadline } = self.batch.time;
-        let reconciled = self.batch.handler.reconcile(self.registry.id(), &Arc::new(request), deadline, stop_at).await;
-        reconciled.map(|report| Answer::Version(Box::new(report))).into()
-    }
-
-    /// Reconciles the aliases of the release that a marker names.
-    async fn follow_marker(&self, marker: YankMarker, aliases: AliasRequest) -> TaskEnd {
-        let (id, repository) = (self.registry.id().clone(), aliases.repository.clone());
-        let aliases = self.batch.handler.reconcile_aliases(&self.registry, aliases, self.batch.time.deadline).await;
-        let report = aliases.map(|aliases| YankReport::for_push(id, repository, marker, aliases));
-        report.map(|report| Answer::Yank(Box::new(report))).map_err(InvocationError::from).into()
-    }
-
-    /// The end of a task, which is not begun where nothing more is.
-    async fn unless_over(&self, task: impl Future<Output = TaskEnd>) -> TaskEnd {
-        let unavailable = self.unavailable.borrow().clone();
-        match unavailable {
-            Some(error) => TaskEnd::NotBegun(NotBegun::RegistryUnavailable(error)),
-            None if self.batch.time.is_up() => TaskEnd::NotBegun(NotBegun::OutOfTime),
-            None => Box::pin(task).await,
+    /// Reconciles aliases, unless nothing more is begun.
+    async fn reconcile_aliases(&self, aliases: AliasRequest) -> Result<Vec<AliasReport>, TaskEnd> {
+        if let Some(error) = self.unavailable() {
+            return Err(TaskEnd::Returned(Returned::RegistryUnavailable(error)));
         }
+        let WorkTime { deadline, .. } = self.batch.time;
+        if self.batch.time.is_up() {
+            return Err(TaskEnd::Returned(Returned::OutOfTime));
+        }
+        let reconciled = self.batch.handler.reconcile_aliases(&self.registry, aliases, deadline).await;
+        reconciled.map_err(|error| TaskEnd::Failed(error.into()))
+    }
+
+    /// The error after which nothing more is begun.
+    fn unavailable(&self) -> Option<Error> {
+        self.unavailable.borrow().clone()
     }
 
     fn end(&self, origin: Origin, end: &TaskEnd) {
         if let TaskEnd::Failed(InvocationError { error, .. }) = end
-            && error.error_type() == ErrorType::RegistryUnavailable
+            && error.is_registry_down()
         {
             self.unavailable.borrow_mut().get_or_insert_with(|| error.clone());
         }
@@ -222,23 +218,25 @@ impl GroupOwner for VersionsOwner<'_, '_> {
 
     fn write_failed(&self, _error: &Error) {}
 
-    fn ended(&self, (origin, request): Self::Version, end: VersionEnd) {
+    fn ended(&self, (mut origin, request): Self::Version, end: VersionEnd) {
         let end = match end {
             VersionEnd::Reconciled(reconciliation) => {
-                if self.registry.batch.handler.aliases_of(&request, &reconciliation.outcome).is_some() {
-                    self.reconciled.borrow_mut().push((origin, request, reconciliation));
+                origin.ended_at = Some(SystemTime::now());
+                let aliases = self.registry.batch.handler.aliases_of(&request, &reconciliation.outcome);
+                let report = VersionReport::new(self.registry.registry.id().clone(), &request, reconciliation);
+                if let Some(aliases) = aliases {
+                    self.releases.borrow_mut().push(PublishedRelease { origin, request, report, aliases });
                     return;
                 }
-                let report = VersionReport::new(self.registry.registry.id().clone(), &request, reconciliation);
                 TaskEnd::Answered(Answer::Version(Box::new(report)))
             }
             VersionEnd::Failed(error) => TaskEnd::Failed(error.into()),
-            VersionEnd::OutOfTime => TaskEnd::NotBegun(NotBegun::OutOfTime),
+            VersionEnd::OutOfTime(None) => TaskEnd::Returned(Returned::OutOfTime),
+            VersionEnd::OutOfTime(Some(error)) => TaskEnd::Returned(Returned::Unfinished(error)),
             // A group is left for the first error of its registry. None of a batch is compared by digest.
-            VersionEnd::Left | VersionEnd::UpToDate => match self.registry.unavailable.borrow().clone() {
-                Some(error) => TaskEnd::NotBegun(NotBegun::RegistryUnavailable(error)),
-                None => TaskEnd::NotBegun(NotBegun::OutOfTime),
-            },
+            VersionEnd::Left | VersionEnd::UpToDate => TaskEnd::Returned(
+                self.registry.unavailable().map_or(Returned::OutOfTime, Returned::RegistryUnavailable),
+            ),
         };
         self.registry.end(origin, &end);
     }

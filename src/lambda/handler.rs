@@ -80,7 +80,7 @@ impl Handler {
             pushed_at: subject.pushed_at,
             is_full_sweep: subject.is_full_sweep,
             cost: Some(Cost { duration: started.elapsed(), ecr_calls: self.registries.calls() - calls_before }),
-            records: None,
+            delivery: None,
             result: result.as_ref(),
         };
         record.log();
@@ -125,7 +125,7 @@ impl Handler {
         }
     }
 
-    pub(super) async fn reconcile(
+    async fn reconcile(
         &self,
         id: &RegistryId,
         request: &Arc<ReconcileRequest>,

@@ -38,27 +38,27 @@ pub struct Invocation {
 impl Invocation {
     /// When the answer is due. Short invocations keep four fifths of their time.
     pub(super) fn answer_deadline(&self) -> Instant {
-        before(self.deadline, ANSWER_MARGIN, 5)
+        earlier(self.deadline, ANSWER_MARGIN, 5)
     }
 
     /// When a sweep ends. Short invocations keep three quarters of their time to begin work.
     pub(super) fn sweep_time(&self) -> WorkTime {
-        WorkTime { stop_at: before(self.deadline, SWEEP_MARGIN, 4), deadline: self.answer_deadline() }
+        WorkTime { stop_at: earlier(self.deadline, SWEEP_MARGIN, 4), deadline: self.answer_deadline() }
     }
 
     /// When the work on a batch ends. Short invocations keep three quarters of their time to begin work.
     pub(super) fn batch_time(&self) -> WorkTime {
-        WorkTime { stop_at: before(self.deadline, BATCH_MARGIN, 4), deadline: self.answer_deadline() }
+        WorkTime { stop_at: earlier(self.deadline, BATCH_MARGIN, 4), deadline: self.answer_deadline() }
     }
 }
 
 /// When a throttled call is given up. Short invocations keep three quarters of their time.
 pub(super) fn patience(deadline: Instant) -> Instant {
-    before(deadline, PATIENCE_MARGIN, 4)
+    earlier(deadline, PATIENCE_MARGIN, 4)
 }
 
 /// The deadline minus a margin, but at most one part in `share` of the time that is left.
-fn before(deadline: Instant, margin: Duration, share: u32) -> Instant {
+fn earlier(deadline: Instant, margin: Duration, share: u32) -> Instant {
     let left = deadline.saturating_duration_since(Instant::now());
     deadline - (left / share).min(margin)
 }

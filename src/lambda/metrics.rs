@@ -38,7 +38,7 @@ pub mod name {
     pub const IGNORED: &str = "Ignored";
     /// Versions that a dry run would publish.
     pub const WOULD_PUBLISH: &str = "WouldPublish";
-    /// Invocations, and versions of sweeps, that failed. Each is also counted under this name and its error type.
+    /// Invocations, and versions of sweeps and of batches, that failed. Each is also counted under this name and its error type.
     pub const FAILED: &str = "Failed";
     /// Failures of a batch whose records do not go back to the queue: no delivery retries them.
     pub const FAILED_PERMANENTLY: &str = "FailedPermanently";

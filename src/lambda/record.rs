@@ -25,10 +25,19 @@ pub struct InvocationRecord<'a> {
     pub is_full_sweep: bool,
     /// What the invocation took; `None` for a task of a batch, which shares it with others.
     pub cost: Option<Cost>,
-    /// Of a task of a batch, how many records it was for.
-    pub records: Option<usize>,
+    /// Of a task of a batch, how its input was delivered.
+    pub delivery: Option<Delivery>,
     /// The answer, or the error.
     pub result: Result<&'a Answer, &'a InvocationError>,
+}
+
+/// How the input of a task was delivered.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// How many records ask for the task.
+    pub records: usize,
+    /// The ids of their messages.
+    pub message_ids: String,
 }
 
 /// What an invocation took.
@@ -43,7 +52,7 @@ pub struct Cost {
 impl InvocationRecord<'_> {
     /// Whether Lambda, or the queue, delivers the input again after this error.
     fn is_retried(&self, error: ErrorType) -> bool {
-        if self.records.is_some() { error.is_redelivered() } else { error.is_retryable() }
+        if self.delivery.is_some() { error.is_redelivered() } else { error.is_retryable() }
     }
 
     /// Writes a line for each alias that was left alone.
@@ -57,7 +66,9 @@ impl InvocationRecord<'_> {
 
     /// Writes the log line.
     pub fn log(&self) {
-        let Self { request_id, records, .. } = self;
+        let Self { request_id, delivery, .. } = self;
+        let records = delivery.as_ref().map(|delivery| delivery.records);
+        let message_ids = delivery.as_ref().map(|delivery| delivery.message_ids.as_str());
         let registry = self.registry.as_ref();
         let account = registry.and_then(|registry| registry.account.as_ref()).map(AccountId::as_str);
         let region = registry.map(|registry| registry.region.as_str());
@@ -145,6 +156,7 @@ impl InvocationRecord<'_> {
                 repository,
                 version,
                 records,
+                message_ids,
                 milliseconds,
                 ecr_calls,
                 request_id,

@@ -23,6 +23,9 @@ pub(super) struct Record {
 
 /// The records of an SQS batch. `None`, if the payload is something else.
 pub(super) fn take_records(payload: &mut Value) -> Option<Vec<Record>> {
+    if payload.get("action").is_some() {
+        return None;
+    }
     let records = payload.get_mut("Records")?.as_array_mut()?;
     let is_of_queue = |record: &Value| record.get("eventSource").and_then(Value::as_str) == Some("aws:sqs");
     records.iter().all(is_of_queue).then(|| std::mem::take(records).into_iter().map(Record::parse).collect())
@@ -44,6 +47,11 @@ impl Record {
     }
 }
 
+/// The error of a request that a record does not hold.
+pub(super) fn not_for_a_queue() -> Error {
+    invalid_request("a record holds an event or an assemble request: send other requests to the function")
+}
+
 /// Parses a body, which is an event or an `assemble` request. The other requests are made by hand or by schedule, and
 /// whoever makes them waits for the answer.
 fn parse_body(body: &str) -> Result<Input, Error> {
@@ -51,9 +59,7 @@ fn parse_body(body: &str) -> Result<Input, Error> {
         .map_err(|error| invalid_request(format_args!("the body of the record is not valid JSON: {error}")))?;
     match event::parse(payload)? {
         input @ (Input::Push(_) | Input::Assemble(_) | Input::Ignored { .. }) => Ok(input),
-        Input::Sweep(_) | Input::Yank(..) | Input::Registries(_) => {
-            Err(invalid_request("a record holds an event or an assemble request: send other requests to the function"))
-        }
+        Input::Sweep(_) | Input::Yank(..) | Input::Registries(_) => Err(not_for_a_queue()),
     }
 }
 

@@ -8,8 +8,12 @@ use ecr_multiarch_core::{Error, ErrorType, ReconcileRequest};
 use super::queue::{Batch, SweptRepository};
 use super::report::Reporter;
 use super::{NotReconciled, RegistrySweep, VersionResult};
-use crate::ecr::{Attempts, QUOTA_CODE};
+use crate::ecr::{QUOTA_CODE, SharedRead};
 use crate::group::{GroupOwner, GroupReconciler, Member, VersionEnd};
+
+/// A read that fails is made in parts at once, so that one slow or unreadable version never holds up its neighbours. A
+/// few responses of this size fit into the memory of the sweeper.
+const SHARED_READ: SharedRead = SharedRead { is_attempted_once: true, max_bytes: 8 << 20 };
 
 /// A repository that is being swept, as the owner of its batches.
 struct BatchOwner<'a, 's> {
@@ -38,7 +42,7 @@ impl RegistrySweep<'_> {
             registry: &self.registry,
             repository: &repository.name,
             time: self.time,
-            attempts: Attempts::One,
+            shared_read: SHARED_READ,
             large_versions: &self.large_versions,
             owner: &owner,
         };
@@ -78,7 +82,7 @@ fn result(end: VersionEnd) -> VersionResult {
         VersionEnd::UpToDate => Err(NotReconciled::Scanned(VersionStatus::UpToDate)),
         VersionEnd::Failed(error) => Err(NotReconciled::Failed(error)),
         VersionEnd::Left => Err(NotReconciled::Left),
-        VersionEnd::OutOfTime => Err(NotReconciled::OutOfTime),
+        VersionEnd::OutOfTime(_) => Err(NotReconciled::OutOfTime),
     }
 }
 

@@ -118,8 +118,8 @@ struct Work<'a> {
     versions: VecDeque<Version>,
 }
 
-/// The queue. A repository has one batch at a time. Repositories with work left after their first turn wait apart from those that had none, and both kinds
-/// take turns: neither a backlog nor a large registry starves the other.
+/// The queue. A repository has one batch at a time. Repositories with work left after their first turn wait apart from
+/// those that had none, and both kinds take turns: neither a backlog nor a large registry starves the other.
 #[derive(Default)]
 pub(super) struct WorkQueue<'a> {
     waiting: RefCell<Waiting<'a>>,

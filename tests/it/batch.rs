@@ -104,6 +104,9 @@ fn invalid_record_harms_no_other() {
     let failed = lines(&bed, "failed");
     assert_eq!(failed.len(), bodies.len() - 1);
     assert!(failed.iter().all(|line| line["error"] == "InvalidRequest" && line["retry"] == false));
+    let mut ids: Vec<_> = failed.iter().map(|line| line["message_ids"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, ["0", "1", "2", "3", "4", "5", "6"]);
 }
 
 #[test]
@@ -133,6 +136,12 @@ fn records_of_other_sources_are_an_invalid_request() {
     let bed = TestBed::new();
     let input = json!({"Records": [{"eventSource": "aws:s3", "s3": {}}]});
     assert_failure(&bed.function.invoke(&input), "InvalidRequest", &["SQS batch"]);
+}
+
+#[test]
+fn request_with_records_is_an_invalid_request() {
+    let request = with_fields(assemble_request("app", "1"), &json!({"Records": []}));
+    assert_failure(&TestBed::new().function.invoke(&request), "InvalidRequest", &["Records"]);
 }
 
 #[test]
@@ -265,6 +274,17 @@ fn dead_registry_does_not_hold_up_another() {
 }
 
 #[test]
+fn unavailable_image_harms_no_other_record() {
+    let bed = bed_with(&["1", "2", "3"]);
+    push_images(&bed.registry, "zebra", "1");
+    bed.registry.fail("app", "2-arm64", "UpstreamUnavailable");
+    let mut bodies = events("app", &["1", "2", "3"]);
+    bodies.extend(events("zebra", &["1"]));
+    assert_eq!(returned(&deliver(&bed, &bodies)), ["2", "3"], "the call succeeded, so the registry works");
+    assert!(bed.digest("1").is_some() && bed.digest("3").is_some());
+}
+
+#[test]
 fn other_records_of_an_unavailable_registry_go_back_at_once() {
     let bed = bed_with_two_accounts();
     let repositories: Vec<_> = (0..20).map(|repository| format!("app-{repository:02}")).collect();
@@ -354,6 +374,26 @@ fn records_of_a_release_go_back_where_its_alias_fails() {
     bed.ecr.faults().clear();
     assert!(returned(&deliver(&bed, &events("app", &["1.0.0"]))).is_empty());
     assert_eq!(bed.digest("latest"), bed.digest("1.0.0"));
+}
+
+#[test]
+fn failed_alias_is_counted_once() {
+    let releases = ["1.0.0", "2.0.0", "3.0.0"];
+    let bed = bed_with_releases(&releases);
+    bed.ecr.faults().add(Fault::on("PutImage", FaultKind::server_error()).naming("latest"));
+    assert_eq!(returned(&deliver(&bed, &events("app", &releases))).len(), 6);
+    assert_eq!(metrics(&bed)["Failed"], 1, "the aliases of the other releases were not begun");
+}
+
+#[test]
+fn release_whose_aliases_are_not_begun_in_time_goes_back() {
+    let mut bed = bed_with_releases(&["1.0.0", "1.1.0"]);
+    bed.function = bed.function.with_remaining_time(Duration::from_secs(4));
+    bed.ecr.faults().add(Fault::on("PutImage", FaultKind::Hang).naming("1.0.0"));
+    assert_eq!(returned(&deliver(&bed, &events("app", &["1.0.0", "1.1.0"]))), ["0", "1", "2", "3"]);
+    assert!(bed.digest("1.1.0").is_some());
+    let log = lines(&bed, "returned to the queue");
+    assert!(log.iter().any(|line| line["reason"].as_str().unwrap().contains("PutImage")), "{log:?}");
 }
 
 #[test]

@@ -4,12 +4,13 @@ use std::fs;
 
 use local_ecr::image::{Image, ToArtifact};
 use local_ecr::media_type::{OCI_CONFIG, OCI_INDEX, OCI_MANIFEST};
-use local_ecr::{BLOB, Fault, FaultKind, digest_of};
+use local_ecr::{BLOB, Fault, FaultKind, RegistryHandle, digest_of};
 use serde_json::json;
 
 use crate::support::assertions::{assert_failure, assert_outcome};
 use crate::support::expected_list::PLATFORMS;
-use crate::support::input::{batch, push_event};
+use crate::support::function::REGION;
+use crate::support::input::{batch, push_event, with_fields};
 use crate::support::test_bed::TestBed;
 
 /// The longest manifest that ECR stores.
@@ -133,26 +134,46 @@ fn endless_config_fits() {
     assert_peak_memory(&bed);
 }
 
-#[test]
-fn batch_of_maximal_manifests_fits() {
-    let bed = TestBed::new();
-    let repositories: Vec<_> = (0..4).map(|repository| format!("app-{repository}")).collect();
-    for repository in &repositories {
-        for platform in PLATFORMS {
-            let config = Image::oci(&format!("linux/{platform}")).to_artifact();
-            let before = format!(
-                r#"{{"schemaVersion":2,"layers":[],"config":{{"mediaType":"{OCI_CONFIG}","size":{},"digest":"{}"}},"annotations":{{"#,
-                config.blobs[0].len(),
-                digest_of(&config.blobs[0])
-            );
-            bed.registry.store_blob(repository, config.blobs[0].clone(), None);
-            let manifest = fill(&before, field, "}}");
-            bed.registry.store_raw(repository, Some(&format!("1-{platform}")), OCI_MANIFEST, manifest, None);
-        }
+/// Stores both images of a version, with manifests of nearly the size that ECR allows.
+fn store_maximal_images(registry: &RegistryHandle, repository: &str, version: &str) {
+    for platform in PLATFORMS {
+        let config = Image::oci(&format!("linux/{platform}")).to_artifact().blobs[0].clone();
+        let before = format!(
+            r#"{{"schemaVersion":2,"layers":[],"config":{{"mediaType":"{OCI_CONFIG}","size":{},"digest":"{}"}},"annotations":{{"v":"{version}","t":""#,
+            config.len(),
+            digest_of(&config)
+        );
+        let text = "x".repeat(MAX_MANIFEST - before.len() - 3);
+        let manifest = format!(r#"{before}{text}"}}}}"#);
+        registry.store_blob(repository, config, None);
+        registry.store_raw(repository, Some(&format!("{version}-{platform}")), OCI_MANIFEST, manifest, None);
     }
-    let events: Vec<_> = repositories.iter().map(|repository| push_event(repository, "1-arm64")).collect();
+}
+
+#[test]
+fn batch_with_maximal_manifests_in_many_accounts_fits() {
+    let accounts: Vec<_> = (0..9).map(|account| format!("20000000000{account}")).collect();
+    let bed = TestBed::with(|function| function.env("ACCOUNTS", &accounts.join(",")));
+    for account in &accounts {
+        store_maximal_images(&bed.ecr.registry(account, REGION), "app", "1");
+    }
+    let event = |account| with_fields(push_event("app", "1-arm64"), &json!({"account": account}));
+    let events: Vec<_> = accounts.iter().map(event).collect();
     assert_eq!(bed.function.invoke(&batch(&events)).unwrap(), json!({"batchItemFailures": []}));
-    assert!(repositories.iter().all(|repository| bed.registry.tag(repository, "1").is_some()));
+    assert!(accounts.iter().all(|account| bed.ecr.registry(account, REGION).tag("app", "1").is_some()));
+    assert_peak_memory(&bed);
+}
+
+#[test]
+fn versions_whose_shared_read_is_too_large_are_read_apart() {
+    let bed = TestBed::new();
+    for version in ["1", "2", "3", "4"] {
+        store_maximal_images(&bed.registry, "app", version);
+    }
+    let events = ["1", "2", "3", "4"].map(|version| push_event("app", &format!("{version}-arm64")));
+    assert_eq!(bed.function.invoke(&batch(&events)).unwrap(), json!({"batchItemFailures": []}));
+    // One read for all, two for the halves, one for each version; then each version observes and confirms.
+    assert_eq!(bed.calls("BatchGetImage").len(), 1 + 2 + 4 + 2 * 4, "no read that is too large is repeated");
     assert_peak_memory(&bed);
 }
 

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use ecr_multiarch_core::alias::yank::{YankEnd, YankStep};
-use ecr_multiarch_core::error::Resource;
+use ecr_multiarch_core::error::{Extent, Resource};
 use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::{AliasReconciliation, AliasRequest, AliasStep, Error, IamAction, ManifestList, Step};
 
@@ -211,7 +211,8 @@ fn start_aliases(request: AliasRequest) -> Stage {
 /// The error of a write without a response.
 fn no_response() -> Error {
     let resource = Resource::Repository(super::catalog::repository());
-    Error::RegistryUnavailable { action: IamAction::PutImage, resource, message: "timeout".into() }
+    let extent = Extent::Registry;
+    Error::RegistryUnavailable { action: IamAction::PutImage, resource, message: "timeout".into(), extent }
 }
 
 impl PartialEq for Handler {

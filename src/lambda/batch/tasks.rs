@@ -1,14 +1,19 @@
 //! Joins the records of a batch to tasks: one for each version, whatever it has records of.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use ecr_multiarch_core::alias::marker::YankMarker;
+use ecr_multiarch_core::excerpt::RegistryText;
 use ecr_multiarch_core::{
     AliasRequest, Answer, InvocationError, ReconcileRequest, RegistryId, RepositoryName, Tag, VersionReport,
 };
 
 use crate::lambda::plan::{Planner, Rejection, Subject, Work};
-use crate::lambda::sqs::Record;
+use crate::lambda::sqs::{Record, not_for_a_queue};
+
+/// How many message ids a log line has: those of a version whose platforms are pushed once or twice.
+const MAX_LOGGED_IDS: usize = 10;
 
 /// What a batch asks for.
 #[derive(Default)]
@@ -40,11 +45,19 @@ pub(super) struct Origin {
     /// The ids by which they go back to the queue.
     pub(super) message_ids: Vec<String>,
     pub(super) subject: Subject,
+    /// When its version was reconciled, where that was before its end.
+    pub(super) ended_at: Option<SystemTime>,
 }
 
 impl Origin {
     fn new(message_id: Option<String>, subject: Subject) -> Self {
-        Self { records: 1, message_ids: message_id.into_iter().collect(), subject }
+        Self { records: 1, message_ids: message_id.into_iter().collect(), subject, ended_at: None }
+    }
+
+    /// The ids as a log line has them: the first ones.
+    pub(super) fn logged_ids(&self) -> String {
+        let ids: Vec<_> = self.message_ids.iter().take(MAX_LOGGED_IDS).map(String::as_str).collect();
+        RegistryText::from(ids.join(",")).as_str().to_owned()
     }
 
     /// Adds the records of another origin of the same task. Its push is the newer one that completed the version.
@@ -71,8 +84,10 @@ impl Tasks {
                 let tasks = self.repository(registry, &aliases.repository);
                 tasks.add_marker(Origin::new(message_id, subject), marker, aliases);
             }
-            // A record holds neither.
-            Ok(Work::Yank { .. } | Work::Sweep { .. } | Work::Registries(_)) => {}
+            // A record that is parsed holds neither.
+            Ok(Work::Yank { .. } | Work::Sweep { .. } | Work::Registries(_)) => {
+                self.settled.push((Origin::new(message_id, subject), Err(not_for_a_queue().into())));
+            }
             Err(Rejection::Ignored { reason, version }) => {
                 subject.version = version.or(subject.version);
                 let Subject { registry, repository, version, .. } = &subject;

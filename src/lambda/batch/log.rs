@@ -1,4 +1,4 @@
-//! The record of a batch: a log line for each of its tasks, and one line of metrics for all.
+//! The log of a batch: a line for each of its tasks, and one line of metrics for all.
 
 use std::time::SystemTime;
 
@@ -6,20 +6,22 @@ use ecr_multiarch_core::{AccountId, Answer, Error, InvocationError, Tag};
 
 use super::tasks::Origin;
 use crate::lambda::metrics::{Metrics, name};
-use crate::lambda::record::{Cost, InvocationRecord, milliseconds};
+use crate::lambda::record::{Cost, Delivery, InvocationRecord, milliseconds};
 
 /// How a task of a batch ended.
 pub(super) enum TaskEnd {
     Answered(Answer),
     Failed(InvocationError),
-    NotBegun(NotBegun),
+    Returned(Returned),
 }
 
-/// Why a task was not begun, or not brought to its end.
+/// Why the records of a task go back to the queue although nothing is wrong with them.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NotBegun {
+pub(super) enum Returned {
     #[error("its turn did not come before the deadline of the invocation")]
     OutOfTime,
+    #[error("the deadline of the invocation was near: {0}")]
+    Unfinished(Error),
     #[error("the registry failed for another record: {0}")]
     RegistryUnavailable(Error),
 }
@@ -36,13 +38,13 @@ impl TaskEnd {
         match self {
             Self::Answered(_) => false,
             Self::Failed(error) => error.error_type().is_redelivered(),
-            Self::NotBegun(_) => true,
+            Self::Returned(_) => true,
         }
     }
 }
 
-/// The record of a batch.
-pub(super) struct BatchRecord<'a> {
+/// The log of a batch.
+pub(super) struct BatchLog<'a> {
     request_id: &'a str,
     records: usize,
     tasks: usize,
@@ -50,8 +52,8 @@ pub(super) struct BatchRecord<'a> {
     pub(super) metrics: Metrics,
 }
 
-impl<'a> BatchRecord<'a> {
-    /// The record of a batch of so many records.
+impl<'a> BatchLog<'a> {
+    /// The log of a batch of so many records.
     pub(super) fn new(request_id: &'a str, records: usize) -> Self {
         Self { request_id, records, tasks: 0, returned: 0, metrics: Metrics::default() }
     }
@@ -66,7 +68,7 @@ impl<'a> BatchRecord<'a> {
         let result = match end {
             TaskEnd::Answered(answer) => Ok(answer),
             TaskEnd::Failed(error) => Err(error),
-            TaskEnd::NotBegun(reason) => return self.log_not_begun(origin, reason),
+            TaskEnd::Returned(reason) => return self.log_returned(origin, reason),
         };
         let Origin { records, subject, .. } = origin;
         let record = InvocationRecord {
@@ -77,17 +79,17 @@ impl<'a> BatchRecord<'a> {
             pushed_at: subject.pushed_at,
             is_full_sweep: false,
             cost: None,
-            records: Some(*records),
+            delivery: Some(Delivery { records: *records, message_ids: origin.logged_ids() }),
             result,
         };
         record.log();
-        self.metrics.add(&record, SystemTime::now());
+        self.metrics.add(&record, origin.ended_at.unwrap_or_else(SystemTime::now));
         if result.is_err() && !is_redelivered {
             self.metrics.count(name::FAILED_PERMANENTLY, 1);
         }
     }
 
-    fn log_not_begun(&self, origin: &Origin, reason: &NotBegun) {
+    fn log_returned(&self, origin: &Origin, reason: &Returned) {
         let Origin { records, subject, .. } = origin;
         let registry = subject.registry.as_ref();
         tracing::warn!(
@@ -98,6 +100,7 @@ impl<'a> BatchRecord<'a> {
             version = subject.version.as_ref().map(Tag::as_str),
             %reason,
             records,
+            message_ids = origin.logged_ids(),
             request_id = self.request_id,
             "returned to the queue"
         );
