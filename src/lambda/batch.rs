@@ -33,7 +33,7 @@ use log::{BatchLog, Returned, TaskEnd};
 use tasks::{Origin, RepositoryTasks, Tasks};
 
 /// How many repositories of a registry are worked off at a time: enough that a slow one does not hold up the others, and
-/// few enough that the aliases of one do not wait for the versions of all.
+/// few enough that a registry that fails costs few calls.
 const MAX_PARALLEL_REPOSITORIES: usize = 2;
 
 /// A read that fails is repeated as any other call is, since its registry is left if it fails for good. Ten responses of
