@@ -101,6 +101,12 @@ def test_pushes_in_all_accounts_and_regions_are_published_where_they_are(hub: St
     assert {(line["account"], line["region"]) for line in published} == digests.keys()
 
 
+def test_the_accounts_to_sweep_become_registries(hub: Stack) -> None:
+    registries = hub.invoke({"action": "registries", "accounts": [SIBLING, ACCOUNT, LISTED]})["registries"]
+    expected = [(account, region) for account in (ACCOUNT, LISTED, SIBLING) for region in (REGION, "eu-west-1")]
+    assert [(registry["account"], registry["region"]) for registry in registries] == expected
+
+
 def test_a_foreign_region_and_repository_are_left_alone(hub: Stack, aws: Emulator) -> None:
     queue = hub.queue("PushQueue")
     eventually("the queue is empty", queue.is_empty)
