@@ -181,7 +181,7 @@ fn a_member_forwards_nothing_to_its_own_bus() {
     }
 }
 
-/// (AWS `CloudFormation` user guide, "Considerations when working with `StackSets`": no transforms.)
+/// `StackSets` with service-managed permissions support no macros, and so no transforms.
 #[test]
 fn a_service_managed_stack_set_can_deploy_a_member() {
     assert!(!member().has_transform());
