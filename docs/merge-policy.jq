@@ -1,11 +1,12 @@
-# Adds the statements that allow a hub's functions to access a registry, or a repository, to the policy that it has. Keeps
-# all other statements, and replaces those of an earlier merge. OPERATIONS.md describes how to use it.
+# Adds the statements that allow a hub's functions to access a registry, or a repository, to the policy that it has.
+# Keeps all other statements, and replaces those of an earlier merge. OPERATIONS.md describes how to use it.
 #
-#     jq --arg assembler ARN --arg sweeper ARN --arg registry arn:aws:ecr:REGION:ACCOUNT -f docs/merge-policy.jq before.json
+#     jq --arg assembler ARN --arg sweeper ARN --arg registry arn:aws:ecr:REGION:ACCOUNT -f docs/merge-policy.jq FILE
 #
 # For the policy of a repository, pass an empty registry.
 
-# The hub's account is the principal, and a condition names the roles: the policy stays valid when the roles are made anew.
+# The hub's account is the principal, and a condition names the roles: the policy stays valid when the roles are made
+# anew.
 def statement($sid; $roles; $actions):
   ($assembler | split(":")) as $arn
   | {

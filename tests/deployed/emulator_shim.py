@@ -180,10 +180,10 @@ def deliver_to_buses_of_other_accounts_and_regions() -> None:
     """
     dispatch = eventbridge._dispatch_to_event_bus
 
-    def dispatch_anywhere(target: Any, event: Properties, rule: Properties, path: set[str], changed: Any = None) -> None:
+    def dispatch_anywhere(target: Any, event: Properties, *further: Any) -> None:
         here = (eventbridge.get_account_id(), eventbridge.get_region())
         if (target.account_id, target.region) == here:
-            dispatch(target, event, rule, path, changed)
+            dispatch(target, event, *further)
         elif "_Forwarded" not in event:
             bus = target.resource.removeprefix("event-bus/")
             with responses.request_scope(target.account_id, target.region):

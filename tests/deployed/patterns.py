@@ -28,4 +28,5 @@ def matched(aws: Emulator, pattern: str) -> set[str]:
     # The other files are requests.
     of_ecr = {name: text for name, text in files.items() if "source" in json.loads(text)}
     assert PUSHES < of_ecr.keys()
-    return {name for name, text in of_ecr.items() if events.test_event_pattern(EventPattern=pattern, Event=text)["Result"]}
+    answers = {name: events.test_event_pattern(EventPattern=pattern, Event=text) for name, text in of_ecr.items()}
+    return {name for name, answer in answers.items() if answer["Result"]}

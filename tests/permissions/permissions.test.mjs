@@ -50,6 +50,8 @@ const stacks = render({
   [`${LISTED}/${FURTHER_REGION}`]: member(LISTED, FURTHER_REGION)
 })
 
+const policy = (...statements) => ({ Version: '2012-10-17', Statement: statements })
+
 const READ_AND_WRITE = ['BatchGetImage', 'GetDownloadUrlForLayer', 'PutImage']
 const FUNCTIONS = { Assembler: ASSEMBLER, Sweeper: SWEEPER }
 
@@ -63,11 +65,11 @@ function isMeant(set, name, action, account, region, isServed) {
 
 /** The policy that a member's stack gives to its registry. */
 function registryPolicy(account, region) {
-  const policy = structuredClone(stacks[account].HubAccess.Properties.PolicyText)
-  for (const statement of policy.Statement) {
+  const { PolicyText } = structuredClone(stacks[account].HubAccess.Properties)
+  for (const statement of PolicyText.Statement) {
     statement.Resource = statement.Resource.replace(`:${REGION}:`, `:${region}:`)
   }
-  return policy
+  return PolicyText
 }
 
 /** What ECR's actions on a repository are called. */
@@ -116,9 +118,8 @@ for (const [setName, set] of Object.entries(SETS)) {
 }
 
 test('a registry policy allows the roles that it names, and no other', async () => {
-  const unlimited = {
-    Properties: { Policies: [{ PolicyName: 'all', PolicyDocument: { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: 'ecr:*', Resource: '*' }] } }] }
-  }
+  const all = policy({ Effect: 'Allow', Action: 'ecr:*', Resource: '*' })
+  const unlimited = { Properties: { Policies: [{ PolicyName: 'all', PolicyDocument: all }] } }
   const others = [
     `arn:aws:iam::${HUB}:role/other`, `arn:aws:iam::${SIBLING}:role/images-sweeper`,
     `arn:aws:iam::${FOREIGN}:role/images-assembler`
@@ -140,11 +141,11 @@ test('a registry policy allows the roles that it names, and no other', async () 
 })
 
 /** A policy after the documented merge. */
-function merged(policy, isRegistry) {
+function merged(before, isRegistry) {
   const registry = isRegistry ? `arn:aws:ecr:${REGION}:${LISTED}` : ''
   const options = ['--arg', 'assembler', ASSEMBLER, '--arg', 'sweeper', SWEEPER, '--arg', 'registry', registry]
   const filter = path.join(ROOT, 'docs/merge-policy.jq')
-  return JSON.parse(execFileSync('jq', [...options, '-f', filter], { input: JSON.stringify(policy) }))
+  return JSON.parse(execFileSync('jq', [...options, '-f', filter], { input: JSON.stringify(before) }))
 }
 
 test('the documented merge makes the policies of a member', () => {
@@ -183,11 +184,11 @@ function eventContext({ source, detailType }) {
 /** Whether the rule of a member's stack may send an event to the hub's bus. */
 function maySend(setName, account, { source, detailType } = PUSH, changes = {}) {
   const arn = `arn:aws:iam::${account}:role/SenderRole`
-  const policy = stacks[setName].SendersPolicy?.Properties.Statement
+  const statement = stacks[setName].SendersPolicy?.Properties.Statement
   return isAllowed({
     role: stacks[account].SenderRole, principal: session(arn), account: HUB, action: 'events:PutEvents', resource: BUS,
     context: { ...requestContext(arn, { account: HUB }), ...eventContext({ source, detailType }) },
-    resourcePolicy: policy && { Version: '2012-10-17', Statement: [policy] },
+    resourcePolicy: statement && policy(statement),
     ...changes
   })
 }
@@ -225,9 +226,9 @@ for (const [setName, senders] of Object.entries(SENDERS)) {
 }
 
 test('a member may send to the bus of its hub only', async () => {
-  for (const bus of [`arn:aws:events:${REGION}:${HUB}:event-bus/other`, `arn:aws:events:${OTHER_REGION}:${HUB}:event-bus/default`]) {
-    const anyone = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: '*', Action: 'events:PutEvents', Resource: bus }] }
-    assert.equal(await maySend('organization', LISTED, PUSH, { resource: bus, resourcePolicy: anyone }), false, bus)
+  for (const resource of [BUS.replace('default', 'other'), BUS.replace(REGION, OTHER_REGION)]) {
+    const resourcePolicy = policy({ Effect: 'Allow', Principal: '*', Action: 'events:PutEvents', Resource: resource })
+    assert.equal(await maySend('organization', LISTED, PUSH, { resource, resourcePolicy }), false, resource)
   }
 })
 
@@ -251,7 +252,8 @@ const TRACE = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments']
 
 const OTHER_CALLS = {
   AssemblerRole: [
-    [RECEIVE, sqs('PushQueue')], [['sqs:SendMessage'], sqs('FailedQueue')], [WRITE_LOG, log('AssemblerLog')], [TRACE, '*']
+    [RECEIVE, sqs('PushQueue')], [['sqs:SendMessage'], sqs('FailedQueue')],
+    [WRITE_LOG, log('AssemblerLog')], [TRACE, '*']
   ],
   SweeperRole: [[['sqs:SendMessage'], sqs('FailedQueue')], [WRITE_LOG, log('SweeperLog')], [TRACE, '*']],
   SweepScheduleRole: [[['lambda:InvokeFunction'], lambda('Sweeper')], [['sqs:SendMessage'], sqs('UndeliveredQueue')]]
@@ -261,7 +263,8 @@ const OTHER_CALLS = {
 function* calls() {
   const queues = ['FailedQueue', 'PushDeadLetterQueue', 'PushQueue', 'UndeliveredQueue', 'TheirQueue']
   for (const queue of queues) {
-    for (const action of [...RECEIVE, 'sqs:SendMessage', 'sqs:PurgeQueue', 'sqs:SetQueueAttributes']) yield [action, sqs(queue)]
+    const actions = [...RECEIVE, 'sqs:SendMessage', 'sqs:PurgeQueue', 'sqs:SetQueueAttributes']
+    for (const action of actions) yield [action, sqs(queue)]
   }
   for (const name of ['AssemblerLog', 'SweeperLog', 'TheirLog']) {
     for (const action of [...WRITE_LOG, 'logs:GetLogEvents']) yield [action, log(name)]
@@ -280,12 +283,15 @@ for (const setName of Object.keys(SETS)) {
     const roles = Object.entries(stacks[setName]).filter(([, resource]) => resource.Type === 'AWS::IAM::Role')
     assert.deepEqual(roles.map(([name]) => name).sort(), Object.keys(OTHER_CALLS).sort())
     for (const [name, role] of roles) {
+      // The simulation reads the policies that the role has in itself.
+      assert.deepEqual(role.Properties.ManagedPolicyArns ?? [], [], name)
       const arn = `arn:aws:iam::${HUB}:role/${name}`
       for (const [action, resource] of calls()) {
         const expected = OTHER_CALLS[name].some(([actions, of]) => actions.includes(action) && of === resource)
         const account = resource === '*' ? HUB : resource.split(':')[4]
         const context = requestContext(arn, { account })
-        assert.equal(await isAllowed({ role, principal: session(arn), account, action, resource, context }), expected, `${name} ${action} ${resource}`)
+        const request = { role, principal: session(arn), account, action, resource, context }
+        assert.equal(await isAllowed(request), expected, `${name} ${action} ${resource}`)
       }
     }
   })
@@ -293,16 +299,21 @@ for (const setName of Object.keys(SETS)) {
 
 // Queues.
 
-const SENT_BY = { PushQueue: 'PushRule', UndeliveredQueue: 'PushRule', FailedQueue: undefined, PushDeadLetterQueue: undefined }
+const SENT_BY = {
+  PushQueue: 'PushRule', UndeliveredQueue: 'PushRule', FailedQueue: undefined, PushDeadLetterQueue: undefined
+}
 
 for (const [queue, rule] of Object.entries(SENT_BY)) {
   test(`only the rule may send to ${queue}, and only over TLS`, async () => {
     const resourcePolicy = stacks.organization[`${queue}Policy`].Properties.PolicyDocument
     for (const source of ['PushRule', 'their-rule']) {
       for (const tls of ['true', 'false']) {
-        const context = { 'aws:SourceArn': `arn:aws:events:${REGION}:${HUB}:rule/${source}`, 'aws:SecureTransport': tls }
-        const request = { principal: 'events.amazonaws.com', account: HUB, action: 'sqs:SendMessage', resource: sqs(queue), context, resourcePolicy }
-        assert.equal(await isAllowed(request), source === rule && tls === 'true', `${source} ${tls}`)
+        const sourceArn = `arn:aws:events:${REGION}:${HUB}:rule/${source}`
+        const allowed = await isAllowed({
+          principal: 'events.amazonaws.com', account: HUB, action: 'sqs:SendMessage', resource: sqs(queue),
+          context: { 'aws:SourceArn': sourceArn, 'aws:SecureTransport': tls }, resourcePolicy
+        })
+        assert.equal(allowed, source === rule && tls === 'true', `${source} ${tls}`)
       }
     }
   })

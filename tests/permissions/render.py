@@ -1,9 +1,9 @@
 """Renders the templates as CloudFormation would, for sets of parameters, and prints their resources as JSON.
 
-    python render.py '{"hub": {"template": "template.yaml", "account": "…", "region": "…", "parameters": {"Platforms": "…"}}}'
+    python render.py '{"hub": {"template": "template.yaml", "account": "…", "region": "…", "parameters": {…}}}'
 
-The SAM transform is AWS's own. The functions of CloudFormation that the templates use are evaluated here. A reference to
-a resource becomes its logical ID, and an ARN one that has the logical ID as its name.
+The SAM transform is AWS's own. The functions of CloudFormation that the templates use are evaluated here. A reference
+to a resource becomes its logical ID, and an ARN one that has the logical ID as its name.
 """
 
 import json
@@ -44,7 +44,7 @@ class Stack:
             # SAM wants to know where the code is.
             template["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"
             for resource in template["Resources"].values():
-                if "DefinitionUri" in resource["Properties"]:
+                if "DefinitionUri" in resource.get("Properties", {}):
                     resource["Properties"]["DefinitionUri"] = "s3://bucket/key"
             template = transform(template, {}, NoManagedPolicies())
         self.template = template

@@ -159,8 +159,8 @@ fn the_rule_of_a_member_sends_to_the_hub() {
     }
 }
 
-/// A `StackSet` deploys to all accounts and Regions of an organization, those of the hub as well. A rule that sends to its
-/// own bus would send the same event again and again.
+/// A `StackSet` deploys to all accounts and Regions of an organization, those of the hub as well. A rule that sends to
+/// its own bus would send the same event again and again.
 #[test]
 fn a_member_forwards_nothing_to_its_own_bus() {
     let member = member();
@@ -455,8 +455,8 @@ fn only_additional_accounts_may_put_events() {
     assert_eq!(statement["Condition"], only_pushes());
 }
 
-/// Rules of others on the same bus must not see other events of the senders. `ForAllValues` also accepts an event without
-/// the key, which `Null` excludes.
+/// Rules of others on the same bus must not see other events of the senders. `ForAllValues` also accepts an event
+/// without the key, which `Null` excludes.
 fn only_pushes() -> Value {
     json!({
         "ForAllValues:StringEquals": {"events:source": "aws.ecr", "events:detail-type": "ECR Image Action"},
