@@ -20,6 +20,10 @@ test FILTER="":
 clients:
     .ci/clients
 
+# Simulate what roles and policies allow.
+permissions:
+    .ci/permissions
+
 # Deploy the stack to an emulator of AWS, and test it there.
 deployed:
     .ci/deployed

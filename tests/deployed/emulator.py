@@ -34,15 +34,15 @@ class Emulator:
     url: str
     program: Program
 
-    def client(self, service: str) -> Any:
-        """A client of the AWS SDK for one of its services."""
+    def client(self, service: str, account: str = ACCOUNT, region: str = REGION) -> Any:
+        """A client of the AWS SDK for one of its services, in an account and Region."""
         # A request is answered or fails, and does not reach any proxy.
         config = Config(retries={"total_max_attempts": 1}, read_timeout=120, proxies={})
         return boto3.client(
             service,
             endpoint_url=self.url,
-            region_name=REGION,
-            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            region_name=region,
+            aws_access_key_id=account,
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
             config=config,
         )

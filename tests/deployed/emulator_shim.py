@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 from ministack import app
+from ministack.core import responses
 from ministack.services import eventbridge, lambda_svc, sqs
 from ministack.services.cloudformation import engine, provisioners
 
@@ -66,10 +67,40 @@ def evaluate_joins_in_conditions() -> None:
 
         return evaluate({**template, "Conditions": joined(template.get("Conditions", {}))}, parameters)
 
-    # The other modules have imported the function by its name.
-    for name, module in list(sys.modules.items()):
-        if name.startswith("ministack.services.cloudformation") and hasattr(module, evaluate.__name__):
-            setattr(module, evaluate.__name__, evaluate_joined)
+    replace_evaluation_of_conditions(evaluate_joined)
+
+
+def evaluate_pseudo_parameters_in_conditions() -> None:
+    """`!Equals [!Ref AWS::AccountId, …]`: in a condition, ministack compares the name of the pseudo parameter."""
+    evaluate = engine._evaluate_conditions
+
+    def evaluate_here(template: Properties, parameters: dict[str, Properties]) -> dict[str, bool]:
+        pseudo = {"AWS::AccountId": responses.get_account_id(), "AWS::Region": responses.get_region()}
+        return evaluate(template, {**parameters, **{name: {"Value": value} for name, value in pseudo.items()}})
+
+    replace_evaluation_of_conditions(evaluate_here)
+
+
+def replace_evaluation_of_conditions(replacement: Any) -> None:
+    """Also in the modules that have imported the function by its name."""
+    name = "_evaluate_conditions"
+    for module_name, module in list(sys.modules.items()):
+        if module_name.startswith("ministack.services.cloudformation") and hasattr(module, name):
+            setattr(module, name, replacement)
+
+
+def accept_alarms_on_expressions() -> None:
+    """An alarm on an expression over metrics, which ministack refuses, becomes one on the metric in the expression."""
+    record = provisioners._cw_metric_alarm_record
+
+    def record_of_one_metric(name: str, properties: Properties) -> Any:
+        properties = dict(properties)
+        queries = properties.pop("Metrics", [])
+        for statistic in (query["MetricStat"] for query in queries if "MetricStat" in query):
+            properties |= {**statistic["Metric"], "Period": statistic["Period"], "Statistic": statistic["Stat"]}
+        return record(name, properties)
+
+    provisioners._cw_metric_alarm_record = record_of_one_metric
 
 
 def move_messages_back_from_a_dead_letter_queue() -> None:
@@ -115,9 +146,59 @@ def let_the_tests_announce_pushes() -> None:
     eventbridge._put_events = put_events_of_any_source
 
 
+def let_a_bus_have_a_policy() -> None:
+    """`AWS::Events::EventBusPolicy`, a resource that ministack does not have. It reads no policy of a bus, either."""
+    statements = eventbridge._event_bus_policies
+
+    def put(properties: Properties) -> None:
+        remove(properties["StatementId"], properties)
+        policy = statements.setdefault(properties["EventBusName"], {"Version": "2012-10-17", "Statement": []})
+        policy["Statement"].append({"Sid": properties["StatementId"], **properties["Statement"]})
+
+    def remove(statement: str, properties: Properties) -> None:
+        eventbridge._remove_permission({"EventBusName": properties["EventBusName"], "StatementId": statement})
+
+    def create(_logical_id: str, properties: Properties, _stack: str) -> Any:
+        put(properties)
+        return properties["StatementId"], {}
+
+    def update(physical_id: str, _before: Properties, after: Properties, _stack: str) -> Any:
+        put(after)
+        return physical_id, {}
+
+    provisioners._RESOURCE_HANDLERS["AWS::Events::EventBusPolicy"] = {
+        "create": create,
+        "update": update,
+        "delete": remove,
+    }
+
+
+def deliver_to_buses_of_other_accounts_and_regions() -> None:
+    """ministack drops an event whose target is the bus of another account or Region.
+
+    As on AWS, the event keeps its account and Region, and is not forwarded a second time.
+    """
+    dispatch = eventbridge._dispatch_to_event_bus
+
+    def dispatch_anywhere(target: Any, event: Properties, *further: Any) -> None:
+        here = (eventbridge.get_account_id(), eventbridge.get_region())
+        if (target.account_id, target.region) == here:
+            dispatch(target, event, *further)
+        elif "_Forwarded" not in event:
+            bus = target.resource.removeprefix("event-bus/")
+            with responses.request_scope(target.account_id, target.region):
+                eventbridge._dispatch_event({**event, "EventBusName": bus, "_Forwarded": True})
+
+    eventbridge._dispatch_to_event_bus = dispatch_anywhere
+
+
 if __name__ == "__main__":
     read_maximum_concurrency_as_a_number()
     evaluate_joins_in_conditions()
+    evaluate_pseudo_parameters_in_conditions()
+    accept_alarms_on_expressions()
     move_messages_back_from_a_dead_letter_queue()
     let_the_tests_announce_pushes()
+    let_a_bus_have_a_policy()
+    deliver_to_buses_of_other_accounts_and_regions()
     app.main()

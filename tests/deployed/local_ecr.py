@@ -8,12 +8,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from background import ROOT, running
-from emulator import CREDENTIALS
+from emulator import ACCOUNT, CREDENTIALS, REGION
 from waiting import eventually
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -27,9 +27,15 @@ PLATFORMS = "linux/amd64,linux/arm64,linux/riscv64"
 
 @dataclass(frozen=True)
 class LocalEcr:
-    """A running local ECR."""
+    """A running local ECR, as the registry of an account and Region."""
 
     url: str
+    account: str = ACCOUNT
+    region: str = REGION
+
+    def of(self, account: str, region: str) -> "LocalEcr":
+        """The registry of another account or Region."""
+        return replace(self, account=account, region=region)
 
     def push(self, repository: str, tag: str, architecture: str) -> str:
         """Pushes an OCI image of an architecture, and returns its digest."""
@@ -63,7 +69,8 @@ class LocalEcr:
         return {"mediaType": media_type, "digest": digest(content), "size": len(content)}
 
     def _send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> bytes:
-        request = urllib.request.Request(self.url + path, body, headers, method=method)
+        host = f"{self.account}.dkr.ecr.{self.region}.amazonaws.com"
+        request = urllib.request.Request(self.url + path, body, {**headers, "Host": host}, method=method)
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with direct.open(request, timeout=10) as response:
             return response.read()

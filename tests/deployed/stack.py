@@ -88,17 +88,12 @@ class Stack:
 
     def announce_push(self, repository: str, tag: str, **changes: str) -> None:
         """Puts the event by which ECR announces a push. The changes are other values in its detail."""
-        detail = {
-            "result": "SUCCESS",
-            "repository-name": repository,
-            "image-digest": f"sha256:{64 * '0'}",
-            "action-type": "PUSH",
-            "image-tag": tag,
-            **changes,
-        }
-        event = {"Source": "aws.ecr", "DetailType": "ECR Image Action", "Detail": json.dumps(detail)}
-        answer = self.emulator.client("events").put_events(Entries=[event])
-        assert answer["FailedEntryCount"] == 0, answer
+        announce_push(self.emulator.client("events"), repository, tag, **changes)
+
+    def pattern(self) -> str:
+        """The event pattern of the rule for push events."""
+        name = self.output("PushRuleArn").rpartition("/")[2]
+        return self.emulator.client("events").describe_rule(Name=name)["EventPattern"]
 
     def invoke(self, request: Message) -> Message:
         """Invokes the assembler and waits for its answer."""
@@ -127,6 +122,21 @@ class Stack:
         client.update_event_source_mapping(UUID=self.output("PushMappingId"), Enabled=enabled)
         state = "Enabled" if enabled else "Disabled"
         eventually(f"the mapping is {state}", lambda: self.mapping()["State"] == state)
+
+
+def announce_push(events: Any, repository: str, tag: str, **changes: str) -> None:
+    """Puts the event by which ECR announces a push to the bus of a client's account and Region."""
+    detail = {
+        "result": "SUCCESS",
+        "repository-name": repository,
+        "image-digest": f"sha256:{64 * '0'}",
+        "action-type": "PUSH",
+        "image-tag": tag,
+        **changes,
+    }
+    event = {"Source": "aws.ecr", "DetailType": "ECR Image Action", "Detail": json.dumps(detail)}
+    answer = events.put_events(Entries=[event])
+    assert answer["FailedEntryCount"] == 0, answer
 
 
 def deploy(emulator: Emulator, name: str, parameters: Mapping[str, str], log: Path) -> Stack:

@@ -2,8 +2,9 @@
 
 import json
 
-from emulator import ACCOUNT, REGION
+from emulator import ACCOUNT, REGION, Emulator
 from local_ecr import LocalEcr
+from patterns import PUSHES, matched
 from stack import Stack
 from waiting import eventually
 
@@ -42,6 +43,10 @@ def test_only_pushes_of_served_repositories_reach_the_queue(stack: Stack) -> Non
     eventually("the event is deleted", queue.is_empty)
     [line] = eventually("the event is logged", lambda: stack.log("team-a/filtered"))
     assert line["outcome"] == "ignored"
+
+
+def test_the_rule_matches_the_pushes_among_the_example_events(stack: Stack, aws: Emulator) -> None:
+    assert matched(aws, stack.pattern()) == PUSHES
 
 
 def test_an_event_that_fails_on_every_attempt_is_published_after_a_redrive(stack: Stack, ecr: LocalEcr) -> None:

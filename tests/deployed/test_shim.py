@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
-from emulator import Emulator
+from emulator import ACCOUNT, REGION, Emulator
 
 Check = Callable[[Emulator], bool]
 
@@ -61,6 +61,35 @@ def conditions_evaluate_joins(aws: Emulator) -> bool:
     return bool(create_stack(aws, "condition", template).get("Outputs"))
 
 
+def conditions_know_the_account_and_region(aws: Emulator) -> bool:
+    """A condition compares the pseudo parameters for account and Region."""
+    here = [{"Fn::Equals": [{"Ref": "AWS::AccountId"}, ACCOUNT]}, {"Fn::Equals": [{"Ref": "AWS::Region"}, REGION]}]
+    template = {
+        "Conditions": {"IsHere": {"Fn::And": here}},
+        "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
+        "Outputs": {"IsHere": {"Condition": "IsHere", "Value": "true"}},
+    }
+    return bool(create_stack(aws, "pseudo-parameters", template).get("Outputs"))
+
+
+def alarms_can_watch_expressions(aws: Emulator) -> bool:
+    """An alarm watches an expression over metrics."""
+    metric = {"Namespace": "AWS/Usage", "MetricName": "CallCount"}
+    calls = {"Id": "calls", "ReturnData": False, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}
+    alarm = {
+        "ComparisonOperator": "GreaterThanThreshold",
+        "EvaluationPeriods": 1,
+        "Metrics": [calls, {"Id": "twice", "Expression": "calls * 2"}],
+        "Threshold": 1,
+    }
+    template = {"Resources": {"Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm}}}
+    try:
+        create_stack(aws, "expression", template)
+        return True
+    except WaiterError:
+        return False
+
+
 def messages_can_be_moved_back(aws: Emulator) -> bool:
     """SQS moves the messages of a dead-letter queue."""
     sqs = aws.client("sqs")
@@ -82,11 +111,47 @@ def pushes_can_be_announced(aws: Emulator) -> bool:
     return "EventId" in entry
 
 
+def a_bus_can_have_a_policy(aws: Emulator) -> bool:
+    """The resource type of a statement in the policy of a bus exists."""
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "events:PutEvents", "Resource": "*"}
+    policy = {"EventBusName": "default", "StatementId": "shim", "Statement": statement}
+    template = {"Resources": {"Policy": {"Type": "AWS::Events::EventBusPolicy", "Properties": policy}}}
+    try:
+        create_stack(aws, "bus-policy", template)
+        return True
+    except (ClientError, WaiterError) as error:
+        assert "AWS::Events::EventBusPolicy" in str(error), error
+        return False
+
+
+def events_reach_other_accounts_and_regions(aws: Emulator) -> bool:
+    """A rule sends events to the bus of another account and Region."""
+    other = {"account": "999999999999", "region": "us-east-1"}
+    sqs, there = aws.client("sqs", **other), aws.client("events", **other)
+    url = sqs.create_queue(QueueName="arrived")["QueueUrl"]
+    pattern = json.dumps({"source": ["shim.test"]})
+    there.put_rule(Name="arrived", EventPattern=pattern)
+    queue = f"arn:aws:sqs:{other['region']}:{other['account']}:arrived"
+    there.put_targets(Rule="arrived", Targets=[{"Id": "queue", "Arn": queue}])
+    here = aws.client("events")
+    here.put_rule(Name="sends", EventPattern=pattern)
+    bus = f"arn:aws:events:{other['region']}:{other['account']}:event-bus/default"
+    here.put_targets(Rule="sends", Targets=[{"Id": "bus", "Arn": bus, "RoleArn": "arn:aws:iam::123456789012:role/any"}])
+    here.put_events(Entries=[{"Source": "shim.test", "DetailType": "any", "Detail": "{}"}])
+    here.remove_targets(Rule="sends", Ids=["bus"])
+    here.delete_rule(Name="sends")
+    return "Messages" in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)
+
+
 GAPS = [
     maximum_concurrency_is_a_number,
     conditions_evaluate_joins,
+    conditions_know_the_account_and_region,
+    alarms_can_watch_expressions,
     messages_can_be_moved_back,
     pushes_can_be_announced,
+    a_bus_can_have_a_policy,
+    events_reach_other_accounts_and_regions,
 ]
 
 

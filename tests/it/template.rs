@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use stack::{Stack, Template};
 
 const PLATFORMS: (&str, &str) = ("Platforms", "linux/amd64,linux/arm64");
-const HUB: (&str, &str) = ("HubEventBusArn", "arn:aws:events:eu-central-1:999999999999:event-bus/default");
+const HUB: (&str, &str) = ("HubAccountId", "999999999999");
+const ORGANIZATION: (&str, &str) = ("OrganizationId", "o-a1b2c3d4e5");
 const FUNCTION: &str = "AWS::Serverless::Function";
 
 fn template() -> Template {
@@ -142,6 +143,44 @@ fn each_parameter_changes_exactly_one_setting() {
     }
 }
 
+#[test]
+fn an_organization_serves_any_account_whose_events_arrive() {
+    let template = template();
+    for accounts in ["", "111122223333"] {
+        let environment = environment(&template.deploy(&[PLATFORMS, ORGANIZATION, ("Accounts", accounts)]));
+        assert_eq!(environment["ACCOUNTS"], "*");
+        assert!(settings(&environment).is_ok(), "{:?}", settings(&environment));
+    }
+}
+
+#[test]
+fn swept_accounts_are_a_list_or_all() {
+    let template = template();
+    for value in ["", "*", "111122223333", "111122223333,444455556666"] {
+        assert!(template.accepts("SweptAccounts", value), "{value}");
+    }
+    for value in ["*,111122223333", "111122223333,", "111122223333, 444455556666", "1111222233334", "all"] {
+        assert!(!template.accepts("SweptAccounts", value), "{value}");
+    }
+}
+
+#[test]
+fn swept_accounts_need_an_organization() {
+    let template = template();
+    let swept = ("SweptAccounts", "111122223333");
+    assert_eq!(template.deploy(&[PLATFORMS]).violations(), Vec::<String>::new());
+    assert_eq!(template.deploy(&[PLATFORMS, ORGANIZATION, swept]).violations(), Vec::<String>::new());
+    assert_eq!(template.deploy(&[PLATFORMS, swept]).violations().len(), 1);
+}
+
+#[test]
+fn an_organization_id_is_one_of_aws_organizations() {
+    for (value, expected) in [("", true), ("o-a1b2c3d4e5", true), ("o-A1B2C3D4E5", false), ("*", false), ("o-", false)]
+    {
+        assert_eq!(template().accepts("OrganizationId", value), expected, "{value}");
+    }
+}
+
 /// Compares the parameter of each variable with the settings of the code: both must accept, or both reject, each value.
 #[track_caller]
 fn check_values(values: &[(Variable, &[&str])], accepted: bool) {
@@ -251,6 +290,15 @@ fn globs_that_eventbridge_rejects_are_rejected() {
         for glob in ["**", "a**", "a**b"] {
             assert!(!template.accepts("Repositories", glob), "{glob}");
         }
+    }
+}
+
+#[test]
+fn guides_name_the_oldest_supported_rust() {
+    let read =
+        |file: &str| std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    for guide in ["README.md", "OPERATIONS.md"] {
+        assert!(read(guide).contains(concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"), " or later")), "{guide}");
     }
 }
 

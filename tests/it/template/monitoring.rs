@@ -15,6 +15,11 @@ use serde_json::{Map, Value, json};
 use super::stack::REGION;
 use super::{PLATFORMS, strings, template};
 
+/// The namespace of the calls of AWS services in an account and Region.
+const USAGE: &str = "AWS/Usage";
+/// Percent of the quota. (`CloudWatch` user guide, "Visualizing your service quotas and setting alarms".)
+const USED: &str = "calls / SERVICE_QUOTA(calls) * 100";
+
 const QUEUE_AGE: &str = "ApproximateAgeOfOldestMessage";
 const QUEUE_VISIBLE: &str = "ApproximateNumberOfMessagesVisible";
 const QUEUE_IN_FLIGHT: &str = "ApproximateNumberOfMessagesNotVisible";
@@ -41,6 +46,11 @@ fn alarms(parameters: &[(&str, &str)]) -> BTreeMap<String, Value> {
     template().deploy(&[&[PLATFORMS][..], parameters].concat()).resources("AWS::CloudWatch::Alarm")
 }
 
+/// The alarms on a metric of one function or queue.
+fn alarms_on_one_metric() -> BTreeMap<String, Value> {
+    alarms(&[]).into_iter().filter(|(_, alarm)| alarm.get("Metrics").is_none()).collect()
+}
+
 /// The name and value of an alarm's only dimension.
 fn dimension(alarm: &Value) -> (&str, &str) {
     let [dimension] = alarm["Dimensions"].as_array().unwrap().as_slice() else { panic!("{alarm}") };
@@ -49,7 +59,7 @@ fn dimension(alarm: &Value) -> (&str, &str) {
 
 #[test]
 fn alarms_use_existing_metrics() {
-    for alarm in alarms(&[]).values() {
+    for alarm in alarms_on_one_metric().values() {
         let (name, value) = dimension(alarm);
         let [namespace, metric] = ["Namespace", "MetricName"].map(|field| alarm[field].as_str().unwrap());
         assert_metric_exists(namespace, metric, name, value);
@@ -58,7 +68,7 @@ fn alarms_use_existing_metrics() {
 
 #[test]
 fn each_alarm_watches_its_metric() {
-    let alarms = alarms(&[]);
+    let alarms = alarms_on_one_metric();
     let watched =
         alarms.iter().map(|(name, alarm)| (name.as_str(), (alarm["MetricName"].as_str().unwrap(), dimension(alarm).1)));
     let expected = [
@@ -99,7 +109,7 @@ fn every_dead_letter_queue_has_an_alarm() {
     let template = template();
     let stack = template.deploy(&[PLATFORMS]);
     let queues = stack.resources("AWS::SQS::Queue").into_keys().filter(|name| name != "PushQueue");
-    let alarms = alarms(&[]);
+    let alarms = alarms_on_one_metric();
     for queue in queues {
         let name = format!("{queue}.QueueName");
         let alarm = alarms.values().find(|alarm| alarm["MetricName"] == QUEUE_VISIBLE && dimension(alarm).1 == name);
@@ -152,9 +162,10 @@ fn metric_widgets() -> impl Iterator<Item = Value> {
     widgets(&[]).into_iter().filter(|widget| widget["type"] == "metric")
 }
 
-/// The metrics of the dashboard: namespace, name, dimension and its value.
+/// The metrics of functions and queues on the dashboard: namespace, name, dimension and its value.
 fn dashboard_metrics() -> Vec<[String; 4]> {
     let metrics = metric_widgets().flat_map(|widget| widget["properties"]["metrics"].as_array().unwrap().clone());
+    let metrics = metrics.filter(|metric| metric[0] != USAGE && metric[0].get("expression").is_none());
     let parts = |metric: Value| {
         let [namespace, name, dimension, value, _label] = metric.as_array().unwrap().as_slice() else {
             panic!("{metric}")
@@ -229,6 +240,38 @@ fn the_dashboard_shows_every_alarm() {
         let all = alarms(&[("SweepState", state)]).into_keys().map(|name| format!("{name}.Arn"));
         assert_eq!(shown, all.collect(), "{state}");
     }
+}
+
+/// Dimensions as Amazon ECR publishes them. (Amazon ECR user guide, "Amazon ECR usage metrics".)
+const PUT_IMAGE: [(&str, &str); 4] = [("Type", "API"), ("Resource", "PutImage"), ("Service", "ECR"), ("Class", "None")];
+
+#[test]
+fn an_alarm_compares_put_image_with_its_quota() {
+    let alarm = &alarms(&[])["PutImageAlarm"];
+    let [calls, used] = alarm["Metrics"].as_array().unwrap().as_slice() else { panic!("{alarm}") };
+    let metric = &calls["MetricStat"]["Metric"];
+    assert_eq!((&metric["Namespace"], &metric["MetricName"]), (&USAGE.into(), &"CallCount".into()));
+    let dimensions = PUT_IMAGE.map(|(name, value)| json!({"Name": name, "Value": value}));
+    assert_eq!(metric["Dimensions"], json!(dimensions));
+    assert_eq!((&calls["MetricStat"]["Stat"], &calls["MetricStat"]["Period"]), (&"Sum".into(), &60.into()));
+    assert_eq!((&calls["Id"], &calls["ReturnData"]), (&"calls".into(), &false.into()));
+    assert_eq!((&used["Expression"], used.get("ReturnData")), (&USED.into(), None));
+    assert_eq!((&alarm["Threshold"], &alarm["ComparisonOperator"]), (&80.into(), &"GreaterThanThreshold".into()));
+    assert_eq!(alarm["TreatMissingData"], "notBreaching");
+}
+
+#[test]
+fn the_dashboard_compares_put_image_with_its_quota() {
+    let widget = metric_widgets().find(|widget| widget.to_string().contains(USAGE)).unwrap();
+    let metrics = widget["properties"]["metrics"].as_array().unwrap();
+    let [calls, throttled, _quota, used] = metrics.as_slice() else { panic!("{widget}") };
+    for (metric, name) in [(calls, "CallCount"), (throttled, "ThrottleCount")] {
+        let mut expected = vec![USAGE, name];
+        expected.extend(PUT_IMAGE.into_iter().flat_map(|(name, value)| [name, value]));
+        let shown = metric.as_array().unwrap().iter().filter_map(Value::as_str).collect::<Vec<_>>();
+        assert_eq!(shown, expected);
+    }
+    assert_eq!((&calls[10]["id"], &used[0]["expression"]), (&"calls".into(), &USED.into()));
 }
 
 /// The left edge, top edge, width and height of a widget.

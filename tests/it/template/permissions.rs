@@ -6,7 +6,7 @@ use ecr_multiarch_core::IamAction;
 use serde_json::{Value, json};
 
 use super::stack::{ACCOUNT, REGION};
-use super::{FUNCTION, PLATFORMS, both, strings, template};
+use super::{FUNCTION, HUB, ORGANIZATION, PLATFORMS, both, member, strings, template};
 
 /// The permissions of a role: each action, with the statement that allows it.
 fn allowed(role: &Value) -> Vec<(String, Value)> {
@@ -93,7 +93,7 @@ fn no_role_has_a_managed_policy() {
     }
 }
 
-/// Checks which repositories, accounts and Regions the functions' ECR actions are limited to.
+/// Checks which repositories, accounts or organization, and Regions the functions' ECR actions are limited to.
 #[track_caller]
 fn check_ecr_scope(parameters: &[(&str, &str)], repositories: &[&str], accounts: &[&str], regions: &[&str]) {
     let template = template();
@@ -103,7 +103,13 @@ fn check_ecr_scope(parameters: &[(&str, &str)], repositories: &[&str], accounts:
     let allowed = FUNCTION_ROLES.map(|role| allowed(&stack.resource(role)));
     for (action, statement) in allowed.into_iter().flatten().filter(|(action, _)| action.starts_with("ecr:")) {
         let condition = &statement["Condition"]["StringEquals"];
-        assert_eq!(strings(&condition["aws:ResourceAccount"]), accounts, "{action}");
+        let (key, other_key) = if accounts == [ORGANIZATION.1] {
+            ("aws:ResourceOrgID", "aws:ResourceAccount")
+        } else {
+            ("aws:ResourceAccount", "aws:ResourceOrgID")
+        };
+        assert_eq!(strings(&condition[key]), accounts, "{action}");
+        assert!(condition.get(other_key).is_none(), "{action}");
         assert_eq!(strings(&condition["aws:RequestedRegion"]), regions, "{action}");
         let all_repositories = action == IamAction::DescribeRepositories.to_string();
         let expected = if all_repositories { vec![arn(&"*")] } else { arns.clone() };
@@ -125,6 +131,12 @@ fn ecr_access_is_limited_to_what_the_parameters_name() {
         ("SigningProfileArn", SIGNING_PROFILE),
     ];
     check_ecr_scope(&parameters, &["team-a/*", "base"], &[ACCOUNT, "111122223333"], &[REGION, "eu-west-1"]);
+}
+
+#[test]
+fn ecr_access_of_a_hub_is_limited_to_its_organization() {
+    let parameters = [ORGANIZATION, ("Accounts", "111122223333"), ("FurtherRegions", "eu-west-1")];
+    check_ecr_scope(&parameters, &["*"], &[ORGANIZATION.1], &[REGION, "eu-west-1"]);
 }
 
 #[test]
@@ -176,4 +188,134 @@ fn no_role_is_allowed_a_wildcard_action() {
             }
         }
     }
+}
+
+#[test]
+fn roles_have_names_only_with_a_prefix() {
+    let template = template();
+    let (unnamed, named) = (template.deploy(&[PLATFORMS]), template.deploy(&[PLATFORMS, ("RoleNamePrefix", "images")]));
+    for (role, expected) in FUNCTION_ROLES.into_iter().zip(["images-assembler", "images-sweeper"]) {
+        assert!(unnamed.resource(role).get("RoleName").is_none(), "{role}");
+        assert_eq!(named.resource(role)["RoleName"], expected);
+    }
+}
+
+/// A role name has at most 64 characters.
+#[test]
+fn role_names_fit() {
+    for (length, expected) in [(54, true), (55, false)] {
+        assert_eq!(template().accepts("RoleNamePrefix", &"x".repeat(length)), expected, "{length}");
+    }
+    assert!("-assembler".len() + 54 <= 64);
+}
+
+/// Runs a check for each role to which path and boundary apply, in stacks with these parameters.
+fn for_each_configurable_role(parameters: &[(&str, &str)], check: impl Fn(&str, &Value)) {
+    let (template, member) = (template(), member());
+    let hub = template.deploy(&[&[PLATFORMS][..], parameters].concat());
+    let member = member.deploy(&[&[HUB][..], parameters].concat());
+    for (role, stack) in [("AssemblerRole", &hub), ("SweeperRole", &hub), ("SenderRole", &member)] {
+        check(role, &stack.resource(role));
+    }
+}
+
+#[test]
+fn roles_have_the_configured_path_and_boundary() {
+    for_each_configurable_role(
+        &[("RolePath", "/platform/"), ("PermissionsBoundary", "platform/boundary")],
+        |name, role| {
+            let boundary = format!("arn:aws:iam::{ACCOUNT}:policy/platform/boundary");
+            assert_eq!(
+                (&role["Path"], &role["PermissionsBoundary"]),
+                (&"/platform/".into(), &boundary.into()),
+                "{name}"
+            );
+        },
+    );
+}
+
+#[test]
+fn roles_have_no_path_and_boundary_by_default() {
+    for_each_configurable_role(&[], |name, role| {
+        assert_eq!((role.get("Path"), role.get("PermissionsBoundary")), (None, None), "{name}");
+    });
+}
+
+#[test]
+fn reads_leave_the_pull_time_alone_only_if_configured() {
+    let template = template();
+    let exclusions = |value| {
+        let stack = template.deploy(&[PLATFORMS, ("ExcludeFromPullTime", value)]);
+        let exclusions = stack.resources("AWS::ECR::PullTimeUpdateExclusion").into_values();
+        exclusions.map(|exclusion| exclusion["PrincipalArn"].clone()).collect::<Vec<_>>()
+    };
+    assert!(exclusions("false").is_empty());
+    assert_eq!(exclusions("true"), FUNCTION_ROLES.map(|role| json!(format!("{role}.Arn"))));
+}
+
+const ROLES: [(&str, &str); 2] = [
+    ("AssemblerRoleArn", "arn:aws:iam::999999999999:role/images-assembler"),
+    ("SweeperRoleArn", "arn:aws:iam::999999999999:role/images-sweeper"),
+];
+
+/// The actions that the statements of a policy in a member allow to one of the hub's roles.
+fn allowed_to(policy: &Value, role: &str) -> BTreeSet<String> {
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let allowed = statements.filter(|statement| {
+        assert_eq!(statement["Effect"], "Allow");
+        assert_eq!(statement["Principal"], json!({"AWS": "arn:aws:iam::999999999999:root"}), "{statement}");
+        let condition = statement["Condition"].as_object().unwrap();
+        assert_eq!(condition.keys().collect::<Vec<_>>(), ["ArnEquals"]);
+        strings(&condition["ArnEquals"]["aws:PrincipalArn"]).contains(&role)
+    });
+    allowed.flat_map(|statement| strings(&statement["Action"])).map(str::to_owned).collect()
+}
+
+fn named(actions: &[IamAction]) -> BTreeSet<String> {
+    actions.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_member_allows_no_access_to_its_registry_by_default() {
+    let member = member();
+    let stack = member.deploy(&[HUB]);
+    for resource_type in ["AWS::ECR::RegistryPolicy", "AWS::ECR::RepositoryCreationTemplate"] {
+        assert!(stack.resources(resource_type).is_empty(), "{resource_type}");
+    }
+}
+
+#[test]
+fn the_registry_policy_of_a_member_allows_each_role_what_it_calls() {
+    let member = member();
+    let stack = member.deploy(&[HUB, ROLES[0], ROLES[1], ("RegistryPolicy", "create")]);
+    let policy = &stack.resource("HubAccess")["PolicyText"];
+    let [assembler, sweeper] = ROLES.map(|(_, role)| allowed_to(policy, role));
+    assert_eq!(assembler, named(&IamAction::ASSEMBLE_WITH_ALIASES));
+    assert_eq!(sweeper, named(&IamAction::SWEEP));
+    for statement in policy["Statement"].as_array().unwrap() {
+        assert_eq!(statement["Resource"], format!("arn:aws:ecr:{REGION}:{ACCOUNT}:repository/*"));
+    }
+}
+
+#[test]
+fn a_repository_that_a_push_creates_allows_both_roles() {
+    let member = member();
+    let stack = member.deploy(&[HUB, ROLES[0], ROLES[1], ("CreateOnPushPrefix", "team-a")]);
+    let created = stack.resource("CreatedOnPush");
+    assert_eq!((&created["Prefix"], &created["AppliedFor"]), (&"team-a".into(), &json!(["CREATE_ON_PUSH"])));
+    let policy: Value = serde_json::from_str(created["RepositoryPolicy"].as_str().unwrap()).unwrap();
+    for (_, role) in ROLES {
+        assert_eq!(allowed_to(&policy, role), named(&IamAction::ASSEMBLE_WITH_ALIASES), "{role}");
+    }
+    assert!(policy["Statement"][0].get("Resource").is_none(), "a repository policy applies to its repository");
+}
+
+#[test]
+fn registry_access_needs_the_roles_of_the_hub() {
+    let member = member();
+    for access in [("RegistryPolicy", "create"), ("CreateOnPushPrefix", "ROOT")] {
+        assert_eq!(member.deploy(&[HUB, ROLES[0], access]).violations().len(), 1, "{access:?}");
+        assert!(member.deploy(&[HUB, ROLES[0], ROLES[1], access]).violations().is_empty(), "{access:?}");
+    }
+    assert!(member.deploy(&[HUB]).violations().is_empty());
 }

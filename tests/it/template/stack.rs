@@ -30,6 +30,11 @@ impl Template {
         self.0[name].as_object().unwrap_or_else(|| panic!("missing section {name}"))
     }
 
+    /// Whether `CloudFormation` transforms it by a macro.
+    pub fn has_transform(&self) -> bool {
+        self.0.get("Transform").is_some()
+    }
+
     /// Whether a parameter accepts a value.
     pub fn accepts(&self, parameter: &str, value: &str) -> bool {
         let declared = &self.0["Parameters"][parameter];
@@ -100,6 +105,16 @@ impl Stack<'_> {
         resources.get(name).unwrap_or_else(|| panic!("missing resource {name}"))["Properties"].clone()
     }
 
+    /// What the assertions of the section `Rules` that do not hold say. `CloudFormation` refuses such parameters.
+    pub fn violations(&self) -> Vec<String> {
+        let rules = self.template.section("Rules").values();
+        let holds = |value: &Value| self.resolve(value).unwrap() == json!(true);
+        let applicable = rules.filter(|rule| rule.get("RuleCondition").is_none_or(holds));
+        let assertions = applicable.flat_map(|rule| rule["Assertions"].as_array().unwrap());
+        let violated = assertions.filter(|assertion| !holds(&assertion["Assert"]));
+        violated.map(|assertion| to_text(&assertion["AssertDescription"])).collect()
+    }
+
     fn is_true(&self, condition: &str) -> bool {
         self.resolve(&self.template.section("Conditions")[condition]).unwrap() == json!(true)
     }
@@ -108,8 +123,12 @@ impl Stack<'_> {
     fn resolve(&self, value: &Value) -> Option<Value> {
         match value {
             Value::Array(items) => Some(items.iter().filter_map(|item| self.resolve(item)).collect()),
-            Value::Object(fields) => match fields.iter().next() {
+            Value::Object(fields) => match fields.iter().next().map(|(name, argument)| (name.as_str(), argument)) {
                 Some((name, argument)) if name == "Ref" || name.starts_with("Fn::") => self.call(name, argument),
+                // The conditions of a policy have the same key, and are objects.
+                Some(("Condition", argument)) if fields.len() == 1 && argument.is_string() => {
+                    self.call("Condition", argument)
+                }
                 _ => {
                     let fields = fields.iter().filter_map(|(name, value)| Some((name.clone(), self.resolve(value)?)));
                     Some(Value::Object(fields.collect()))
@@ -122,6 +141,7 @@ impl Stack<'_> {
     fn call(&self, function: &str, argument: &Value) -> Option<Value> {
         let nth = |index: usize| self.resolve(&argument[index]).unwrap();
         let text = |index: usize| to_text(&nth(index));
+        let operands = || argument.as_array().unwrap().iter().map(|operand| self.resolve(operand).unwrap());
         let texts = |index: usize| nth(index).as_array().unwrap().iter().map(to_text).collect::<Vec<_>>();
         Some(match function {
             "Ref" => return self.reference(argument.as_str().unwrap()),
@@ -131,6 +151,9 @@ impl Stack<'_> {
             "Fn::Select" => nth(1)[text(0).parse::<usize>().unwrap()].clone(),
             "Fn::Equals" => (text(0) == text(1)).into(),
             "Fn::Not" => (nth(0) == false).into(),
+            "Fn::And" => operands().all(|operand| operand == true).into(),
+            "Fn::Or" => operands().any(|operand| operand == true).into(),
+            "Condition" => self.is_true(argument.as_str().unwrap()).into(),
             "Fn::If" => {
                 let branch = if self.is_true(argument[0].as_str().unwrap()) { &argument[1] } else { &argument[2] };
                 return self.resolve(branch);
@@ -191,7 +214,7 @@ fn to_json(yaml: &Yaml<'_>) -> Value {
         }
         Yaml::Tagged(tag, value) => {
             let function = match tag.suffix.as_str() {
-                "Ref" => "Ref".to_owned(),
+                "Ref" | "Condition" => tag.suffix.clone(),
                 function => format!("Fn::{function}"),
             };
             json!({function: to_json(value)})

@@ -1,0 +1,171 @@
+"""A hub that serves an organization: events from the buses of its members to the lists in their registries."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from background import ROOT
+from emulator import ACCOUNT, REGION, Emulator
+from local_ecr import LocalEcr
+from patterns import PUSHES, matched
+from stack import PARAMETERS, Stack, announce_push, deploy
+from waiting import eventually
+
+HUB = {**PARAMETERS, "Repositories": "org/*", "OrganizationId": "o-a1b2c3d4e5", "FurtherRegions": "eu-west-1"}
+
+LISTED = "111122223333"
+SIBLING = "444455556666"
+PLACES = [(LISTED, REGION), (LISTED, "eu-west-1"), (SIBLING, REGION), (ACCOUNT, "eu-west-1")]
+"""The registries that send events to the hub, besides its own."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """The stack of `member.yaml` in an account and Region, as a StackSet deploys it."""
+
+    emulator: Emulator
+    account: str
+    region: str
+
+    NAME = "StackSet-member"
+
+    def client(self, service: str) -> Any:
+        return self.emulator.client(service, self.account, self.region)
+
+    def deploy(self) -> "Member":
+        parameters = {"HubAccountId": ACCOUNT, "HubRegion": REGION}
+        cloudformation = self.client("cloudformation")
+        cloudformation.create_stack(
+            StackName=self.NAME,
+            TemplateBody=(ROOT / "member.yaml").read_text(),
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Capabilities=["CAPABILITY_IAM"],
+        )
+        cloudformation.get_waiter("stack_create_complete").wait(StackName=self.NAME, WaiterConfig={"Delay": 1})
+        return self
+
+    def resources(self) -> set[str]:
+        summaries = self.client("cloudformation").list_stack_resources(StackName=self.NAME)["StackResourceSummaries"]
+        return {summary["LogicalResourceId"] for summary in summaries}
+
+    def delete(self) -> None:
+        delete(self.client("cloudformation"), self.NAME)
+
+
+def delete(cloudformation: Any, name: str) -> None:
+    """Deletes a stack."""
+    cloudformation.delete_stack(StackName=name)
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+
+
+@pytest.fixture(scope="module")
+def hub(aws: Emulator, folder: Path) -> Iterator[Stack]:
+    """A hub, with members in other accounts and Regions."""
+    deployed = deploy(aws, "hub", HUB, folder / "sam-deploy-hub.log")
+    members = [Member(aws, *place).deploy() for place in PLACES]
+    yield deployed
+    for member in members:
+        member.delete()
+    delete(aws.client("cloudformation"), deployed.name)
+
+
+def push_everywhere(hub: Stack, ecr: LocalEcr, repository: str) -> dict[tuple[str, str], dict[str, str]]:
+    """Pushes a version to each registry, with the events, and returns the digests by architecture."""
+    digests: dict[tuple[str, str], dict[str, str]] = {}
+    for account, region in [(ACCOUNT, REGION), *PLACES]:
+        events = hub.emulator.client("events", account, region)
+        pushed = digests[account, region] = {}
+        for architecture in ("amd64", "arm64"):
+            # Other digests in each registry.
+            tag = f"{account}.{region}-{architecture}"
+            pushed[architecture] = ecr.of(account, region).push(repository, tag, architecture)
+            announce_push(events, repository, tag)
+    return digests
+
+
+def test_pushes_in_all_accounts_and_regions_are_published_where_they_are(hub: Stack, ecr: LocalEcr) -> None:
+    digests = push_everywhere(hub, ecr, "org/app")
+    for (account, region), expected in digests.items():
+        version = f"{account}.{region}"
+        registry = ecr.of(account, region)
+        published = eventually(f"{version} is published", lambda: registry.platforms("org/app", version))
+        assert published == expected
+        for other in digests.keys() - {(account, region)}:
+            assert ecr.of(*other).platforms("org/app", version) is None
+    eventually("the events are deleted", hub.queue("PushQueue").is_empty)
+    published = [line for line in hub.log("org/app") if line["outcome"] == "published"]
+    assert {(line["account"], line["region"]) for line in published} == digests.keys()
+
+
+def test_the_accounts_to_sweep_become_registries(hub: Stack) -> None:
+    registries = hub.invoke({"action": "registries", "accounts": [SIBLING, ACCOUNT, LISTED]})["registries"]
+    expected = [(account, region) for account in (ACCOUNT, LISTED, SIBLING) for region in (REGION, "eu-west-1")]
+    assert [(registry["account"], registry["region"]) for registry in registries] == expected
+
+
+def test_a_foreign_region_and_repository_are_left_alone(hub: Stack, aws: Emulator) -> None:
+    queue = hub.queue("PushQueue")
+    eventually("the queue is empty", queue.is_empty)
+    member = Member(aws, SIBLING, "us-east-1").deploy()
+    with hub.paused():
+        announce_push(member.client("events"), "org/app", "1.0.0-amd64")
+        announce_push(aws.client("events", SIBLING, REGION), "other/app", "1.0.0-amd64")
+        # The only one that matches, and the last, so that the others would be there by now.
+        announce_push(aws.client("events", SIBLING, REGION), "org/app", "not-a-platform-tag")
+        [message] = eventually("an event is in the queue", queue.messages)
+    assert (json.loads(message["Body"])["account"], json.loads(message["Body"])["region"]) == (SIBLING, REGION)
+    eventually("the event is deleted", queue.is_empty)
+    member.delete()
+
+
+def test_the_hub_s_own_account_and_region_forward_nothing(aws: Emulator) -> None:
+    member = Member(aws, ACCOUNT, REGION).deploy()
+    assert member.resources() == {"UnsentQueue", "UnsentQueuePolicy"}
+    member.delete()
+
+
+def test_the_bus_takes_events_of_the_organization(hub: Stack, aws: Emulator) -> None:
+    [statement] = json.loads(aws.client("events").describe_event_bus()["Policy"])["Statement"]
+    assert statement["Condition"]["StringEquals"] == {"aws:PrincipalOrgID": HUB["OrganizationId"]}
+    assert principals(aws, hub) == ["*"]
+
+
+def test_the_rule_of_an_organization_matches_pushes_of_any_account(hub: Stack, aws: Emulator) -> None:
+    # This hub serves other repositories than those of the events.
+    pattern = hub.pattern().replace('"org/*"', '"app"')
+    assert matched(aws, pattern) == PUSHES | {"push-other-account"}
+
+
+def test_a_hub_of_an_organization_becomes_one_of_listed_accounts(hub: Stack, aws: Emulator, folder: Path) -> None:
+    parameters = {**HUB, "Repositories": "listed/*"}
+    other = deploy(aws, "listed-hub", parameters, folder / "sam-deploy-listed-hub.log")
+    before = {**parameters, "OrganizationId": "", "Accounts": LISTED}
+    deploy(aws, other.name, before, folder / "sam-deploy-listed-hub-update.log")
+    assert principals(aws, hub) == ["*", {"AWS": [LISTED]}]
+    queue = other.queue("PushQueue")
+    with other.paused():
+        announce_push(aws.client("events", SIBLING, REGION), "listed/app", "not-a-platform-tag")
+        announce_push(aws.client("events", LISTED, REGION), "listed/app", "not-a-platform-tag")
+        [message] = eventually("an event is in the queue", queue.messages)
+        assert json.loads(message["Body"])["account"] == LISTED
+        assert queue.size() == 1
+    eventually("the event is deleted", queue.is_empty)
+    delete(aws.client("cloudformation"), other.name)
+    assert principals(aws, hub) == ["*"]
+
+
+def principals(aws: Emulator, hub: Stack) -> list[Any]:
+    """Who may put events on the bus of the hubs, by its statements, that of a first hub first."""
+    statements = json.loads(aws.client("events").describe_event_bus()["Policy"])["Statement"]
+    assert {statement["Resource"] for statement in statements} == {hub.output("EventBusArn")}
+    return [statement["Principal"] for statement in statements]
+
+
+def test_swept_accounts_without_an_organization_are_refused(aws: Emulator, folder: Path) -> None:
+    parameters = {**PARAMETERS, "SweptAccounts": LISTED}
+    with pytest.raises(AssertionError, match="SweptAccounts needs OrganizationId"):
+        deploy(aws, "refused", parameters, folder / "sam-deploy-refused.log")

