@@ -3,7 +3,9 @@
 A test that fails for the stock emulator means that a function of the shim can go.
 """
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from emulator import Emulator
+from state_machine import Execution
 
 Check = Callable[[Emulator], bool]
 
@@ -61,6 +64,18 @@ def conditions_evaluate_joins(aws: Emulator) -> bool:
     return bool(create_stack(aws, "condition", template).get("Outputs"))
 
 
+def event_buses_have_policies(aws: Emulator) -> bool:
+    """A template may have a policy of an event bus."""
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "events:PutEvents", "Resource": "*"}
+    policy = {"StatementId": "any", "Statement": statement}
+    template = {"Resources": {"Policy": {"Type": "AWS::Events::EventBusPolicy", "Properties": policy}}}
+    try:
+        return create_stack(aws, "bus-policy", template)["StackStatus"] == "CREATE_COMPLETE"
+    except ClientError as error:
+        assert "Unrecognized resource types" in str(error), error
+        return False
+
+
 def messages_can_be_moved_back(aws: Emulator) -> bool:
     """SQS moves the messages of a dead-letter queue."""
     sqs = aws.client("sqs")
@@ -82,11 +97,60 @@ def pushes_can_be_announced(aws: Emulator) -> bool:
     return "EventId" in entry
 
 
+def failed_task(aws: Emulator, name: str, resource: str, arguments: dict[str, Any]) -> tuple[str, str]:
+    """Runs a task that fails in a state machine of its own, and returns its error and the cause."""
+    task = {"Type": "Task", "Resource": resource, "Arguments": arguments, "End": True}
+    machine = create_machine(aws, name, task)
+    arn = aws.client("stepfunctions").start_execution(stateMachineArn=machine)["executionArn"]
+    return Execution(aws, arn).error()
+
+
+def create_machine(aws: Emulator, name: str, state: dict[str, Any]) -> str:
+    """Creates a state machine of one state, and returns its ARN."""
+    definition = {"QueryLanguage": "JSONata", "StartAt": "Only", "States": {"Only": state}}
+    role = "arn:aws:iam::123456789012:role/any"
+    client = aws.client("stepfunctions")
+    return client.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)["stateMachineArn"]
+
+
+def throttled_invocations_have_an_error_name(aws: Emulator) -> bool:
+    """The error of a task whose invocation Lambda throttles is `Lambda.TooManyRequestsException`."""
+    client = aws.client("lambda")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("bootstrap", "")
+    client.create_function(
+        FunctionName="throttled",
+        Runtime="provided.al2023",
+        Handler="bootstrap",
+        Role="arn:aws:iam::123456789012:role/any",
+        Code={"ZipFile": archive.getvalue()},
+    )
+    client.put_function_concurrency(FunctionName="throttled", ReservedConcurrentExecutions=0)
+    error, _ = failed_task(aws, "throttled", "arn:aws:states:::lambda:invoke", {"FunctionName": "throttled"})
+    assert error in ("Lambda.Unknown", "Lambda.TooManyRequestsException"), error
+    return error == "Lambda.TooManyRequestsException"
+
+
+def nested_executions_are_described(aws: Emulator) -> bool:
+    """The cause of a task that waits for an execution describes it, if the execution fails."""
+    nested = create_machine(aws, "nested", {"Type": "Fail", "Error": "Refused", "Cause": "as the test wants"})
+    resource = "arn:aws:states:::states:startExecution.sync:2"
+    error, cause = failed_task(aws, "nesting", resource, {"StateMachineArn": nested})
+    if error == "Refused":
+        return False
+    description = json.loads(cause)
+    return (error, description["Error"], description["Status"]) == ("States.TaskFailed", "Refused", "FAILED")
+
+
 GAPS = [
     maximum_concurrency_is_a_number,
     conditions_evaluate_joins,
+    event_buses_have_policies,
     messages_can_be_moved_back,
     pushes_can_be_announced,
+    throttled_invocations_have_an_error_name,
+    nested_executions_are_described,
 ]
 
 
