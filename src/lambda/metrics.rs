@@ -58,7 +58,9 @@ pub mod name {
     pub const ALIASES_MOVED: &str = "AliasesMoved";
     /// Aliases that were left alone, each time that one is reconciled.
     pub const ALIAS_CONFLICTS: &str = "AliasConflicts";
-    /// 1 for a sweep of everything that is served that ended before its deadline, 0 for one that did not.
+    /// 1 for a sweep of everything that is served that ended before its deadline, 0 for one that did not. Written for a
+    /// request that asks for all registries at once; the state machine of the sweep, which asks for each by itself, writes
+    /// the metric with its own dimension.
     pub const SWEEP_COMPLETE: &str = "SweepComplete";
 
     /// All of them, except those of single error types.

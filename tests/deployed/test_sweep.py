@@ -124,6 +124,12 @@ def without_concurrency(stack: Stack) -> Iterator[None]:
         client.delete_function_concurrency(FunctionName=name)
 
 
+def test_an_execution_can_be_deep(sweep: StateMachine, registry_sweep: StateMachine) -> None:
+    sweep.start(deep=True).output()
+    request = json.loads(registry_sweep.executions()[0].description()["input"])
+    assert request["deep"] is True
+
+
 def test_an_invocation_that_lambda_throttles_is_retried(stack: Stack, registry_sweep: StateMachine) -> None:
     with without_concurrency(stack):
         execution = registry_sweep.start(account=HOME.account, region=HOME.region)
