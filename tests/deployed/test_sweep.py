@@ -113,6 +113,12 @@ def test_an_execution_sweeps_only_the_accounts_of_its_input(sweep: StateMachine,
     assert sweep.complete_sweeps() == written, "a sweep of some accounts must not hide that the schedule fails"
 
 
+def test_an_execution_can_be_deep(sweep: StateMachine, registry_sweep: StateMachine) -> None:
+    sweep.start(deep=True).output()
+    request = json.loads(registry_sweep.executions()[0].description()["input"])
+    assert request["deep"] is True
+
+
 @contextmanager
 def without_concurrency(stack: Stack) -> Iterator[None]:
     """Lets Lambda throttle all invocations of the sweeper."""
@@ -122,12 +128,6 @@ def without_concurrency(stack: Stack) -> Iterator[None]:
         yield
     finally:
         client.delete_function_concurrency(FunctionName=name)
-
-
-def test_an_execution_can_be_deep(sweep: StateMachine, registry_sweep: StateMachine) -> None:
-    sweep.start(deep=True).output()
-    request = json.loads(registry_sweep.executions()[0].description()["input"])
-    assert request["deep"] is True
 
 
 def test_an_invocation_that_lambda_throttles_is_retried(stack: Stack, registry_sweep: StateMachine) -> None:
