@@ -139,7 +139,7 @@ fn texts(value: &Value) -> Vec<&str> {
     }
 }
 
-/// Within a JSONata expression, a substitution would be JSONata.
+/// Within a `JSONata` expression, a substitution would be part of the expression.
 #[test]
 fn definitions_use_exactly_their_substitutions_as_whole_values_or_partitions() {
     let form = Regex::new(r"^(?:\$\{(\w+)\}|arn:\$\{(Partition)\}:states:::[a-zA-Z0-9:.-]+)$").unwrap();
@@ -186,7 +186,7 @@ fn a_registry_is_swept_in_at_most_fifty_rounds() {
     assert_eq!(state(&definition, "Sweep")["Assign"]["rounds"], "{% $rounds + 1 %}");
 }
 
-/// The names of the fields of an object in a JSONata expression.
+/// The names of the fields of an object in a `JSONata` expression.
 fn fields(expression: &Value) -> Vec<String> {
     let name = Regex::new(r"'(\w+)':").unwrap();
     name.captures_iter(expression.as_str().unwrap()).map(|field| field[1].to_owned()).collect()
