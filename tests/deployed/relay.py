@@ -12,8 +12,18 @@ from urllib.parse import urlsplit
 
 from registry import HOME, Registry
 
-DENIED = {"__type": "AccessDeniedException", "message": "not authorized to perform the action"}
-THROTTLED = {"__type": "ThrottlingException", "message": "Rate exceeded"}
+
+class Refusal(NamedTuple):
+    """An answer of ECR to a call that fails."""
+
+    status: int
+    error: str
+    message: str
+
+
+DENIED = Refusal(400, "AccessDeniedException", "not authorized to perform the action")
+THROTTLED = Refusal(400, "ThrottlingException", "Rate exceeded")
+UNAVAILABLE = Refusal(500, "ServerException", "an internal error")
 
 
 class Call(NamedTuple):
@@ -30,12 +40,12 @@ class Relay:
     def __init__(self, url: str) -> None:
         self.url = url
         self.calls: list[Call] = []
-        self.refusals: dict[Registry, dict[str, str]] = {}
+        self.refusals: dict[Registry, Refusal] = {}
 
     @contextmanager
-    def refusing(self, registry: Registry, error: dict[str, str]) -> Iterator[None]:
-        """Answers all calls to a registry with an error."""
-        self.refusals[registry] = error
+    def refusing(self, registry: Registry, refusal: Refusal) -> Iterator[None]:
+        """Refuses all calls to a registry."""
+        self.refusals[registry] = refusal
         try:
             yield
         finally:
@@ -55,7 +65,8 @@ def relay_to(ecr_url: str) -> Iterator[Relay]:
             call = called(self.headers, body)
             refusal = relay.refusals.get(call.registry)
             if refusal is not None:
-                self.answer(400, "application/x-amz-json-1.1", json.dumps(refusal).encode())
+                error = {"__type": refusal.error, "message": refusal.message}
+                self.answer(refusal.status, "application/x-amz-json-1.1", json.dumps(error).encode())
                 return
             relay.calls.append(call)
             connection = http.client.HTTPConnection(target.hostname, target.port, timeout=30)

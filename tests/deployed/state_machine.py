@@ -45,6 +45,10 @@ class Execution:
         assert description["status"] == "FAILED", description
         return description["error"], description["cause"]
 
+    def task_errors(self) -> set[str]:
+        """The errors with which its tasks have failed so far."""
+        return {event["taskFailedEventDetails"]["error"] for event in self.events("TaskFailed")}
+
     def events(self, kind: str) -> list[dict[str, Any]]:
         """The events of one type in its history."""
         paginator = self.emulator.client("stepfunctions").get_paginator("get_execution_history")
