@@ -19,5 +19,7 @@ MEMBER_ACCOUNT = "111122223333"
 FURTHER_REGIONS = ["eu-west-1", "us-east-1"]
 
 # The function lists its own account first, and of each account its own Region.
-REGISTRIES = [Registry(account, region) for account in (ACCOUNT, MEMBER_ACCOUNT) for region in (REGION, *FURTHER_REGIONS)]
+REGISTRIES = [
+    Registry(account, region) for account in (ACCOUNT, MEMBER_ACCOUNT) for region in (REGION, *FURTHER_REGIONS)
+]
 """All registries that the stack serves, in the order in which it sweeps them."""

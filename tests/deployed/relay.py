@@ -1,4 +1,4 @@
-"""A relay between the functions and the local ECR, which refuses the calls to single registries and records the others."""
+"""A relay between the functions and the local ECR: it can refuse the calls to a registry, and records the others."""
 
 import http.client
 import json

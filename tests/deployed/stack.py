@@ -145,11 +145,9 @@ class Stack:
 
     def _set_schedule(self, state: str) -> None:
         client = self.emulator.client("scheduler")
-        [schedule] = [
-            described
-            for listed in client.list_schedules()["Schedules"]
-            if (described := client.get_schedule(Name=listed["Name"]))["Target"]["Arn"] == self.output("SweepMachineArn")
-        ]
+        schedules = [client.get_schedule(Name=listed["Name"]) for listed in client.list_schedules()["Schedules"]]
+        target = self.output("SweepMachineArn")
+        [schedule] = [schedule for schedule in schedules if schedule["Target"]["Arn"] == target]
         kept = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
         client.update_schedule(**{name: schedule[name] for name in kept}, State=state)
 

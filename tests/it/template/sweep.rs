@@ -1,4 +1,4 @@
-//! The schedule and the state machines of the sweep: their definitions, compared with the template and with the function.
+//! The schedule and the state machines of the sweep, compared with the rest of the template and with the function.
 
 use std::collections::BTreeSet;
 use std::fs;
