@@ -58,7 +58,9 @@ pub mod name {
     pub const ALIASES_MOVED: &str = "AliasesMoved";
     /// Aliases that were left alone, each time that one is reconciled.
     pub const ALIAS_CONFLICTS: &str = "AliasConflicts";
-    /// 1 for a sweep of everything that is served that ended before its deadline, 0 for one that did not.
+    /// 1 for a sweep of everything that is served that ended before its deadline, 0 for one that did not. Written for a
+    /// request for all registries at once. The state machine of the sweep sends one for each registry, and writes the
+    /// metric with its own dimension.
     pub const SWEEP_COMPLETE: &str = "SweepComplete";
 
     /// All of them, except those of single error types.
@@ -161,7 +163,7 @@ impl Metrics {
             }
             Ok(Answer::Sweep(report)) => {
                 self.add_sweep(report);
-                // A sweep of some repositories must not hide that the scheduled sweep is missing.
+                // The metric is about everything that is served.
                 if record.is_full_sweep {
                     self.count(name::SWEEP_COMPLETE, u64::from(report.is_complete()));
                 }

@@ -6,13 +6,14 @@ emulator is the one from PyPI; `requirements.txt` pins its version, since the sh
     python emulator_shim.py    # on 127.0.0.1:$GATEWAY_PORT, with BIND_HOST=127.0.0.1
 """
 
+import json
 import sys
 import time
 from typing import Any
 
 from ministack import app
 from ministack.core import responses
-from ministack.services import eventbridge, lambda_svc, sqs
+from ministack.services import eventbridge, lambda_svc, scheduler, sqs, stepfunctions
 from ministack.services.cloudformation import engine, provisioners
 
 Properties = dict[str, Any]
@@ -192,6 +193,40 @@ def deliver_to_buses_of_other_accounts_and_regions() -> None:
     eventbridge._dispatch_to_event_bus = dispatch_anywhere
 
 
+def name_the_error_of_an_invocation_that_is_throttled() -> None:
+    """A task whose invocation Lambda throttles fails with `Lambda.TooManyRequestsException`, not `Lambda.Unknown`."""
+    invoke = stepfunctions._call_lambda
+
+    def invoke_or_throttle(function: str, payload: Any) -> Any:
+        try:
+            return invoke(function, payload)
+        except stepfunctions._ExecutionError as error:
+            if '"TooManyRequestsException"' in error.cause:
+                error.error = "Lambda.TooManyRequestsException"
+            raise
+
+    stepfunctions._call_lambda = invoke_or_throttle
+
+
+def describe_a_nested_execution_that_fails() -> None:
+    """A task that waits for an execution fails with `States.TaskFailed`, and the cause describes the execution.
+
+    With ministack it fails with the error of the execution.
+    """
+
+    def failure(execution: Properties) -> tuple[str, str]:
+        described = json.loads(stepfunctions._describe_execution(execution)[2])
+        fields = {name[0].upper() + name[1:]: value for name, value in described.items()}
+        return "States.TaskFailed", json.dumps(fields, separators=(",", ":"))
+
+    stepfunctions._nested_execution_failure = failure
+
+
+def look_at_schedules_each_second() -> None:
+    """Not a gap, but the tests need not wait for up to ten seconds."""
+    scheduler._SCHEDULE_TICK_INTERVAL = 1
+
+
 if __name__ == "__main__":
     read_maximum_concurrency_as_a_number()
     evaluate_joins_in_conditions()
@@ -201,4 +236,7 @@ if __name__ == "__main__":
     let_the_tests_announce_pushes()
     let_a_bus_have_a_policy()
     deliver_to_buses_of_other_accounts_and_regions()
+    name_the_error_of_an_invocation_that_is_throttled()
+    describe_a_nested_execution_that_fails()
+    look_at_schedules_each_second()
     app.main()

@@ -1,19 +1,21 @@
-"""The project's local ECR as a registry that tests push to."""
+"""The project's local ECR: the registries that tests push to."""
 
 import hashlib
 import json
 import os
 import re
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
+from botocore.config import Config
+
 from background import ROOT, running
-from emulator import ACCOUNT, CREDENTIALS, REGION
+from emulator import CREDENTIALS
+from registry import HOME, Registry
 from waiting import eventually
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -27,53 +29,75 @@ PLATFORMS = "linux/amd64,linux/arm64,linux/riscv64"
 
 @dataclass(frozen=True)
 class LocalEcr:
-    """A running local ECR, as the registry of an account and Region."""
+    """A running local ECR. It has one registry for each account and Region."""
 
     url: str
-    account: str = ACCOUNT
-    region: str = REGION
 
-    def of(self, account: str, region: str) -> "LocalEcr":
-        """The registry of another account or Region."""
-        return replace(self, account=account, region=region)
-
-    def push(self, repository: str, tag: str, architecture: str) -> str:
-        """Pushes an OCI image of an architecture, and returns its digest."""
+    def push(self, repository: str, tag: str, architecture: str, registry: Registry = HOME) -> str:
+        """Pushes an OCI image of an architecture, and returns its digest. Creates the repository if it is absent."""
+        self._create(registry, repository)
         layer = f"{repository}:{tag}".encode()
         diff_id = digest(layer)
         config = {"os": "linux", "architecture": architecture, "rootfs": {"type": "layers", "diff_ids": [diff_id]}}
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
-            "config": self._upload(repository, CONFIG, json.dumps(config).encode()),
-            "layers": [self._upload(repository, LAYER, layer)],
+            "config": self._upload(registry, repository, CONFIG, json.dumps(config).encode()),
+            "layers": [self._upload(registry, repository, LAYER, layer)],
         }
-        body = json.dumps(manifest).encode()
-        self._send("PUT", f"/v2/{repository}/manifests/{tag}", body, {"Content-Type": MANIFEST})
-        return digest(body)
+        body = json.dumps(manifest)
+        self._client(registry).put_image(
+            registryId=registry.account,
+            repositoryName=repository,
+            imageManifest=body,
+            imageManifestMediaType=MANIFEST,
+            imageTag=tag,
+        )
+        return digest(body.encode())
 
-    def platforms(self, repository: str, tag: str) -> dict[str, str] | None:
+    def push_version(self, repository: str, version: str, registry: Registry = HOME) -> dict[str, str]:
+        """Pushes both platforms of a version, and returns their digests by architecture."""
+        return {
+            architecture: self.push(repository, f"{version}-{architecture}", architecture, registry)
+            for architecture in ("amd64", "arm64")
+        }
+
+    def platforms(self, repository: str, tag: str, registry: Registry = HOME) -> dict[str, str] | None:
         """The digests of a manifest list by architecture, or nothing if the tag does not exist."""
-        try:
-            body = self._send("GET", f"/v2/{repository}/manifests/{tag}", None, {"Accept": INDEX})
-        except urllib.error.HTTPError as error:
-            if error.code == 404:
-                return None
-            raise
-        return {entry["platform"]["architecture"]: entry["digest"] for entry in json.loads(body)["manifests"]}
+        images = self._client(registry).batch_get_image(
+            registryId=registry.account,
+            repositoryName=repository,
+            imageIds=[{"imageTag": tag}],
+            acceptedMediaTypes=[INDEX],
+        )["images"]
+        if not images:
+            return None
+        manifests = json.loads(images[0]["imageManifest"])["manifests"]
+        return {entry["platform"]["architecture"]: entry["digest"] for entry in manifests}
 
-    def _upload(self, repository: str, media_type: str, content: bytes) -> dict[str, Any]:
-        """Uploads a blob in one request, and returns its descriptor."""
-        path = f"/v2/{repository}/blobs/uploads/?digest={digest(content)}"
-        self._send("POST", path, content, {"Content-Type": "application/octet-stream"})
+    def _create(self, registry: Registry, repository: str) -> None:
+        client = self._client(registry)
+        try:
+            client.create_repository(registryId=registry.account, repositoryName=repository)
+        except client.exceptions.RepositoryAlreadyExistsException:
+            pass
+
+    def _upload(self, registry: Registry, repository: str, media_type: str, content: bytes) -> dict[str, Any]:
+        """Uploads a blob in one part, and returns its descriptor."""
+        client = self._client(registry)
+        target = {"registryId": registry.account, "repositoryName": repository}
+        upload = client.initiate_layer_upload(**target)["uploadId"]
+        client.upload_layer_part(
+            **target, uploadId=upload, partFirstByte=0, partLastByte=len(content) - 1, layerPartBlob=content
+        )
+        client.complete_layer_upload(**target, uploadId=upload, layerDigests=[digest(content)])
         return {"mediaType": media_type, "digest": digest(content), "size": len(content)}
 
-    def _send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> bytes:
-        host = f"{self.account}.dkr.ecr.{self.region}.amazonaws.com"
-        request = urllib.request.Request(self.url + path, body, {**headers, "Host": host}, method=method)
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(request, timeout=10) as response:
-            return response.read()
+    def _client(self, registry: Registry) -> Any:
+        # A request is answered or fails, and does not reach any proxy.
+        config = Config(retries={"total_max_attempts": 1}, proxies={})
+        keys = {name.lower(): CREDENTIALS[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+        return boto3.client("ecr", endpoint_url=self.url, region_name=registry.region, config=config, **keys)
 
 
 def digest(content: bytes) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from background import ROOT, environment
 from emulator import CREDENTIALS, REGION, Emulator
+from registry import FURTHER_REGIONS, MEMBER_ACCOUNT
 from waiting import eventually
 
 Message = dict[str, Any]
@@ -23,7 +24,11 @@ PARAMETERS = {
     "Architecture": ARCHITECTURE,
     "Platforms": "linux/amd64,linux/arm64",
     "Repositories": "app,team-a/*",
+    "Accounts": MEMBER_ACCOUNT,
+    "FurtherRegions": ",".join(FURTHER_REGIONS),
+    # A test enables it.
     "SweepState": "DISABLED",
+    "SweepSchedule": "rate(1 minute)",
 }
 
 
@@ -86,6 +91,15 @@ class Stack:
         finally:
             self._set_enabled(True)
 
+    @contextmanager
+    def scheduled(self) -> Iterator[None]:
+        """Enables the schedule of the sweep, and disables it again."""
+        self._set_schedule("ENABLED")
+        try:
+            yield
+        finally:
+            self._set_schedule("DISABLED")
+
     def announce_push(self, repository: str, tag: str, **changes: str) -> None:
         """Puts the event by which ECR announces a push. The changes are other values in its detail."""
         announce_push(self.emulator.client("events"), repository, tag, **changes)
@@ -95,10 +109,10 @@ class Stack:
         name = self.output("PushRuleArn").rpartition("/")[2]
         return self.emulator.client("events").describe_rule(Name=name)["EventPattern"]
 
-    def invoke(self, request: Message) -> Message:
-        """Invokes the assembler and waits for its answer."""
+    def invoke(self, request: Message, function: str = "Assembler") -> Message:
+        """Invokes a function and waits for its answer."""
         client = self.emulator.client("lambda")
-        answer = client.invoke(FunctionName=self.output("AssemblerArn"), Payload=json.dumps(request))
+        answer = client.invoke(FunctionName=self.output(f"{function}Arn"), Payload=json.dumps(request))
         payload = json.load(answer["Payload"])
         assert "FunctionError" not in answer, payload
         return payload
@@ -124,6 +138,15 @@ class Stack:
         eventually(f"the mapping is {state}", lambda: self.mapping()["State"] == state)
 
 
+    def _set_schedule(self, state: str) -> None:
+        client = self.emulator.client("scheduler")
+        schedules = [client.get_schedule(Name=listed["Name"]) for listed in client.list_schedules()["Schedules"]]
+        target = self.output("SweepMachineArn")
+        [schedule] = [schedule for schedule in schedules if schedule["Target"]["Arn"] == target]
+        kept = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+        client.update_schedule(**{name: schedule[name] for name in kept}, State=state)
+
+
 def announce_push(events: Any, repository: str, tag: str, **changes: str) -> None:
     """Puts the event by which ECR announces a push to the bus of a client's account and Region."""
     detail = {
@@ -139,11 +162,13 @@ def announce_push(events: Any, repository: str, tag: str, **changes: str) -> Non
     assert answer["FailedEntryCount"] == 0, answer
 
 
-def deploy(emulator: Emulator, name: str, parameters: Mapping[str, str], log: Path) -> Stack:
+def deploy(
+    emulator: Emulator, name: str, parameters: Mapping[str, str], log: Path, template: Path = BUILD / "template.yaml"
+) -> Stack:
     """Deploys the built template with `sam deploy`."""
-    assert (BUILD / "template.yaml").exists(), "run .ci/deployed, which builds the functions first"
+    assert template.exists(), "run .ci/deployed, which builds the functions first"
     overrides = [f'{name}="{value}"' for name, value in parameters.items()]
-    command = ["sam", "deploy", "--template-file", str(BUILD / "template.yaml"), "--stack-name", name]
+    command = ["sam", "deploy", "--template-file", str(template), "--stack-name", name]
     options = ["--resolve-s3", "--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--region", REGION]
     variables = {**CREDENTIALS, "AWS_ENDPOINT_URL": emulator.url, "SAM_CLI_TELEMETRY": "0"}
     with log.open("w") as file:

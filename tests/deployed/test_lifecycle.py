@@ -1,11 +1,13 @@
 """Update and removal of a stack, and two stacks side by side."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from background import ROOT
 from emulator import Emulator
-from stack import PARAMETERS, Stack, deploy
+from stack import BUILD, PARAMETERS, Stack, deploy
 
 # For each kind of resource of a stack: the service, the operation that lists them, and the field with their list.
 LISTS = {
@@ -18,6 +20,7 @@ LISTS = {
     "roles": ("iam", "list_roles", "Roles"),
     "rules": ("events", "list_rules", "Rules"),
     "schedules": ("scheduler", "list_schedules", "Schedules"),
+    "state machines": ("stepfunctions", "list_state_machines", "stateMachines"),
 }
 
 
@@ -31,6 +34,18 @@ def resources(aws: Emulator) -> dict[str, int]:
     return {kind: count(*listed) for kind, listed in LISTS.items()}
 
 
+def with_other_definition(folder: Path) -> Path:
+    """The built template, with another definition of a state machine. Beside the template, whose paths are relative."""
+    definition = folder / "other.asl.json"
+    text = (ROOT / "statemachine" / "sweep.asl.json").read_text()
+    definition.write_text(text.replace('"MaxConcurrency": 4', '"MaxConcurrency": 3'))
+    built = (BUILD / "template.yaml").read_text()
+    [path] = re.findall(r"DefinitionUri: (\S*/sweep\.asl\.json)", built)
+    template = BUILD / "other-template.yaml"
+    template.write_text(built.replace(path, str(definition)))
+    return template
+
+
 def test_a_stack_is_updated_in_place_and_leaves_nothing_behind(stack: Stack, aws: Emulator, folder: Path) -> None:
     before = resources(aws)
     other = deploy(aws, "other-images", {**PARAMETERS, "Repositories": "other"}, folder / "sam-deploy-other.log")
@@ -39,12 +54,19 @@ def test_a_stack_is_updated_in_place_and_leaves_nothing_behind(stack: Stack, aws
     mapping, queue = other.mapping(), other.output("PushQueueUrl")
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
 
+    machine = other.output("SweepMachineArn")
+    describe_machine = aws.client("stepfunctions").describe_state_machine
+    assert '"MaxConcurrency": 4' in describe_machine(stateMachineArn=machine)["definition"]
+
     parameters = {**PARAMETERS, "Repositories": "other", "MaximumConcurrency": "5", "LogLevel": "WARN"}
-    deploy(aws, "other-images", parameters, folder / "sam-deploy-update.log")
+    template = with_other_definition(folder)
+    deploy(aws, "other-images", parameters, folder / "sam-deploy-update.log", template)
     assert resources(aws) == created
     assert other.mapping()["UUID"] == mapping["UUID"]
     assert other.mapping()["ScalingConfig"] == {"MaximumConcurrency": 5}
     assert other.output("PushQueueUrl") == queue
+    assert other.output("SweepMachineArn") == machine
+    assert '"MaxConcurrency": 3' in describe_machine(stateMachineArn=machine)["definition"]
 
     cloudformation = aws.client("cloudformation")
     cloudformation.delete_stack(StackName=other.name)

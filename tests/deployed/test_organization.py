@@ -12,6 +12,7 @@ from background import ROOT
 from emulator import ACCOUNT, REGION, Emulator
 from local_ecr import LocalEcr
 from patterns import PUSHES, matched
+from registry import Registry
 from stack import PARAMETERS, Stack, announce_push, deploy
 from waiting import eventually
 
@@ -82,7 +83,7 @@ def push_everywhere(hub: Stack, ecr: LocalEcr, repository: str) -> dict[tuple[st
         for architecture in ("amd64", "arm64"):
             # Other digests in each registry.
             tag = f"{account}.{region}-{architecture}"
-            pushed[architecture] = ecr.of(account, region).push(repository, tag, architecture)
+            pushed[architecture] = ecr.push(repository, tag, architecture, Registry(account, region))
             announce_push(events, repository, tag)
     return digests
 
@@ -91,11 +92,11 @@ def test_pushes_in_all_accounts_and_regions_are_published_where_they_are(hub: St
     digests = push_everywhere(hub, ecr, "org/app")
     for (account, region), expected in digests.items():
         version = f"{account}.{region}"
-        registry = ecr.of(account, region)
-        published = eventually(f"{version} is published", lambda: registry.platforms("org/app", version))
+        registry = Registry(account, region)
+        published = eventually(f"{version} is published", lambda: ecr.platforms("org/app", version, registry))
         assert published == expected
         for other in digests.keys() - {(account, region)}:
-            assert ecr.of(*other).platforms("org/app", version) is None
+            assert ecr.platforms("org/app", version, Registry(*other)) is None
     eventually("the events are deleted", hub.queue("PushQueue").is_empty)
     published = [line for line in hub.log("org/app") if line["outcome"] == "published"]
     assert {(line["account"], line["region"]) for line in published} == digests.keys()

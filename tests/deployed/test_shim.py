@@ -3,7 +3,9 @@
 A test that fails for the stock emulator means that a function of the shim can go.
 """
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, WaiterError
 
 from emulator import ACCOUNT, REGION, Emulator
+from state_machine import Execution
 
 Check = Callable[[Emulator], bool]
 
@@ -143,6 +146,52 @@ def events_reach_other_accounts_and_regions(aws: Emulator) -> bool:
     return "Messages" in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)
 
 
+def failed_task(aws: Emulator, name: str, resource: str, arguments: dict[str, Any]) -> tuple[str, str]:
+    """Runs a task that fails in a state machine of its own, and returns its error and the cause."""
+    task = {"Type": "Task", "Resource": resource, "Arguments": arguments, "End": True}
+    machine = create_machine(aws, name, task)
+    arn = aws.client("stepfunctions").start_execution(stateMachineArn=machine)["executionArn"]
+    return Execution(aws, arn).error()
+
+
+def create_machine(aws: Emulator, name: str, state: dict[str, Any]) -> str:
+    """Creates a state machine of one state, and returns its ARN."""
+    definition = {"QueryLanguage": "JSONata", "StartAt": "Only", "States": {"Only": state}}
+    role = "arn:aws:iam::123456789012:role/any"
+    client = aws.client("stepfunctions")
+    return client.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)["stateMachineArn"]
+
+
+def throttled_invocations_have_an_error_name(aws: Emulator) -> bool:
+    """The error of a task whose invocation Lambda throttles is `Lambda.TooManyRequestsException`."""
+    client = aws.client("lambda")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("bootstrap", "")
+    client.create_function(
+        FunctionName="throttled",
+        Runtime="provided.al2023",
+        Handler="bootstrap",
+        Role="arn:aws:iam::123456789012:role/any",
+        Code={"ZipFile": archive.getvalue()},
+    )
+    client.put_function_concurrency(FunctionName="throttled", ReservedConcurrentExecutions=0)
+    error, _ = failed_task(aws, "throttled", "arn:aws:states:::lambda:invoke", {"FunctionName": "throttled"})
+    assert error in ("Lambda.Unknown", "Lambda.TooManyRequestsException"), error
+    return error == "Lambda.TooManyRequestsException"
+
+
+def nested_executions_are_described(aws: Emulator) -> bool:
+    """The cause of a task that waits for an execution describes it, if the execution fails."""
+    nested = create_machine(aws, "nested", {"Type": "Fail", "Error": "Refused", "Cause": "as the test wants"})
+    resource = "arn:aws:states:::states:startExecution.sync:2"
+    error, cause = failed_task(aws, "nesting", resource, {"StateMachineArn": nested})
+    if error == "Refused":
+        return False
+    description = json.loads(cause)
+    return (error, description["Error"], description["Status"]) == ("States.TaskFailed", "Refused", "FAILED")
+
+
 GAPS = [
     maximum_concurrency_is_a_number,
     conditions_evaluate_joins,
@@ -152,6 +201,8 @@ GAPS = [
     pushes_can_be_announced,
     a_bus_can_have_a_policy,
     events_reach_other_accounts_and_regions,
+    throttled_invocations_have_an_error_name,
+    nested_executions_are_described,
 ]
 
 

@@ -5,6 +5,7 @@ mod event_pattern;
 mod monitoring;
 mod permissions;
 mod stack;
+mod sweep;
 
 use std::collections::{BTreeMap, BTreeSet};
 

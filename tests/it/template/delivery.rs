@@ -1,10 +1,9 @@
-//! The delivery of events, schedules and failures.
+//! The delivery of events and failures.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use ecr_multiarch_core::Input;
 use serde_json::{Value, json};
 
 use super::permissions::actions;
@@ -380,57 +379,6 @@ fn queue_policies_apply_to_their_own_queue() {
     for_each_queue(|name, _, statements| {
         assert!(statements.iter().all(|statement| statement["Resource"] == format!("{name}.Arn")), "{name}");
     });
-}
-
-/// The schedule of the sweep.
-fn schedule(parameters: &[(&str, &str)]) -> Value {
-    let parameters = [&[PLATFORMS][..], parameters].concat();
-    template().deploy(&parameters).resource("Sweeper")["Events"]["Sweep"]["Properties"].take()
-}
-
-#[test]
-fn the_schedule_requests_a_sweep() {
-    let request = serde_json::from_str(schedule(&[])["Input"].as_str().unwrap()).unwrap();
-    assert!(matches!(Input::from_request(request), Ok(Input::Sweep(_))));
-}
-
-#[test]
-fn the_schedule_is_hourly_by_default() {
-    assert_eq!(schedule(&[])["ScheduleExpression"], "rate(1 hour)");
-}
-
-#[test]
-fn the_schedule_can_be_disabled() {
-    for state in ["ENABLED", "DISABLED"] {
-        assert_eq!(schedule(&[("SweepState", state)])["State"], state);
-    }
-}
-
-#[test]
-fn the_schedule_has_its_own_role() {
-    assert_eq!(schedule(&[])["RoleArn"], "SweepScheduleRole.Arn");
-}
-
-#[test]
-fn undelivered_sweeps_go_to_a_dead_letter_queue() {
-    assert_eq!(schedule(&[])["DeadLetterConfig"]["Arn"], "UndeliveredQueue.Arn");
-}
-
-#[test]
-fn sweep_alarm_exists_only_with_a_schedule() {
-    let template = template();
-    for (state, expected) in [("ENABLED", true), ("DISABLED", false)] {
-        let alarms = template.deploy(&[PLATFORMS, ("SweepState", state)]).resources("AWS::CloudWatch::Alarm");
-        assert_eq!(alarms.contains_key("SweepAlarm"), expected, "{state}");
-    }
-}
-
-#[test]
-fn the_schedule_accepts_only_rate_and_cron_expressions() {
-    let template = template();
-    for (schedule, expected) in [("rate(1 day)", true), ("cron(15 3 * * ? *)", true), ("hourly", false), ("", false)] {
-        assert_eq!(template.accepts("SweepSchedule", schedule), expected, "{schedule}");
-    }
 }
 
 const CUSTOM_BUS: &str = "arn:aws:events:eu-central-1:123456789012:event-bus/images";

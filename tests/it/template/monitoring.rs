@@ -23,12 +23,19 @@ const USED: &str = "calls / SERVICE_QUOTA(calls) * 100";
 const QUEUE_AGE: &str = "ApproximateAgeOfOldestMessage";
 const QUEUE_VISIBLE: &str = "ApproximateNumberOfMessagesVisible";
 const QUEUE_IN_FLIGHT: &str = "ApproximateNumberOfMessagesNotVisible";
+/// The dimension of the metrics of state machines.
+const STATE_MACHINE: &str = "StateMachineArn";
 
 /// Asserts that a metric exists, as an alarm or a widget names it.
 fn assert_metric_exists(namespace: &str, name: &str, dimension: &str, value: &str) {
     let lambda_metrics = ["Duration", "Errors", "Invocations", "Throttles"];
     let queue_metrics = [QUEUE_AGE, QUEUE_VISIBLE, QUEUE_IN_FLIGHT];
     match namespace {
+        // The state machine writes it: the tests of the sweep compare its definition.
+        metrics::NAMESPACE if dimension == STATE_MACHINE => {
+            assert_eq!((name, value), (SWEEP_COMPLETE, "SweepMachine"));
+        }
+        "AWS/States" => assert!(dimension == STATE_MACHINE && name == "ExecutionsFailed", "{name}"),
         metrics::NAMESPACE => {
             let by_type: Vec<_> = ErrorType::ALL.iter().copied().map(failed_of_type).collect();
             let emitted = metrics::name::ALL.contains(&name) || by_type.iter().any(|by_type| by_type == name);
@@ -79,8 +86,8 @@ fn each_alarm_watches_its_metric() {
         ("PushDeadLetterAlarm", (QUEUE_VISIBLE, "PushDeadLetterQueue.QueueName")),
         ("PushQueueAgeAlarm", (QUEUE_AGE, "PushQueue.QueueName")),
         ("PushRetriesAlarm", (RETURNED, "Assembler")),
-        ("SweepAlarm", (SWEEP_COMPLETE, "Sweeper")),
-        ("SweeperErrorsAlarm", ("Errors", "Sweeper")),
+        ("SweepAlarm", (SWEEP_COMPLETE, "SweepMachine")),
+        ("SweepFailedAlarm", ("ExecutionsFailed", "SweepMachine")),
         ("ThrottlesAlarm", ("Throttles", "Assembler")),
         ("UndeliveredAlarm", (QUEUE_VISIBLE, "UndeliveredQueue.QueueName")),
         ("VersionsFailedAlarm", (metrics::name::FAILED, "Sweeper")),
@@ -146,6 +153,13 @@ fn sweep_alarm_fires_after_the_configured_hours() {
 }
 
 #[test]
+fn one_failed_execution_of_the_sweep_is_an_alarm() {
+    let alarm = &alarms(&[])["SweepFailedAlarm"];
+    assert_eq!((&alarm["Statistic"], &alarm["Threshold"]), (&"Sum".into(), &0.into()));
+    assert_eq!(alarm["ComparisonOperator"], "GreaterThanThreshold");
+}
+
+#[test]
 fn sweep_alarm_fires_if_no_sweep_runs() {
     assert_eq!(alarms(&[])["SweepAlarm"]["TreatMissingData"], "breaching");
 }
@@ -187,7 +201,7 @@ fn the_dashboard_is_for_its_own_region() {
     assert!(metric_widgets().all(|widget| widget["properties"]["region"] == REGION));
 }
 
-/// Asserts that the dashboard shows a metric of a function or a queue.
+/// Asserts that the dashboard shows a metric of a function, a queue or a state machine.
 #[track_caller]
 fn assert_shown(metrics: &[[String; 4]], name: &str, source: &str) {
     assert!(metrics.iter().any(|[_, shown, _, of]| shown == name && of == source), "{name} of {source}");
@@ -206,7 +220,7 @@ fn the_dashboard_shows_every_error_type() {
 #[test]
 fn the_dashboard_shows_outcomes_latency_and_sweeps() {
     let metrics = dashboard_metrics();
-    for (name, function) in [
+    for (name, source) in [
         (PUBLISHED, "Assembler"),
         (PUSH_TO_PUBLISHED, "Assembler"),
         (WAITING, "Assembler"),
@@ -214,9 +228,10 @@ fn the_dashboard_shows_outcomes_latency_and_sweeps() {
         (FAILED_PERMANENTLY, "Assembler"),
         (PUBLISHED, "Sweeper"),
         (INCOMPLETE_VERSIONS, "Sweeper"),
-        (SWEEP_COMPLETE, "Sweeper"),
+        (SWEEP_COMPLETE, "SweepMachine"),
+        ("ExecutionsFailed", "SweepMachine"),
     ] {
-        assert_shown(&metrics, name, function);
+        assert_shown(&metrics, name, source);
     }
 }
 

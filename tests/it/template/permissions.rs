@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::stack::{ACCOUNT, REGION};
 use super::{FUNCTION, HUB, ORGANIZATION, PLATFORMS, both, member, strings, template};
 
-/// The permissions of a role: each action, with the statement that allows it.
-fn allowed(role: &Value) -> Vec<(String, Value)> {
-    let policies = role["Policies"].as_array().unwrap().iter();
+/// The permissions of a role, or of a policy that stands alone: each action, with the statement that allows it.
+pub fn allowed(role: &Value) -> Vec<(String, Value)> {
+    let policies = role["Policies"].as_array().map_or(std::slice::from_ref(role), Vec::as_slice).iter();
     let statements = policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
     let allowed = statements.flat_map(|statement| {
         assert_eq!(statement["Effect"], "Allow");
@@ -67,15 +67,20 @@ fn assembler_may_scan_where_aliases_may_be_configured() {
 
 #[test]
 fn the_schedule_is_allowed_exactly_what_it_needs() {
-    let expected = ["lambda:InvokeFunction", "sqs:SendMessage"].map(str::to_owned).into();
-    assert_eq!(actions(&template().deploy(&[PLATFORMS]).resource("SweepScheduleRole")), expected);
+    let allowed = allowed(&template().deploy(&[PLATFORMS]).resource("SweepScheduleRole"));
+    let allowed: Vec<_> =
+        allowed.iter().map(|(action, statement)| (action.as_str(), strings(&statement["Resource"])[0])).collect();
+    assert_eq!(allowed, [("states:StartExecution", "SweepMachine"), ("sqs:SendMessage", "UndeliveredQueue.Arn")]);
 }
 
 #[test]
-fn a_stack_has_three_roles() {
+fn a_stack_has_five_roles() {
     let template = template();
     let roles = template.deploy(&[PLATFORMS]).resources("AWS::IAM::Role");
-    assert_eq!(roles.keys().collect::<Vec<_>>(), ["AssemblerRole", "SweepScheduleRole", "SweeperRole"]);
+    assert_eq!(
+        roles.keys().collect::<Vec<_>>(),
+        ["AssemblerRole", "RegistrySweepMachineRole", "SweepMachineRole", "SweepScheduleRole", "SweeperRole"]
+    );
 }
 
 #[test]
@@ -182,7 +187,9 @@ fn a_signing_profile_cannot_be_a_wildcard() {
 #[test]
 fn no_role_is_allowed_a_wildcard_action() {
     for (template, required) in both() {
-        for (name, role) in template.deploy(&[required]).resources("AWS::IAM::Role") {
+        let stack = template.deploy(&[required]);
+        let roles = stack.resources("AWS::IAM::Role").into_iter();
+        for (name, role) in roles.chain(stack.resources("AWS::IAM::Policy")) {
             for (action, _) in allowed(&role) {
                 assert!(!action.contains(['*', '?']), "{name}: {action}");
             }
