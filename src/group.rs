@@ -153,7 +153,9 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
             let state = VersionState { version, compares_digests, is_large: false, observed_at: None };
             ActiveVersion { state, step: Step::start(request) }
         });
-        let mut groups = vec![members.collect()];
+        let members: Vec<_> = members.collect();
+        // A repository with aliases may have no version to read.
+        let mut groups = if members.is_empty() { Vec::new() } else { vec![members] };
         let mut individual = Vec::new();
         while let Some(group) = groups.pop() {
             if self.owner.is_left() {
