@@ -13,7 +13,7 @@ from typing import Any
 
 from ministack import app
 from ministack.core import responses
-from ministack.services import eventbridge, lambda_svc, scheduler, sqs, stepfunctions
+from ministack.services import eventbridge, lambda_svc, organizations, scheduler, sqs, stepfunctions
 from ministack.services.cloudformation import engine, provisioners
 
 Properties = dict[str, Any]
@@ -222,6 +222,29 @@ def describe_a_nested_execution_that_fails() -> None:
     stepfunctions._nested_execution_failure = failure
 
 
+def let_state_machines_call_organizations() -> None:
+    """A state machine calls AWS Organizations, which ministack has, but not for state machines."""
+    service = {"target_prefix": "AWSOrganizationsV20161128", "protocol": "json"}
+    stepfunctions._AWS_SDK_SERVICE_MAP["organizations"] = service
+
+
+def list_accounts_in_pages() -> None:
+    """ListAccounts answers with pages. ministack answers with all accounts at once."""
+    list_all = organizations._list_accounts
+    page = 2
+
+    def list_page(request: Properties) -> Any:
+        status, headers, body = list_all(request)
+        accounts = json.loads(body)["Accounts"]
+        first = int(request.get("NextToken", "0"))
+        answer = {"Accounts": accounts[first : first + page]}
+        if first + page < len(accounts):
+            answer["NextToken"] = str(first + page)
+        return status, headers, json.dumps(answer).encode()
+
+    organizations._DISPATCH["ListAccounts"] = list_page
+
+
 def look_at_schedules_each_second() -> None:
     """Not a gap, but the tests need not wait for up to ten seconds."""
     scheduler._SCHEDULE_TICK_INTERVAL = 1
@@ -238,5 +261,7 @@ if __name__ == "__main__":
     deliver_to_buses_of_other_accounts_and_regions()
     name_the_error_of_an_invocation_that_is_throttled()
     describe_a_nested_execution_that_fails()
+    let_state_machines_call_organizations()
+    list_accounts_in_pages()
     look_at_schedules_each_second()
     app.main()

@@ -69,6 +69,11 @@ class Stack:
     emulator: Emulator
     name: str
 
+    def identifier(self) -> str:
+        """The last part of its ID, which distinguishes it from stacks of the same name."""
+        [description] = self.emulator.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"]
+        return str(description["StackId"].split("/")[2])
+
     def output(self, name: str) -> str:
         """The value of an output."""
         description = self.emulator.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]

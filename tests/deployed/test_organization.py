@@ -14,6 +14,7 @@ from local_ecr import LocalEcr
 from patterns import PUSHES, matched
 from registry import Registry
 from stack import PARAMETERS, Stack, announce_push, deploy
+from state_machine import StateMachine
 from waiting import eventually
 
 HUB = {**PARAMETERS, "Repositories": "org/*", "OrganizationId": "o-a1b2c3d4e5", "FurtherRegions": "eu-west-1"}
@@ -108,6 +109,32 @@ def test_the_accounts_to_sweep_become_registries(hub: Stack) -> None:
     assert [(registry["account"], registry["region"]) for registry in registries] == expected
 
 
+def test_the_sweep_covers_the_active_accounts_of_the_organization(aws: Emulator, ecr: LocalEcr, folder: Path) -> None:
+    organizations = aws.client("organizations")
+
+    def create_account(name: str) -> str:
+        created = organizations.create_account(AccountName=name, Email=f"{name}@example.com")
+        return str(created["CreateAccountStatus"]["AccountId"])
+
+    one, two, closed = (create_account(name) for name in ("swept-one", "swept-two", "swept-closed"))
+    organizations.close_account(AccountId=closed)
+
+    def swept_accounts(parameter: str, version: str) -> set[str]:
+        """The accounts whose version a sweep publishes, with this value of `SweptAccounts`."""
+        parameters = {**HUB, "Repositories": "swept/*", "SweptAccounts": parameter}
+        stack = deploy(aws, "swept-hub", parameters, folder / f"sam-deploy-swept-hub-{version}.log")
+        for account in (ACCOUNT, one, two, closed):
+            ecr.push_version("swept/app", version, Registry(account, REGION))
+        StateMachine(aws, stack.output("SweepMachineArn")).start().output()
+        registries = [Registry(account, REGION) for account in (ACCOUNT, one, two, closed)]
+        return {registry.account for registry in registries if ecr.platforms("swept/app", version, registry)}
+
+    assert swept_accounts("*", "1.0.0") == {ACCOUNT, one, two}
+    assert swept_accounts(two, "2.0.0") == {ACCOUNT, two}
+    assert swept_accounts("", "3.0.0") == {ACCOUNT}
+    delete(aws.client("cloudformation"), "swept-hub")
+
+
 def test_a_foreign_region_and_repository_are_left_alone(hub: Stack, aws: Emulator) -> None:
     queue = hub.queue("PushQueue")
     eventually("the queue is empty", queue.is_empty)
@@ -130,9 +157,9 @@ def test_the_hub_s_own_account_and_region_forward_nothing(aws: Emulator) -> None
 
 
 def test_the_bus_takes_events_of_the_organization(hub: Stack, aws: Emulator) -> None:
-    [statement] = json.loads(aws.client("events").describe_event_bus()["Policy"])["Statement"]
+    [statement] = bus_statements(aws, hub)
     assert statement["Condition"]["StringEquals"] == {"aws:PrincipalOrgID": HUB["OrganizationId"]}
-    assert principals(aws, hub) == ["*"]
+    assert statement["Principal"] == "*"
 
 
 def test_the_rule_of_an_organization_matches_pushes_of_any_account(hub: Stack, aws: Emulator) -> None:
@@ -146,7 +173,8 @@ def test_a_hub_of_an_organization_becomes_one_of_listed_accounts(hub: Stack, aws
     other = deploy(aws, "listed-hub", parameters, folder / "sam-deploy-listed-hub.log")
     before = {**parameters, "OrganizationId": "", "Accounts": LISTED}
     deploy(aws, other.name, before, folder / "sam-deploy-listed-hub-update.log")
-    assert principals(aws, hub) == ["*", {"AWS": [LISTED]}]
+    assert [statement["Principal"] for statement in bus_statements(aws, other)] == [{"AWS": [LISTED]}]
+    identifier = other.identifier()
     queue = other.queue("PushQueue")
     with other.paused():
         announce_push(aws.client("events", SIBLING, REGION), "listed/app", "not-a-platform-tag")
@@ -156,14 +184,20 @@ def test_a_hub_of_an_organization_becomes_one_of_listed_accounts(hub: Stack, aws
         assert queue.size() == 1
     eventually("the event is deleted", queue.is_empty)
     delete(aws.client("cloudformation"), other.name)
-    assert principals(aws, hub) == ["*"]
+    assert identifier not in {statement["Sid"] for statement in statements_of_bus(aws)}
+    assert len(bus_statements(aws, hub)) == 1
 
 
-def principals(aws: Emulator, hub: Stack) -> list[Any]:
-    """Who may put events on the bus of the hubs, by its statements, that of a first hub first."""
-    statements = json.loads(aws.client("events").describe_event_bus()["Policy"])["Statement"]
-    assert {statement["Resource"] for statement in statements} == {hub.output("EventBusArn")}
-    return [statement["Principal"] for statement in statements]
+def statements_of_bus(aws: Emulator) -> list[Any]:
+    """The statements of the policy of the bus, which several stacks may share."""
+    return list(json.loads(aws.client("events").describe_event_bus()["Policy"])["Statement"])
+
+
+def bus_statements(aws: Emulator, hub: Stack) -> list[Any]:
+    """Those of a hub."""
+    statements = [statement for statement in statements_of_bus(aws) if statement["Sid"] == hub.identifier()]
+    assert {statement["Resource"] for statement in statements} <= {hub.output("EventBusArn")}
+    return statements
 
 
 def test_swept_accounts_without_an_organization_are_refused(aws: Emulator, folder: Path) -> None:

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from emulator import ACCOUNT, REGION, Emulator
 from state_machine import Execution
+from waiting import eventually
 
 Check = Callable[[Emulator], bool]
 
@@ -192,6 +193,25 @@ def nested_executions_are_described(aws: Emulator) -> bool:
     return (error, description["Error"], description["Status"]) == ("States.TaskFailed", "Refused", "FAILED")
 
 
+def state_machines_can_call_organizations(aws: Emulator) -> bool:
+    """A task of a state machine lists the accounts of the organization."""
+    resource = "arn:aws:states:::aws-sdk:organizations:listAccounts"
+    task = {"Type": "Task", "Resource": resource, "Arguments": {}, "End": True}
+    machine = create_machine(aws, "organizations", task)
+    arn = aws.client("stepfunctions").start_execution(stateMachineArn=machine)["executionArn"]
+    execution = Execution(aws, arn)
+    eventually("the execution ends", lambda: not execution.is_running())
+    return execution.description()["status"] == "SUCCEEDED"
+
+
+def accounts_are_listed_in_pages(aws: Emulator) -> bool:
+    """A page of accounts has the token of the next one."""
+    organizations = aws.client("organizations")
+    for name in ("one", "two", "three"):
+        organizations.create_account(AccountName=name, Email=f"{name}@example.com")
+    return "NextToken" in organizations.list_accounts()
+
+
 GAPS = [
     maximum_concurrency_is_a_number,
     conditions_evaluate_joins,
@@ -203,6 +223,8 @@ GAPS = [
     events_reach_other_accounts_and_regions,
     throttled_invocations_have_an_error_name,
     nested_executions_are_described,
+    state_machines_can_call_organizations,
+    accounts_are_listed_in_pages,
 ]
 
 

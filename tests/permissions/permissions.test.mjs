@@ -38,9 +38,11 @@ const SETS = {
     repositories: { app: true, 'team-a/x/app': true, application: false, 'team-b/app': false }, scans: false
   },
   organization: {
-    stack: hub({ OrganizationId: ORGANIZATION, FurtherRegions: FURTHER_REGION, Aliases: 'latest' }),
+    stack: hub({
+      OrganizationId: ORGANIZATION, SweptAccounts: '*', FurtherRegions: FURTHER_REGION, Aliases: 'latest'
+    }),
     accounts: [HUB, LISTED, SIBLING], regions: [REGION, FURTHER_REGION],
-    repositories: { app: true, 'team-b/app': true }, scans: true
+    repositories: { app: true, 'team-b/app': true }, scans: true, listsAccounts: true
   }
 }
 
@@ -244,10 +246,12 @@ test('another Region of the hub may send without a bus policy', async () => {
 
 const sqs = (name) => `arn:aws:sqs:${REGION}:${HUB}:${name}`
 const log = (name) => `arn:aws:logs:${REGION}:${HUB}:log-group:${name}:log-stream:any`
+const machine = (name) => `arn:aws:states:${REGION}:${HUB}:stateMachine:${name}`
 const lambda = (name) => `arn:aws:lambda:${REGION}:${HUB}:function:${name}`
 
 const RECEIVE = ['sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage']
 const WRITE_LOG = ['logs:CreateLogStream', 'logs:PutLogEvents']
+const START = 'states:StartExecution'
 const TRACE = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments']
 
 const OTHER_CALLS = {
@@ -256,7 +260,15 @@ const OTHER_CALLS = {
     [WRITE_LOG, log('AssemblerLog')], [TRACE, '*']
   ],
   SweeperRole: [[['sqs:SendMessage'], sqs('FailedQueue')], [WRITE_LOG, log('SweeperLog')], [TRACE, '*']],
-  SweepScheduleRole: [[['lambda:InvokeFunction'], lambda('Sweeper')], [['sqs:SendMessage'], sqs('UndeliveredQueue')]]
+  SweepMachineRole: [[['lambda:InvokeFunction'], lambda('Sweeper')], [[START], machine('RegistrySweepMachine')]],
+  RegistrySweepMachineRole: [[['lambda:InvokeFunction'], lambda('Sweeper')]],
+  SweepScheduleRole: [[[START], machine('SweepMachine')], [['sqs:SendMessage'], sqs('UndeliveredQueue')]]
+}
+
+/** Whether a role is meant to be allowed a call. */
+function isMeantToCall(set, name, action, resource) {
+  if (action === 'organizations:ListAccounts') return name === 'SweepMachineRole' && set.listsAccounts === true
+  return OTHER_CALLS[name].some(([actions, of]) => actions.includes(action) && of === resource)
 }
 
 /** All calls that some role may make, and a few that none may. */
@@ -272,6 +284,9 @@ function* calls() {
   for (const name of ['Assembler', 'Sweeper', 'Theirs']) {
     for (const action of ['lambda:InvokeFunction', 'lambda:UpdateFunctionCode']) yield [action, lambda(name)]
   }
+  for (const name of ['SweepMachine', 'RegistrySweepMachine', 'TheirMachine']) {
+    for (const action of [START, 'states:UpdateStateMachine']) yield [action, machine(name)]
+  }
   for (const action of [...TRACE, 'ecr:GetAuthorizationToken', 'organizations:ListAccounts']) yield [action, '*']
   yield ['sts:AssumeRole', `arn:aws:iam::${LISTED}:role/any`]
   yield ['iam:PassRole', ASSEMBLER]
@@ -279,7 +294,7 @@ function* calls() {
 }
 
 for (const setName of Object.keys(SETS)) {
-  test(`${setName}: each role may use its own queues, log and functions only`, async () => {
+  test(`${setName}: each role may use its own queues, log, functions and state machines only`, async () => {
     const roles = Object.entries(stacks[setName]).filter(([, resource]) => resource.Type === 'AWS::IAM::Role')
     assert.deepEqual(roles.map(([name]) => name).sort(), Object.keys(OTHER_CALLS).sort())
     for (const [name, role] of roles) {
@@ -287,7 +302,7 @@ for (const setName of Object.keys(SETS)) {
       assert.deepEqual(role.Properties.ManagedPolicyArns ?? [], [], name)
       const arn = `arn:aws:iam::${HUB}:role/${name}`
       for (const [action, resource] of calls()) {
-        const expected = OTHER_CALLS[name].some(([actions, of]) => actions.includes(action) && of === resource)
+        const expected = isMeantToCall(SETS[setName], name, action, resource)
         const account = resource === '*' ? HUB : resource.split(':')[4]
         const context = requestContext(arn, { account })
         const request = { role, principal: session(arn), account, action, resource, context }

@@ -3,7 +3,8 @@
     python render.py '{"hub": {"template": "template.yaml", "account": "…", "region": "…", "parameters": {…}}}'
 
 The SAM transform is AWS's own. The functions of CloudFormation that the templates use are evaluated here. A reference
-to a resource becomes its logical ID, and an ARN one that has the logical ID as its name.
+to a resource becomes its logical ID, or its ARN where that is what CloudFormation returns, and an ARN is one that has the
+logical ID as its name.
 """
 
 import json
@@ -137,7 +138,8 @@ class Stack:
         if name in self.parameters:
             return self.parameters[name]
         assert name in self.template["Resources"], f"unknown reference {name}"
-        return name
+        is_arn = self.template["Resources"][name]["Type"] == "AWS::StepFunctions::StateMachine"
+        return self.attribute(name, "Arn") if is_arn else name
 
     def attribute(self, name: str, attribute: str) -> str:
         if attribute != "Arn":

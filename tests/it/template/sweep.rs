@@ -88,6 +88,7 @@ fn needed(stack: &Stack<'_>, name: &str) -> BTreeSet<(String, String)> {
                 vec![("states:ListExecutions", name.to_owned())]
             }
             "aws-sdk:cloudwatch:putMetricData" => vec![("cloudwatch:PutMetricData", "*".to_owned())],
+            "aws-sdk:organizations:listAccounts" => vec![("organizations:ListAccounts", "*".to_owned())],
             other => panic!("{other}: which permissions does it need?"),
         }
     });
@@ -97,7 +98,7 @@ fn needed(stack: &Stack<'_>, name: &str) -> BTreeSet<(String, String)> {
 #[test]
 fn state_machines_are_allowed_exactly_what_their_definitions_call() {
     let template = template();
-    let stack = template.deploy(&[PLATFORMS]);
+    let stack = template.deploy(&[PLATFORMS, ("OrganizationId", "o-a1b2c3d4e5"), ("SweptAccounts", "*")]);
     for name in MACHINES {
         let role = format!("{name}Role");
         assert_eq!(stack.resource(name)["Role"], format!("{role}.Arn"));
@@ -109,6 +110,16 @@ fn state_machines_are_allowed_exactly_what_their_definitions_call() {
             resources.map(|resource| (action.clone(), resource.to_owned())).collect::<Vec<_>>()
         });
         assert_eq!(all.collect::<BTreeSet<_>>(), needed(&stack, name), "{name}");
+    }
+}
+
+#[test]
+fn accounts_of_an_organization_may_be_listed_only_where_all_are_swept() {
+    for (accounts, expected) in [("", false), ("111122223333", false), ("*", true)] {
+        let parameters = [PLATFORMS, ("OrganizationId", "o-a1b2c3d4e5"), ("SweptAccounts", accounts)];
+        let role = template().deploy(&parameters).resource("SweepMachineRole");
+        let may_list = allowed(&role).into_iter().any(|(action, _)| action == "organizations:ListAccounts");
+        assert_eq!(may_list, expected, "{accounts}");
     }
 }
 
