@@ -55,8 +55,13 @@ impl Handler {
 
         let input = event::parse(payload);
         let planner = self.planner(invocation);
-        let subject = input.as_ref().map(|input| planner.subject(input)).unwrap_or_default();
+        let mut subject = input.as_ref().map(|input| planner.subject(input)).unwrap_or_default();
         let work = input.map_err(Rejection::Failed).and_then(|input| planner.plan(input));
+        if let Ok(Work::Sweep { registries, .. }) = &work
+            && let [registry] = registries.as_slice()
+        {
+            subject.registry = Some(registry.clone());
+        }
         let version = match &work {
             Ok(Work::Reconcile { request, .. }) => Some(request.version.clone()),
             Ok(Work::Marker { marker, .. }) => Some(marker.release().tag().clone()),

@@ -123,6 +123,8 @@ impl InvocationRecord<'_> {
             ),
             Ok(Answer::Sweep(report)) => tracing::info!(
                 outcome = "swept",
+                account,
+                region,
                 repositories = report.repositories,
                 versions = report.versions,
                 published = report.published,

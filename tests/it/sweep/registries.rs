@@ -95,6 +95,17 @@ fn requested_account_and_region_limit_the_sweep() {
 }
 
 #[test]
+fn log_line_of_one_registry_names_it() {
+    let bed = bed_with_four_registries();
+    bed.sweep(&json!({"account": OTHER, "region": FAR}));
+    bed.sweep(&json!({}));
+    let log = bed.function.final_log_lines();
+    let swept: Vec<_> = log.iter().filter(|line| line["message"] == "swept").collect();
+    assert_eq!((&swept[0]["account"], &swept[0]["region"]), (&json!(OTHER), &json!(FAR)));
+    assert!(swept[1].get("account").is_none(), "{}", swept[1]);
+}
+
+#[test]
 fn any_account_is_swept_on_request() {
     let bed = fast_bed_with(|function| function.env("ACCOUNTS", "*"));
     push_images(&bed.ecr.registry(THIRD, REGION), "app", "1");
