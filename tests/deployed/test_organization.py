@@ -116,17 +116,18 @@ def test_the_sweep_covers_the_active_accounts_of_the_organization(aws: Emulator,
         created = organizations.create_account(AccountName=name, Email=f"{name}@example.com")
         return str(created["CreateAccountStatus"]["AccountId"])
 
-    one, two, closed = (create_account(name) for name in ("swept-one", "swept-two", "swept-closed"))
+    one, two, closed, left_out = (create_account(f"swept-{name}") for name in ("one", "two", "closed", "left-out"))
     organizations.close_account(AccountId=closed)
+    accounts = (ACCOUNT, one, two, closed, left_out)
 
     def swept_accounts(parameter: str, version: str) -> set[str]:
         """The accounts whose version a sweep publishes, with this value of `SweptAccounts`."""
-        parameters = {**HUB, "Repositories": "swept/*", "SweptAccounts": parameter}
+        parameters = {**HUB, "Repositories": "swept/*", "SweptAccounts": parameter, "UnsweptAccounts": left_out}
         stack = deploy(aws, "swept-hub", parameters, folder / f"sam-deploy-swept-hub-{version}.log")
-        for account in (ACCOUNT, one, two, closed):
+        for account in accounts:
             ecr.push_version("swept/app", version, Registry(account, REGION))
         StateMachine(aws, stack.output("SweepMachineArn")).start().output()
-        registries = [Registry(account, REGION) for account in (ACCOUNT, one, two, closed)]
+        registries = [Registry(account, REGION) for account in accounts]
         return {registry.account for registry in registries if ecr.platforms("swept/app", version, registry)}
 
     assert swept_accounts("*", "1.0.0") == {ACCOUNT, one, two}
