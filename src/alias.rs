@@ -154,19 +154,17 @@ impl AliasRun<'_> {
         let started = Instant::now();
         let registry = self.registry.patient_until(until);
         let pages = async {
-            let mut scan = AliasScanBuilder::new(self.settings);
-            let page = registry.scan_images(repository, None).await?;
-            add_to_scan(&mut scan, &page.rows);
-            let mut next = page.next;
-            if next.is_none() {
-                return Ok(scan.finish().of_one_read());
-            }
-            while next.is_some() {
+            let (mut scan, mut next) = (AliasScanBuilder::new(self.settings), None);
+            loop {
+                let is_first = next.is_none();
                 let page = registry.scan_images(repository, next).await?;
                 add_to_scan(&mut scan, &page.rows);
                 next = page.next;
+                if next.is_none() {
+                    let scan = scan.finish();
+                    return Ok(if is_first { scan.of_one_read() } else { scan });
+                }
             }
-            Ok(scan.finish())
         };
         let scanned = before(until, pages).await;
         self.scan_time.get_or_insert(started.elapsed());

@@ -133,12 +133,12 @@ impl RegistryRun<'_, '_> {
             self.reconcile(&repository, vec![task]).await;
         }
         for (origin, marker, aliases) in markers.into_values() {
-            let report = |aliases| {
-                let (id, repository) = (self.registry.id().clone(), repository.clone());
-                Answer::Yank(Box::new(YankReport::for_push(id, repository, marker, aliases)))
-            };
             let end = match self.reconcile_aliases(aliases).await {
-                Ok(aliases) => TaskEnd::Answered(report(aliases)),
+                Ok(aliases) => {
+                    let (id, repository) = (self.registry.id().clone(), repository.clone());
+                    let report = YankReport::for_push(id, repository, marker, aliases);
+                    TaskEnd::Answered(Answer::Yank(Box::new(report)))
+                }
                 Err(end) => end,
             };
             self.end(origin, &end);
@@ -181,10 +181,10 @@ impl RegistryRun<'_, '_> {
         if let Some(error) = self.unavailable() {
             return Err(TaskEnd::Returned(Returned::RegistryUnavailable(error)));
         }
-        let WorkTime { deadline, .. } = self.batch.time;
         if self.batch.time.is_up() {
             return Err(TaskEnd::Returned(Returned::OutOfTime));
         }
+        let deadline = self.batch.time.deadline;
         let reconciled = self.batch.handler.reconcile_aliases(&self.registry, aliases, deadline).await;
         reconciled.map_err(|error| TaskEnd::Failed(error.into()))
     }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::event;
 use super::invocation::{Invocation, patience};
 use super::metrics::{self, Metrics};
-use super::plan::{Planner, Rejection, Work};
+use super::plan::{Planner, Prepared, Work};
 use super::record::{Cost, InvocationRecord};
 use crate::alias::{reconcile_aliases, yank};
 use crate::ecr::{Priority, Registries, Registry};
@@ -53,35 +53,17 @@ impl Handler {
         let started = Instant::now();
         let calls_before = self.registries.calls();
 
-        let input = event::parse(payload);
-        let planner = self.planner(invocation);
-        let mut subject = input.as_ref().map(|input| planner.subject(input)).unwrap_or_default();
-        let work = input.map_err(Rejection::Failed).and_then(|input| planner.plan(input));
-        if let Ok(Work::Sweep { registries, .. }) = &work
-            && let [registry] = registries.as_slice()
-        {
-            subject.registry = Some(registry.clone());
-        }
-        let version = match &work {
-            Ok(Work::Reconcile { request, .. }) => Some(request.version.clone()),
-            Ok(Work::Marker { marker, .. }) => Some(marker.release().tag().clone()),
-            Err(Rejection::Ignored { version: version @ Some(_), .. }) => version.clone(),
-            _ => subject.version,
-        };
-        let result = match work {
-            Ok(work) => self.carry_out(work, invocation).await,
-            Err(Rejection::Ignored { reason, .. }) => {
-                let (registry, repository) = (subject.registry.clone(), subject.repository.clone());
-                Ok(Answer::Version(Box::new(VersionReport::ignored(reason, registry, repository, version.clone()))))
-            }
-            Err(Rejection::Failed(error)) => Err(error.into()),
+        let (subject, prepared) = self.planner(invocation).prepare(event::parse(payload));
+        let result = match prepared {
+            Prepared::Work(work) => self.carry_out(work, invocation).await,
+            Prepared::Settled(result) => result,
         };
 
         let record = InvocationRecord {
             request_id: &invocation.request_id,
             registry: subject.registry,
             repository: subject.repository,
-            version,
+            version: subject.version,
             pushed_at: subject.pushed_at,
             is_full_sweep: subject.is_full_sweep,
             cost: Some(Cost { duration: started.elapsed(), ecr_calls: self.registries.calls() - calls_before }),

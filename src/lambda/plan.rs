@@ -7,8 +7,8 @@ use ecr_multiarch_core::alias::yank::{YankAction, YankRequest};
 use ecr_multiarch_core::input::{AssembleRequest, Push, RegistriesRequest, ReleaseRequest, SweepRequest};
 use ecr_multiarch_core::settings::Accounts;
 use ecr_multiarch_core::{
-    AccountId, AliasRequest, Error, Input, ReconcileRequest, Region, RegistryId, RepositoryGlob, RepositoryName,
-    RepositorySettings, Settings, Tag,
+    AccountId, AliasRequest, Answer, Error, Input, InvocationError, ReconcileRequest, Region, RegistryId,
+    RepositoryGlob, RepositoryName, RepositorySettings, Settings, Tag, VersionReport,
 };
 
 use crate::sweep::SweepScope;
@@ -28,8 +28,16 @@ pub(super) enum Work {
     Registries(Vec<RegistryId>),
 }
 
+/// What an input results in.
+pub(super) enum Prepared {
+    /// There is work to do.
+    Work(Work),
+    /// It is filtered out, or invalid, and has its answer.
+    Settled(Result<Answer, InvocationError>),
+}
+
 /// Why an input results in no work.
-pub(super) enum Rejection {
+enum Rejection {
     /// It is filtered out. The version is the one that a platform tag names.
     Ignored { reason: String, version: Option<Tag> },
     /// It is invalid.
@@ -56,11 +64,30 @@ pub(super) struct Planner<'a> {
 }
 
 impl Planner<'_> {
+    /// Plans the work of an input, and tells what the input is about.
+    pub(super) fn prepare(&self, input: Result<Input, Error>) -> (Subject, Prepared) {
+        let mut subject = input.as_ref().map(|input| self.subject(input)).unwrap_or_default();
+        let prepared = match input.map_err(Rejection::Failed).and_then(|input| self.plan(input)) {
+            Ok(work) => {
+                subject.refine(&work);
+                Prepared::Work(work)
+            }
+            Err(Rejection::Ignored { reason, version }) => {
+                subject.version = version.or(subject.version);
+                let Subject { registry, repository, version, .. } = &subject;
+                let report = VersionReport::ignored(reason, registry.clone(), repository.clone(), version.clone());
+                Prepared::Settled(Ok(Answer::Version(Box::new(report))))
+            }
+            Err(Rejection::Failed(error)) => Prepared::Settled(Err(error.into())),
+        };
+        (subject, prepared)
+    }
+
     /// Plans the work of an input.
     ///
     /// # Errors
     /// [`Rejection`], if there is none.
-    pub(super) fn plan(&self, input: Input) -> Result<Work, Rejection> {
+    fn plan(&self, input: Input) -> Result<Work, Rejection> {
         match input {
             Input::Ignored { reason, .. } => Err(ignored(reason)),
             Input::Push(push) => self.plan_push(push),
@@ -185,7 +212,7 @@ impl Planner<'_> {
     }
 
     /// What an input is about.
-    pub(super) fn subject(&self, input: &Input) -> Subject {
+    fn subject(&self, input: &Input) -> Subject {
         match input {
             Input::Push(push) => Subject {
                 registry: Some(RegistryId { account: Some(push.account.clone()), region: push.region.clone() }),
@@ -224,6 +251,22 @@ pub(super) struct Subject {
     pub(super) version: Option<Tag>,
     pub(super) pushed_at: Option<SystemTime>,
     pub(super) is_full_sweep: bool,
+}
+
+impl Subject {
+    /// Adds what only the work tells: the version of a tag, and the registry of a sweep of one.
+    fn refine(&mut self, work: &Work) {
+        match work {
+            Work::Reconcile { request, .. } => self.version = Some(request.version.clone()),
+            Work::Marker { marker, .. } => self.version = Some(marker.release().tag().clone()),
+            Work::Sweep { registries, .. } => {
+                if let [registry] = registries.as_slice() {
+                    self.registry = Some(registry.clone());
+                }
+            }
+            Work::Yank { .. } | Work::Registries(_) => {}
+        }
+    }
 }
 
 fn new_request(

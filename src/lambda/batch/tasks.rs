@@ -5,11 +5,9 @@ use std::time::SystemTime;
 
 use ecr_multiarch_core::alias::marker::YankMarker;
 use ecr_multiarch_core::excerpt::RegistryText;
-use ecr_multiarch_core::{
-    AliasRequest, Answer, InvocationError, ReconcileRequest, RegistryId, RepositoryName, Tag, VersionReport,
-};
+use ecr_multiarch_core::{AliasRequest, Answer, InvocationError, ReconcileRequest, RegistryId, RepositoryName, Tag};
 
-use crate::lambda::plan::{Planner, Rejection, Subject, Work};
+use crate::lambda::plan::{Planner, Prepared, Subject, Work};
 use crate::lambda::sqs::{Record, not_for_a_queue};
 
 /// How many message ids a log line has: those of a version whose platforms are pushed once or twice.
@@ -72,31 +70,20 @@ impl Tasks {
     /// Adds a record.
     pub(super) fn add(&mut self, record: Record, planner: &Planner<'_>) {
         let Record { message_id, input } = record;
-        let mut subject = input.as_ref().map(|input| planner.subject(input)).unwrap_or_default();
-        match input.map_err(Rejection::Failed).and_then(|input| planner.plan(input)) {
-            Ok(Work::Reconcile { registry, request, wait: _ }) => {
-                subject.version = Some(request.version.clone());
-                let tasks = self.repository(registry, &request.repository);
-                tasks.add_version(Origin::new(message_id, subject), request);
+        let (subject, prepared) = planner.prepare(input);
+        let origin = Origin::new(message_id, subject);
+        match prepared {
+            Prepared::Work(Work::Reconcile { registry, request, wait: _ }) => {
+                self.repository(registry, &request.repository).add_version(origin, request);
             }
-            Ok(Work::Marker { registry, marker, aliases }) => {
-                subject.version = Some(marker.release().tag().clone());
-                let tasks = self.repository(registry, &aliases.repository);
-                tasks.add_marker(Origin::new(message_id, subject), marker, aliases);
+            Prepared::Work(Work::Marker { registry, marker, aliases }) => {
+                self.repository(registry, &aliases.repository).add_marker(origin, marker, aliases);
             }
             // A record that is parsed holds neither.
-            Ok(Work::Yank { .. } | Work::Sweep { .. } | Work::Registries(_)) => {
-                self.settled.push((Origin::new(message_id, subject), Err(not_for_a_queue().into())));
+            Prepared::Work(Work::Yank { .. } | Work::Sweep { .. } | Work::Registries(_)) => {
+                self.settled.push((origin, Err(not_for_a_queue().into())));
             }
-            Err(Rejection::Ignored { reason, version }) => {
-                subject.version = version.or(subject.version);
-                let Subject { registry, repository, version, .. } = &subject;
-                let report = VersionReport::ignored(reason, registry.clone(), repository.clone(), version.clone());
-                self.settled.push((Origin::new(message_id, subject), Ok(Answer::Version(Box::new(report)))));
-            }
-            Err(Rejection::Failed(error)) => {
-                self.settled.push((Origin::new(message_id, subject), Err(error.into())));
-            }
+            Prepared::Settled(result) => self.settled.push((origin, result)),
         }
     }
 
