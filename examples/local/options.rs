@@ -27,7 +27,7 @@ pub(crate) struct Options {
     #[arg(long, default_value = "{version}-{platform}", requires = "serve")]
     pub(crate) tag_template: String,
 
-    /// The alias templates, comma-separated, such as {major}.{minor},{major},latest; without it, there are no aliases
+    /// The alias templates, comma-separated, such as {major}.{minor},{major},latest; none by default
     #[arg(long, value_name = "TEMPLATES", default_value = "", hide_default_value = true, requires = "serve")]
     pub(crate) aliases: String,
 

@@ -39,7 +39,7 @@ impl From<&AliasReconciliation> for AliasRows {
 }
 
 impl AliasRows {
-    /// The cell of a version: its aliases, by what became of them.
+    /// The cell of a version: its aliases, by outcome.
     pub fn cell(&self, version: &str) -> String {
         let mut by_state = BTreeMap::<_, Vec<_>>::new();
         for row in self.0.iter().filter(|row| row.release.as_deref() == Some(version)) {

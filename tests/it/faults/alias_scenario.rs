@@ -67,7 +67,7 @@ pub const RELEASE: Scenario = Scenario { prepare: new_release, ..EVENT_WITH_ALIA
 /// The same, where no event repeats what failed.
 pub const UNREPEATED_RELEASE: Scenario = Scenario { repair: Some(sweep), ..RELEASE };
 
-/// A platform pushed again: the aliases name a list that is no longer that of a version.
+/// A platform pushed again: the aliases name a list that no version tag names any more.
 pub const REBUILT_RELEASE: Scenario = Scenario {
     prepare: |fixture| {
         let version = next_list(fixture, ImageKind::Docker);
