@@ -20,6 +20,10 @@ test FILTER="":
 clients:
     .ci/clients
 
+# Count the instructions of the main computations.
+instructions:
+    .ci/instructions
+
 # Simulate what roles and policies allow.
 permissions:
     .ci/permissions

@@ -102,18 +102,16 @@ impl Pattern {
     }
 
     /// The positions after one more character.
-    fn after(&self, position: usize, byte: u8) -> Vec<usize> {
-        let mut next = Vec::new();
-        for (offset, element) in self.0[position..].iter().enumerate() {
-            if element.class.contains(byte) {
-                let stays = element.occurs == Occurs::AnyNumberOfTimes;
-                next.push(position + offset + usize::from(!stays));
-            }
-            if element.occurs == Occurs::Once {
-                break;
-            }
-        }
-        next
+    fn after(&self, position: usize, byte: u8) -> impl Iterator<Item = usize> {
+        let rest = &self.0[position..];
+        // Elements behind one that must occur are not reached yet.
+        let reached =
+            rest.iter().position(|element| element.occurs == Occurs::Once).map_or(rest.len(), |last| last + 1);
+        let matching = rest[..reached].iter().enumerate().filter(move |(_, element)| element.class.contains(byte));
+        matching.map(move |(offset, element)| {
+            let stays = element.occurs == Occurs::AnyNumberOfTimes;
+            position + offset + usize::from(!stays)
+        })
     }
 }
 

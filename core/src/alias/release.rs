@@ -42,7 +42,7 @@ impl Release {
 
     /// Whether a `v` precedes the numbers.
     pub fn has_v(&self) -> bool {
-        self.tag.as_str().starts_with('v')
+        self.tag.as_str().as_bytes().first() == Some(&b'v')
     }
 
     /// The first number, as it stands.
@@ -66,17 +66,20 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Compares decimal numbers of any length.
-fn compare_numbers(one: &str, other: &str) -> Ordering {
-    let (one, other) = (one.trim_start_matches('0'), other.trim_start_matches('0'));
-    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
+/// A decimal number of any length without its leading zeros, by which numbers compare.
+fn magnitude(number: &str) -> (usize, &[u8]) {
+    // As bytes, since a scan compares each release with some ten others.
+    let zeros = number.bytes().take_while(|digit| *digit == b'0').count();
+    let digits = &number.as_bytes()[zeros..];
+    (digits.len(), digits)
 }
 
 impl Ord for Release {
     fn cmp(&self, other: &Self) -> Ordering {
-        compare_numbers(self.major(), other.major())
-            .then_with(|| compare_numbers(self.minor(), other.minor()))
-            .then_with(|| compare_numbers(self.patch(), other.patch()))
+        let by = |number: fn(&Self) -> &str| magnitude(number(self)).cmp(&magnitude(number(other)));
+        by(Self::major)
+            .then_with(|| by(Self::minor))
+            .then_with(|| by(Self::patch))
             .then_with(|| self.tag.cmp(&other.tag))
     }
 }
