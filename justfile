@@ -24,6 +24,10 @@ clients:
 permissions:
     .ci/permissions
 
+# Test the script that waits for a version.
+wait:
+    .ci/wait
+
 # Deploy the stack to an emulator of AWS, and test it there.
 deployed:
     .ci/deployed

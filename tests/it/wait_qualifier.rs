@@ -1,8 +1,12 @@
-//! The function alias `wait`, whose callers may only have versions assembled.
+//! The alias `wait` of the function, whose callers may only have versions assembled, and the script that invokes it.
 
+use std::fs;
+use std::path::Path;
+
+use ecr_multiarch_core::ErrorType;
 use serde_json::{Value, json};
 
-use crate::support::assertions::{assert_failure, assert_outcome};
+use crate::support::assertions::{assert_contains, assert_failure, assert_outcome};
 use crate::support::input::{assemble_request, batch, push_event, sweep_request, with_fields, yank_request};
 use crate::support::test_bed::TestBed;
 
@@ -73,6 +77,16 @@ fn other_qualifiers_refuse_nothing() {
             let answer = bed.function.invoke_by(qualifier, &input);
             assert!(answer.is_ok(), "{qualifier}: {answer:?}");
         }
+    }
+}
+
+#[test]
+fn script_that_waits_goes_on_after_retryable_errors_only() {
+    let script = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ci/wait-for-version")).unwrap();
+    let retryable: Vec<_> = ErrorType::ALL.iter().filter(|kind| kind.is_retryable()).map(|kind| kind.name()).collect();
+    assert_contains(&script, &[&format!("\n    {}) state=retry ;;\n", retryable.join(" | "))]);
+    for kind in ErrorType::ALL.iter().filter(|kind| !kind.is_retryable()) {
+        assert!(!script.contains(&format!("{}) state=retry", kind.name())), "{kind}");
     }
 }
 
