@@ -1,7 +1,7 @@
 //! What an invocation may ask for, by the name under which the function was invoked.
 //!
-//! IAM decides who may invoke which alias of a function, but does not look into a request. So the stack has an alias for
-//! those who only wait for a version, and the function refuses what is not meant for them.
+//! IAM decides who may invoke which alias of a function, but does not look into a request. So the stack has an alias
+//! for those who only wait for a version, and the function refuses what is not meant for them.
 
 use crate::error::Error;
 use crate::input::{AssembleRequest, Input};

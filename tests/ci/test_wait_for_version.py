@@ -77,7 +77,7 @@ PERMANENT = {
     "AccessDeniedException": refused(cli_error("AccessDeniedException")),
     "ResourceNotFoundException": refused(cli_error("ResourceNotFoundException"), code=255),
     "ExpiredTokenException": refused(cli_error("ExpiredTokenException")),
-    "no credentials": refused('Unable to locate credentials. You can configure credentials by running "aws login".', 253),
+    "no credentials": refused('Unable to locate credentials. You can get them by running "aws login".', 253),
     "no Region": refused("aws: [ERROR]: An error occurred (NoRegion): You must specify a region."),
     "old AWS CLI": refused("aws: error: argument operation: Invalid choice", 2),
     "silent failure": refused("", 1),
@@ -150,13 +150,24 @@ def test_waiting_version_is_reported_on_change_and_once_a_minute(clocked: Waiter
     ]
 
 
+def test_spaces_between_fields_change_nothing(waiter: Waiter) -> None:
+    reports = [
+        version_report("waiting", missing=["linux/amd64", "linux/arm64"]),
+        version_report("published", digest=None, platforms=[{"platform": "linux/amd64", "digest": OTHER_DIGEST}]),
+    ]
+    responses = [answered(json.dumps(report)) for report in reports]
+    done = waiter.run("--function", "assembler", "--interval", "1", *APP, responses=responses)
+    assert done.returncode == 1, "the digest of a platform is taken for that of the version"
+    assert done.stderr.startswith("app:1.2.3: waiting for linux/amd64, linux/arm64 (missing for 0s)\n")
+
+
 def test_last_look_is_made_when_the_time_is_up(clocked: Waiter) -> None:
     arguments = ("--function", "assembler", "--timeout", "12", *APP)
     done = clocked.run(*arguments, responses=[waiting("linux/arm64")])
     assert done.returncode == 3
     assert done.stderr.splitlines()[-1] == "app:1.2.3: not published within 12s: waiting for linux/arm64"
     # After 0, 5, 10 and 12 seconds.
-    assert len(clocked.calls()) == 4
+    assert (len(clocked.calls()), clocked.time()) == (4, 12)
 
 
 def test_push_of_the_last_second_is_published(clocked: Waiter) -> None:
