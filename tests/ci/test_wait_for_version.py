@@ -236,11 +236,14 @@ def test_request_names_the_registry(waiter: Waiter) -> None:
     [
         (("--function", f"{ARN}:wait"), f"{ARN}:wait", None, "eu-west-3"),
         (("--function", ARN), ARN, "wait", "eu-west-3"),
-        (("--function", ARN, "--qualifier", "$LATEST"), ARN, "$LATEST", "eu-west-3"),
+        (("--function", ARN, "--qualifier", "live"), ARN, "live", "eu-west-3"),
+        (("--function", ARN, "--qualifier", ""), ARN, None, "eu-west-3"),
+        (("--function", f"{ARN}-function:live"), f"{ARN}-function:live", None, "eu-west-3"),
         (("--function", ARN.replace("arn:aws:", "arn:aws-cn:")), ARN.replace("arn:aws:", "arn:aws-cn:"), "wait",
          "eu-west-3"),
         (("--function", "assembler"), "assembler", "wait", None),
         (("--function", "assembler:live"), "assembler:live", None, None),
+        (("--function", "my-function:live"), "my-function:live", None, None),
         (("--function", "123456789012:function:assembler"), "123456789012:function:assembler", "wait", None),
         ((), "from-the-environment", "wait", None),
     ],
@@ -290,6 +293,10 @@ INVALID = [
     ("--function", "", *APP),
     ("--function", "--debug", *APP),
     ("--function", "a b", *APP),
+    ("--function", "arn:aws:iam::123456789012:role/deploy", *APP),
+    ("--function", "arn:aws:lambda:eu-west-3:123456789012:layer:wait", *APP),
+    ("\x1b[2J", "1"),
+    ("--\x1b[2J\x9b31m", *APP),
     ("--function", f"{ARN}:wait", "--qualifier", "wait", *APP),
     ("--qualifier", "--debug", *APP),
 ]
@@ -300,7 +307,9 @@ def test_invalid_arguments_call_nothing(waiter: Waiter, arguments: tuple[str, ..
     waiter.environment["WAIT_FUNCTION"] = "assembler"
     done = waiter.run(*arguments, responses=[PUBLISHED])
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("wait-for-version: ") and done.stderr.endswith("see wait-for-version --help\n")
+    [line] = done.stderr.splitlines()
+    assert line.startswith("wait-for-version: ") and line.endswith("see wait-for-version --help")
+    assert line.isascii() and line.isprintable()
     assert waiter.calls() == []
 
 
