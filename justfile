@@ -28,6 +28,10 @@ instructions:
 permissions:
     .ci/permissions
 
+# Test the script that waits for a version.
+wait:
+    .ci/wait
+
 # Deploy the stack to an emulator of AWS, and test it there.
 deployed:
     .ci/deployed

@@ -20,7 +20,7 @@
 //! In the order in which data flows:
 //!
 //! * [`settings`]: the environment variables, parsed and validated; which tags belong to a version;
-//! * [`input`]: events and requests;
+//! * [`input`]: events and requests; [`access`]: which of them an alias of the function takes;
 //! * [`name`] and [`oci`]: the terms of ECR and of the OCI specifications, each a strict type;
 //! * [`reconcile`]: the state machine of one version, its observation, its manifest list, its outcome;
 //! * [`alias`]: releases and the aliases that follow them, as a state machine of its own;
@@ -30,6 +30,7 @@
 //!
 //! The names that most callers need are re-exported here.
 
+pub mod access;
 pub mod alias;
 pub mod answer;
 pub mod error;
@@ -43,6 +44,7 @@ pub mod oci;
 pub mod reconcile;
 pub mod settings;
 
+pub use access::Access;
 pub use alias::machine::AliasStep;
 pub use alias::outcome::{AliasOutcome, AliasReconciliation, AliasReport};
 pub use alias::release::Release;

@@ -10,7 +10,7 @@ use ecr_multiarch::lambda::handler::Handler;
 use ecr_multiarch::lambda::invocation::Invocation;
 use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::settings::variable::Variable;
-use ecr_multiarch_core::{Answer, InvocationError, Settings};
+use ecr_multiarch_core::{Access, Answer, InvocationError, Settings};
 use local_ecr::{LocalEcr, RegistryHandle};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -50,6 +50,7 @@ impl LocalStack {
     pub(crate) async fn invoke(&self, input: Value) -> Result<Answer, InvocationError> {
         let invocation = Invocation {
             own_account: self.registry().id().account.parse().ok(),
+            access: Access::Full,
             deadline: Instant::now() + TIMEOUT,
             request_id: input["id"].as_str().unwrap_or_default().to_owned(),
         };

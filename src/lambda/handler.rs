@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ecr_multiarch_core::alias::yank::{YankOutcome, YankRequest};
 use ecr_multiarch_core::{
-    AliasReport, AliasRequest, Answer, Error, InvocationError, Outcome, OutcomeKind, ReconcileRequest,
+    AliasReport, AliasRequest, Answer, Error, Input, InvocationError, Outcome, OutcomeKind, ReconcileRequest,
     RegistriesReport, RegistryId, Settings, SweepReport, VersionReport, YankReport,
 };
 use serde_json::Value;
@@ -50,10 +50,19 @@ impl Handler {
     /// # Errors
     /// Every [`Error`], after it was logged and counted.
     pub async fn handle(&self, payload: Value, invocation: &Invocation) -> Result<Answer, InvocationError> {
+        self.handle_input(event::parse(payload), invocation).await
+    }
+
+    /// Handles an input, or the error of one that is none.
+    pub(super) async fn handle_input(
+        &self,
+        input: Result<Input, Error>,
+        invocation: &Invocation,
+    ) -> Result<Answer, InvocationError> {
         let started = Instant::now();
         let calls_before = self.registries.calls();
 
-        let (subject, prepared) = self.planner(invocation).prepare(event::parse(payload));
+        let (subject, prepared) = self.planner(invocation).prepare(input);
         let result = match prepared {
             Prepared::Work(work) => self.carry_out(work, invocation).await,
             Prepared::Settled(result) => result,
@@ -78,6 +87,7 @@ impl Handler {
     pub(super) fn planner<'a>(&'a self, invocation: &'a Invocation) -> Planner<'a> {
         Planner {
             settings: &self.settings,
+            access: invocation.access,
             own_account: invocation.own_account.as_ref(),
             own_region: self.registries.own_region(),
         }

@@ -7,7 +7,7 @@ use ecr_multiarch_core::alias::yank::{YankAction, YankRequest};
 use ecr_multiarch_core::input::{AssembleRequest, Push, RegistriesRequest, ReleaseRequest, SweepRequest};
 use ecr_multiarch_core::settings::Accounts;
 use ecr_multiarch_core::{
-    AccountId, AliasRequest, Answer, Error, Input, InvocationError, ReconcileRequest, Region, RegistryId,
+    Access, AccountId, AliasRequest, Answer, Error, Input, InvocationError, ReconcileRequest, Region, RegistryId,
     RepositoryGlob, RepositoryName, RepositorySettings, Settings, Tag, VersionReport,
 };
 
@@ -57,6 +57,8 @@ fn ignored(reason: String) -> Rejection {
 /// Plans the work of inputs.
 pub(super) struct Planner<'a> {
     pub(super) settings: &'a Settings,
+    /// What the invocation may ask for.
+    pub(super) access: Access,
     /// The account of the function, if Lambda states it.
     pub(super) own_account: Option<&'a AccountId>,
     /// The Region of the function, if the environment names it.
@@ -67,7 +69,8 @@ impl Planner<'_> {
     /// Plans the work of an input, and tells what the input is about.
     pub(super) fn prepare(&self, input: Result<Input, Error>) -> (Subject, Prepared) {
         let mut subject = input.as_ref().map(|input| self.subject(input)).unwrap_or_default();
-        let prepared = match input.map_err(Rejection::Failed).and_then(|input| self.plan(input)) {
+        let admitted = input.and_then(|input| self.access.admit(input));
+        let prepared = match admitted.map_err(Rejection::Failed).and_then(|input| self.plan(input)) {
             Ok(work) => {
                 subject.refine(&work);
                 Prepared::Work(work)

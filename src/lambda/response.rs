@@ -24,11 +24,14 @@ impl Response {
     /// Handles one invocation: an event, a request, or an SQS batch of them.
     ///
     /// # Errors
-    /// Those of [`Handler::handle`]. A batch never fails as a whole.
+    /// Those of [`Handler::handle`]. A batch never fails as a whole, unless the invocation may not bring one.
     pub async fn to(mut payload: Value, invocation: &Invocation, handler: &Handler) -> Result<Self, InvocationError> {
-        match sqs::take_records(&mut payload) {
-            Some(records) => Ok(Self::Batch(handle_batch(handler, records, invocation).await)),
-            None => handler.handle(payload, invocation).await.map(Self::Answer),
+        let Some(records) = sqs::take_records(&mut payload) else {
+            return handler.handle(payload, invocation).await.map(Self::Answer);
+        };
+        match invocation.access.admit_batch() {
+            Ok(()) => Ok(Self::Batch(handle_batch(handler, records, invocation).await)),
+            Err(error) => handler.handle_input(Err(error), invocation).await.map(Self::Answer),
         }
     }
 }

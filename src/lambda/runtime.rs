@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::body::SdkBody;
 use ecr_multiarch_core::settings::InvalidSetting;
-use ecr_multiarch_core::{Error, InvocationError};
+use ecr_multiarch_core::{Access, Error, InvocationError};
 use lambda_runtime::layers::TracingLayer;
 use lambda_runtime::tower::util::MapRequestLayer;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, LambdaInvocation, Runtime, service_fn};
@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
-use super::invocation::{ANSWER_MARGIN, Invocation};
+use super::invocation::{ANSWER_MARGIN, Invocation, InvokedArn};
 use crate::ecr::OPERATION_TIMEOUT;
 
 /// The environment variable with the address of the Lambda Runtime API.
@@ -101,8 +101,11 @@ fn quoted(invocation: LambdaInvocation) -> LambdaInvocation {
 
 fn invocation(context: Context) -> Invocation {
     let left = context.deadline().duration_since(SystemTime::now()).ok().filter(|left| !left.is_zero());
+    // Lambda always states a valid ARN, which test hosts may not. These check no permissions either.
+    let arn: Option<InvokedArn> = context.invoked_function_arn.parse().ok();
     Invocation {
-        own_account: context.invoked_function_arn.split(':').nth(4).and_then(|account| account.parse().ok()),
+        own_account: arn.as_ref().map(|arn| arn.account().clone()),
+        access: arn.as_ref().map_or(Access::Full, InvokedArn::access),
         deadline: Instant::now() + left.unwrap_or(DEFAULT_TIMEOUT),
         request_id: context.request_id,
     }

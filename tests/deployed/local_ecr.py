@@ -75,6 +75,13 @@ class LocalEcr:
         manifests = json.loads(images[0]["imageManifest"])["manifests"]
         return {entry["platform"]["architecture"]: entry["digest"] for entry in manifests}
 
+    def named(self, repository: str, tag: str, registry: Registry = HOME) -> str:
+        """The digest that a tag names."""
+        [image] = self._client(registry).batch_get_image(
+            registryId=registry.account, repositoryName=repository, imageIds=[{"imageTag": tag}]
+        )["images"]
+        return str(image["imageId"]["imageDigest"])
+
     def _create(self, registry: Registry, repository: str) -> None:
         client = self._client(registry)
         try:

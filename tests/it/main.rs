@@ -47,3 +47,5 @@ mod sweep;
 mod template;
 // Requests that wait for a version. If you add a reason to go on waiting, test it here.
 mod wait;
+// The alias `wait` of the function. If you add a form of input, test whether the alias refuses it here.
+mod wait_qualifier;

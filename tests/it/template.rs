@@ -428,10 +428,15 @@ fn no_resource_has_a_fixed_name() {
     ];
     for (template, required) in both() {
         for (name, resource) in template.deploy(&[required, ("Repositories", "app")]).section("Resources") {
-            // A mapping refers to its function by name.
-            let refers = resource["Type"] == "AWS::Lambda::EventSourceMapping";
-            for fixed in name_properties.into_iter().filter(|_| !refers) {
-                assert!(resource["Properties"].get(fixed).is_none(), "{name} has a fixed {fixed}");
+            let names: &[_] = match resource["Type"].as_str().unwrap() {
+                // A mapping refers to its function by name.
+                "AWS::Lambda::EventSourceMapping" => &["FunctionName"],
+                // So does an alias, whose own name is part of that of its function.
+                "AWS::Lambda::Alias" => &["FunctionName", "Name"],
+                _ => &[],
+            };
+            for fixed in name_properties.iter().filter(|property| !names.contains(property)) {
+                assert!(resource["Properties"].get(*fixed).is_none(), "{name} has a fixed {fixed}");
             }
         }
     }

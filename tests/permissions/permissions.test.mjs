@@ -281,7 +281,7 @@ function* calls() {
   for (const name of ['AssemblerLog', 'SweeperLog', 'TheirLog']) {
     for (const action of [...WRITE_LOG, 'logs:GetLogEvents']) yield [action, log(name)]
   }
-  for (const name of ['Assembler', 'Sweeper', 'Theirs']) {
+  for (const name of ['Assembler', 'Assembler:wait', 'Sweeper', 'Theirs']) {
     for (const action of ['lambda:InvokeFunction', 'lambda:UpdateFunctionCode']) yield [action, lambda(name)]
   }
   for (const name of ['SweepMachine', 'RegistrySweepMachine', 'TheirMachine']) {
@@ -308,6 +308,35 @@ for (const setName of Object.keys(SETS)) {
         const request = { role, principal: session(arn), account, action, resource, context }
         assert.equal(await isAllowed(request), expected, `${name} ${action} ${resource}`)
       }
+    }
+  })
+}
+
+// The jobs that wait for a version.
+
+for (const setName of Object.keys(SETS)) {
+  test(`${setName}: who waits may invoke the alias wait of the assembler, and nothing else`, async () => {
+    const arn = `arn:aws:iam::${HUB}:role/deploy`
+    const { PolicyDocument } = stacks[setName].WaitPolicy.Properties
+    const role = { Properties: { Policies: [{ PolicyName: 'wait', PolicyDocument }] } }
+    const functions = [
+      'Assembler', 'Assembler:wait', 'Assembler:live', 'Assembler:$LATEST', 'Assembler:1', 'Assembler:waiting', 'Sweeper',
+      'Sweeper:wait', 'Theirs', 'Theirs:wait', 'wait'
+    ]
+    const actions = [
+      'lambda:InvokeFunction', 'lambda:InvokeAsync', 'lambda:InvokeFunctionUrl', 'lambda:GetFunction',
+      'lambda:UpdateAlias', 'lambda:UpdateFunctionCode', 'lambda:AddPermission'
+    ]
+    const invocations = functions.flatMap((name) => actions.map((action) => [action, lambda(name)]))
+    const elsewhere = [[HUB, LISTED], [REGION, OTHER_REGION]].map(
+      ([here, there]) => ['lambda:InvokeFunction', lambda('Assembler:wait').replace(here, there)]
+    )
+    for (const [action, resource] of [...invocations, ...elsewhere, ...calls()]) {
+      const expected = action === 'lambda:InvokeFunction' && resource === lambda('Assembler:wait')
+      const account = resource === '*' ? HUB : resource.split(':')[4]
+      const context = requestContext(arn, { account })
+      const request = { role, principal: session(arn), account, action, resource, context }
+      assert.equal(await isAllowed(request), expected, `${action} ${resource}`)
     }
   })
 }

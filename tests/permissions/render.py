@@ -138,8 +138,13 @@ class Stack:
         if name in self.parameters:
             return self.parameters[name]
         assert name in self.template["Resources"], f"unknown reference {name}"
-        is_arn = self.template["Resources"][name]["Type"] == "AWS::StepFunctions::StateMachine"
-        return self.attribute(name, "Arn") if is_arn else name
+        resource = self.template["Resources"][name]
+        if resource["Type"] == "AWS::StepFunctions::StateMachine":
+            return self.attribute(name, "Arn")
+        if resource["Type"] == "AWS::Lambda::Alias":
+            function, alias = self.evaluate(resource["Properties"]["FunctionName"]), resource["Properties"]["Name"]
+            return f"{self.attribute(function, 'Arn')}:{alias}"
+        return name
 
     def attribute(self, name: str, attribute: str) -> str:
         if attribute != "Arn":

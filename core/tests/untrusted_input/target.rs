@@ -15,8 +15,8 @@ use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::settings::tag_scheme::{PlatformTag, TagScheme, TagTemplate};
 use ecr_multiarch_core::settings::variable::Variable;
 use ecr_multiarch_core::{
-    Digest, Error, Input, ManifestList, Outcome, ReconcileRequest, Reference, Release, RepositorySettings, Settings,
-    Step, Tag,
+    Access, Digest, Error, Input, ManifestList, Outcome, ReconcileRequest, Reference, Release, RepositorySettings,
+    Settings, Step, Tag,
 };
 use serde::Deserialize;
 
@@ -39,7 +39,7 @@ pub const SEPARATOR: &str = "\n====\n";
 /// More steps than a reconciliation takes without other writers.
 const MAX_STEPS: usize = 40;
 
-/// Any JSON is an input, or is rejected with a message of what was expected.
+/// Any JSON is an input, or is rejected with a message of what was expected. Who waits may have it assembled at most.
 pub fn input(bytes: &[u8]) {
     #[derive(Deserialize)]
     struct Event {
@@ -54,7 +54,11 @@ pub fn input(bytes: &[u8]) {
     });
     for input in [Input::from_request(value), event] {
         match input {
-            Ok(_) => {}
+            Ok(input) => match Access::Wait.admit(input) {
+                Ok(Input::Assemble(request)) => assert!(!request.force),
+                Ok(other) => panic!("who waits may not ask for {other:?}"),
+                Err(_) => {}
+            },
             Err(Error::InvalidRequest(message)) => assert!(message.contains("expected one of")),
             Err(error) => panic!("{error:?}"),
         }

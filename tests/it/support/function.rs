@@ -15,6 +15,8 @@ use super::runtime_api::{Invocation, Reply, RuntimeApi};
 
 pub const ACCOUNT: &str = "123456789012";
 pub const REGION: &str = "eu-central-1";
+/// The ARN by which the function is invoked, without a qualifier.
+const ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:assembler";
 
 /// How long a test waits for a response before it fails: longer than any deadline that tests set.
 const RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
@@ -141,13 +143,19 @@ impl Function {
         wait_for_response(&self.invoke_in_background(payload))
     }
 
+    /// Invokes an alias or a version of the function, and waits for its response.
+    pub fn invoke_by(&self, qualifier: &str, input: &Value) -> Result<Value, Failure> {
+        wait_for_response(&self.queue(&input.to_string(), format!("{ARN}:{qualifier}")))
+    }
+
     /// Invokes the function without waiting.
     pub fn invoke_in_background(&self, payload: &str) -> Receiver<Reply> {
-        self.api.invoke(Invocation {
-            payload: payload.to_owned(),
-            arn: format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:assembler"),
-            remaining_time: self.remaining_time,
-        })
+        self.queue(payload, ARN.to_owned())
+    }
+
+    fn queue(&self, payload: &str, arn: String) -> Receiver<Reply> {
+        let payload = payload.to_owned();
+        self.api.invoke(Invocation { payload, arn, remaining_time: self.remaining_time })
     }
 
     /// Ends the process and returns its whole output.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use ecr_multiarch_core::IamAction;
+use ecr_multiarch_core::access::WAIT_QUALIFIER;
 use serde_json::{Value, json};
 
 use super::stack::{ACCOUNT, REGION};
@@ -184,12 +185,46 @@ fn a_signing_profile_cannot_be_a_wildcard() {
     assert!(!template().accepts("SigningProfileArn", wildcard));
 }
 
+/// The alias is known to the code by its name, and follows each deployment.
+#[test]
+fn the_alias_for_those_who_wait_is_that_of_the_code() {
+    let template = template();
+    let stack = template.deploy(&[PLATFORMS]);
+    let aliases: Vec<_> = stack.resources("AWS::Lambda::Alias").into_values().collect();
+    let [alias] = aliases.as_slice() else { panic!("{aliases:?}") };
+    assert_eq!(alias["Name"], WAIT_QUALIFIER);
+    assert_eq!((&alias["FunctionName"], &alias["FunctionVersion"]), (&"Assembler".into(), &"$LATEST".into()));
+    assert_eq!(stack.section("Outputs")["WaitFunctionArn"]["Value"], "WaitAlias");
+}
+
+#[test]
+fn the_policy_for_those_who_wait_allows_the_alias_only() {
+    let template = template();
+    let stack = template.deploy(&[PLATFORMS]);
+    let policies = stack.resources("AWS::IAM::ManagedPolicy");
+    assert_eq!(policies.keys().collect::<Vec<_>>(), ["WaitPolicy"]);
+    let allowed = allowed(&policies["WaitPolicy"]);
+    let allowed: Vec<_> =
+        allowed.iter().map(|(action, statement)| (action.as_str(), strings(&statement["Resource"]))).collect();
+    assert_eq!(allowed, [("lambda:InvokeFunction", vec!["WaitAlias"])]);
+    assert_eq!(stack.section("Outputs")["WaitPolicyArn"]["Value"], "WaitPolicy");
+}
+
+#[test]
+fn the_policy_for_those_who_wait_has_the_path_of_the_roles() {
+    let template = template();
+    let path = |parameters: &[_]| template.deploy(parameters).resource("WaitPolicy").get("Path").cloned();
+    assert_eq!(path(&[PLATFORMS]), None);
+    assert_eq!(path(&[PLATFORMS, ("RolePath", "/platform/")]), Some("/platform/".into()));
+}
+
 #[test]
 fn no_role_is_allowed_a_wildcard_action() {
     for (template, required) in both() {
         let stack = template.deploy(&[required]);
         let roles = stack.resources("AWS::IAM::Role").into_iter();
-        for (name, role) in roles.chain(stack.resources("AWS::IAM::Policy")) {
+        let policies = ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"].map(|policy| stack.resources(policy));
+        for (name, role) in roles.chain(policies.into_iter().flatten()) {
             for (action, _) in allowed(&role) {
                 assert!(!action.contains(['*', '?']), "{name}: {action}");
             }
