@@ -1,0 +1,52 @@
+# Deploys the packaged template that is beside this directory as a CloudFormation stack.
+
+data "aws_partition" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  release  = "${path.module}/.."
+  packaged = file("${local.release}/template.yaml")
+
+  # The template names the zip that is beside it. Without that name there is nothing to replace, and this fails.
+  zip     = regex("CodeUri: (\\S+\\.zip)\n", local.packaged)[0]
+  zip_key = "${var.stack_name}/${filesha256("${local.release}/${local.zip}")}.zip"
+
+  template = replace(local.packaged, "CodeUri: ${local.zip}\n", "CodeUri: s3://${var.bucket}/${local.zip_key}\n")
+}
+
+# The keys of both objects contain the hash of the content: other content is another object, and so the stack is updated.
+# An object is deleted only after that update, since CloudFormation needs the previous one to roll back.
+
+resource "aws_s3_object" "zip" {
+  bucket = var.bucket
+  key    = local.zip_key
+  source = "${local.release}/${local.zip}"
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_s3_object" "template" {
+  bucket  = var.bucket
+  key     = "${var.stack_name}/${sha256(local.template)}.yaml"
+  content = local.template
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_cloudformation_stack" "this" {
+  name = var.stack_name
+  # The template is larger than what a request may contain.
+  template_url = "https://${var.bucket}.s3.${data.aws_region.current.id}.${data.aws_partition.current.dns_suffix}/${aws_s3_object.template.key}"
+  parameters   = local.parameters
+  # Roles have names if role_name_prefix is set. The template uses a transform, that of AWS SAM.
+  capabilities = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+  tags         = var.tags
+
+  # The template names the zip, but refers to no resource.
+  depends_on = [aws_s3_object.zip]
+}
