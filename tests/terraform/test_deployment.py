@@ -1,5 +1,6 @@
 """The module, applied by terraform to the emulator of AWS."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,16 @@ from waiting import eventually
 
 ARGUMENTS: dict[str, Any] = {
     "accounts": ["111122223333", "444455556666"],
-    "exclude_from_pull_time": True,
     "log_retention_days": 7,
     "repositories": ["app", "team-a/*"],
     "rules": '[{"repositories": ["team-a/*"], "revisions": "any"}]',
     "sweep_puts_per_second": 0.5,
     "tags": {"team": "platform"},
 }
-"""A value of each type that a variable has."""
+"""A value of each type that a variable has. The default of exclude_from_pull_time is a boolean."""
 
 PARAMETERS = {
     "Accounts": "111122223333,444455556666",
-    "ExcludeFromPullTime": "true",
     "LogRetentionDays": "7",
     "Repositories": "app,team-a/*",
     "Rules": '[{"repositories": ["team-a/*"], "revisions": "any"}]',
@@ -122,9 +121,9 @@ def test_a_stack_is_updated_upgraded_and_destroyed(create: Create, release: Path
     assert configuration(FunctionName=function)["CodeSha256"] != hash_before
     assert len(keys(aws, "lifecycle/")) == 2
     assert not keys(aws, "lifecycle/") & first
-    updated = printed.index("aws_cloudformation_stack.this: Modifications complete")
-    deleted = [printed.index(f".{name}: Destroying...") if f".{name}: Destroying..." in printed else printed.index(f".{name} (deposed") for name in ("zip", "template")]
-    assert updated < min(deleted), printed
+    [updated] = [found.start() for found in re.finditer(r"aws_cloudformation_stack.this: Modifications complete", printed)]
+    deleted = [found.start() for found in re.finditer(r"aws_s3_\w+\.(zip|template) \(\w+\): Destroying", printed)]
+    assert len(deleted) == 2 and updated < min(deleted), printed
     assert description(aws, "lifecycle")["StackId"] == deployed["StackId"]
 
     root.destroy()
