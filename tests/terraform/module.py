@@ -2,7 +2,6 @@
 
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import hcl2
@@ -55,7 +54,8 @@ def outputs() -> dict[str, Body]:
 
 def values() -> dict[str, Body]:
     """The local values, by their names."""
-    return {name: value for content in files().values() for block in content.get("locals", []) for name, value in block.items()}
+    found = [block for content in files().values() for block in content.get("locals", [])]
+    return {name: value for block in found for name, value in block.items()}
 
 
 def resources() -> list[tuple[str, str, Body]]:

@@ -131,7 +131,9 @@ class Terraform:
 
     def has_changes(self) -> bool:
         """Whether a plan has something to change."""
-        return self._run("plan", "-detailed-exitcode").returncode == DIFFERENT
+        done = self._run("plan", "-detailed-exitcode")
+        assert done.returncode in (0, DIFFERENT), messages(done.stderr)
+        return done.returncode == DIFFERENT
 
     def outputs(self) -> dict[str, str]:
         """The outputs of the module."""
@@ -160,7 +162,6 @@ class Terraform:
         options = [] if command == "output" else ["-no-color"]
         if command in ("plan", "apply", "destroy", "init"):
             options.append("-input=false")
-        begin = __import__("time").time()
         done = subprocess.run(
             [program(), command, *options, *arguments],
             cwd=self.folder,
@@ -171,7 +172,6 @@ class Terraform:
         )
         with (self.folder / f"{command}.log").open("a") as log:
             log.write(done.stdout + done.stderr)
-        print("TIME", command, __import__("time").time() - begin)
         ignored = set(IGNORED_ERROR.findall(done.stderr))
         assert not ignored, f"terraform {command} could not evaluate: {ignored}"
         return done

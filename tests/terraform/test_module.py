@@ -6,6 +6,7 @@ import sys
 
 import module
 import provider
+import terraform
 from background import ROOT
 
 OWN = {"bucket", "stack_name", "tags"}
@@ -15,6 +16,13 @@ OWN = {"bucket", "stack_name", "tags"}
 def test_generated_files_are_up_to_date() -> None:
     done = subprocess.run([sys.executable, ROOT / ".ci" / "terraform-variables", "--check"], capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_files_are_formatted() -> None:
+    done = subprocess.run(
+        [terraform.program(), "fmt", "-check", "-diff", ROOT / "terraform"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert done.returncode == 0, done.stdout.decode()
 
 
 def test_every_parameter_has_a_variable() -> None:
