@@ -28,6 +28,10 @@ permissions:
 deployed:
     .ci/deployed
 
+# Check the Terraform module, and apply it to an emulator of AWS.
+terraform:
+    .ci/terraform
+
 # Explore the large state spaces of the models.
 model:
     cargo test -p ecr-multiarch-core --test model --test alias_model -- --ignored

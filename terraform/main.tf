@@ -8,15 +8,18 @@ locals {
   release  = "${path.module}/.."
   packaged = file("${local.release}/template.yaml")
 
-  # The template names the zip that is beside it. Without that name there is nothing to replace, and this fails.
+  # Unlike the attribute of a data source for the bucket, this needs no permission to read the bucket.
+  bucket_host = "${var.bucket}.s3.${data.aws_region.current.id}.${data.aws_partition.current.dns_suffix}"
+
+  # The template names the zip that is beside it. Without such a name there is nothing to replace, and this fails.
   zip     = regex("CodeUri: (\\S+\\.zip)\n", local.packaged)[0]
   zip_key = "${var.stack_name}/${filesha256("${local.release}/${local.zip}")}.zip"
 
   template = replace(local.packaged, "CodeUri: ${local.zip}\n", "CodeUri: s3://${var.bucket}/${local.zip_key}\n")
 }
 
-# The keys of both objects contain the hash of the content: other content is another object, and so the stack is updated.
-# An object is deleted only after that update, since CloudFormation needs the previous one to roll back.
+# The keys of both objects contain the hash of the content: other content is another object, so that the stack is
+# updated. The previous object is deleted only after that, since CloudFormation needs it to roll back.
 
 resource "aws_s3_object" "zip" {
   bucket = var.bucket
@@ -41,7 +44,7 @@ resource "aws_s3_object" "template" {
 resource "aws_cloudformation_stack" "this" {
   name = var.stack_name
   # The template is larger than what a request may contain.
-  template_url = "https://${var.bucket}.s3.${data.aws_region.current.id}.${data.aws_partition.current.dns_suffix}/${aws_s3_object.template.key}"
+  template_url = "https://${local.bucket_host}/${aws_s3_object.template.key}"
   parameters   = local.parameters
   # Roles have names if role_name_prefix is set. The template uses a transform, that of AWS SAM.
   capabilities = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]

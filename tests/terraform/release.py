@@ -48,6 +48,7 @@ def packaged(template: str) -> str:
     assert count == 1, count
     template, count = re.subn(r"DefinitionUri: (\S+)", definition, template)
     assert count == 2, count
-    template, count = re.subn(r"(\n  Architecture:\n    Type: String\n    Default: )\S+", rf"\g<1>{ARCHITECTURE}", template)
+    default = r"(\n  Architecture:\n    Type: String\n    Default: )\S+"
+    template, count = re.subn(default, rf"\g<1>{ARCHITECTURE}", template)
     assert count == 1, count
     return template

