@@ -15,7 +15,18 @@ locals {
   zip     = regex("CodeUri: (\\S+\\.zip)\n", local.packaged)[0]
   zip_key = "${var.stack_name}/${filesha256("${local.release}/${local.zip}")}.zip"
 
-  template = replace(local.packaged, "CodeUri: ${local.zip}\n", "CodeUri: s3://${var.bucket}/${local.zip_key}\n")
+  with_code = replace(local.packaged, "CodeUri: ${local.zip}\n", "CodeUri: s3://${var.bucket}/${local.zip_key}\n")
+
+  # After an update that fails, the state has the new template_url, which the provider does not read from CloudFormation:
+  # the update would not be tried again. It does read parameters, so one more of them has the hash of the template.
+  hash_parameter = <<-EOT
+    Parameters:
+      TemplateHash:
+        Type: String
+        Description: SHA-256 of this template, by which Terraform sees whether the stack has it
+  EOT
+
+  template = replace(local.with_code, "/(?m)^Parameters:\n/", local.hash_parameter)
 }
 
 # The keys of both objects contain the hash of the content: other content is another object, so that the stack is
@@ -45,7 +56,7 @@ resource "aws_cloudformation_stack" "this" {
   name = var.stack_name
   # The template is larger than what a request may contain.
   template_url = "https://${local.bucket_host}/${aws_s3_object.template.key}"
-  parameters   = local.parameters
+  parameters   = merge(local.parameters, { TemplateHash = sha256(local.template) })
   # Roles have names if role_name_prefix is set. The template uses a transform, that of AWS SAM.
   capabilities = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
   tags         = var.tags

@@ -145,6 +145,12 @@ class Terraform:
         """Applies the configuration, and returns what it prints."""
         return self.run("apply", "-auto-approve")
 
+    def apply_and_fail(self, message: str) -> None:
+        """Applies the configuration, which fails with a message."""
+        done = self._run("apply", "-auto-approve")
+        assert done.returncode == 1, done.stdout
+        assert message in messages(done.stderr)
+
     def destroy(self) -> None:
         """Destroys all that it has created."""
         self.run("destroy", "-auto-approve")

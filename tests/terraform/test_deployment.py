@@ -153,3 +153,22 @@ def test_a_template_without_its_zip_is_refused(create: Create, release: Path) ->
     template.write_text(template.read_text().replace(releases.ZIP, "."))
     with pytest.raises(AssertionError, match=r'error calling "regex"|Error in function call'):
         root.run("plan")
+
+
+def test_an_update_that_fails_is_tried_again(terraform: Terraform, stack: Stack, release: Path, aws: Emulator) -> None:
+    prefix = f"{stack.name}/"
+    before = keys(aws, prefix)
+    template = terraform.folder / release.name / "template.yaml"
+    packaged = template.read_text()
+    template.write_text(packaged.replace("\nResources:\n", "\nResources:\n  Refused:\n    Type: AWS::ECR::Unknown\n"))
+    for _ in range(2):
+        terraform.apply_and_fail("Unrecognized resource types")
+        # Without the previous objects, the stack could not be rolled back.
+        assert keys(aws, prefix) > before
+
+    # Back to the previous release. The first apply deletes its template as one that is no longer needed.
+    template.write_text(packaged)
+    terraform.apply()
+    terraform.apply()
+    assert keys(aws, prefix) == before
+    assert not terraform.has_changes()
