@@ -17,8 +17,9 @@ locals {
 
   with_code = replace(local.packaged, "CodeUri: ${local.zip}\n", "CodeUri: s3://${var.bucket}/${local.zip_key}\n")
 
-  # After an update that fails, the state has the new template_url, which the provider does not read from CloudFormation:
-  # the update would not be tried again. It does read parameters, so one more of them has the hash of the template.
+  # After an update that fails, the state has the new template_url, which the provider does not read from
+  # CloudFormation: the update would not be tried again. It does read parameters, so one more of them has the hash of
+  # the template.
   hash_parameter = <<-EOT
     Parameters:
       TemplateHash:

@@ -152,8 +152,13 @@ variable "sweep_puts_per_second" {
   nullable    = false
 
   validation {
-    condition     = var.sweep_puts_per_second >= 0.01 && var.sweep_puts_per_second <= 1000
-    error_message = "The value of sweep_puts_per_second must be from 0.01 to 1000."
+    condition     = var.sweep_puts_per_second >= 0.01
+    error_message = "The value of sweep_puts_per_second must be 0.01 or more."
+  }
+
+  validation {
+    condition     = var.sweep_puts_per_second <= 1000
+    error_message = "The value of sweep_puts_per_second must be 1000 or less."
   }
 }
 
@@ -333,8 +338,13 @@ variable "hours_without_sweep" {
   nullable    = false
 
   validation {
-    condition     = var.hours_without_sweep >= 1 && var.hours_without_sweep <= 168
-    error_message = "The value of hours_without_sweep must be from 1 to 168."
+    condition     = var.hours_without_sweep >= 1
+    error_message = "The value of hours_without_sweep must be 1 or more."
+  }
+
+  validation {
+    condition     = var.hours_without_sweep <= 168
+    error_message = "The value of hours_without_sweep must be 168 or less."
   }
 }
 
@@ -371,8 +381,13 @@ variable "maximum_concurrency" {
   nullable    = false
 
   validation {
-    condition     = var.maximum_concurrency >= 2 && var.maximum_concurrency <= 1000
-    error_message = "The value of maximum_concurrency must be from 2 to 1000."
+    condition     = var.maximum_concurrency >= 2
+    error_message = "The value of maximum_concurrency must be 2 or more."
+  }
+
+  validation {
+    condition     = var.maximum_concurrency <= 1000
+    error_message = "The value of maximum_concurrency must be 1000 or less."
   }
 }
 

