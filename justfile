@@ -36,6 +36,10 @@ wait:
 deployed:
     .ci/deployed
 
+# Check the Terraform module, and apply it to an emulator of AWS.
+terraform:
+    .ci/terraform
+
 # Explore the large state spaces of the models.
 model:
     cargo test -p ecr-multiarch-core --test model --test alias_model -- --ignored

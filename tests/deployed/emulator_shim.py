@@ -10,11 +10,12 @@ import json
 import sys
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from ministack import app
 from ministack.core import responses
 from ministack.services import eventbridge, lambda_svc, organizations, scheduler, sqs, stepfunctions
-from ministack.services.cloudformation import engine, provisioners
+from ministack.services.cloudformation import engine, helpers, provisioners
 
 Properties = dict[str, Any]
 
@@ -88,6 +89,20 @@ def replace_evaluation_of_conditions(replacement: Any) -> None:
     for module_name, module in list(sys.modules.items()):
         if module_name.startswith("ministack.services.cloudformation") and hasattr(module, name):
             setattr(module, name, replacement)
+
+
+def read_templates_from_the_host_of_a_bucket() -> None:
+    """`https://bucket.s3.region.amazonaws.com/key`: ministack looks for the bucket of a template in the path."""
+    resolve = helpers._resolve_document
+
+    def resolve_by_host(parameters: Properties, body: str, name: str, label: str) -> Any:
+        url = urlsplit(helpers._p(parameters, name))
+        bucket, found, host = (url.hostname or "").partition(".s3.")
+        if found:
+            parameters = {**parameters, name: [f"{url.scheme}://s3.{host}/{bucket}{url.path}"]}
+        return resolve(parameters, body, name, label)
+
+    helpers._resolve_document = resolve_by_host
 
 
 def accept_alarms_on_expressions() -> None:
@@ -254,6 +269,7 @@ if __name__ == "__main__":
     read_maximum_concurrency_as_a_number()
     evaluate_joins_in_conditions()
     evaluate_pseudo_parameters_in_conditions()
+    read_templates_from_the_host_of_a_bucket()
     accept_alarms_on_expressions()
     move_messages_back_from_a_dead_letter_queue()
     let_the_tests_announce_pushes()

@@ -76,6 +76,21 @@ def conditions_know_the_account_and_region(aws: Emulator) -> bool:
     return bool(create_stack(aws, "pseudo-parameters", template).get("Outputs"))
 
 
+def templates_can_be_named_by_the_host_of_their_bucket(aws: Emulator) -> bool:
+    """The URL of a template has the bucket in its host, as S3 recommends."""
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="templates", CreateBucketConfiguration={"LocationConstraint": REGION})
+    body = json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}})
+    s3.put_object(Bucket="templates", Key="shim/template.json", Body=body)
+    url = f"https://templates.s3.{REGION}.amazonaws.com/shim/template.json"
+    try:
+        aws.client("cloudformation").create_stack(StackName="template-url", TemplateURL=url)
+        return True
+    except ClientError as error:
+        assert f"Template not found at {url}" in str(error), error
+        return False
+
+
 def alarms_can_watch_expressions(aws: Emulator) -> bool:
     """An alarm watches an expression over metrics."""
     metric = {"Namespace": "AWS/Usage", "MetricName": "CallCount"}
@@ -216,6 +231,7 @@ GAPS = [
     maximum_concurrency_is_a_number,
     conditions_evaluate_joins,
     conditions_know_the_account_and_region,
+    templates_can_be_named_by_the_host_of_their_bucket,
     alarms_can_watch_expressions,
     messages_can_be_moved_back,
     pushes_can_be_announced,
