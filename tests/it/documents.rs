@@ -40,13 +40,16 @@ fn links(text: &str) -> Vec<String> {
 /// The anchors of a document's headings, by the rules of the code hosts: lower case, spaces become hyphens, and other
 /// characters than letters, digits, hyphens and underscores are left out.
 fn anchors(text: &str) -> BTreeSet<String> {
-    let headings = text.split("```").step_by(2).flat_map(str::lines).filter_map(|line| line.strip_prefix('#'));
-    headings.map(|heading| anchor(heading.trim_start_matches('#').trim())).collect()
+    prose(text)
+        .lines()
+        .filter_map(|line| line.strip_prefix('#'))
+        .map(|title| anchor(title.trim_start_matches('#').trim()))
+        .collect()
 }
 
 fn anchor(heading: &str) -> String {
     let kept = |character: &char| character.is_alphanumeric() || "-_ ".contains(*character);
-    heading.to_lowercase().chars().filter(kept).map(|character| if character == ' ' { '-' } else { character }).collect()
+    heading.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")
 }
 
 #[test]
@@ -57,7 +60,7 @@ fn links_lead_to_files_and_headings() {
     for document in documents {
         for link in links(&fs::read_to_string(&document).unwrap()) {
             let (file, heading) = link.split_once('#').unwrap_or((&link, ""));
-            let target = if file.is_empty() { document.clone() } else { document.with_file_name("").join(file) };
+            let target = if file.is_empty() { document.clone() } else { document.with_file_name(file) };
             let is_external = link.contains("://");
             let leads = || {
                 target.exists()
