@@ -24,6 +24,8 @@ mod chaos;
 mod connections;
 // Errors that a retry cannot fix: their types and messages. If you add an error, test its message here.
 mod failures;
+// The documents: links and versions. If a document repeats something, test here that it stays true.
+mod documents;
 // Every fault at every call of a reconciliation. If you add a kind of fault or of reconciliation, put it here.
 mod faults;
 // The files of `events/` and requests outside the settings. If you add an event or a form of input, test it here.

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod event_pattern;
+mod gitops;
 mod monitoring;
 mod permissions;
 mod stack;

@@ -23,7 +23,7 @@ fn rule_matches(template: &Template, parameters: &[(&str, &str)], event: &Value)
 }
 
 /// The files of `events/`, by name.
-fn examples() -> BTreeMap<String, Value> {
+pub fn examples() -> BTreeMap<String, Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("events");
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "json"));

@@ -31,6 +31,11 @@ fn matches(matcher: &Value, value: Option<&Value>) -> bool {
         "wildcard" => text.is_some_and(|text| is_wildcard_match(operand(), text)),
         "anything-but" => match argument {
             Value::Array(excluded) => value.is_some_and(|value| !excluded.contains(value)),
+            Value::Object(operator) => {
+                let suffixes = operator["suffix"].as_array().unwrap().iter();
+                let mut suffixes = suffixes.map(|suffix| suffix.as_str().unwrap());
+                text.is_some_and(|text| !suffixes.any(|suffix| text.ends_with(suffix)))
+            }
             excluded => value.is_some_and(|value| value != excluded),
         },
         other => panic!("unsupported operator {other}"),
@@ -67,6 +72,9 @@ fn a_pattern_matches_if_each_of_its_fields_matches() {
         (r#"{"detail": {"tag": [{"anything-but": ""}]}}"#, true),
         (r#"{"detail": {"tag": [{"anything-but": ["1-amd64", ""]}]}}"#, false),
         (r#"{"detail": {"absent": [{"anything-but": ""}]}}"#, false),
+        (r#"{"detail": {"tag": [{"anything-but": {"suffix": ["-arm64", "-s390x"]}}]}}"#, true),
+        (r#"{"detail": {"tag": [{"anything-but": {"suffix": ["-arm64", "-amd64"]}}]}}"#, false),
+        (r#"{"detail": {"absent": [{"anything-but": {"suffix": ["-amd64"]}}]}}"#, false),
         (r#"{"detail": {"absent": [{"exists": false}], "tag": [{"exists": true}]}}"#, true),
         (r#"{"detail": {"absent": [{"exists": true}]}}"#, false),
         (r#"{"absent": {"tag": ["1-amd64"]}}"#, false),

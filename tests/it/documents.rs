@@ -1,0 +1,93 @@
+//! The documents: their links, and what they repeat.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folder of the project.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All Markdown files of the project, without those of builds and installed tools.
+fn documents() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
+            if path.is_dir() && !["target", ".git", ".aws-sam", "node_modules"].contains(&name.as_str()) {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// A document without its code blocks.
+fn prose(text: &str) -> String {
+    text.split("```").step_by(2).collect()
+}
+
+/// The targets of all inline links of a document.
+fn links(text: &str) -> Vec<String> {
+    let link = regex_lite::Regex::new(r"\]\(([^()\s]+)\)").unwrap();
+    link.captures_iter(&prose(text)).map(|found| found[1].to_owned()).collect()
+}
+
+/// The anchors of a document's headings, by the rules of the code hosts: lower case, spaces become hyphens, and other
+/// characters than letters, digits, hyphens and underscores are left out.
+fn anchors(text: &str) -> BTreeSet<String> {
+    prose(text)
+        .lines()
+        .filter_map(|line| line.strip_prefix('#'))
+        .map(|title| anchor(title.trim_start_matches('#').trim()))
+        .collect()
+}
+
+fn anchor(heading: &str) -> String {
+    let kept = |character: &char| character.is_alphanumeric() || "-_ ".contains(*character);
+    heading.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")
+}
+
+#[test]
+fn links_lead_to_files_and_headings() {
+    let documents = documents();
+    assert!(documents.contains(&root().join("docs/design.md")));
+    let mut broken = Vec::new();
+    for document in documents {
+        for link in links(&fs::read_to_string(&document).unwrap()) {
+            let (file, heading) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if file.is_empty() { document.clone() } else { document.with_file_name(file) };
+            let is_external = link.contains("://");
+            let leads = || {
+                target.exists()
+                    && (heading.is_empty() || anchors(&fs::read_to_string(&target).unwrap()).contains(heading))
+            };
+            if !is_external && !leads() {
+                broken.push(format!("{}: {link}", document.display()));
+            }
+        }
+    }
+    assert_eq!(broken, [""; 0]);
+}
+
+#[test]
+fn headings_become_anchors() {
+    assert_eq!(anchor("Why is my tag not there?"), "why-is-my-tag-not-there");
+    assert_eq!(anchor("What it costs, in `us-east-1`"), "what-it-costs-in-us-east-1");
+}
+
+#[test]
+fn links_in_code_do_not_count() {
+    assert_eq!(links("[a](b.md#c)\n```\n[d](e.md)\n```\n[f](g.md)"), ["b.md#c", "g.md"]);
+}
+
+#[test]
+fn the_readme_deploys_the_current_version() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let archive = concat!("ecr-multiarch-", env!("CARGO_PKG_VERSION"), "-arm64");
+    assert!(readme.contains(&format!("tar xzf {archive}.tar.gz && cd {archive}\n")));
+}
