@@ -15,6 +15,16 @@ output "assembler_log_group" {
   value       = aws_cloudformation_stack.this.outputs["AssemblerLogGroup"]
 }
 
+output "wait_function_arn" {
+  description = "Alias of the assembler for those who wait for versions, such as ci/wait-for-version"
+  value       = aws_cloudformation_stack.this.outputs["WaitFunctionArn"]
+}
+
+output "wait_policy_arn" {
+  description = "Policy that allows to invoke wait_function_arn, to be attached to the roles of jobs that wait"
+  value       = aws_cloudformation_stack.this.outputs["WaitPolicyArn"]
+}
+
 output "sweeper_arn" {
   description = "Function that handles sweep requests"
   value       = aws_cloudformation_stack.this.outputs["SweeperArn"]

@@ -287,7 +287,7 @@ variable "role_name_prefix" {
 }
 
 variable "role_path" {
-  description = "Path of all roles of the stack, such as /platform/."
+  description = "Path of all roles of the stack and of the policy for jobs that wait, such as /platform/."
   type        = string
   default     = "/"
   nullable    = false
