@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +33,24 @@ class LocalEcr:
 
     url: str
 
-    def push(self, repository: str, tag: str, architecture: str, registry: Registry = HOME) -> str:
+    def push(
+        self,
+        repository: str,
+        tag: str,
+        architecture: str,
+        registry: Registry = HOME,
+        labels: Mapping[str, str] = {},
+    ) -> str:
         """Pushes an OCI image of an architecture, and returns its digest. Creates the repository if it is absent."""
         self._create(registry, repository)
         layer = f"{repository}:{tag}".encode()
         diff_id = digest(layer)
-        config = {"os": "linux", "architecture": architecture, "rootfs": {"type": "layers", "diff_ids": [diff_id]}}
+        config = {
+            "os": "linux",
+            "architecture": architecture,
+            "config": {"Labels": dict(labels)},
+            "rootfs": {"type": "layers", "diff_ids": [diff_id]},
+        }
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
@@ -74,6 +86,26 @@ class LocalEcr:
             return None
         manifests = json.loads(images[0]["imageManifest"])["manifests"]
         return {entry["platform"]["architecture"]: entry["digest"] for entry in manifests}
+
+    def create_immutable(self, repository: str, excluding: Sequence[str] = ()) -> None:
+        """Creates a repository whose tags are immutable, but for those that match one of the filters."""
+        client = self._client(HOME)
+        client.create_repository(repositoryName=repository)
+        if not excluding:
+            client.put_image_tag_mutability(repositoryName=repository, imageTagMutability="IMMUTABLE")
+            return
+        filters = [{"filterType": "WILDCARD", "filter": text} for text in excluding]
+        client.put_image_tag_mutability(
+            repositoryName=repository,
+            imageTagMutability="IMMUTABLE_WITH_EXCLUSION",
+            imageTagMutabilityExclusionFilters=filters,
+        )
+
+    def digests(self, repository: str) -> dict[str, str]:
+        """The digest that each tag of a repository names."""
+        pages = self._client(HOME).get_paginator("describe_images").paginate(repositoryName=repository)
+        images = [image for page in pages for image in page["imageDetails"]]
+        return {tag: image["imageDigest"] for image in images for tag in image.get("imageTags", [])}
 
     def _create(self, registry: Registry, repository: str) -> None:
         client = self._client(registry)
