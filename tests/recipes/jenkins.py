@@ -26,8 +26,8 @@ class Jenkins:
         return release.tag
 
     def scripts(self) -> list[Script]:
-        push, deploy = stages()
-        return [Script(f"{FILE.name} {name}", "sh", shell(stage)) for name, stage in (("push", push), ("deploy", deploy))]
+        named = zip(("push", "deploy"), stages(), strict=True)
+        return [Script(f"{FILE.name} {name}", "sh", shell(stage)) for name, stage in named]
 
     def run(self, machines: Machines, release: Release) -> list[Outcome]:
         environment = {

@@ -2,9 +2,9 @@
 
     python stubs.py PROGRAM ARGUMENT...
 
-Each run is recorded in the file STUB_JOURNAL. `docker buildx build --push` pushes an image of new bytes to the local ECR.
-STUB_FAULT says what happens to it: `fails` breaks off before the push; `races` lets another run push the same tag first.
-`aws` is the real AWS CLI.
+Each run is recorded in the file STUB_JOURNAL. `docker buildx build --push` pushes an image of new bytes to the local
+ECR. STUB_FAULT says what happens to it: `fails` breaks off before the push; `races` lets another run push the same tag
+first. `aws` is the real AWS CLI.
 """
 
 import argparse

@@ -16,6 +16,7 @@ from buildkite import Buildkite
 from codebuild import CodeBuild
 from github import FOLDER as WORKFLOWS
 from github import GitHub
+from gitlab import FILE as GITLAB
 from gitlab import GitLab
 from jenkins import FILE as JENKINSFILE
 from jenkins import Jenkins
@@ -85,7 +86,7 @@ def test_workflows_pass_zizmor() -> None:
     [
         ["--builtin-schema", "vendor.github-workflows", *GITHUB],
         ["--builtin-schema", "custom.github-workflows-require-timeout", *GITHUB],
-        ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci", RECIPES / "gitlab" / ".gitlab-ci.yml"],
+        ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci", GITLAB],
         ["--builtin-schema", "vendor.buildkite", RECIPES / "buildkite" / "pipeline.yml"],
         ["--schemafile", Path(__file__).with_name("buildspec.schema.json"), *sorted(codebuild.FOLDER.glob("*.yml"))],
     ],
