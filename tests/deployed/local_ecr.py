@@ -115,14 +115,17 @@ class LocalEcr:
             pass
 
     def _upload(self, registry: Registry, repository: str, media_type: str, content: bytes) -> dict[str, Any]:
-        """Uploads a blob in one part, and returns its descriptor."""
+        """Uploads a blob in one part unless it is there, and returns its descriptor."""
         client = self._client(registry)
         target = {"registryId": registry.account, "repositoryName": repository}
         upload = client.initiate_layer_upload(**target)["uploadId"]
         client.upload_layer_part(
             **target, uploadId=upload, partFirstByte=0, partLastByte=len(content) - 1, layerPartBlob=content
         )
-        client.complete_layer_upload(**target, uploadId=upload, layerDigests=[digest(content)])
+        try:
+            client.complete_layer_upload(**target, uploadId=upload, layerDigests=[digest(content)])
+        except client.exceptions.LayerAlreadyExistsException:
+            pass
         return {"mediaType": media_type, "digest": digest(content), "size": len(content)}
 
     def _client(self, registry: Registry) -> Any:

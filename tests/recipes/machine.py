@@ -34,7 +34,8 @@ class Machine:
         self, shell: Sequence[str], text: str, variables: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
         """Runs a script by a shell, with nothing of this process's environment."""
-        # A job that hangs is ended long before its own timeout.
+        # A job takes seconds. One that hangs, such as one that waits for a tag of another name, is ended long before
+        # its own timeout.
         return subprocess.run(
             [*shell, text],
             cwd=self.checkout,
@@ -43,7 +44,7 @@ class Machine:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=60,
+            timeout=90,
         )
 
 

@@ -26,7 +26,7 @@ def state(
     """Runs the script. Standard error is part of the output."""
     environment = {**CREDENTIALS, "AWS_MAX_ATTEMPTS": "1", **variables}
     words = " ".join(f"'{argument}'" for argument in arguments)
-    return machines.make("amd64").run(["sh", "-c"], f"ci/tag-state {words}", environment)
+    return machines.make("amd64").run(["/bin/sh", "-c"], f"ci/tag-state {words}", environment)
 
 
 def test_a_tag_that_is_there_is_present(machines: Machines, relay: Relay) -> None:
