@@ -1,11 +1,12 @@
 """The machines on which jobs run: a checkout, and stubs in place of the programs that cannot be here."""
 
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,12 @@ class Machines:
     """What each machine is told: where AWS is, for the AWS CLI and the stubs."""
     faults: dict[str, str] = field(default_factory=dict)
     """What happens to the pushes of an architecture: see `stubs.py`."""
-    count: int = 0
+    numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def make(self, architecture: str) -> Machine:
         """A machine of an architecture."""
-        self.count += 1
-        folder = self.folder / f"machine-{self.count}"
+        # Jobs that start at the same time get different numbers.
+        folder = self.folder / f"machine-{next(self.numbers)}"
         (folder / "checkout").mkdir(parents=True)
         (folder / "home").mkdir()
         (folder / "checkout" / "Dockerfile").write_text("FROM scratch\n")
