@@ -58,7 +58,8 @@ class GitHub:
         jobs = document["jobs"]
         assert jobs["deploy"]["needs"] == "push"
         # YAML 1.1 reads `on` as a truth value.
-        [pattern] = document[True]["push"]["tags"]
+        triggers: Mapping[Any, Any] = document
+        [pattern] = triggers[True]["push"]["tags"]
         assert fnmatch.fnmatch(release.tag, pattern), f"{pattern} does not start for {release.tag}"
 
         def run(name: str, matrix: Mapping[str, str]) -> Outcome:

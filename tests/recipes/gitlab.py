@@ -50,7 +50,6 @@ class GitLab:
             predefined = {"CI_COMMIT_TAG": release.tag, "CI_COMMIT_SHA": release.revision, "CI_JOB_ID": "17"}
             tags = [expanded(tag, matrix) for tag in job.get("tags", [])]
             machine = machines.make(RUNNERS[tags[0]] if tags else "amd64")
-            predefined["CI_PROJECT_DIR"] = str(machine.checkout)
             variables = {**predefined, **self.project, **document["variables"], **job["variables"], **matrix}
             variables = with_repository(variables, release)
             # A variable may name another one, which is expanded as well.

@@ -30,9 +30,7 @@ class Jenkins:
         return [Script(f"{FILE.name} {name}", "sh", shell(stage)) for name, stage in named]
 
     def run(self, machines: Machines, release: Release) -> list[Outcome]:
-        environment = {
-            line.name: line.texts()[0] for line in parse(FILE.read_text()).one("environment").children
-        }
+        environment = {line.name: line.texts()[0] for line in parse(FILE.read_text()).one("environment").children}
         git = {"TAG_NAME": release.tag, "GIT_COMMIT": release.revision}
         variables = with_repository({**environment, **self.ambient, **git}, release)
         push, deploy = stages()

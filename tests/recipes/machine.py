@@ -31,9 +31,7 @@ class Machine:
         """The folder in which jobs run."""
         return self.folder / "checkout"
 
-    def run(
-        self, shell: Sequence[str], text: str, variables: Mapping[str, str]
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, shell: Sequence[str], text: str, variables: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         """Runs a script by a shell, with nothing of this process's environment."""
         # A job takes seconds. One that hangs, such as one that waits for a tag of another name, is ended long before
         # its own timeout.

@@ -88,9 +88,7 @@ def in_parallel(jobs: Sequence[Callable[[], Outcome]]) -> list[Outcome]:
     return ended
 
 
-def run_shell(
-    machine: Machine, job: str, shell: Sequence[str], text: str, variables: Mapping[str, str]
-) -> Outcome:
+def run_shell(machine: Machine, job: str, shell: Sequence[str], text: str, variables: Mapping[str, str]) -> Outcome:
     """Runs one script as a whole job."""
     done = machine.run(shell, text, variables)
     return Outcome(job, done.returncode == 0, done.stdout)

@@ -65,8 +65,9 @@ def build(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     record("docker build", arguments, tags=options.tag, labels=options.label, platform=options.platform)
 
-    if not Path("Dockerfile").exists():
-        sys.exit("docker: there is no Dockerfile")
+    context = sorted(os.listdir())
+    if context != ["Dockerfile", "ci"]:
+        sys.exit(f"docker: the image could contain what the job has written to the checkout: {context}")
     if options.platform != f"linux/{os.environ['STUB_ARCHITECTURE']}":
         sys.exit(f"docker: this machine cannot run {options.platform}")
     if os.environ["STUB_FAULT"] == "fails":

@@ -21,7 +21,7 @@ from gitlab import GitLab
 from jenkins import FILE as JENKINSFILE
 from jenkins import Jenkins
 from jenkinsfile import parse
-from recipe import RECIPES, Script
+from recipe import RECIPES, Script, System
 
 NODE_TOOLS = Path(os.environ.get("RECIPE_NODE_TOOLS", ROOT / "target" / "recipe-node-tools")) / "node_modules" / ".bin"
 GITHUB = sorted(WORKFLOWS.glob("*.yml"))
@@ -52,7 +52,7 @@ def beside_python(name: str) -> str:
 def scripts() -> list[Script]:
     """All shell of all recipes."""
     workflows = [script for file in GITHUB for script in GitHub(file.stem, "").scripts()]
-    others = [GitLab("", ""), CodeBuild(""), Jenkins(""), Buildkite("", "")]
+    others: list[System] = [GitLab("", ""), CodeBuild(""), Jenkins(""), Buildkite("", "")]
     return [*workflows, *(script for system in others for script in system.scripts())]
 
 

@@ -20,9 +20,7 @@ def image(ecr: LocalEcr) -> None:
     ecr.push(REPOSITORY, "1.0.0-amd64", "amd64")
 
 
-def state(
-    machines: Machines, *arguments: str, variables: Mapping[str, str] = {}
-) -> subprocess.CompletedProcess[str]:
+def state(machines: Machines, *arguments: str, variables: Mapping[str, str] = {}) -> subprocess.CompletedProcess[str]:
     """Runs the script. Standard error is part of the output."""
     environment = {**CREDENTIALS, "AWS_MAX_ATTEMPTS": "1", **variables}
     words = " ".join(f"'{argument}'" for argument in arguments)
