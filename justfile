@@ -40,6 +40,10 @@ deployed:
 terraform:
     .ci/terraform
 
+# Lint the recipes for CI, and run them.
+recipes:
+    .ci/recipes
+
 # Explore the large state spaces of the models.
 model:
     cargo test -p ecr-multiarch-core --test model --test alias_model -- --ignored

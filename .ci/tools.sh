@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by .ci/template and .ci/deployed: installs SAM and what it needs from PyPI into a directory below target/, which
-# is kept, and puts it into PATH. Needs python3 with venv.
+# Sourced by .ci/template, .ci/deployed and .ci/recipes: installs SAM and what it needs from PyPI into a directory below
+# target/, which is kept, and puts it into PATH. Needs python3 with venv.
 
 sam_tools=(aws-sam-cli==1.170.0 cargo-lambda==1.9.2 cfn-lint==1.58.0 ziglang==0.17.1)
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +33,24 @@ class LocalEcr:
 
     url: str
 
-    def push(self, repository: str, tag: str, architecture: str, registry: Registry = HOME) -> str:
+    def push(
+        self,
+        repository: str,
+        tag: str,
+        architecture: str,
+        registry: Registry = HOME,
+        labels: Mapping[str, str] = {},
+    ) -> str:
         """Pushes an OCI image of an architecture, and returns its digest. Creates the repository if it is absent."""
         self._create(registry, repository)
         layer = f"{repository}:{tag}".encode()
         diff_id = digest(layer)
-        config = {"os": "linux", "architecture": architecture, "rootfs": {"type": "layers", "diff_ids": [diff_id]}}
+        config = {
+            "os": "linux",
+            "architecture": architecture,
+            "config": {"Labels": dict(labels)},
+            "rootfs": {"type": "layers", "diff_ids": [diff_id]},
+        }
         manifest = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
@@ -75,12 +87,25 @@ class LocalEcr:
         manifests = json.loads(images[0]["imageManifest"])["manifests"]
         return {entry["platform"]["architecture"]: entry["digest"] for entry in manifests}
 
-    def named(self, repository: str, tag: str, registry: Registry = HOME) -> str:
-        """The digest that a tag names."""
-        [image] = self._client(registry).batch_get_image(
-            registryId=registry.account, repositoryName=repository, imageIds=[{"imageTag": tag}]
-        )["images"]
-        return str(image["imageId"]["imageDigest"])
+    def create_immutable(self, repository: str, excluding: Sequence[str] = ()) -> None:
+        """Creates a repository whose tags are immutable, but for those that match one of the filters."""
+        client = self._client(HOME)
+        client.create_repository(repositoryName=repository)
+        if not excluding:
+            client.put_image_tag_mutability(repositoryName=repository, imageTagMutability="IMMUTABLE")
+            return
+        filters = [{"filterType": "WILDCARD", "filter": text} for text in excluding]
+        client.put_image_tag_mutability(
+            repositoryName=repository,
+            imageTagMutability="IMMUTABLE_WITH_EXCLUSION",
+            imageTagMutabilityExclusionFilters=filters,
+        )
+
+    def digests(self, repository: str) -> dict[str, str]:
+        """The digest that each tag of a repository names."""
+        pages = self._client(HOME).get_paginator("describe_images").paginate(repositoryName=repository)
+        images = [image for page in pages for image in page["imageDetails"]]
+        return {tag: image["imageDigest"] for image in images for tag in image.get("imageTags", [])}
 
     def _create(self, registry: Registry, repository: str) -> None:
         client = self._client(registry)
@@ -90,14 +115,17 @@ class LocalEcr:
             pass
 
     def _upload(self, registry: Registry, repository: str, media_type: str, content: bytes) -> dict[str, Any]:
-        """Uploads a blob in one part, and returns its descriptor."""
+        """Uploads a blob in one part unless it is there, and returns its descriptor."""
         client = self._client(registry)
         target = {"registryId": registry.account, "repositoryName": repository}
         upload = client.initiate_layer_upload(**target)["uploadId"]
         client.upload_layer_part(
             **target, uploadId=upload, partFirstByte=0, partLastByte=len(content) - 1, layerPartBlob=content
         )
-        client.complete_layer_upload(**target, uploadId=upload, layerDigests=[digest(content)])
+        try:
+            client.complete_layer_upload(**target, uploadId=upload, layerDigests=[digest(content)])
+        except client.exceptions.LayerAlreadyExistsException:
+            pass
         return {"mediaType": media_type, "digest": digest(content), "size": len(content)}
 
     def _client(self, registry: Registry) -> Any:

@@ -40,16 +40,21 @@ class Relay:
     def __init__(self, url: str) -> None:
         self.url = url
         self.calls: list[Call] = []
-        self.refusals: dict[Registry, Refusal] = {}
+        self.refusals: dict[Registry, tuple[Refusal, str | None]] = {}
 
     @contextmanager
-    def refusing(self, registry: Registry, refusal: Refusal) -> Iterator[None]:
-        """Refuses all calls to a registry."""
-        self.refusals[registry] = refusal
+    def refusing(self, registry: Registry, refusal: Refusal, operation: str | None = None) -> Iterator[None]:
+        """Refuses all calls to a registry, or those of one operation."""
+        self.refusals[registry] = (refusal, operation)
         try:
             yield
         finally:
             self.refusals.pop(registry)
+
+    def refusal(self, call: Call) -> Refusal | None:
+        """The answer to a call that is refused."""
+        refusal, operation = self.refusals.get(call.registry, (None, None))
+        return refusal if operation in (None, call.operation) else None
 
 
 @contextmanager
@@ -63,7 +68,7 @@ def relay_to(ecr_url: str) -> Iterator[Relay]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             call = called(self.headers, body)
-            refusal = relay.refusals.get(call.registry)
+            refusal = relay.refusal(call)
             if refusal is not None:
                 error = {"__type": refusal.error, "message": refusal.message}
                 self.answer(refusal.status, "application/x-amz-json-1.1", json.dumps(error).encode())
