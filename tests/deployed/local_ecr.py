@@ -101,9 +101,10 @@ class LocalEcr:
             imageTagMutabilityExclusionFilters=filters,
         )
 
-    def digests(self, repository: str) -> dict[str, str]:
+    def digests(self, repository: str, registry: Registry = HOME) -> dict[str, str]:
         """The digest that each tag of a repository names."""
-        pages = self._client(HOME).get_paginator("describe_images").paginate(repositoryName=repository)
+        paginator = self._client(registry).get_paginator("describe_images")
+        pages = paginator.paginate(registryId=registry.account, repositoryName=repository)
         images = [image for page in pages for image in page["imageDetails"]]
         return {tag: image["imageDigest"] for image in images for tag in image.get("imageTags", [])}
 

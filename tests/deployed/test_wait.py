@@ -90,7 +90,7 @@ def test_a_version_of_another_registry_is_waited_for(stack: Stack, ecr: LocalEcr
     ecr.push_version("team-a/elsewhere", "1.0.0", MEMBER)
     options = ("--account", MEMBER.account, "--region", MEMBER.region)
     code, stdout, stderr = run(stack, *options, "team-a/elsewhere", "1.0.0")
-    assert (code, stdout) == (0, f"{ecr.digests('team-a/elsewhere')['1.0.0', MEMBER]}\n"), stderr
+    assert (code, stdout) == (0, f"{ecr.digests('team-a/elsewhere', MEMBER)['1.0.0']}\n"), stderr
 
 
 def test_a_version_that_stays_incomplete_is_a_timeout(stack: Stack, ecr: LocalEcr) -> None:
