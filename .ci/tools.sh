@@ -22,3 +22,13 @@ case $(uname -m) in
   aarch64 | arm64) architecture=arm64 ;;
   *) echo "no Lambda architecture: $(uname -m)" >&2 && exit 1 ;;
 esac
+
+# reproducibly SOURCE TARGET_DIRECTORY COMMAND...: runs a command that compiles, so that the result does not depend on
+# where the source, the target directory and cargo's home are. In cargo's configuration, since RUSTFLAGS would replace
+# the flags of cargo-lambda. A release and `sam build` share compiled dependencies if their flags are the same.
+reproducibly() {
+  local flags="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+  flags+=" --remap-path-prefix=$1=/ecr-multiarch --remap-path-prefix=$2=/target"
+  shift 2
+  CARGO_BUILD_RUSTFLAGS=$flags SOURCE_DATE_EPOCH=315532800 "$@"
+}
