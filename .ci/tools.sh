@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by .ci/template and .ci/deployed: installs SAM and what it needs from PyPI into a directory below target/, which
+# Sourced by the scripts beside it: installs SAM and what it needs from PyPI into a directory below target/, which
 # is kept, and puts it into PATH. Needs python3 with venv.
 
 sam_tools=(aws-sam-cli==1.170.0 cargo-lambda==1.9.2 cfn-lint==1.58.0 ziglang==0.17.1)
@@ -23,12 +23,20 @@ case $(uname -m) in
   *) echo "no Lambda architecture: $(uname -m)" >&2 && exit 1 ;;
 esac
 
+# Where cargo puts what it compiles.
+target_directory=${CARGO_TARGET_DIR:-$PWD/target}
+
 # reproducibly SOURCE TARGET_DIRECTORY COMMAND...: runs a command that compiles, so that the result does not depend on
 # where the source, the target directory and cargo's home are. In cargo's configuration, since RUSTFLAGS would replace
-# the flags of cargo-lambda. A release and `sam build` share compiled dependencies if their flags are the same.
+# the flags of cargo-lambda.
 reproducibly() {
   local flags="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
   flags+=" --remap-path-prefix=$1=/ecr-multiarch --remap-path-prefix=$2=/target"
   shift 2
   CARGO_BUILD_RUSTFLAGS=$flags SOURCE_DATE_EPOCH=315532800 "$@"
+}
+
+# Builds both functions for this machine. With the flags of a release, which then has its dependencies compiled already.
+build_functions() {
+  reproducibly "$PWD" "$target_directory" sam build --parameter-overrides "Architecture=$architecture"
 }
