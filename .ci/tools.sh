@@ -26,17 +26,16 @@ esac
 # Where cargo puts what it compiles.
 target_directory=${CARGO_TARGET_DIR:-$PWD/target}
 
-# reproducibly SOURCE TARGET_DIRECTORY COMMAND...: runs a command that compiles, so that the result does not depend on
-# where the source, the target directory and cargo's home are. In cargo's configuration, since RUSTFLAGS would replace
-# the flags of cargo-lambda.
+# reproducibly TARGET_DIRECTORY COMMAND...: runs a command that compiles, so that the result does not depend on where
+# the target directory and cargo's home are. Paths of the source are relative anyway. The flags are part of cargo's
+# configuration, since RUSTFLAGS would replace those of cargo-lambda.
 reproducibly() {
-  local flags="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
-  flags+=" --remap-path-prefix=$1=/ecr-multiarch --remap-path-prefix=$2=/target"
-  shift 2
+  local flags="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo --remap-path-prefix=$1=/target"
+  shift
   CARGO_BUILD_RUSTFLAGS=$flags SOURCE_DATE_EPOCH=315532800 "$@"
 }
 
 # Builds both functions for this machine. With the flags of a release, which then has its dependencies compiled already.
 build_functions() {
-  reproducibly "$PWD" "$target_directory" sam build --parameter-overrides "Architecture=$architecture"
+  reproducibly "$target_directory" sam build --parameter-overrides "Architecture=$architecture"
 }

@@ -36,5 +36,5 @@ def replace(text: str, pattern: str, replacement: Replacement, times: int) -> st
     """Replaces all that matches a pattern, which must be there a number of times."""
     changed, count = re.subn(pattern, replacement, text, flags=re.MULTILINE)
     if count != times:
-        raise UnexpectedTemplate(f"template.yaml has {pattern!r} {count} times, expected {times}: see release/template.py")
+        raise UnexpectedTemplate(f"template.yaml has {pattern!r} {count} times, expected {times}")
     return changed

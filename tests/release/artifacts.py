@@ -37,11 +37,16 @@ class Release:
         return program
 
 
+def built() -> list[str]:
+    """The architectures that .ci/release was asked for. It makes the folder anew, or fails."""
+    architectures = [name for name in ARCHITECTURES if archive(name).exists()]
+    assert architectures, "nothing is built: run .ci/release"
+    return architectures
+
+
 def archive(architecture: str) -> Path:
     """The archive of an architecture."""
-    path = ARTIFACTS / f"ecr-multiarch-{VERSION}-{architecture}.tar.gz"
-    assert path.exists(), f"{path.name} is missing: run .ci/release {architecture}"
-    return path
+    return ARTIFACTS / f"ecr-multiarch-{VERSION}-{architecture}.tar.gz"
 
 
 def unpacked(architecture: str, target: Path) -> Release:

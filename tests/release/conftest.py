@@ -5,20 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from artifacts import ARCHITECTURES, Release, unpacked
+from artifacts import Release, built, unpacked
 from emulator import SHIMMED, Emulator, emulator
 from local_ecr import LocalEcr, local_ecr
 from stack import ARCHITECTURE
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--architecture", action="append", choices=ARCHITECTURES, help="what was built, instead of all")
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "architecture" in metafunc.fixturenames:
-        built = metafunc.config.getoption("--architecture") or ARCHITECTURES
-        metafunc.parametrize("architecture", built, scope="session")
+        metafunc.parametrize("architecture", built(), scope="session")
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
+
 import template
 from artifacts import Release
 from background import ROOT
-from samtranslator.yaml_helper import yaml_parse
 
 MACHINES = {"SweepMachine": "sweep.asl.json", "RegistrySweepMachine": "registry-sweep.asl.json"}
 FUNCTIONS = ("Assembler", "Sweeper")
