@@ -25,9 +25,9 @@ class Binary:
         return max((int(major), int(minor)) for major, minor in versions)
 
     def dependencies(self) -> list[dict[str, Any]]:
-        """The packages that cargo-auditable has recorded."""
-        packages: list[dict[str, Any]] = json.loads(zlib.decompress(self.sections[".dep-v0"]))["packages"]
-        return packages
+        """The packages that cargo-auditable has recorded, if it has."""
+        recorded = self.sections.get(".dep-v0")
+        return json.loads(zlib.decompress(recorded))["packages"] if recorded else []
 
 
 def read(path: Path) -> Binary:
