@@ -5,6 +5,7 @@
 Equal inputs give equal bytes: files are in the order of their names, and have one time, owner and mode.
 """
 
+import calendar
 import gzip
 import hashlib
 import io
@@ -25,7 +26,6 @@ COPIED = ["LICENSE-APACHE", "LICENSE-MIT", "ci/wait-for-version", "member.yaml",
 """What the folder has of the project as it is."""
 
 TIME = (1980, 1, 1, 0, 0, 0)
-TIME_IN_SECONDS = 315532800
 """That of all files, in UTC: the earliest of a zip. The commit's would change a zip whose content is the same."""
 
 GLIBC = (2, 34)
@@ -90,7 +90,7 @@ def tar_file(folder: Path, target: Path) -> None:
     """An archive of a folder."""
 
     def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-        entry.mtime = TIME_IN_SECONDS
+        entry.mtime = calendar.timegm(TIME)
         entry.uid = entry.gid = 0
         entry.uname = entry.gname = "root"
         entry.mode = 0o755 if entry.isdir() or entry.mode & 0o100 else 0o644
@@ -104,7 +104,8 @@ def tar_file(folder: Path, target: Path) -> None:
     target.write_bytes(gzip.compress(content.getvalue(), mtime=0))
 
 
-def main(architecture: str, bootstrap: Path, sbom: Path, output: Path) -> None:
+def make(architecture: str, bootstrap: Path, sbom: Path, output: Path) -> None:
+    """Makes both."""
     check(bootstrap, architecture)
     version = tomllib.loads((PROJECT / "Cargo.toml").read_text())["package"]["version"]
     code = f"ecr-multiarch-{architecture}.zip"
@@ -121,4 +122,4 @@ def main(architecture: str, bootstrap: Path, sbom: Path, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(Path, sys.argv[2:]))
+    make(sys.argv[1], *map(Path, sys.argv[2:]))

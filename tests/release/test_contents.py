@@ -1,5 +1,6 @@
 """What is in a release, for each architecture that was built."""
 
+import calendar
 import hashlib
 import json
 import os
@@ -12,8 +13,10 @@ from pathlib import Path
 import elf
 from artifacts import ARTIFACTS, VERSION, Release, archive
 from background import ROOT
+from package import make
 
 EXECUTABLE = {"wait-for-version"}
+TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def expected_files(architecture: str) -> set[str]:
@@ -64,15 +67,20 @@ def test_the_archive_tells_nothing_of_its_builder(architecture: str) -> None:
         entries = packed.getmembers()
     assert [entry.name for entry in entries] == sorted(entry.name for entry in entries)
     assert {(entry.uid, entry.gid, entry.uname, entry.gname) for entry in entries} == {(0, 0, "root", "root")}
-    assert len({entry.mtime for entry in entries}) == 1
+    assert {entry.mtime for entry in entries} == {calendar.timegm(TIME)}
     assert {entry.mode for entry in entries} == {0o644, 0o755}
+
+
+def test_the_same_program_gives_the_same_archive(release: Release, tmp_path: Path) -> None:
+    make(release.architecture, release.bootstrap(), release.sbom(), tmp_path)
+    assert (tmp_path / archive(release.architecture).name).read_bytes() == archive(release.architecture).read_bytes()
 
 
 def test_the_zip_has_one_program_that_all_may_execute(release: Release) -> None:
     with zipfile.ZipFile(release.zip()) as packed:
         [entry] = packed.infolist()
     assert (entry.filename, entry.external_attr >> 16) == ("bootstrap", 0o100755)
-    assert entry.date_time == (1980, 1, 1, 0, 0, 0)
+    assert entry.date_time == TIME
 
 
 def test_the_sums_are_those_of_all_files(release: Release) -> None:
