@@ -27,8 +27,9 @@ esac
 target_directory=${CARGO_TARGET_DIR:-$PWD/target}
 
 # reproducibly TARGET_DIRECTORY COMMAND...: runs a command that compiles, so that the result does not depend on where
-# the target directory and cargo's home are. Paths of the source are relative anyway. The flags are part of cargo's
-# configuration, since RUSTFLAGS would replace those of cargo-lambda.
+# the target directory and cargo's home are, nor on the time, which is that of the files in a release. Paths of the
+# source are relative anyway. The flags are part of cargo's configuration, since RUSTFLAGS would replace those of
+# cargo-lambda.
 reproducibly() {
   local flags="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo --remap-path-prefix=$1=/target"
   shift
