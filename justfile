@@ -44,6 +44,18 @@ terraform:
 recipes:
     .ci/recipes
 
+# Build the release for both architectures, each twice.
+release:
+    .ci/release
+
+# Test the release that was built.
+release-tests:
+    .ci/release-tests
+
+# Lint workflows and shell scripts.
+workflows:
+    .ci/workflows
+
 # Explore the large state spaces of the models.
 model:
     cargo test -p ecr-multiarch-core --test model --test alias_model -- --ignored

@@ -6,20 +6,17 @@ from pathlib import Path
 
 import pytest
 
-import release as releases
+from artifacts import unpacked
 from background import ROOT
 from emulator import SHIMMED, Emulator, emulator
 from local_ecr import LocalEcr, local_ecr
+from stack import ARCHITECTURE
 from terraform import Terraform, provider_mirror
 
 BUCKET = "my-artifacts"
 """The bucket that the example of the README names."""
 
 Create = Callable[[str], Terraform]
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--release", type=Path, help="folder of a release for the architecture of this machine")
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +26,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def release(pytestconfig: pytest.Config, folder: Path) -> Path:
-    """The folder of a release."""
-    return pytestconfig.getoption("--release") or releases.make(folder)
+def release(folder: Path) -> Path:
+    """The folder of the release for the architecture of this machine."""
+    return unpacked(ARCHITECTURE, folder).folder
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,93 @@
+"""The commands by which the project's README deploys a release and tries it."""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from artifacts import archive
+from background import ROOT, environment
+from emulator import CREDENTIALS, Emulator
+from local_ecr import LocalEcr
+from stack import ARCHITECTURE
+
+
+def commands() -> tuple[str, str]:
+    """Those that deploy, and those that push two images and wait for their list."""
+    _, _, guide = (ROOT / "README.md").read_text().partition("**From a release**")
+    guide, _, _ = guide.partition("**From source**")
+    deploy, first_check = (block.partition("```")[0] for block in guide.split("```sh\n")[1:])
+    return deploy, first_check
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine of somebody who has the AWS tools, skopeo and the archive, but no compiler."""
+
+    folder: Path
+    variables: dict[str, str]
+
+    @classmethod
+    def create(cls, folder: Path, aws: Emulator, ecr: LocalEcr) -> "Machine":
+        """Sets it up in a folder, with the emulator as AWS and the local ECR as ECR."""
+        programs = folder / "bin"
+        programs.mkdir(parents=True)
+        for name in ("aws", "sam"):
+            program = shutil.which(name)
+            assert program, f"{name} is missing: run .ci/release-tests, which installs it"
+            (programs / name).symlink_to(program)
+        shutil.copy(archive(ARCHITECTURE), folder)
+        path = f"{programs}:/usr/bin:/bin"
+        assert shutil.which("cargo", path=path) is None
+        address = registry(ecr)
+        # The local ECR stands in for the public registry as well, and has no certificate.
+        (folder / "registries.conf").write_text(f"""\
+unqualified-search-registries = ["docker.io"]
+[[registry]]
+prefix = "docker.io"
+location = "{address}"
+insecure = true
+[[registry]]
+location = "{address}"
+insecure = true
+""")
+        variables = {
+            **CREDENTIALS,
+            "AWS_ENDPOINT_URL": aws.url,
+            "AWS_ENDPOINT_URL_ECR": ecr.url,
+            "CONTAINERS_REGISTRIES_CONF": str(folder / "registries.conf"),
+            "HOME": str(folder),
+            "PATH": path,
+            "REGISTRY_AUTH_FILE": str(folder / "auth.json"),
+            "SAM_CLI_TELEMETRY": "0",
+        }
+        return cls(folder, variables)
+
+    def run(self, script: str, folder: Path, log: Path) -> str:
+        """Runs commands in a folder, and returns what they print on standard output."""
+        with log.open("w+") as file:
+            done = subprocess.run(
+                ["sh", "-eu", "-c", script],
+                check=False,
+                cwd=folder,
+                env=environment(self.variables),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                text=True,
+                timeout=300,
+            )
+            file.seek(0)
+            assert done.returncode == 0, f"{done.stdout}\n{file.read()}"
+        return done.stdout
+
+
+def registry(ecr: LocalEcr) -> str:
+    """The name of the local ECR for clients of the registry protocol."""
+    return ecr.url.removeprefix("http://")
+
+
+def replaced(text: str, part: str, by: str) -> str:
+    """The text with another part, which it must contain."""
+    assert part in text, f"{part!r} is not in {text!r}"
+    return text.replace(part, by)

@@ -1,0 +1,70 @@
+"""The release, deployed by the commands of the README by a user who has neither its source nor a compiler."""
+
+from pathlib import Path
+
+import pytest
+
+from artifacts import Release
+from emulator import Emulator
+from local_ecr import LocalEcr
+from readme import Machine, commands, registry, replaced
+from stack import ARCHITECTURE, Stack
+from waiting import eventually
+
+
+@pytest.fixture(scope="session")
+def machine(folder: Path, aws: Emulator, ecr: LocalEcr) -> Machine:
+    """The user's machine."""
+    return Machine.create(folder / "machine", aws, ecr)
+
+
+@pytest.fixture(scope="session")
+def stack(machine: Machine, folder: Path, aws: Emulator) -> Stack:
+    """The deployed release."""
+    deploy, _ = commands()
+    # The emulator runs the program, which must be for this machine.
+    machine.run(replaced(deploy, "arm64.", f"{ARCHITECTURE}.").replace("-arm64\n", f"-{ARCHITECTURE}\n"),
+                machine.folder, folder / "deploy.log")
+    return Stack(aws, "ecr-multiarch")
+
+
+def test_the_first_check_of_the_readme_prints_the_digest_of_the_list(
+    stack: Stack, machine: Machine, own_release: Release, ecr: LocalEcr, folder: Path
+) -> None:
+    # The image that the README copies.
+    ecr.push_version("library/busybox", "latest")
+    assert stack.invoke({"action": "assemble", "repository": "library/busybox", "version": "latest"})["digest"]
+    _, first_check = commands()
+    example = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+    stdout = machine.run(
+        replaced(first_check, example, registry(ecr)), machine.folder / own_release.folder.name, folder / "check.log"
+    )
+    assert stdout.splitlines()[-1] == ecr.digests("first-check")["1.0.0"]
+    assert ecr.platforms("first-check", "1.0.0") == ecr.platforms("library/busybox", "latest")
+
+
+def test_the_guide_of_the_archive_has_the_command_of_the_readme(own_release: Release) -> None:
+    deploy, _ = commands()
+    [command] = (line for line in deploy.splitlines() if line.startswith("sam deploy"))
+    assert f"\n{command}\n" in (own_release.folder / "README.md").read_text()
+
+
+def test_pushed_images_become_a_manifest_list(stack: Stack, ecr: LocalEcr) -> None:
+    digests = {}
+    for architecture in ("amd64", "arm64"):
+        digests[architecture] = ecr.push("app", f"1.0.0-{architecture}", architecture)
+        stack.announce_push("app", f"1.0.0-{architecture}")
+    assert eventually("the list is published", lambda: ecr.platforms("app", "1.0.0")) == digests
+
+
+def test_the_state_machines_sweep(stack: Stack, ecr: LocalEcr) -> None:
+    digests = ecr.push_version("swept", "1.0.0")
+    machines = stack.emulator.client("stepfunctions")
+    execution = machines.start_execution(stateMachineArn=stack.output("SweepMachineArn"), input="{}")["executionArn"]
+
+    def ended() -> bool:
+        return bool(machines.describe_execution(executionArn=execution)["status"] != "RUNNING")
+
+    eventually("the sweep ends", ended)
+    assert machines.describe_execution(executionArn=execution)["status"] == "SUCCEEDED"
+    assert ecr.platforms("swept", "1.0.0") == digests
