@@ -41,7 +41,9 @@ class Machine:
         assert shutil.which("cargo", path=path) is None
         address = registry(ecr)
         # The local ECR stands in for the public registry as well, and has no certificate.
-        (folder / "registries.conf").write_text(f"""\
+        configuration = folder / ".config" / "containers" / "registries.conf"
+        configuration.parent.mkdir(parents=True)
+        configuration.write_text(f"""\
 unqualified-search-registries = ["docker.io"]
 [[registry]]
 prefix = "docker.io"
@@ -55,7 +57,6 @@ insecure = true
             **CREDENTIALS,
             "AWS_ENDPOINT_URL": aws.url,
             "AWS_ENDPOINT_URL_ECR": ecr.url,
-            "CONTAINERS_REGISTRIES_CONF": str(folder / "registries.conf"),
             "HOME": str(folder),
             "PATH": path,
             "REGISTRY_AUTH_FILE": str(folder / "auth.json"),

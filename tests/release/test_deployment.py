@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from artifacts import Release
+from artifacts import VERSION, Release
 from emulator import Emulator
 from local_ecr import LocalEcr
 from readme import Machine, commands, registry, replaced
@@ -23,8 +23,8 @@ def stack(machine: Machine, folder: Path, aws: Emulator) -> Stack:
     """The deployed release."""
     deploy, _ = commands()
     # The emulator runs the program, which must be for this machine.
-    machine.run(replaced(deploy, "arm64.", f"{ARCHITECTURE}.").replace("-arm64\n", f"-{ARCHITECTURE}\n"),
-                machine.folder, folder / "deploy.log")
+    for_arm64, own = f"{VERSION}-arm64", f"{VERSION}-{ARCHITECTURE}"
+    machine.run(replaced(deploy, for_arm64, own), machine.folder, folder / "deploy.log")
     return Stack(aws, "ecr-multiarch")
 
 
@@ -40,7 +40,8 @@ def test_the_first_check_of_the_readme_prints_the_digest_of_the_list(
         replaced(first_check, example, registry(ecr)), machine.folder / own_release.folder.name, folder / "check.log"
     )
     assert stdout.splitlines()[-1] == ecr.digests("first-check")["1.0.0"]
-    assert ecr.platforms("first-check", "1.0.0") == ecr.platforms("library/busybox", "latest")
+    listed = ecr.platforms("first-check", "1.0.0")
+    assert listed == {name: ecr.digests("first-check")[f"1.0.0-{name}"] for name in ("amd64", "arm64")}
 
 
 def test_the_guide_of_the_archive_has_the_command_of_the_readme(own_release: Release) -> None:
