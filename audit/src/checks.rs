@@ -1,0 +1,247 @@
+//! The checks of a repository's versions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use ecr_multiarch_core::oci::platform::Platform;
+use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
+use ecr_multiarch_core::{Digest, RepositoryName};
+
+use crate::aliases::Aliases;
+use crate::finding::{Finding, PlatformRevision, Problem};
+use crate::reading::{ListEntry, Reading};
+use crate::request::{Request, Target};
+use crate::scan::{ByDigest, Image, RepositoryScan};
+use crate::version::{PlatformImage, Version, Versions, shown};
+
+/// The findings of a repository, those of a kind together and of the newest versions first.
+pub fn findings(
+    scan: &RepositoryScan,
+    versions: &Versions<'_>,
+    aliases: &Aliases<'_>,
+    target: &Target,
+    now: SystemTime,
+) -> Vec<Finding> {
+    let by_digest = scan.by_digest();
+    let mut findings = Vec::new();
+    for version in versions.all.iter().filter(|version| !version.is_settling(now)) {
+        let check = Check { repository: &scan.name, version, platforms: &versions.platforms, target };
+        let mut add = |problem: Problem| findings.push(check.finding(problem));
+        check.by_scan(scan.reading.as_ref()).for_each(&mut add);
+        if let Some(reading) = &scan.reading {
+            check.by_reading(reading, &by_digest).for_each(&mut add);
+        }
+    }
+    for (tag, pushed_at, highest, problem) in aliases.problems(now) {
+        findings.push(Finding {
+            repository: scan.name.clone(),
+            tag: tag.to_owned(),
+            pushed_at,
+            problem,
+            request: Some(Request::Assemble {
+                repository: scan.name.clone(),
+                version: highest.to_string(),
+                force: false,
+                target: target.clone(),
+            }),
+        });
+    }
+    findings.sort_by(|one, other| {
+        let order = |finding: &Finding| (finding.problem.kind(), std::cmp::Reverse(finding.pushed_at));
+        order(one).cmp(&order(other)).then_with(|| one.tag.cmp(&other.tag))
+    });
+    findings
+}
+
+/// The check of one version.
+struct Check<'a> {
+    repository: &'a RepositoryName,
+    version: &'a Version<'a>,
+    platforms: &'a [String],
+    target: &'a Target,
+}
+
+impl Check<'_> {
+    fn finding(&self, problem: Problem) -> Finding {
+        let is_complete = self.version.images.len() > 1 && self.version.missing().is_empty();
+        let assemble = |force| Request::Assemble {
+            repository: self.repository.clone(),
+            version: self.version.tag.to_owned(),
+            force,
+            target: self.target.clone(),
+        };
+        let request = match &problem {
+            Problem::SingleImage { .. } if is_complete => Some(assemble(true)),
+            Problem::ListMissing { .. }
+            | Problem::ListOlderThanImage { .. }
+            | Problem::ListDiffersFromTags { .. }
+            | Problem::DuplicatePlatform { .. }
+            | Problem::ImageGone { .. }
+                if is_complete =>
+            {
+                Some(assemble(false))
+            }
+            // What only a new image mends.
+            _ => None,
+        };
+        Finding {
+            repository: self.repository.clone(),
+            tag: self.version.tag.to_owned(),
+            pushed_at: self.version.pushed_at,
+            problem,
+            request,
+        }
+    }
+
+    fn names(&self, positions: &[usize]) -> Vec<String> {
+        positions.iter().filter_map(|position| self.platforms.get(*position).cloned()).collect()
+    }
+
+    /// The problems that a scan shows. Whether a list is older than its images says nothing where its entries are known.
+    fn by_scan(&self, reading: Option<&Reading>) -> impl Iterator<Item = Problem> {
+        let Version { images, own, platforms, expected, .. } = self.version;
+        let missing = self.version.missing();
+        let tags = || images.iter().map(|image| image.tag.to_owned()).collect::<Vec<_>>();
+        let is_multi_platform = expected.len() > 1 || images.len() > 1;
+        let lacks = (!missing.is_empty()).then(|| Problem::MissingPlatform {
+            present: self.names(platforms.as_deref().unwrap_or_default()),
+            missing: self.names(&missing),
+        });
+        let list = match own {
+            None if images.len() > 1 && missing.is_empty() => Some(Problem::ListMissing { platform_tags: tags() }),
+            Some(own) if own.is_list() && reading.is_none_or(|reading| reading.entries(own.digest).is_none()) => {
+                older_list(own, images)
+            }
+            Some(own) if !own.is_list() && own.is_image_or_list() && !images.is_empty() && is_multi_platform => {
+                Some(Problem::SingleImage { platform_tags: tags(), release: None })
+            }
+            _ => None,
+        };
+        let own = own.iter().map(|own| (self.version.tag, *own));
+        let named = own.chain(images.iter().map(|PlatformImage { tag, image, .. }| (*tag, *image)));
+        let archived = named.filter(|(_, image)| image.is_archived);
+        let archived: Vec<_> = archived.map(|(tag, _)| Problem::ImageArchived { image: tag.to_owned() }).collect();
+        lacks.into_iter().chain(list).chain(archived)
+    }
+
+    /// The problems that only manifests and configs show.
+    fn by_reading(&self, reading: &Reading, by_digest: &ByDigest<'_>) -> impl Iterator<Item = Problem> {
+        let Version { images, own, .. } = self.version;
+        let entries = own.and_then(|own| reading.entries(own.digest));
+        let mut problems = Vec::new();
+        let mut mismatched = BTreeSet::new();
+        for PlatformImage { platform, tag, image } in images {
+            if let Ok(said) = self.platforms[*platform].parse::<ConfiguredPlatform>()
+                && let Some(is) = other_platform(said.platform(), image.digest, reading)
+            {
+                mismatched.insert(image.digest);
+                problems.push(mismatch((*tag).to_owned(), said.platform(), &is));
+            }
+            problems.extend(unreadable(reading, tag, image.digest));
+        }
+        if let Some(entries) = entries {
+            problems.extend(differing_list(images, entries, reading));
+            problems.extend(duplicates(entries));
+            for entry in entries {
+                problems.extend(self.entry_problem(entry, reading, by_digest, &mismatched));
+            }
+        } else if let Some(own) = own {
+            problems.extend(unreadable(reading, self.version.tag, own.digest));
+        }
+        problems.extend(self.mixed_revisions(entries, reading));
+        problems.into_iter()
+    }
+
+    fn entry_problem(
+        &self,
+        entry: &ListEntry,
+        reading: &Reading,
+        by_digest: &ByDigest<'_>,
+        mismatched: &BTreeSet<Digest>,
+    ) -> Option<Problem> {
+        let Some(image) = by_digest.get(&entry.digest) else {
+            return Some(Problem::ImageGone { platform: entry.platform.as_ref().map(shown), digest: entry.digest });
+        };
+        let is_tagged = self.version.images.iter().any(|tagged| tagged.image.digest == entry.digest);
+        if image.is_archived && !is_tagged {
+            return Some(Problem::ImageArchived { image: entry.digest.to_string() });
+        }
+        match (reading.facts(entry.digest)?, &entry.platform) {
+            (Ok(facts), Some(said)) if said.contradicts(&facts.platform) && !mismatched.contains(&entry.digest) => {
+                Some(mismatch(format!("the entry {}", entry.digest), said, &facts.platform))
+            }
+            (Err(_), _) if !is_tagged => unreadable(reading, &entry.digest.to_string(), entry.digest),
+            _ => None,
+        }
+    }
+
+    /// The images of the list, or of the platform tags where there is no list.
+    fn mixed_revisions(&self, entries: Option<&[ListEntry]>, reading: &Reading) -> Option<Problem> {
+        let digests: Vec<Digest> = match entries {
+            Some(entries) => entries.iter().map(|entry| entry.digest).collect(),
+            None => self.version.images.iter().flat_map(|image| reading.images_of(image.image.digest)).collect(),
+        };
+        let revisions: Vec<_> = digests
+            .into_iter()
+            .filter_map(|digest| reading.facts(digest)?.ok())
+            .filter_map(|facts| {
+                Some(PlatformRevision { platform: shown(&facts.platform.normalized()), revision: facts.revision? })
+            })
+            .collect();
+        let distinct: BTreeSet<_> = revisions.iter().map(|revision| &revision.revision).collect();
+        (distinct.len() > 1).then_some(Problem::MixedRevisions { revisions })
+    }
+}
+
+fn older_list(list: &Image, images: &[PlatformImage<'_>]) -> Option<Problem> {
+    let newer: Vec<_> = images.iter().filter(|image| image.image.pushed_at > list.pushed_at).collect();
+    let image_pushed_at = newer.iter().map(|image| image.image.pushed_at).max()?;
+    Some(Problem::ListOlderThanImage {
+        platform_tags: newer.iter().map(|image| image.tag.to_owned()).collect(),
+        list_pushed_at: list.pushed_at,
+        image_pushed_at,
+    })
+}
+
+fn differing_list(images: &[PlatformImage<'_>], entries: &[ListEntry], reading: &Reading) -> Option<Problem> {
+    let is_absent = |image: &&PlatformImage<'_>| {
+        // The images of an index are known only where it was read.
+        let is_known = !image.image.is_list() || reading.entries(image.image.digest).is_some();
+        let of_tag = reading.images_of(image.image.digest);
+        is_known && !entries.iter().any(|entry| of_tag.contains(&entry.digest))
+    };
+    let platform_tags: Vec<_> = images.iter().filter(is_absent).map(|image| image.tag.to_owned()).collect();
+    (!platform_tags.is_empty()).then_some(Problem::ListDiffersFromTags { platform_tags })
+}
+
+fn duplicates(entries: &[ListEntry]) -> impl Iterator<Item = Problem> {
+    let mut by_platform = BTreeMap::<String, Vec<Digest>>::new();
+    for entry in entries {
+        if let Some(platform) = &entry.platform {
+            by_platform.entry(shown(platform)).or_default().push(entry.digest);
+        }
+    }
+    let several = by_platform.into_iter().filter(|(_, digests)| digests.len() > 1);
+    several.map(|(platform, digests)| Problem::DuplicatePlatform { platform, digests })
+}
+
+/// The platform of an image, or of an index without an image of this platform, that is another one.
+fn other_platform(said: &Platform, digest: Digest, reading: &Reading) -> Option<Platform> {
+    let platforms: Vec<_> = match reading.entries(digest) {
+        Some(entries) => entries.iter().map(|entry| entry.platform.clone()).collect::<Option<_>>()?,
+        None => vec![reading.facts(digest)?.ok()?.platform],
+    };
+    let is_other = platforms.iter().all(|platform| said.contradicts(platform));
+    platforms.into_iter().next().filter(|_| is_other)
+}
+
+fn mismatch(said_by: String, said: &Platform, is: &Platform) -> Problem {
+    Problem::PlatformMismatch { said_by, said: shown(said), is: shown(is) }
+}
+
+fn unreadable(reading: &Reading, image: &str, digest: Digest) -> Option<Problem> {
+    match reading.facts(digest)? {
+        Err(reason) => Some(Problem::Unreadable { image: image.to_owned(), reason: reason.to_owned() }),
+        Ok(_) => None,
+    }
+}
