@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use ecr_multiarch_audit::reading::Reading;
-use ecr_multiarch_audit::report::{Audit, AuditedRegistry};
+use ecr_multiarch_audit::report::{Audit, AuditedRegistry, Report};
 use ecr_multiarch_audit::request::Target;
 use ecr_multiarch_audit::scan::{Image, RepositoryScan};
 use ecr_multiarch_core::Digest;
@@ -121,6 +121,17 @@ impl Scan {
         self.images[self.position(tag)].digest
     }
 
+    /// Adds tags, separated by spaces, to the image of a tag. They move from where they were.
+    pub fn alias(mut self, of: &str, tags: &str) -> Self {
+        let tags: Vec<_> = tags.split_whitespace().map(str::to_owned).collect();
+        for image in &mut self.images {
+            image.tags.retain(|tag| !tags.contains(tag));
+        }
+        let position = self.position(of);
+        self.images[position].tags.extend(tags);
+        self
+    }
+
     pub fn untag(mut self, tag: &str) -> Self {
         let position = self.position(tag);
         self.images[position].tags.clear();
@@ -168,14 +179,15 @@ impl Scan {
     }
 
     pub fn report_at(&self, now: SystemTime) -> Value {
-        let registry = AuditedRegistry { account: None, region: "eu-central-1".parse().unwrap() };
-        let mut audit = Audit::new(registry, Target::default(), now, self.is_read);
-        audit.add(&RepositoryScan {
-            name: "app".parse().unwrap(),
+        serde_json::to_value(report(&[("app", self)], now)).unwrap()
+    }
+
+    fn scan(&self, name: &str) -> RepositoryScan {
+        RepositoryScan {
+            name: name.parse().unwrap(),
             images: self.images.clone(),
             reading: self.is_read.then(|| self.reading()),
-        });
-        serde_json::to_value(audit.finish()).unwrap()
+        }
     }
 
     /// Compares the findings, each as its kind, tag and message.
@@ -191,4 +203,15 @@ impl Scan {
             .collect();
         assert_eq!(found, expected);
     }
+}
+
+/// The report of these repositories.
+pub fn report(repositories: &[(&str, &Scan)], now: SystemTime) -> Report {
+    let registry = AuditedRegistry { account: None, region: "eu-central-1".parse().unwrap() };
+    let is_deep = repositories.iter().any(|(_, scan)| scan.is_read);
+    let mut audit = Audit::new(registry, Target::default(), now, is_deep);
+    for (name, scan) in repositories {
+        audit.add(&scan.scan(name));
+    }
+    audit.finish()
 }
