@@ -80,8 +80,8 @@
 
   const showHead = () => {
     const { registry } = report;
-    const account = registry.account ? `account ${registry.account}` : "your own account";
-    byId("what").textContent = `${account} in ${registry.region}, ${report.audited_at.replace("T", " ").replace("Z", " UTC")}`;
+    const account = registry.account ? `Account ${registry.account}` : "Own account";
+    byId("what").textContent = `${account} in ${registry.region}, ${report.audited_at.slice(0, 16).replace("T", " ")} UTC`;
     document.title = `Audit of multi-architecture images in ${registry.region}`;
     const { totals } = report;
     const tiles = [
@@ -92,7 +92,7 @@
       ...report.coverage.platforms.slice(0, 2).map((covered) => {
         // The last period with a version tells where the platform is today.
         const last = report.coverage.versions.findLastIndex((count) => count > 0);
-        return [`${covered.platform}, latest ${report.timeline.unit}`, share(covered.versions[last], report.coverage.versions[last]), false];
+        return [`${covered.platform} in ${report.timeline.periods[last]}`, share(covered.versions[last], report.coverage.versions[last]), false];
       }),
     ];
     byId("totals").replaceChildren(
@@ -228,7 +228,7 @@
     });
     showMore(FINDINGS);
     const heading = html("h3", {}, `${kind.title} `, html("span", { class: "n" }, number.format(findings.length)));
-    return html("div", { class: "kind" }, heading, html("p", {}, kind.meaning, " ", html("strong", {}, kind.remedy)), list, rest);
+    return html("div", { class: "kind" }, heading, html("p", {}, html("span", { class: "quiet" }, kind.meaning), " ", kind.remedy), list, rest);
   };
 
   const showFinding = (finding) => {

@@ -23,28 +23,21 @@ pub fn findings(
     now: SystemTime,
 ) -> Vec<Finding> {
     let by_digest = scan.by_digest();
+    let reading = scan.reading.as_ref();
+    let check_of = |version| Check { repository: &scan.name, version, platforms: &versions.platforms, reading, target };
     let mut findings = Vec::new();
     for version in versions.all.iter().filter(|version| !version.is_settling(now)) {
-        let check = Check { repository: &scan.name, version, platforms: &versions.platforms, target };
-        let mut add = |problem: Problem| findings.push(check.finding(problem));
-        check.by_scan(scan.reading.as_ref()).for_each(&mut add);
-        if let Some(reading) = &scan.reading {
-            check.by_reading(reading, &by_digest).for_each(&mut add);
-        }
+        let check = check_of(version);
+        let mut problems = check.by_scan();
+        problems.extend(reading.into_iter().flat_map(|reading| check.by_reading(reading, &by_digest)));
+        findings.extend(problems.into_iter().map(|problem| check.finding(problem)));
     }
     for (tag, pushed_at, highest, problem) in aliases.problems(now) {
-        findings.push(Finding {
-            repository: scan.name.clone(),
-            tag: tag.to_owned(),
-            pushed_at,
-            problem,
-            request: Some(Request::Assemble {
-                repository: scan.name.clone(),
-                version: highest.to_string(),
-                force: false,
-                target: target.clone(),
-            }),
-        });
+        let version = versions.all.iter().find(|version| version.tag == highest.tag().as_str());
+        let is_published = |version: &&Version<'_>| version.own.is_some_and(Image::is_list);
+        let check = version.filter(is_published).map(check_of).filter(Check::can_be_assembled);
+        let request = check.map(|check| check.assemble(false));
+        findings.push(Finding { repository: scan.name.clone(), tag: tag.to_owned(), pushed_at, problem, request });
     }
     findings.sort_by(|one, other| {
         let order = |finding: &Finding| (finding.problem.kind(), std::cmp::Reverse(finding.pushed_at));
@@ -58,32 +51,48 @@ struct Check<'a> {
     repository: &'a RepositoryName,
     version: &'a Version<'a>,
     platforms: &'a [String],
+    reading: Option<&'a Reading>,
     target: &'a Target,
 }
 
 impl Check<'_> {
-    fn finding(&self, problem: Problem) -> Finding {
-        let is_complete = self.version.images.len() > 1 && self.version.missing().is_empty();
-        let assemble = |force| Request::Assemble {
+    fn assemble(&self, force: bool) -> Request {
+        Request::Assemble {
             repository: self.repository.clone(),
             version: self.version.tag.to_owned(),
             force,
             target: self.target.clone(),
-        };
+        }
+    }
+
+    /// Whether the function would publish the version, as far as the audit knows: it has all platforms, and nothing
+    /// that was read holds it back.
+    fn can_be_assembled(&self) -> bool {
+        let Version { images, .. } = self.version;
+        let is_complete = images.len() > 1 && self.version.missing().is_empty();
+        let is_pullable = images.iter().all(|image| !image.image.is_archived);
+        is_complete
+            && is_pullable
+            && self.reading.is_none_or(|reading| {
+                let facts = || images.iter().flat_map(|image| reading.images_of(image.image.digest));
+                let are_readable = facts().all(|digest| matches!(reading.facts(digest), Some(Ok(_))));
+                let is_mismatched = |image: &PlatformImage<'_>| self.mismatch(image, reading).is_some();
+                are_readable && !images.iter().any(is_mismatched) && revisions(facts(), reading).is_none()
+            })
+    }
+
+    fn finding(&self, problem: Problem) -> Finding {
         let request = match &problem {
-            Problem::SingleImage { .. } if is_complete => Some(assemble(true)),
+            Problem::SingleImage { .. } => Some(true),
             Problem::ListMissing { .. }
             | Problem::ListOlderThanImage { .. }
             | Problem::ListDiffersFromTags { .. }
             | Problem::DuplicatePlatform { .. }
-            | Problem::ImageGone { .. }
-                if is_complete =>
-            {
-                Some(assemble(false))
-            }
+            | Problem::ImageGone { .. } => Some(false),
             // What only a new image mends.
             _ => None,
         };
+        let request = request.filter(|_| self.can_be_assembled()).map(|force| self.assemble(force));
         Finding {
             repository: self.repository.clone(),
             tag: self.version.tag.to_owned(),
@@ -93,12 +102,19 @@ impl Check<'_> {
         }
     }
 
+    /// The platform of a tag that its image contradicts.
+    fn mismatch(&self, image: &PlatformImage<'_>, reading: &Reading) -> Option<Problem> {
+        let said: ConfiguredPlatform = self.platforms.get(image.platform)?.parse().ok()?;
+        let is = other_platform(said.platform(), image.image.digest, reading)?;
+        Some(mismatch(image.tag.to_owned(), said.platform(), &is))
+    }
+
     fn names(&self, positions: &[usize]) -> Vec<String> {
         positions.iter().filter_map(|position| self.platforms.get(*position).cloned()).collect()
     }
 
     /// The problems that a scan shows. Whether a list is older than its images says nothing where its entries are known.
-    fn by_scan(&self, reading: Option<&Reading>) -> impl Iterator<Item = Problem> {
+    fn by_scan(&self) -> Vec<Problem> {
         let Version { images, own, platforms, expected, .. } = self.version;
         let missing = self.version.missing();
         let tags = || images.iter().map(|image| image.tag.to_owned()).collect::<Vec<_>>();
@@ -109,7 +125,7 @@ impl Check<'_> {
         });
         let list = match own {
             None if images.len() > 1 && missing.is_empty() => Some(Problem::ListMissing { platform_tags: tags() }),
-            Some(own) if own.is_list() && reading.is_none_or(|reading| reading.entries(own.digest).is_none()) => {
+            Some(own) if own.is_list() && self.reading.is_none_or(|reading| reading.entries(own.digest).is_none()) => {
                 older_list(own, images)
             }
             Some(own) if !own.is_list() && own.is_image_or_list() && !images.is_empty() && is_multi_platform => {
@@ -121,23 +137,20 @@ impl Check<'_> {
         let named = own.chain(images.iter().map(|PlatformImage { tag, image, .. }| (*tag, *image)));
         let archived = named.filter(|(_, image)| image.is_archived);
         let archived: Vec<_> = archived.map(|(tag, _)| Problem::ImageArchived { image: tag.to_owned() }).collect();
-        lacks.into_iter().chain(list).chain(archived)
+        lacks.into_iter().chain(list).chain(archived).collect()
     }
 
     /// The problems that only manifests and configs show.
-    fn by_reading(&self, reading: &Reading, by_digest: &ByDigest<'_>) -> impl Iterator<Item = Problem> {
+    fn by_reading(&self, reading: &Reading, by_digest: &ByDigest<'_>) -> Vec<Problem> {
         let Version { images, own, .. } = self.version;
         let entries = own.and_then(|own| reading.entries(own.digest));
         let mut problems = Vec::new();
         let mut mismatched = BTreeSet::new();
-        for PlatformImage { platform, tag, image } in images {
-            if let Ok(said) = self.platforms[*platform].parse::<ConfiguredPlatform>()
-                && let Some(is) = other_platform(said.platform(), image.digest, reading)
-            {
-                mismatched.insert(image.digest);
-                problems.push(mismatch((*tag).to_owned(), said.platform(), &is));
-            }
-            problems.extend(unreadable(reading, tag, image.digest));
+        for image in images {
+            let mismatch = self.mismatch(image, reading);
+            mismatched.extend(mismatch.is_some().then_some(image.image.digest));
+            problems.extend(mismatch);
+            problems.extend(unreadable(reading, image.tag, image.image.digest));
         }
         if let Some(entries) = entries {
             problems.extend(differing_list(images, entries, reading));
@@ -148,8 +161,13 @@ impl Check<'_> {
         } else if let Some(own) = own {
             problems.extend(unreadable(reading, self.version.tag, own.digest));
         }
-        problems.extend(self.mixed_revisions(entries, reading));
-        problems.into_iter()
+        // Those of the list, or of the platform tags where there is no list.
+        let digests: Vec<_> = match entries {
+            Some(entries) => entries.iter().map(|entry| entry.digest).collect(),
+            None => images.iter().flat_map(|image| reading.images_of(image.image.digest)).collect(),
+        };
+        problems.extend(revisions(digests, reading));
+        problems
     }
 
     fn entry_problem(
@@ -174,23 +192,19 @@ impl Check<'_> {
             _ => None,
         }
     }
+}
 
-    /// The images of the list, or of the platform tags where there is no list.
-    fn mixed_revisions(&self, entries: Option<&[ListEntry]>, reading: &Reading) -> Option<Problem> {
-        let digests: Vec<Digest> = match entries {
-            Some(entries) => entries.iter().map(|entry| entry.digest).collect(),
-            None => self.version.images.iter().flat_map(|image| reading.images_of(image.image.digest)).collect(),
-        };
-        let revisions: Vec<_> = digests
-            .into_iter()
-            .filter_map(|digest| reading.facts(digest)?.ok())
-            .filter_map(|facts| {
-                Some(PlatformRevision { platform: shown(&facts.platform.normalized()), revision: facts.revision? })
-            })
-            .collect();
-        let distinct: BTreeSet<_> = revisions.iter().map(|revision| &revision.revision).collect();
-        (distinct.len() > 1).then_some(Problem::MixedRevisions { revisions })
+/// The revisions of images, if they differ.
+fn revisions(images: impl IntoIterator<Item = Digest>, reading: &Reading) -> Option<Problem> {
+    let mut revisions = Vec::new();
+    for facts in images.into_iter().filter_map(|digest| reading.facts(digest)?.ok()) {
+        let platform = shown(&facts.platform.normalized());
+        revisions.extend(facts.revision.map(|revision| PlatformRevision { platform, revision }));
     }
+    let distinct: BTreeSet<_> = revisions.iter().map(|of| of.revision.clone()).collect();
+    let mut seen = BTreeSet::new();
+    revisions.retain(|of| seen.insert((of.platform.clone(), of.revision.clone())));
+    (distinct.len() > 1).then_some(Problem::MixedRevisions { revisions })
 }
 
 fn older_list(list: &Image, images: &[PlatformImage<'_>]) -> Option<Problem> {

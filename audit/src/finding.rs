@@ -175,7 +175,7 @@ impl Kind {
         let (title, meaning, remedy) = match self {
             Self::MissingPlatform => (
                 "Platform missing",
-                "Most versions that were pushed shortly before and after have this platform. Machines of the platform \
+                "Most versions that were pushed shortly before and after have the platform. Machines of that platform \
                  cannot run this version.",
                 "See why the build of the platform failed or was left out, and push its image. The function then \
                  publishes the list.",

@@ -44,7 +44,7 @@ pub struct Version<'a> {
     /// The platforms that it has by its platform tags, or by its list where that was read, in ascending order of their
     /// positions. `None`, where nothing tells them.
     pub platforms: Option<Vec<usize>>,
-    /// The platforms that most of its siblings have, in ascending order of their positions.
+    /// The platforms that most of its siblings have, and that were built before it, in ascending order of their positions.
     pub expected: Vec<usize>,
     /// When the newest of its images was first pushed; of its own tag, where it has no platform tags.
     pub pushed_at: SystemTime,
@@ -135,17 +135,26 @@ impl<'a> Versions<'a> {
         for is_release in [true, false] {
             let is_family = |version: &Version<'_>| version.is_release == is_release && version.platforms.is_some();
             let family: Vec<_> = (0..self.all.len()).filter(|index| is_family(&self.all[*index])).collect();
+            let mut first_with = vec![None; self.platforms.len()];
             for (at, index) in family.iter().enumerate() {
-                let before = &family[at.saturating_sub(SIBLINGS_EACH_WAY)..at];
-                let after = &family[at + 1..(at + 1 + SIBLINGS_EACH_WAY).min(family.len())];
-                let siblings = before.len() + after.len();
+                for platform in self.all[*index].platforms.iter().flatten() {
+                    first_with[*platform] = Some(at);
+                }
+            }
+            for (at, index) in family.iter().enumerate() {
+                let newer = &family[at.saturating_sub(SIBLINGS_EACH_WAY)..at];
+                let older = &family[at + 1..(at + 1 + SIBLINGS_EACH_WAY).min(family.len())];
+                let siblings = newer.len() + older.len();
                 let mut counts = BTreeMap::<usize, usize>::new();
-                for sibling in before.iter().chain(after) {
+                for sibling in newer.iter().chain(older) {
                     for platform in self.all[*sibling].platforms.iter().flatten() {
                         *counts.entry(*platform).or_default() += 1;
                     }
                 }
-                let expected = counts.into_iter().filter(|(_, count)| 2 * count > siblings);
+                let expected = counts.into_iter().filter(|(platform, count)| {
+                    // Before the first version that has it, a platform was not built yet.
+                    2 * count > siblings && first_with[*platform].is_some_and(|first| at <= first)
+                });
                 self.all[*index].expected = expected.map(|(platform, _)| platform).collect();
             }
         }

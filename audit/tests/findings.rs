@@ -34,6 +34,26 @@ fn platform_that_was_added_is_not_missing_before() {
 }
 
 #[test]
+fn first_versions_without_a_platform_that_came_later_lack_nothing() {
+    let mut scan = Scan::new().images("1.0.0", 0, &["amd64"]);
+    for day in 1..=6 {
+        let version = format!("1.{day}.0");
+        scan = scan.images(&version, day, &["amd64", "arm64"]).lists(&[(&version, day)]);
+    }
+    scan.check(&[]);
+}
+
+#[test]
+fn newest_version_without_a_platform_lacks_it() {
+    let scan = Scan::new()
+        .images("1.0.0", 0, &["amd64", "arm64"])
+        .images("1.1.0", 1, &["amd64"])
+        .lists(&[("1.0.0", 0)])
+        .alias("1.0.0", "latest");
+    scan.check(&["missing-platform 1.1.0: has linux/amd64, but not linux/arm64"]);
+}
+
+#[test]
 fn platform_of_a_single_version_is_not_missing_elsewhere() {
     let mut scan = Scan::new().images("1.3.0", 3, &["s390x"]);
     for day in 1..=6 {
@@ -122,9 +142,17 @@ fn archived_image_is_found_by_scan() {
 
 #[test]
 fn alias_of_an_older_release_is_behind() {
-    let scan = Scan::new().lists(&[("1.2.0 1.2 latest", 1), ("1.10.0 1.10 1", 2)]);
+    let scan =
+        Scan::new().images("1.10.0", 2, &["amd64", "arm64"]).lists(&[("1.2.0 1.2 latest", 1), ("1.10.0 1.10 1", 2)]);
     scan.check(&["alias-behind latest: names 1.2.0; the highest is 1.10.0"]);
     assert_eq!(scan.report()["findings"][0]["request"]["version"], "1.10.0");
+}
+
+#[test]
+fn alias_has_no_request_where_the_release_cannot_be_assembled() {
+    let scan = Scan::new().lists(&[("1.2.0 1.2 latest", 1), ("1.10.0 1.10 1", 2)]);
+    scan.check(&["alias-behind latest: names 1.2.0; the highest is 1.10.0"]);
+    assert_eq!(scan.report()["findings"][0]["request"], serde_json::Value::Null);
 }
 
 #[test]
@@ -324,6 +352,22 @@ mod deep {
             scan = scan.list(&format!("1.{day}.0"), day, entries).untag(&amd64).untag(&arm64);
         }
         scan.read().check(&["missing-platform 1.2.0: has linux/amd64, but not linux/arm64"]);
+    }
+
+    #[test]
+    fn version_that_the_function_would_hold_back_has_no_request() {
+        for (config_of_arm64, kind) in
+            [(config("arm64", "r2"), "mixed-revisions"), (config("amd64", "r1 "), "platform-mismatch")]
+        {
+            let scan = Scan::new()
+                .config_image("1.0.0-amd64", 1, &config("amd64", "r1"))
+                .config_image("1.0.0-arm64", 1, &config_of_arm64)
+                .read();
+            let report = scan.report();
+            let kinds = report["findings"].as_array().unwrap().iter().map(|finding| &finding["kind"]);
+            assert!(kinds.clone().any(|found| found == kind) && kinds.clone().any(|found| found == "list-missing"));
+            assert!(report["findings"].as_array().unwrap().iter().all(|finding| finding["request"].is_null()));
+        }
     }
 
     #[test]

@@ -46,7 +46,7 @@ export const open = async (t, browser, name, { width = 1280, height = 900, schem
     await page.route(url, (route) => route.fulfill({ body, contentType: "text/html" }));
   }
   await page.goto(url);
-  await page.waitForSelector("html[data-ready]", { timeout: 10_000 });
+  await page.waitForSelector("html[data-ready]", { state: "attached", timeout: 10_000 });
   return page;
 };
 
