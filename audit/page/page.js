@@ -92,11 +92,13 @@
       ...report.coverage.platforms.slice(0, 2).map((covered) => {
         // The last period with a version tells where the platform is today.
         const last = report.coverage.versions.findLastIndex((count) => count > 0);
-        return [`${covered.platform} in ${report.timeline.periods[last]}`, share(covered.versions[last], report.coverage.versions[last]), false];
+        return [covered.platform, share(covered.versions[last], report.coverage.versions[last]), false, `in ${report.timeline.periods[last]}`];
       }),
     ];
     byId("totals").replaceChildren(
-      ...tiles.map(([name, value, isBad]) => html("div", isBad ? { class: "bad" } : {}, html("dt", { class: "text" }, name), html("dd", {}, value))),
+      ...tiles.map(([name, value, isBad, when]) =>
+        html("div", isBad ? { class: "bad" } : {}, html("dt", { class: "text" }, name), html("dd", {}, value, ...(when ? [" ", html("small", {}, when)] : []))),
+      ),
     );
     const notes = [report.deep ? "Manifests and configs were read." : "By scans alone: contents of lists, configs and revisions were not read. --deep reads them."];
     if (totals.settling > 0) notes.push(`${counted(totals.settling, "version", "versions")} of the last hour ${totals.settling === 1 ? "is" : "are"} not judged.`);

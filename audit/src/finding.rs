@@ -62,11 +62,11 @@ pub enum Problem {
         /// The revisions, by platform.
         revisions: Vec<PlatformRevision>,
     },
-    /// A manifest list has several images of one platform.
+    /// A manifest list has several entries of one platform.
     DuplicatePlatform {
         /// The platform.
         platform: String,
-        /// The images.
+        /// The images of the entries.
         digests: Vec<Digest>,
     },
     /// An alias names an older release than the highest one of its line.
@@ -227,7 +227,7 @@ impl Kind {
             ),
             Self::DuplicatePlatform => (
                 "Platform twice",
-                "The list has several images of one platform. Which of them is pulled depends on the client.",
+                "The list has several entries of one platform. Which of them is pulled depends on the client.",
                 "Assemble the list again from the platform tags.",
             ),
             Self::AliasBehind => (
@@ -298,7 +298,7 @@ impl Problem {
                 parts.join(", ")
             }
             Self::DuplicatePlatform { platform, digests } => {
-                format!("has {} images of {platform}", digests.len())
+                format!("has {} entries of {platform}", digests.len())
             }
             Self::AliasBehind { names: Some(names), highest } => format!("names {names}; the highest is {highest}"),
             Self::AliasBehind { names: None, highest } => {

@@ -10,9 +10,9 @@ use serde::Serialize;
 use crate::guess::Guess;
 use crate::version::Versions;
 
-/// How many of the newest versions tell which platforms are built today: few enough to forget a platform that was
-/// dropped, and enough that a broken build among them does not matter.
-const NEWEST_VERSIONS: usize = 10;
+/// How many of the newest versions tell which platforms are built today: few enough that a platform which was added or
+/// dropped is noticed soon, and enough that a broken build among them does not matter.
+const NEWEST_VERSIONS: usize = 5;
 
 /// The settings for one repository.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -305,7 +305,7 @@ mod deep {
             .read();
         let report = scan.report();
         assert_eq!(report["findings"][0]["kind"], "duplicate-platform");
-        assert_eq!(report["findings"][0]["message"], "has 2 images of linux/arm64");
+        assert_eq!(report["findings"][0]["message"], "has 2 entries of linux/arm64");
     }
 
     #[test]
