@@ -83,7 +83,9 @@ pub fn variables(repositories: &[(&RepositoryName, &RepositorySettings)]) -> BTr
         groups.entry(settings).or_default().push(name);
     }
     let mut groups: Vec<_> = groups.into_iter().collect();
-    groups.sort_by_key(|(_, names)| std::cmp::Reverse(names.len()));
+    // Of as many, those with the template that is the function's default.
+    let is_unusual = |settings: &RepositorySettings| settings.tag_template != "{version}-{platform}";
+    groups.sort_by_key(|(settings, names)| (std::cmp::Reverse(names.len()), is_unusual(settings)));
     let mut groups = groups.into_iter();
     let Some((common, _)) = groups.next() else { return BTreeMap::new() };
     let rules: Vec<_> = groups

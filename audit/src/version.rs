@@ -95,7 +95,8 @@ impl<'a> Versions<'a> {
             .filter(|(tag, record)| !record.images.is_empty() || !aliases.is_alias_or_marker(tag))
             .filter_map(|(tag, record)| record.into_version(tag, scan, &mut platforms))
             .collect();
-        all.sort_by(|one, other| other.pushed_at.cmp(&one.pushed_at).then_with(|| one.tag.cmp(other.tag)));
+        // Of pushes in the same second, the tag that sorts last counts as the newest.
+        all.sort_by(|one, other| (other.pushed_at, other.tag).cmp(&(one.pushed_at, one.tag)));
         let mut versions = Self { platforms: platforms.names, all };
         versions.sort_platforms();
         versions.expect_platforms_of_siblings();

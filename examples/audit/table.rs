@@ -124,7 +124,7 @@ impl ReportText<'_> {
         writeln!(f, "what to do")?;
         for kind in &self.report.kinds {
             let texts = kind.texts;
-            writeln!(f, " {} ({}): {} {}", texts.title, kind.findings, texts.meaning, texts.remedy)?;
+            writeln!(f, " {} ({})\n   {}\n   {}", texts.title, kind.findings, texts.meaning, texts.remedy)?;
         }
         writeln!(f)
     }

@@ -1,5 +1,7 @@
 //! What the audit reports of a local ECR.
 
+use std::time::{Duration, SystemTime};
+
 use aws_config::Region;
 use aws_sdk_ecr::config::Credentials;
 use clap::Parser as _;
@@ -36,17 +38,20 @@ fn push_with_list(ecr: &LocalEcr, repository: &str, version: &str, tags: &[&str]
     }
 }
 
-/// Audits as with these options, so long after the pushes that all versions are judged. Returns the number of calls as
-/// well.
-async fn audited(ecr: &LocalEcr, options: &[&str]) -> (Report, u64) {
+/// A time so long after the pushes that all versions are judged.
+fn later() -> SystemTime {
+    SystemTime::now() + Duration::from_hours(2)
+}
+
+/// Audits as with these options at a time. Returns the number of calls as well.
+async fn audited(ecr: &LocalEcr, options: &[&str], now: SystemTime) -> (Report, u64) {
     let sdk = aws_config::defaults(behavior_version())
         .endpoint_url(ecr.url())
         .region(Region::new(ecr.home().id().region.clone()))
         .credentials_provider(Credentials::new("local", "local", None, None, "local"));
     let registries = Registries::load(sdk, Connections::without_proxy(), 1.0).await;
     let options = Options::parse_from(std::iter::once(&"audit").chain(options));
-    let later = std::time::SystemTime::now() + std::time::Duration::from_hours(2);
-    let report = crate::audit(&options, &registries, later).await.unwrap();
+    let report = crate::audit(&options, &registries, now).await.unwrap();
     (report, registries.calls())
 }
 
@@ -64,7 +69,7 @@ async fn scan_reads_no_manifest() {
     push_with_list(&ecr, "team-a/app", "1.0.0", &["latest"]);
     push(&ecr, "team-a/app", "1.1.0", &["amd64"]);
     push(&ecr, "team-b/web", "2.0", &["amd64", "arm64"]);
-    let (report, calls) = audited(&ecr, &[]).await;
+    let (report, calls) = audited(&ecr, &[], later()).await;
     assert_eq!(findings(&report), ["team-a/app 1.1.0: missing-platform", "team-b/web 2.0: list-missing"]);
     assert_eq!(calls, 3, "one page of names, and one of each repository");
     assert!(report.failures.is_empty());
@@ -77,9 +82,9 @@ async fn globs_select_repositories() {
         push(&ecr, repository, "1.0", &["amd64", "arm64"]);
     }
     let names = |report: &Report| report.repositories.iter().map(|found| found.name.to_string()).collect::<Vec<_>>();
-    let (report, _) = audited(&ecr, &["--repositories", "team-a/*"]).await;
+    let (report, _) = audited(&ecr, &["--repositories", "team-a/*"], later()).await;
     assert_eq!(names(&report), ["team-a/app", "team-a/web"]);
-    let (report, calls) = audited(&ecr, &["--repositories", "team-b/app"]).await;
+    let (report, calls) = audited(&ecr, &["--repositories", "team-b/app"], later()).await;
     assert_eq!((names(&report), calls), (vec!["team-b/app".to_owned()], 1));
 }
 
@@ -87,7 +92,7 @@ async fn globs_select_repositories() {
 async fn repository_that_does_not_exist_is_a_failure() {
     let ecr = start_ecr();
     push(&ecr, "app", "1.0", &["amd64", "arm64"]);
-    let (report, _) = audited(&ecr, &["--repositories", "app,gone"]).await;
+    let (report, _) = audited(&ecr, &["--repositories", "app,gone"], later()).await;
     assert_eq!(findings(&report), ["app 1.0: list-missing"]);
     assert_eq!(report.failures[0].repository.as_str(), "gone");
     assert!(report.failures[0].message.starts_with("RepositoryNotFound"), "{}", report.failures[0].message);
@@ -99,7 +104,7 @@ async fn archived_image_is_found_by_scan() {
     push_with_list(&ecr, "app", "1.0.0", &[]);
     assert!(ecr.home().archive("app", "1.0.0-arm64"));
     for options in [&[][..], &["--deep"]] {
-        let (report, _) = audited(&ecr, options).await;
+        let (report, _) = audited(&ecr, options, later()).await;
         assert_eq!(findings(&report), ["app 1.0.0: image-archived"], "{options:?}");
     }
 }
@@ -119,7 +124,7 @@ async fn deep_audit_reads_what_lists_and_configs_say() {
     let twice = ["amd64", "arm64"].map(|architecture| Entry::new(&image(architecture, "1.0.0")));
     let twice = twice.into_iter().chain([Entry::new(&image("arm64", "again"))]);
     ecr_home.push("app", Some("1.0.0"), &Index::oci(twice));
-    let (report, _) = audited(&ecr, &["--deep"]).await;
+    let (report, _) = audited(&ecr, &["--deep"], later()).await;
     // Which of the pushes was the newest depends on the second in which each was made.
     let mut found = findings(&report);
     found.sort_unstable();
@@ -144,7 +149,7 @@ async fn list_of_a_deleted_image_is_found_by_reading() {
     ecr.home().push("app", Some("1.0.0-arm64"), &image("arm64", "rebuilt"));
     let old = Entry::new(&image("arm64", "1.0.0")).digest();
     assert!(ecr.home().delete("app", &old));
-    let (report, _) = audited(&ecr, &["--deep"]).await;
+    let (report, _) = audited(&ecr, &["--deep"], later()).await;
     assert_eq!(findings(&report), ["app 1.0.0: image-gone", "app 1.0.0: list-differs-from-tags"]);
 }
 
@@ -154,7 +159,7 @@ async fn unreadable_image_hides_no_other() {
     push_with_list(&ecr, "app", "1.0.0", &[]);
     push(&ecr, "app", "1.1.0", &["amd64", "arm64"]);
     ecr.home().fail("app", &ecr.home().tag("app", "1.1.0-arm64").unwrap(), "UpstreamAccessDenied");
-    let (report, _) = audited(&ecr, &["--deep"]).await;
+    let (report, _) = audited(&ecr, &["--deep"], later()).await;
     assert_eq!(findings(&report), ["app 1.1.0: list-missing", "app 1.1.0: unreadable"]);
 }
 
@@ -164,7 +169,7 @@ async fn table_shows_findings_what_to_do_and_settings() {
     push_with_list(&ecr, "app", "1.0.0", &[]);
     push(&ecr, "app", "1.1.0", &["amd64"]);
     push(&ecr, "app", "1.2.0", &["amd64", "arm64"]);
-    let (report, calls) = audited(&ecr, &["--region", "eu-central-1"]).await;
+    let (report, calls) = audited(&ecr, &["--region", "eu-central-1"], later()).await;
     let text = ReportText { report: &report, rows: 1 }.to_string();
     for expected in [
         "app: 3 versions, 2 findings\n",
@@ -174,7 +179,7 @@ async fn table_shows_findings_what_to_do_and_settings() {
         "\n PLATFORMS=linux/amd64,linux/arm64\n TAG_TEMPLATE={version}-{platform}\n",
         "100%",
         "66%",
-        " List missing (1): All platforms were pushed",
+        " List missing (1)\n   All platforms were pushed",
     ] {
         assert!(text.contains(expected), "{expected}\n{text}");
     }
@@ -188,7 +193,7 @@ async fn text_of_an_image_cannot_control_the_terminal() {
     let home = ecr.home();
     home.push("app", Some("1.0-amd64"), &image("amd64", "1").revision("\u{1b}[2Jone"));
     home.push("app", Some("1.0-arm64"), &image("arm64", "1").revision("two\r\n"));
-    let (report, _) = audited(&ecr, &["--deep"]).await;
+    let (report, _) = audited(&ecr, &["--deep"], later()).await;
     let text = ReportText { report: &report, rows: 20 }.to_string();
     assert!(text.contains("\u{fffd}[2Jone") && !text.contains('\u{1b}') && !text.contains('\r'), "{text}");
 }
@@ -197,6 +202,36 @@ async fn text_of_an_image_cannot_control_the_terminal() {
 async fn many_versions_take_a_call_for_each_thousand_images() {
     let ecr = start_ecr();
     ecr.home().fill("app", 2_000, &["linux/amd64", "linux/arm64"]).unwrap();
-    let (report, calls) = audited(&ecr, &[]).await;
+    let (report, calls) = audited(&ecr, &[], later()).await;
     assert_eq!((report.totals.versions, report.totals.findings, calls), (2_000, 2_000, 5));
+}
+
+/// The registry of `docs/audit.md`.
+async fn documented() -> (Report, u64) {
+    const WEEK: u64 = 7 * 24;
+    let ecr = start_ecr();
+    // Monday, 2 November 2026, at noon.
+    let start = SystemTime::UNIX_EPOCH + Duration::from_hours(20_759 * 24 + 12);
+    let week = |week: u64| ecr.clock().set(start + Duration::from_hours(week * WEEK));
+    week(0);
+    push(&ecr, "shop/checkout", "2.0.0", &["amd64"]);
+    push(&ecr, "data/ingest", "2026.44", &["amd64"]);
+    week(1);
+    push_with_list(&ecr, "shop/checkout", "2.1.0", &["2.1", "2", "latest"]);
+    week(2);
+    push(&ecr, "shop/checkout", "2.2.0", &["amd64"]);
+    for (part, architecture) in [("x86_64", "amd64"), ("aarch64", "arm64")] {
+        ecr.home().push("edge/gateway", Some(&format!("{part}_7.1.0")), &image(architecture, "7.1.0"));
+    }
+    week(3);
+    push_with_list(&ecr, "shop/checkout", "2.3.0", &["2.3", "2"]);
+    audited(&ecr, &[], start + Duration::from_hours(3 * WEEK + 24)).await
+}
+
+#[tokio::test]
+async fn documented_output_is_that_of_the_program() {
+    let (report, calls) = documented().await;
+    let output = format!("{}{}\n", ReportText { report: &report, rows: 20 }, summary(&report, calls));
+    let document = include_str!("../../docs/audit.md");
+    assert!(document.contains(&format!("```text\n{output}```")), "docs/audit.md does not show this:\n{output}");
 }
