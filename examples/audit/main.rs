@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example audit -- --repositories 'team-a/*'`
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
+#![allow(clippy::print_stderr, reason = "a program for the terminal")]
 #![allow(unreachable_pub, reason = "a program exports nothing")]
 #![allow(clippy::doc_markdown, reason = "the documentation of the options is the help text")]
 
@@ -13,6 +13,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -47,14 +48,19 @@ async fn main() -> ExitCode {
         result = run(&options) => result,
         _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
     };
-    match result {
-        Ok(report) if !report.failures.is_empty() => FAILED.into(),
-        Ok(report) if options.fail_on_findings && report.totals.findings > 0 => FOUND.into(),
-        Ok(_) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("{message}");
-            FAILED.into()
-        }
+    if let Err(message) = &result {
+        eprintln!("{message}");
+    }
+    exit_code(options.fail_on_findings, result.as_ref().ok()).into()
+}
+
+/// The exit code of an audit with this report, or without any.
+fn exit_code(fail_on_findings: bool, report: Option<&Report>) -> u8 {
+    match report {
+        Some(report) if !report.failures.is_empty() => FAILED,
+        Some(report) if fail_on_findings && report.totals.findings > 0 => FOUND,
+        Some(_) => 0,
+        None => FAILED,
     }
 }
 
@@ -95,12 +101,12 @@ fn write_report(options: &Options, report: &Report, calls: u64) -> Result<(), St
     }
     let json = || serde_json::to_string(report).map(|json| json + "\n").map_err(|error| error.to_string());
     match &options.json {
-        Some(path) if path == Path::new("-") => print!("{}", json()?),
+        Some(path) if path == Path::new("-") => print(&json()?)?,
         Some(path) => write_file(path, &json()?)?,
         None => {}
     }
     if options.json.as_deref() != Some(Path::new("-")) {
-        print!("{}", ReportText { report, rows: options.rows });
+        print(&ReportText { report, rows: options.rows }.to_string())?;
     }
     eprintln!("{}", table::summary(report, calls));
     Ok(())
@@ -108,4 +114,9 @@ fn write_report(options: &Options, report: &Report, calls: u64) -> Result<(), St
 
 fn write_file(path: &Path, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Writes to standard output, which a reader such as `head` may close.
+fn print(text: &str) -> Result<(), String> {
+    std::io::stdout().lock().write_all(text.as_bytes()).map_err(|error| format!("standard output: {error}"))
 }

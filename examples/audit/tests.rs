@@ -99,6 +99,26 @@ async fn repository_that_does_not_exist_is_a_failure() {
 }
 
 #[tokio::test]
+async fn exit_code_tells_findings_from_failures() {
+    let ecr = start_ecr();
+    push(&ecr, "app", "1.0", &["amd64", "arm64"]);
+    ecr.home().create("empty");
+    let codes = |report: &Report| [false, true].map(|fail| crate::exit_code(fail, Some(report)));
+    assert_eq!(codes(&audited(&ecr, &["--repositories", "app"], later()).await.0), [0, 1]);
+    assert_eq!(codes(&audited(&ecr, &["--repositories", "empty"], later()).await.0), [0, 0]);
+    assert_eq!(codes(&audited(&ecr, &["--repositories", "app,gone"], later()).await.0), [2, 2]);
+    assert_eq!(crate::exit_code(false, None), 2);
+}
+
+#[test]
+fn json_goes_to_standard_output_without_a_file() {
+    let json = |arguments: &[&str]| Options::parse_from(std::iter::once(&"audit").chain(arguments)).json;
+    assert_eq!(json(&[]), None);
+    assert_eq!(json(&["--json", "--deep"]), Some("-".into()));
+    assert_eq!(json(&["--json", "report.json"]), Some("report.json".into()));
+}
+
+#[tokio::test]
 async fn archived_image_is_found_by_scan() {
     let ecr = start_ecr();
     push_with_list(&ecr, "app", "1.0.0", &[]);
