@@ -68,8 +68,10 @@ impl Check<'_> {
     /// Whether the function would publish the version, as far as the audit knows: it has all platforms, and nothing
     /// that was read holds it back.
     fn can_be_assembled(&self) -> bool {
-        let Version { images, .. } = self.version;
-        let is_complete = images.len() > 1 && self.version.missing().is_empty();
+        let Version { images, expected, .. } = self.version;
+        // A platform that only the list has is not complete: the function makes lists from platform tags.
+        let is_tagged = |platform: &usize| images.iter().any(|image| image.platform == *platform);
+        let is_complete = images.len() > 1 && expected.iter().all(is_tagged);
         let is_pullable = images.iter().all(|image| !image.image.is_archived);
         is_complete
             && is_pullable

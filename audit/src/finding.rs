@@ -8,6 +8,9 @@ use serde::Serialize;
 use crate::calendar::rfc_3339;
 use crate::request::Request;
 
+/// How many revisions a message shows: more than most versions have platforms. A hostile list can have a thousand.
+const REVISIONS_SHOWN: usize = 8;
+
 /// A problem of a tag. Its JSON has the kind and the fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -291,11 +294,12 @@ impl Problem {
                 format!("{said_by} says {said}, and the image is for {is}")
             }
             Self::MixedRevisions { revisions } => {
-                let parts: Vec<_> = revisions
-                    .iter()
-                    .map(|PlatformRevision { platform, revision }| format!("{platform} is built from {revision}"))
-                    .collect();
-                parts.join(", ")
+                let text = |PlatformRevision { platform, revision }: &_| format!("{platform} is built from {revision}");
+                let shown: Vec<_> = revisions.iter().take(REVISIONS_SHOWN).map(text).collect();
+                match revisions.len().saturating_sub(REVISIONS_SHOWN) {
+                    0 => shown.join(", "),
+                    more => format!("{}, and {more} more", shown.join(", ")),
+                }
             }
             Self::DuplicatePlatform { platform, digests } => {
                 format!("has {} entries of {platform}", digests.len())

@@ -371,6 +371,24 @@ mod deep {
     }
 
     #[test]
+    fn list_whose_platform_tag_was_removed_has_no_request() {
+        let mut scan = Scan::new();
+        for (version, day) in [("1.0.0", 1), ("1.1.0", 2)] {
+            let entries = ["amd64", "arm64", "s390x"].map(|part| (format!("{version}-{part}"), part));
+            for (tag, part) in &entries {
+                scan = scan.config_image(tag, day, &config(part, version));
+            }
+            scan = scan.list(version, day, &entries.map(|(tag, part)| entry(&tag, part)));
+        }
+        let scan = scan.untag("1.1.0-s390x").config_image("1.1.0-arm64", 3, &config("arm64", "1.1.0")).read();
+        scan.check(&[]);
+        let scan = scan.config_image("1.1.0-arm64", 3, &config("arm64", "1.1.0 ")).read();
+        let report = scan.report();
+        assert_eq!(report["findings"][0]["kind"], "list-differs-from-tags");
+        assert_eq!(report["findings"][0]["request"], serde_json::Value::Null);
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named() {
         let scan = right().raw("1.1.0-amd64", 2, "{").raw("1.1.0-arm64", 2, "{ ").read();
         let report = scan.report();

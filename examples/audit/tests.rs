@@ -9,7 +9,7 @@ use ecr_multiarch::connections::Connections;
 use ecr_multiarch::ecr::{Registries, behavior_version};
 use ecr_multiarch_audit::report::Report;
 use local_ecr::image::{Entry, Image, Index};
-use local_ecr::{LocalEcr, Options as EcrOptions};
+use local_ecr::{Fault, FaultKind, LocalEcr, Options as EcrOptions};
 
 use crate::options::Options;
 use crate::table::{ReportText, summary};
@@ -181,6 +181,31 @@ async fn unreadable_image_hides_no_other() {
     ecr.home().fail("app", &ecr.home().tag("app", "1.1.0-arm64").unwrap(), "UpstreamAccessDenied");
     let (report, _) = audited(&ecr, &["--deep"], later()).await;
     assert_eq!(findings(&report), ["app 1.1.0: list-missing", "app 1.1.0: unreadable"]);
+}
+
+#[tokio::test]
+async fn repository_that_cannot_be_read_is_audited_by_its_scan() {
+    let ecr = start_ecr();
+    push(&ecr, "app", "1.0.0", &["amd64", "arm64"]);
+    for operation in ["BatchGetImage", "GetDownloadUrlForLayer"] {
+        let message = format!("User is not authorized to perform: ecr:{operation}");
+        let denied = FaultKind::client_error("AccessDeniedException", &message);
+        ecr.faults().clear();
+        ecr.faults().add(Fault::on(operation, denied));
+        let (report, _) = audited(&ecr, &["--deep"], later()).await;
+        assert_eq!(findings(&report), ["app 1.0.0: list-missing"], "{operation}");
+        let message = &report.failures[0].message;
+        assert!(message.starts_with("not read: AccessDenied") && message.contains(operation), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn throttled_scan_is_repeated() {
+    let ecr = start_ecr();
+    push(&ecr, "app", "1.0.0", &["amd64", "arm64"]);
+    ecr.faults().add(Fault::on("DescribeImages", FaultKind::Throttle).times(2));
+    let (report, _) = audited(&ecr, &[], later()).await;
+    assert_eq!((findings(&report).len(), report.failures.len()), (1, 0));
 }
 
 #[tokio::test]
