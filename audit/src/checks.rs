@@ -71,7 +71,7 @@ impl Check<'_> {
         let Version { images, expected, .. } = self.version;
         // A platform that only the list has is not complete: the function makes lists from platform tags.
         let is_tagged = |platform: &usize| images.iter().any(|image| image.platform == *platform);
-        let is_complete = images.len() > 1 && expected.iter().all(is_tagged);
+        let is_complete = self.tagged_platforms() > 1 && expected.iter().all(is_tagged);
         let is_pullable = images.iter().all(|image| !image.image.is_archived);
         is_complete
             && is_pullable
@@ -81,6 +81,12 @@ impl Check<'_> {
                 let is_mismatched = |image: &PlatformImage<'_>| self.mismatch(image, reading).is_some();
                 are_readable && !images.iter().any(is_mismatched) && revisions(facts(), reading).is_none()
             })
+    }
+
+    /// How many platforms have a tag. One may have several, in different spellings.
+    fn tagged_platforms(&self) -> usize {
+        let platforms: BTreeSet<_> = self.version.images.iter().map(|image| image.platform).collect();
+        platforms.len()
     }
 
     fn finding(&self, problem: Problem) -> Finding {
@@ -120,13 +126,14 @@ impl Check<'_> {
         let Version { images, own, platforms, expected, .. } = self.version;
         let missing = self.version.missing();
         let tags = || images.iter().map(|image| image.tag.to_owned()).collect::<Vec<_>>();
-        let is_multi_platform = expected.len() > 1 || images.len() > 1;
+        let tagged = self.tagged_platforms();
+        let is_multi_platform = expected.len() > 1 || tagged > 1;
         let lacks = (!missing.is_empty()).then(|| Problem::MissingPlatform {
             present: self.names(platforms.as_deref().unwrap_or_default()),
             missing: self.names(&missing),
         });
         let list = match own {
-            None if images.len() > 1 && missing.is_empty() => Some(Problem::ListMissing { platform_tags: tags() }),
+            None if tagged > 1 && missing.is_empty() => Some(Problem::ListMissing { platform_tags: tags() }),
             Some(own) if own.is_list() && self.reading.is_none_or(|reading| reading.entries(own.digest).is_none()) => {
                 older_list(own, images)
             }
@@ -160,7 +167,8 @@ impl Check<'_> {
             for entry in entries {
                 problems.extend(self.entry_problem(entry, reading, by_digest, &mismatched));
             }
-        } else if let Some(own) = own {
+        } else if let Some(own) = own.filter(|own| !images.is_empty() || !reading.is_artifact(own.digest)) {
+            // A repository may hold charts and other artifacts; beside platform tags they are a mistake.
             problems.extend(unreadable(reading, self.version.tag, own.digest));
         }
         // Those of the list, or of the platform tags where there is no list.
@@ -190,7 +198,9 @@ impl Check<'_> {
             (Ok(facts), Some(said)) if said.contradicts(&facts.platform) && !mismatched.contains(&entry.digest) => {
                 Some(mismatch(format!("the entry {}", entry.digest), said, &facts.platform))
             }
-            (Err(_), _) if !is_tagged => unreadable(reading, &entry.digest.to_string(), entry.digest),
+            (Err(_), _) if !is_tagged && !reading.is_artifact(entry.digest) => {
+                unreadable(reading, &entry.digest.to_string(), entry.digest)
+            }
             _ => None,
         }
     }

@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::excerpt::ImageText;
 use ecr_multiarch_core::oci::annotations::REVISION;
+use ecr_multiarch_core::oci::descriptor::Descriptor;
 use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES, is_image_config};
 use ecr_multiarch_core::oci::invalid_image::InvalidImage;
 use ecr_multiarch_core::oci::manifest::Manifest;
@@ -16,7 +17,7 @@ use ecr_multiarch_core::reconcile::observation::{ConfigResult, ImageConfigs};
 
 use crate::scan::{Image, is_attachment};
 
-/// An entry of a manifest list that is an image: attestations are left out.
+/// An entry of a manifest list that is an image: attestations and other artifacts are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListEntry {
     /// The digest of the image.
@@ -49,6 +50,8 @@ pub struct Reading {
     images: HashMap<Digest, ImageFacts>,
     configs: HashMap<Digest, Result<ImageConfig, String>>,
     unreadable: HashMap<Digest, String>,
+    /// Those of `unreadable` that are sound, and of something else than a container image.
+    artifacts: HashSet<Digest>,
 }
 
 /// A text of an image as the report shows it: cut to a length that a person reads.
@@ -104,6 +107,7 @@ impl Reading {
         }
         match Manifest::parse(known, text).map_err(|invalid| reason(&invalid))? {
             Manifest::Image(image) if !is_image_config(&image.config.media_type) => {
+                self.artifacts.insert(digest);
                 return Err(format!("it is an artifact of type {:?}", excerpt(&image.config.media_type)));
             }
             Manifest::Image(image) if image.config.size > MAX_CONFIG_BYTES => {
@@ -115,15 +119,16 @@ impl Reading {
                 self.images.insert(digest, ImageFacts { config: image.config.digest, revision });
             }
             Manifest::Index(index) => {
-                let is_image = |platform: Option<&Platform>| !platform.is_some_and(Platform::is_unknown);
-                let entries = index
-                    .manifests
-                    .into_iter()
-                    .filter(|entry| entry.attested_digest().is_none() && is_image(entry.platform.as_ref()))
-                    .map(|entry| ListEntry {
-                        digest: entry.digest,
-                        platform: entry.specified_platform().map(Platform::normalized),
-                    });
+                // Attestations and other artifacts, such as the indexes of SOCI, are not pulled as images.
+                let is_image = |entry: &Descriptor| {
+                    entry.attested_digest().is_none()
+                        && !entry.platform.as_ref().is_some_and(Platform::is_unknown)
+                        && (entry.artifact_type.is_empty() || is_image_config(&entry.artifact_type))
+                };
+                let entries = index.manifests.into_iter().filter(is_image).map(|entry| ListEntry {
+                    digest: entry.digest,
+                    platform: entry.specified_platform().map(Platform::normalized),
+                });
                 self.lists.insert(digest, entries.collect());
             }
         }
@@ -174,6 +179,11 @@ impl Reading {
         })
     }
 
+    /// Whether a digest is that of an artifact which is no container image, such as a chart.
+    pub fn is_artifact(&self, digest: Digest) -> bool {
+        self.artifacts.contains(&digest)
+    }
+
     /// Why a manifest cannot be read, if it cannot.
     pub fn unreadable(&self, digest: Digest) -> Option<&str> {
         self.unreadable.get(&digest).map(String::as_str)
@@ -217,8 +227,10 @@ mod tests {
             r#"{{"mediaType":"m","size":1,"digest":"{}","platform":{{"os":"unknown","architecture":"unknown"}}}}"#,
             Digest::sha256("attestation")
         );
+        let artifact =
+            attestation.replace(r#""size":1"#, r#""size":1,"artifactType":"soci""#).replace("unknown", "arm64");
         let list = format!(
-            r#"{{"manifests":[{{"mediaType":"m","size":1,"digest":"{child_digest}","platform":{{"os":"linux","architecture":"aarch64"}}}},{attestation}]}}"#
+            r#"{{"manifests":[{{"mediaType":"m","size":1,"digest":"{child_digest}","platform":{{"os":"linux","architecture":"aarch64"}}}},{attestation},{artifact}]}}"#
         );
         let list_digest = Digest::sha256(&list);
         let images =

@@ -75,6 +75,11 @@ fn releases_and_other_versions_are_not_siblings() {
 }
 
 #[test]
+fn two_spellings_are_one_platform() {
+    Scan::new().images("1.0.0", 1, &["arm64", "aarch64"]).check(&[]);
+}
+
+#[test]
 fn version_without_a_list_is_found_once_it_is_complete() {
     let scan = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]);
     scan.check(&["list-missing 1.0.0: names nothing, beside 1.0.0-amd64, 1.0.0-arm64"]);
@@ -386,6 +391,21 @@ mod deep {
         let report = scan.report();
         assert_eq!(report["findings"][0]["kind"], "list-differs-from-tags");
         assert_eq!(report["findings"][0]["request"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn chart_is_a_problem_only_beside_platform_tags() {
+        let chart = |size: u32| {
+            let config = serde_json::json!({
+                "mediaType": "application/vnd.cncf.helm.config.v1+json", "size": size,
+                "digest": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+            });
+            serde_json::json!({ "config": config }).to_string()
+        };
+        right().raw("2.0.0", 2, &chart(1)).read().check(&[]);
+        let report = right().raw("2.0.0-amd64", 2, &chart(1)).raw("2.0.0-arm64", 2, &chart(2)).read().report();
+        assert_eq!(report["findings"].as_array().unwrap().len(), 3);
+        assert_eq!(report["findings"][1]["kind"], "unreadable");
     }
 
     #[test]
