@@ -34,6 +34,20 @@ fn platform_that_was_added_is_not_missing_before() {
 }
 
 #[test]
+fn platform_that_was_dropped_is_not_missing_after() {
+    let mut scan = Scan::new();
+    for day in 1..=20 {
+        let version = format!("1.{day}.0");
+        let platforms: &[_] = if day <= 10 { &["amd64", "arm64"] } else { &["amd64"] };
+        scan = scan.images(&version, day, platforms);
+        if day <= 10 {
+            scan = scan.lists(&[(&version, day)]);
+        }
+    }
+    scan.check(&[]);
+}
+
+#[test]
 fn first_versions_without_a_platform_that_came_later_lack_nothing() {
     let mut scan = Scan::new().images("1.0.0", 0, &["amd64"]);
     for day in 1..=6 {
