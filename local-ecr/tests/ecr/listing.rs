@@ -64,6 +64,8 @@ fn archived_image_is_listed_only_on_demand() {
     let request = json!({"repositoryName": "app", "imageIds": [{"imageTag": "1.0"}]});
     let answer = call(&ecr, "BatchGetImage", &request);
     assert_eq!(answer["failures"][0]["failureCode"], "ImageInaccessible");
+    ecr.home().push("app", Some("1.0"), &Image::oci("linux/amd64"));
+    assert_eq!(call(&ecr, "BatchGetImage", &request)["images"].as_array().map(Vec::len), Some(1));
 }
 
 /// A server with an image of five tags and one without any.
