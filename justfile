@@ -24,6 +24,14 @@ clients:
 instructions:
     .ci/instructions
 
+# Audit a registry with your own credentials; OPTIONS as in docs/audit.md.
+audit *OPTIONS:
+    cargo run --release --example audit -- {{ OPTIONS }}
+
+# Test the page of the audit in Chromium.
+browser:
+    .ci/audit
+
 # Simulate what roles and policies allow.
 permissions:
     .ci/permissions

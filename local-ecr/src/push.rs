@@ -97,11 +97,18 @@ impl PushTarget<'_> {
     }
 
     fn check_tag(self, repository: &Repository, tag: Option<&str>, digest: &str) -> Result<(), ApiError> {
+        // A push restores an archived image, so it is not repeated in vain.
+        let is_archived = repository.images.get(digest).is_some_and(|image| image.is_archived);
         let Some(tag) = tag else {
-            return if repository.images.contains_key(digest) { Err(self.image_exists(digest, None)) } else { Ok(()) };
+            return if repository.images.contains_key(digest) && !is_archived {
+                Err(self.image_exists(digest, None))
+            } else {
+                Ok(())
+            };
         };
         let may_move = repository.mutability.may_move(tag);
         match repository.tags.get(tag) {
+            Some(named) if named == digest && is_archived => Ok(()),
             Some(named) if named == digest => match self.repush_error {
                 RepushError::ImageTagAlreadyExists if !may_move => Err(self.tag_exists(tag)),
                 _ => Err(self.image_exists(digest, Some(tag))),

@@ -222,6 +222,15 @@ impl RegistryHandle {
         .is_some()
     }
 
+    /// Archives an image, by tag or digest, without an event. Returns whether it exists.
+    pub fn archive(&self, repository: &str, reference: &str) -> bool {
+        self.change(repository, |repository| {
+            let digest = repository.resolve(reference)?.to_owned();
+            repository.images.get_mut(&digest).map(|image| image.is_archived = true)
+        })
+        .is_some()
+    }
+
     /// Hides a tag or digest from the next `reads` by `BatchGetImage` that would find it.
     pub fn hide(&self, repository: &str, reference: &str, reads: u32) {
         self.with_repository(repository, |repository| {

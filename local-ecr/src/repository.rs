@@ -37,6 +37,9 @@ pub(crate) struct StoredImage {
     pub(crate) pushed_at: SystemTime,
     pub(crate) pulled_at: Option<SystemTime>,
     pub(crate) tags: BTreeSet<String>,
+    /// Whether it is archived: not listed by default, and not pulled.
+    #[serde(default)]
+    pub(crate) is_archived: bool,
 }
 
 impl Repository {
@@ -64,9 +67,10 @@ impl Repository {
         self.references.contains_key(digest)
     }
 
-    /// Adds an image, unless it exists.
+    /// Adds an image, unless it exists. A push of an archived one restores it.
     pub(crate) fn insert_image(&mut self, digest: &str, bytes: Bytes, manifest: Manifest, now: SystemTime) {
-        if self.images.contains_key(digest) {
+        if let Some(image) = self.images.get_mut(digest) {
+            image.is_archived = false;
             return;
         }
         for reference in references(&manifest) {
@@ -79,6 +83,7 @@ impl Repository {
             pushed_at: now,
             pulled_at: None,
             tags: BTreeSet::new(),
+            is_archived: false,
         };
         self.images.insert(digest.to_owned(), image);
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_ecr::Client;
-use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, TagStatus};
+use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter, TagStatus};
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::{Digest, Error, IamAction, RepositoryName};
 
@@ -23,6 +23,15 @@ pub struct ScannedImage {
     pub pushed_at: SystemTime,
     /// The media type of its manifest; empty where ECR does not say.
     pub media_type: String,
+}
+
+/// An image of a repository according to a scan of all images, archived ones included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredImage {
+    /// What every scan says of it. It may have no tags.
+    pub image: ScannedImage,
+    /// Whether it is archived, so that it cannot be pulled.
+    pub is_archived: bool,
 }
 
 /// A page of a scan.
@@ -81,6 +90,42 @@ impl Registry {
         let resource = || Resource::Repository(repository.clone());
         let output = self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))?;
         let rows = output.image_details.unwrap_or_default().into_iter().filter_map(scanned_image).collect();
+        Ok(Page { rows, next: output.next_token })
+    }
+
+    /// Scans a page of the images of a repository, archived ones included, and on demand those without a tag. The audit
+    /// does; the function needs only what can be pulled by a tag.
+    ///
+    /// # Errors
+    /// Every error of ECR.
+    pub async fn scan_stored_images(
+        &self,
+        repository: &RepositoryName,
+        with_untagged: bool,
+        from: Option<String>,
+    ) -> Result<Page<StoredImage>, Error> {
+        let action = IamAction::DescribeImages;
+        let tags = if with_untagged { TagStatus::Any } else { TagStatus::Tagged };
+        // Without a filter by status, ECR leaves archived images out.
+        let filter = DescribeImagesFilter::builder().tag_status(tags).image_status(ImageStatusFilter::Any).build();
+        let send = async |client: &Client| {
+            client
+                .describe_images()
+                .set_registry_id(self.account())
+                .repository_name(repository.as_str())
+                .filter(filter.clone())
+                .max_results(PAGE_SIZE)
+                .set_next_token(from.clone())
+                .send()
+                .await
+        };
+        let resource = || Resource::Repository(repository.clone());
+        let output = self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))?;
+        let stored_image = |image: ImageDetail| {
+            let is_active = image.image_status.as_ref().is_none_or(|status| *status == ImageStatus::Active);
+            Some(StoredImage { image: scanned_image(image)?, is_archived: !is_active })
+        };
+        let rows = output.image_details.unwrap_or_default().into_iter().filter_map(stored_image).collect();
         Ok(Page { rows, next: output.next_token })
     }
 }

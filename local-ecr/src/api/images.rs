@@ -178,14 +178,18 @@ fn find(repository: &mut Repository, tag: Option<&str>, digest: Option<&str>) ->
     }
 }
 
-/// Fails the image if a test has made it unavailable.
+/// Fails the image if it is archived, or if a test has made it unavailable.
 fn check_available(repository: &Repository, id: &ImageId, digest: &str) -> Result<(), Failure> {
     let failing = &repository.visibility.failing;
     let code = id.tag().and_then(|tag| failing.get(tag)).or_else(|| failing.get(digest));
-    match code {
-        Some(code) => Err((code.clone(), format!("The image is not available: {code}"))),
-        None => Ok(()),
+    if let Some(code) = code {
+        return Err((code.clone(), format!("The image is not available: {code}")));
     }
+    // The user guide says that an archived image cannot be pulled, and no document says with which code.
+    if repository.images.get(digest).is_some_and(|image| image.is_archived) {
+        return Err(("ImageInaccessible".to_owned(), "The image is archived".to_owned()));
+    }
+    Ok(())
 }
 
 /// The ids in another order than that of the request, if there are two or more: ECR promises no order,

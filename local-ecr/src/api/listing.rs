@@ -60,14 +60,20 @@ enum ImageStatus {
 impl Filter {
     const ANY: Self = Self { tag_status: None, image_status: None };
 
-    /// Whether an image passes. Every image is active here: none is ever archived.
+    /// Whether an image passes. Without a status, only active images do. None is ever on its way back here.
     fn admits(&self, image: &StoredImage) -> bool {
-        let has_status = match self.tag_status {
+        let has_tags = match self.tag_status {
             Some(TagStatus::Tagged) => !image.tags.is_empty(),
             Some(TagStatus::Untagged) => image.tags.is_empty(),
             Some(TagStatus::Any) | None => true,
         };
-        has_status && !matches!(self.image_status, Some(ImageStatus::Archived | ImageStatus::Activating))
+        let is_listed = match self.image_status {
+            Some(ImageStatus::Any) => true,
+            Some(ImageStatus::Archived) => image.is_archived,
+            Some(ImageStatus::Activating) => false,
+            Some(ImageStatus::Active) | None => !image.is_archived,
+        };
+        has_tags && is_listed
     }
 }
 
@@ -175,7 +181,7 @@ fn detail(registry: &RegistryId, name: &str, digest: &str, image: &StoredImage) 
         "imageSizeInBytes": image.size,
         "imagePushedAt": epoch_seconds(image.pushed_at),
         "imageManifestMediaType": image.manifest.media_type,
-        "imageStatus": "ACTIVE",
+        "imageStatus": if image.is_archived { "ARCHIVED" } else { "ACTIVE" },
     });
     if !image.tags.is_empty() {
         row["imageTags"] = json!(image.tags);

@@ -45,6 +45,29 @@ fn last_page_has_no_token_even_if_it_is_full() {
     }
 }
 
+#[test]
+fn archived_image_is_listed_only_on_demand() {
+    let ecr = start();
+    ecr.home().push("app", Some("1.0"), &Image::oci("linux/amd64"));
+    assert!(ecr.home().archive("app", "1.0"));
+    for (operation, rows) in OPERATIONS {
+        for (filter, expected) in [
+            (json!({}), 0),
+            (json!({"imageStatus": "ACTIVE"}), 0),
+            (json!({"imageStatus": "ARCHIVED"}), 1),
+            (json!({"imageStatus": "ANY", "tagStatus": "TAGGED"}), 1),
+        ] {
+            let found = pages(&ecr, operation, rows, json!({"repositoryName": "app", "filter": filter}));
+            assert_eq!(found.iter().flatten().count(), expected, "{operation} {filter}");
+        }
+    }
+    let request = json!({"repositoryName": "app", "imageIds": [{"imageTag": "1.0"}]});
+    let answer = call(&ecr, "BatchGetImage", &request);
+    assert_eq!(answer["failures"][0]["failureCode"], "ImageInaccessible");
+    ecr.home().push("app", Some("1.0"), &Image::oci("linux/amd64"));
+    assert_eq!(call(&ecr, "BatchGetImage", &request)["images"].as_array().map(Vec::len), Some(1));
+}
+
 /// A server with an image of five tags and one without any.
 fn with_tags() -> LocalEcr {
     let ecr = start();

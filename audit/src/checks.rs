@@ -1,0 +1,273 @@
+//! The checks of a repository's versions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use ecr_multiarch_core::oci::platform::Platform;
+use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
+use ecr_multiarch_core::{Digest, RepositoryName};
+
+use crate::aliases::Aliases;
+use crate::finding::{Finding, PlatformRevision, Problem};
+use crate::reading::{ListEntry, Reading};
+use crate::request::{Request, Target};
+use crate::scan::{ByDigest, Image, RepositoryScan};
+use crate::version::{PlatformImage, Version, Versions, shown};
+
+/// The findings of a repository, those of a kind together and of the newest versions first.
+pub fn findings(
+    scan: &RepositoryScan,
+    versions: &Versions<'_>,
+    aliases: &Aliases<'_>,
+    target: &Target,
+    now: SystemTime,
+) -> Vec<Finding> {
+    let by_digest = scan.by_digest();
+    let reading = scan.reading.as_ref();
+    let check_of = |version| Check { repository: &scan.name, version, platforms: &versions.platforms, reading, target };
+    let mut findings = Vec::new();
+    for version in versions.all.iter().filter(|version| !version.is_settling(now)) {
+        let check = check_of(version);
+        let mut problems = check.by_scan();
+        problems.extend(reading.into_iter().flat_map(|reading| check.by_reading(reading, &by_digest)));
+        findings.extend(problems.into_iter().map(|problem| check.finding(problem)));
+    }
+    for (tag, pushed_at, highest, problem) in aliases.problems(now) {
+        let version = versions.all.iter().find(|version| version.tag == highest.tag().as_str());
+        let is_published = |version: &&Version<'_>| version.own.is_some_and(Image::is_list);
+        let check = version.filter(is_published).map(check_of).filter(Check::can_be_assembled);
+        let request = check.map(|check| check.assemble(false));
+        findings.push(Finding { repository: scan.name.clone(), tag: tag.to_owned(), pushed_at, problem, request });
+    }
+    findings.sort_by(|one, other| {
+        let order = |finding: &Finding| (finding.problem.kind(), std::cmp::Reverse(finding.pushed_at));
+        order(one).cmp(&order(other)).then_with(|| one.tag.cmp(&other.tag))
+    });
+    findings
+}
+
+/// The check of one version.
+struct Check<'a> {
+    repository: &'a RepositoryName,
+    version: &'a Version<'a>,
+    platforms: &'a [String],
+    reading: Option<&'a Reading>,
+    target: &'a Target,
+}
+
+impl Check<'_> {
+    fn assemble(&self, force: bool) -> Request {
+        Request::Assemble {
+            repository: self.repository.clone(),
+            version: self.version.tag.to_owned(),
+            force,
+            target: self.target.clone(),
+        }
+    }
+
+    /// Whether the function would publish the version, as far as the audit knows: it has all platforms, and nothing
+    /// that was read holds it back.
+    fn can_be_assembled(&self) -> bool {
+        let Version { images, expected, .. } = self.version;
+        // A platform that only the list has is not complete: the function makes lists from platform tags.
+        let is_tagged = |platform: &usize| images.iter().any(|image| image.platform == *platform);
+        let is_complete = self.tagged_platforms() > 1 && expected.iter().all(is_tagged);
+        let is_pullable = images.iter().all(|image| !image.image.is_archived);
+        is_complete
+            && is_pullable
+            && self.reading.is_none_or(|reading| {
+                let facts = || images.iter().flat_map(|image| reading.images_of(image.image.digest));
+                let are_readable = facts().all(|digest| matches!(reading.facts(digest), Some(Ok(_))));
+                let is_mismatched = |image: &PlatformImage<'_>| self.mismatch(image, reading).is_some();
+                are_readable && !images.iter().any(is_mismatched) && revisions(facts(), reading).is_none()
+            })
+    }
+
+    /// How many platforms have a tag. One may have several, in different spellings.
+    fn tagged_platforms(&self) -> usize {
+        let platforms: BTreeSet<_> = self.version.images.iter().map(|image| image.platform).collect();
+        platforms.len()
+    }
+
+    fn finding(&self, problem: Problem) -> Finding {
+        let request = match &problem {
+            Problem::SingleImage { .. } => Some(true),
+            Problem::ListMissing { .. }
+            | Problem::ListOlderThanImage { .. }
+            | Problem::ListDiffersFromTags { .. }
+            | Problem::DuplicatePlatform { .. }
+            | Problem::ImageGone { .. } => Some(false),
+            // What only a new image mends.
+            _ => None,
+        };
+        let request = request.filter(|_| self.can_be_assembled()).map(|force| self.assemble(force));
+        Finding {
+            repository: self.repository.clone(),
+            tag: self.version.tag.to_owned(),
+            pushed_at: self.version.pushed_at,
+            problem,
+            request,
+        }
+    }
+
+    /// The platform of a tag that its image contradicts.
+    fn mismatch(&self, image: &PlatformImage<'_>, reading: &Reading) -> Option<Problem> {
+        let said: ConfiguredPlatform = self.platforms.get(image.platform)?.parse().ok()?;
+        let is = other_platform(said.platform(), image.image.digest, reading)?;
+        Some(mismatch(image.tag.to_owned(), said.platform(), &is))
+    }
+
+    fn names(&self, positions: &[usize]) -> Vec<String> {
+        positions.iter().filter_map(|position| self.platforms.get(*position).cloned()).collect()
+    }
+
+    /// The problems that a scan shows. Whether a list is older than its images says nothing where its entries are known.
+    fn by_scan(&self) -> Vec<Problem> {
+        let Version { images, own, platforms, expected, .. } = self.version;
+        let missing = self.version.missing();
+        let tags = || images.iter().map(|image| image.tag.to_owned()).collect::<Vec<_>>();
+        let tagged = self.tagged_platforms();
+        let is_multi_platform = expected.len() > 1 || tagged > 1;
+        let lacks = (!missing.is_empty()).then(|| Problem::MissingPlatform {
+            present: self.names(platforms.as_deref().unwrap_or_default()),
+            missing: self.names(&missing),
+        });
+        let list = match own {
+            None if tagged > 1 && missing.is_empty() => Some(Problem::ListMissing { platform_tags: tags() }),
+            Some(own) if own.is_list() && self.reading.is_none_or(|reading| reading.entries(own.digest).is_none()) => {
+                older_list(own, images)
+            }
+            Some(own) if !own.is_list() && own.is_image_or_list() && !images.is_empty() && is_multi_platform => {
+                Some(Problem::SingleImage { platform_tags: tags(), release: None })
+            }
+            _ => None,
+        };
+        let own = own.iter().map(|own| (self.version.tag, *own));
+        let named = own.chain(images.iter().map(|PlatformImage { tag, image, .. }| (*tag, *image)));
+        let archived = named.filter(|(_, image)| image.is_archived);
+        let archived: Vec<_> = archived.map(|(tag, _)| Problem::ImageArchived { image: tag.to_owned() }).collect();
+        lacks.into_iter().chain(list).chain(archived).collect()
+    }
+
+    /// The problems that only manifests and configs show.
+    fn by_reading(&self, reading: &Reading, by_digest: &ByDigest<'_>) -> Vec<Problem> {
+        let Version { images, own, .. } = self.version;
+        let entries = own.and_then(|own| reading.entries(own.digest));
+        let mut problems = Vec::new();
+        let mut mismatched = BTreeSet::new();
+        for image in images {
+            let mismatch = self.mismatch(image, reading);
+            mismatched.extend(mismatch.is_some().then_some(image.image.digest));
+            problems.extend(mismatch);
+            problems.extend(unreadable(reading, image.tag, image.image.digest));
+        }
+        if let Some(entries) = entries {
+            problems.extend(differing_list(images, entries, reading));
+            problems.extend(duplicates(entries));
+            for entry in entries {
+                problems.extend(self.entry_problem(entry, reading, by_digest, &mismatched));
+            }
+        } else if let Some(own) = own.filter(|own| !images.is_empty() || !reading.is_artifact(own.digest)) {
+            // A repository may hold charts and other artifacts; beside platform tags they are a mistake.
+            problems.extend(unreadable(reading, self.version.tag, own.digest));
+        }
+        // Those of the list, or of the platform tags where there is no list.
+        let digests: Vec<_> = match entries {
+            Some(entries) => entries.iter().map(|entry| entry.digest).collect(),
+            None => images.iter().flat_map(|image| reading.images_of(image.image.digest)).collect(),
+        };
+        problems.extend(revisions(digests, reading));
+        problems
+    }
+
+    fn entry_problem(
+        &self,
+        entry: &ListEntry,
+        reading: &Reading,
+        by_digest: &ByDigest<'_>,
+        mismatched: &BTreeSet<Digest>,
+    ) -> Option<Problem> {
+        let Some(image) = by_digest.get(&entry.digest) else {
+            return Some(Problem::ImageGone { platform: entry.platform.as_ref().map(shown), digest: entry.digest });
+        };
+        let is_tagged = self.version.images.iter().any(|tagged| tagged.image.digest == entry.digest);
+        if image.is_archived && !is_tagged {
+            return Some(Problem::ImageArchived { image: entry.digest.to_string() });
+        }
+        match (reading.facts(entry.digest)?, &entry.platform) {
+            (Ok(facts), Some(said)) if said.contradicts(&facts.platform) && !mismatched.contains(&entry.digest) => {
+                Some(mismatch(format!("the entry {}", entry.digest), said, &facts.platform))
+            }
+            (Err(_), _) if !is_tagged && !reading.is_artifact(entry.digest) => {
+                unreadable(reading, &entry.digest.to_string(), entry.digest)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The revisions of images, if they differ.
+fn revisions(images: impl IntoIterator<Item = Digest>, reading: &Reading) -> Option<Problem> {
+    let mut revisions = Vec::new();
+    for facts in images.into_iter().filter_map(|digest| reading.facts(digest)?.ok()) {
+        let platform = shown(&facts.platform.normalized());
+        revisions.extend(facts.revision.map(|revision| PlatformRevision { platform, revision }));
+    }
+    let distinct: BTreeSet<_> = revisions.iter().map(|of| of.revision.clone()).collect();
+    let mut seen = BTreeSet::new();
+    revisions.retain(|of| seen.insert((of.platform.clone(), of.revision.clone())));
+    (distinct.len() > 1).then_some(Problem::MixedRevisions { revisions })
+}
+
+fn older_list(list: &Image, images: &[PlatformImage<'_>]) -> Option<Problem> {
+    let newer: Vec<_> = images.iter().filter(|image| image.image.pushed_at > list.pushed_at).collect();
+    let image_pushed_at = newer.iter().map(|image| image.image.pushed_at).max()?;
+    Some(Problem::ListOlderThanImage {
+        platform_tags: newer.iter().map(|image| image.tag.to_owned()).collect(),
+        list_pushed_at: list.pushed_at,
+        image_pushed_at,
+    })
+}
+
+fn differing_list(images: &[PlatformImage<'_>], entries: &[ListEntry], reading: &Reading) -> Option<Problem> {
+    let is_absent = |image: &&PlatformImage<'_>| {
+        // The images of an index are known only where it was read.
+        let is_known = !image.image.is_list() || reading.entries(image.image.digest).is_some();
+        let of_tag = reading.images_of(image.image.digest);
+        is_known && !entries.iter().any(|entry| of_tag.contains(&entry.digest))
+    };
+    let platform_tags: Vec<_> = images.iter().filter(is_absent).map(|image| image.tag.to_owned()).collect();
+    (!platform_tags.is_empty()).then_some(Problem::ListDiffersFromTags { platform_tags })
+}
+
+fn duplicates(entries: &[ListEntry]) -> impl Iterator<Item = Problem> {
+    let mut by_platform = BTreeMap::<String, Vec<Digest>>::new();
+    for entry in entries {
+        if let Some(platform) = &entry.platform {
+            by_platform.entry(shown(platform)).or_default().push(entry.digest);
+        }
+    }
+    let several = by_platform.into_iter().filter(|(_, digests)| digests.len() > 1);
+    several.map(|(platform, digests)| Problem::DuplicatePlatform { platform, digests })
+}
+
+/// The platform of an image, or of an index without an image of this platform, that is another one.
+fn other_platform(said: &Platform, digest: Digest, reading: &Reading) -> Option<Platform> {
+    let platforms: Vec<_> = match reading.entries(digest) {
+        Some(entries) => entries.iter().map(|entry| entry.platform.clone()).collect::<Option<_>>()?,
+        None => vec![reading.facts(digest)?.ok()?.platform],
+    };
+    let is_other = platforms.iter().all(|platform| said.contradicts(platform));
+    platforms.into_iter().next().filter(|_| is_other)
+}
+
+fn mismatch(said_by: String, said: &Platform, is: &Platform) -> Problem {
+    Problem::PlatformMismatch { said_by, said: shown(said), is: shown(is) }
+}
+
+fn unreadable(reading: &Reading, image: &str, digest: Digest) -> Option<Problem> {
+    match reading.facts(digest)? {
+        Err(reason) => Some(Problem::Unreadable { image: image.to_owned(), reason: reason.to_owned() }),
+        Ok(_) => None,
+    }
+}

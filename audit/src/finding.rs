@@ -1,0 +1,348 @@
+//! The problems that an audit finds: what each means, what to do, and the request that mends it.
+
+use std::time::SystemTime;
+
+use ecr_multiarch_core::{Digest, RepositoryName};
+use serde::Serialize;
+
+use crate::calendar::rfc_3339;
+use crate::request::Request;
+
+/// How many revisions a message shows: more than most versions have platforms. A hostile list can have a thousand.
+const REVISIONS_SHOWN: usize = 8;
+
+/// A problem of a tag. Its JSON has the kind and the fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Problem {
+    /// A version lacks platforms that most of its siblings have.
+    MissingPlatform {
+        /// The platforms that it has.
+        present: Vec<String>,
+        /// The platforms that it lacks.
+        missing: Vec<String>,
+    },
+    /// A tag that should name a manifest list names a single image.
+    SingleImage {
+        /// The platform tags beside it.
+        platform_tags: Vec<String>,
+        /// The release of which it is an alias, if it is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        release: Option<String>,
+    },
+    /// All platforms are there, and no manifest list.
+    ListMissing {
+        /// The platform tags.
+        platform_tags: Vec<String>,
+    },
+    /// A manifest list was pushed before an image of its version.
+    ListOlderThanImage {
+        /// The platform tags of the newer images.
+        platform_tags: Vec<String>,
+        /// When the list was pushed.
+        #[serde(serialize_with = "time")]
+        list_pushed_at: SystemTime,
+        /// When the newest image was pushed.
+        #[serde(serialize_with = "time")]
+        image_pushed_at: SystemTime,
+    },
+    /// A manifest list does not have the images that the platform tags name.
+    ListDiffersFromTags {
+        /// The platform tags whose images it lacks.
+        platform_tags: Vec<String>,
+    },
+    /// An image is of another platform than its tag or its list says.
+    PlatformMismatch {
+        /// Who says so: a platform tag, or the entry of the list by its digest.
+        said_by: String,
+        /// The platform that is said.
+        said: String,
+        /// The platform that the config of the image states.
+        is: String,
+    },
+    /// The images of a version were built from different revisions.
+    MixedRevisions {
+        /// The revisions, by platform.
+        revisions: Vec<PlatformRevision>,
+    },
+    /// A manifest list has several entries of one platform.
+    DuplicatePlatform {
+        /// The platform.
+        platform: String,
+        /// The images of the entries.
+        digests: Vec<Digest>,
+    },
+    /// An alias names an older release than the highest one of its line.
+    AliasBehind {
+        /// The release that it names; `None`, if it names none.
+        names: Option<String>,
+        /// The release that it should name.
+        highest: String,
+    },
+    /// A manifest list names an image that the repository does not have.
+    ImageGone {
+        /// The platform, as the list states it.
+        platform: Option<String>,
+        /// The image.
+        digest: Digest,
+    },
+    /// An image of the version is archived.
+    ImageArchived {
+        /// The tag or the digest of the image.
+        image: String,
+    },
+    /// A manifest or a config cannot be read as that of a container image.
+    Unreadable {
+        /// The tag or the digest.
+        image: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The revision from which the image of a platform was built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlatformRevision {
+    /// The platform.
+    pub platform: String,
+    /// The revision.
+    pub revision: String,
+}
+
+fn time<S: serde::Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc_3339(*time))
+}
+
+/// The kind of a problem, in the order of the report: what breaks pulls first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "each is documented at its problem, and by its texts")]
+pub enum Kind {
+    MissingPlatform,
+    ImageGone,
+    ImageArchived,
+    PlatformMismatch,
+    SingleImage,
+    ListMissing,
+    ListDiffersFromTags,
+    ListOlderThanImage,
+    MixedRevisions,
+    DuplicatePlatform,
+    AliasBehind,
+    Unreadable,
+}
+
+/// What is said of all findings of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct KindTexts {
+    /// A short name.
+    pub title: &'static str,
+    /// What it means to those who pull.
+    pub meaning: &'static str,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+impl Kind {
+    /// All kinds, in their order.
+    pub const ALL: [Self; 12] = [
+        Self::MissingPlatform,
+        Self::ImageGone,
+        Self::ImageArchived,
+        Self::PlatformMismatch,
+        Self::SingleImage,
+        Self::ListMissing,
+        Self::ListDiffersFromTags,
+        Self::ListOlderThanImage,
+        Self::MixedRevisions,
+        Self::DuplicatePlatform,
+        Self::AliasBehind,
+        Self::Unreadable,
+    ];
+
+    /// Whether only a deep audit finds it.
+    pub const fn is_deep(self) -> bool {
+        matches!(
+            self,
+            Self::ImageGone
+                | Self::PlatformMismatch
+                | Self::ListDiffersFromTags
+                | Self::MixedRevisions
+                | Self::DuplicatePlatform
+                | Self::Unreadable
+        )
+    }
+
+    /// Its texts.
+    pub const fn texts(self) -> KindTexts {
+        let (title, meaning, remedy) = match self {
+            Self::MissingPlatform => (
+                "Platform missing",
+                "Most versions that were pushed shortly before and after have the platform. Machines of that platform \
+                 cannot run this version.",
+                "See why the build of the platform failed or was left out, and push its image. The function then \
+                 publishes the list.",
+            ),
+            Self::ImageGone => (
+                "Image gone",
+                "The list names an image that was deleted. A pull on its platform fails.",
+                "Push the image again, or assemble the list from the platform tags that are there. Keep lifecycle \
+                 policies from deleting images that lists name.",
+            ),
+            Self::ImageArchived => (
+                "Image archived",
+                "An archived image cannot be pulled until it is restored.",
+                "Restore the image, or push it again.",
+            ),
+            Self::PlatformMismatch => (
+                "Wrong platform",
+                "The image was built for another platform than its tag or its list says. It fails to start where it is \
+                 pulled.",
+                "Build the image for the platform and push it again; check the --platform option of the build.",
+            ),
+            Self::SingleImage => (
+                "Single image in place of a list",
+                "The tag names the image of one platform. All other platforms pull an image that they cannot run.",
+                "Let CI push platform tags only, and then replace the image with the list. The request replaces it \
+                 because of \"force\".",
+            ),
+            Self::ListMissing => (
+                "List missing",
+                "All platforms were pushed, and nothing made the manifest list. The version cannot be pulled by its own \
+                 tag.",
+                "Assemble the list.",
+            ),
+            Self::ListDiffersFromTags => (
+                "List differs from its tags",
+                "The list has other images than the platform tags name. Those who pull by version get an older build, \
+                 or lack a platform.",
+                "Assemble the list again.",
+            ),
+            Self::ListOlderThanImage => (
+                "List older than an image",
+                "An image was pushed after the list. By all appearances the list still names the image before it.",
+                "Assemble the list again. A deep audit tells whether it really differs.",
+            ),
+            Self::MixedRevisions => (
+                "Mixed revisions",
+                "The images of the version were built from different commits, so platforms behave differently.",
+                "Build all platforms from one commit and push them again.",
+            ),
+            Self::DuplicatePlatform => (
+                "Platform twice",
+                "The list has several entries of one platform. Which of them is pulled depends on the client.",
+                "Assemble the list again from the platform tags.",
+            ),
+            Self::AliasBehind => (
+                "Alias behind",
+                "The alias names an older release than the highest one of its line. Those who follow it miss a release.",
+                "Set ALIASES, and assemble the highest release: its aliases move with it.",
+            ),
+            Self::Unreadable => (
+                "Unreadable",
+                "This is not a container image as the function or a container runtime reads it.",
+                "Push the image again, or leave the repository out if it holds other artifacts.",
+            ),
+        };
+        KindTexts { title, meaning, remedy }
+    }
+}
+
+impl Problem {
+    /// Its kind.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::MissingPlatform { .. } => Kind::MissingPlatform,
+            Self::SingleImage { .. } => Kind::SingleImage,
+            Self::ListMissing { .. } => Kind::ListMissing,
+            Self::ListOlderThanImage { .. } => Kind::ListOlderThanImage,
+            Self::ListDiffersFromTags { .. } => Kind::ListDiffersFromTags,
+            Self::PlatformMismatch { .. } => Kind::PlatformMismatch,
+            Self::MixedRevisions { .. } => Kind::MixedRevisions,
+            Self::DuplicatePlatform { .. } => Kind::DuplicatePlatform,
+            Self::AliasBehind { .. } => Kind::AliasBehind,
+            Self::ImageGone { .. } => Kind::ImageGone,
+            Self::ImageArchived { .. } => Kind::ImageArchived,
+            Self::Unreadable { .. } => Kind::Unreadable,
+        }
+    }
+
+    /// What is wrong with this tag, in one line.
+    pub fn message(&self) -> String {
+        match self {
+            Self::MissingPlatform { present, missing } => match present.as_slice() {
+                [] => format!("has no {}", missing.join(", ")),
+                present => format!("has {}, but not {}", present.join(", "), missing.join(", ")),
+            },
+            Self::SingleImage { platform_tags, release: None } => {
+                format!("names a single image, beside {}", platform_tags.join(", "))
+            }
+            Self::SingleImage { release: Some(release), .. } => {
+                format!("names a single image, while release {release} is a manifest list")
+            }
+            Self::ListMissing { platform_tags } => format!("names nothing, beside {}", platform_tags.join(", ")),
+            Self::ListOlderThanImage { platform_tags, list_pushed_at, image_pushed_at } => format!(
+                "was pushed at {}, and {} at {}",
+                rfc_3339(*list_pushed_at),
+                platform_tags.join(", "),
+                rfc_3339(*image_pushed_at)
+            ),
+            Self::ListDiffersFromTags { platform_tags } => {
+                format!("does not have the image of {}", platform_tags.join(", "))
+            }
+            Self::PlatformMismatch { said_by, said, is } => {
+                format!("{said_by} says {said}, and the image is for {is}")
+            }
+            Self::MixedRevisions { revisions } => {
+                let text = |PlatformRevision { platform, revision }: &_| format!("{platform} is built from {revision}");
+                let shown: Vec<_> = revisions.iter().take(REVISIONS_SHOWN).map(text).collect();
+                match revisions.len().saturating_sub(REVISIONS_SHOWN) {
+                    0 => shown.join(", "),
+                    more => format!("{}, and {more} more", shown.join(", ")),
+                }
+            }
+            Self::DuplicatePlatform { platform, digests } => {
+                format!("has {} entries of {platform}", digests.len())
+            }
+            Self::AliasBehind { names: Some(names), highest } => format!("names {names}; the highest is {highest}"),
+            Self::AliasBehind { names: None, highest } => {
+                format!("names no release, and is older than {highest}, the highest")
+            }
+            Self::ImageGone { platform: Some(platform), digest } => format!("names {digest} of {platform}"),
+            Self::ImageGone { platform: None, digest } => format!("names {digest}"),
+            Self::ImageArchived { image } => format!("{image} is archived"),
+            Self::Unreadable { image, reason } => format!("{image}: {reason}"),
+        }
+    }
+}
+
+/// A problem of a tag of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The tag: a version or an alias.
+    pub tag: String,
+    /// When the newest image of the tag was pushed.
+    pub pushed_at: SystemTime,
+    /// What is wrong.
+    pub problem: Problem,
+    /// The request that mends it, if one does.
+    pub request: Option<Request>,
+}
+
+impl Serialize for Finding {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Entry<'a> {
+            repository: &'a RepositoryName,
+            tag: &'a str,
+            #[serde(flatten)]
+            problem: &'a Problem,
+            message: String,
+            request: Option<&'a Request>,
+        }
+        let Self { repository, tag, pushed_at: _, problem, request } = self;
+        Entry { repository, tag, problem, message: problem.message(), request: request.as_ref() }.serialize(serializer)
+    }
+}

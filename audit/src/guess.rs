@@ -1,0 +1,302 @@
+//! The guess: how the tags of a repository name versions and platforms.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::{Serialize, Serializer};
+
+use crate::spelling::SpelledPlatform;
+
+/// How tags join version and platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Layout {
+    is_platform_first: bool,
+    separator: char,
+}
+
+/// A platform tag, divided by a layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DividedTag<'a> {
+    /// The version.
+    pub version: &'a str,
+    /// The part that spells the platform.
+    pub part: &'a str,
+    /// What it spells.
+    pub spelled: SpelledPlatform,
+}
+
+impl Layout {
+    /// All layouts that are tried, those that are used most first: of two with as many tags, the first one wins.
+    pub const ALL: [Self; 6] = {
+        const fn layout(is_platform_first: bool, separator: char) -> Layout {
+            Layout { is_platform_first, separator }
+        }
+        [
+            layout(false, '-'),
+            layout(true, '-'),
+            layout(false, '_'),
+            layout(false, '.'),
+            layout(true, '_'),
+            layout(true, '.'),
+        ]
+    };
+
+    /// The tag template of the settings.
+    pub fn template(self) -> String {
+        let separator = self.separator;
+        if self.is_platform_first {
+            format!("{{platform}}{separator}{{version}}")
+        } else {
+            format!("{{version}}{separator}{{platform}}")
+        }
+    }
+
+    /// Divides a tag, with the longest part that spells a platform. `None`, if the tag has no such part.
+    pub fn divide(self, tag: &str) -> Option<DividedTag<'_>> {
+        let divided = |at: usize| {
+            let (before, after) = (&tag[..at], &tag[at + self.separator.len_utf8()..]);
+            let (version, part) = if self.is_platform_first { (after, before) } else { (before, after) };
+            // A version is a tag of its own, and a tag does not begin so.
+            let is_version = !version.is_empty() && !version.starts_with(['.', '-']);
+            is_version.then(|| Some(DividedTag { version, part, spelled: SpelledPlatform::read(part)? }))?
+        };
+        let mut positions = tag.match_indices(self.separator).map(|(at, _)| at);
+        if self.is_platform_first { positions.rev().find_map(divided) } else { positions.find_map(divided) }
+    }
+}
+
+impl Serialize for Layout {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.template())
+    }
+}
+
+/// A platform as the tags of a repository spell it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GuessedPlatform {
+    /// The platform.
+    pub platform: String,
+    /// The part of the tags that names it.
+    pub tag_part: String,
+    /// How many tags have this part.
+    pub tags: usize,
+}
+
+/// What was guessed of a repository, and what speaks for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Guess {
+    /// The tag template; `None`, where no tag names a platform.
+    #[serde(rename = "tag_template")]
+    pub layout: Option<Layout>,
+    /// The platforms, each in every spelling, those with the most tags first.
+    pub platforms: Vec<GuessedPlatform>,
+    /// How many tags are platform tags by this guess.
+    pub platform_tags: usize,
+    /// How many tags there are, without those of signatures and other attachments.
+    pub tags: usize,
+    /// What is ambiguous, in full sentences.
+    pub doubts: Vec<String>,
+}
+
+/// From which share on another layout is worth a doubt: a tenth of the platform tags. Below it, it is an accident.
+const DOUBTFUL_SHARE: usize = 10;
+
+impl Guess {
+    /// Guesses from the tags of a repository.
+    pub fn of(tags: &[&str]) -> Self {
+        let mut votes = BTreeMap::<Layout, usize>::new();
+        let mut bare = BTreeSet::new();
+        for &tag in tags {
+            if SpelledPlatform::read(tag).is_some_and(|spelled| !spelled.is_weak) {
+                bare.insert(tag);
+                continue;
+            }
+            for layout in Layout::ALL {
+                if layout.divide(tag).is_some_and(|divided| !divided.spelled.is_weak) {
+                    *votes.entry(layout).or_default() += 1;
+                }
+            }
+        }
+        let votes = Layout::ALL.map(|layout| (layout, votes.get(&layout).copied().unwrap_or_default()));
+        let most = votes.iter().map(|(_, votes)| *votes).max().unwrap_or_default();
+        let layout = votes.iter().find(|(_, votes)| *votes == most && most > 0).map(|(layout, _)| *layout);
+        let mut guess = Self { layout, tags: tags.len(), ..Self::default() };
+        if let Some(layout) = layout {
+            guess.count_parts(layout, tags);
+            guess.doubt_layout(layout, &votes);
+            guess.doubt_spellings();
+        }
+        if !bare.is_empty() {
+            let example = bare.first().copied().unwrap_or_default();
+            guess.doubts.push(format!(
+                "{} name a platform and no version, such as {example}: no tag template can serve them.",
+                tags_counted(bare.len())
+            ));
+        }
+        guess
+    }
+
+    fn count_parts(&mut self, layout: Layout, tags: &[&str]) {
+        let divided = || tags.iter().filter_map(|tag| layout.divide(tag));
+        let strong: BTreeSet<_> =
+            divided().filter(|divided| !divided.spelled.is_weak).map(|divided| divided.version).collect();
+        let mut parts = HashMap::<&str, (String, usize)>::new();
+        for DividedTag { version, part, spelled } in divided() {
+            // A number after a version is a platform only beside a tag that is one without doubt.
+            if !spelled.is_weak || strong.contains(version) {
+                parts.entry(part).or_insert_with(|| (spelled.platform, 0)).1 += 1;
+            }
+        }
+        self.platforms = parts
+            .into_iter()
+            .map(|(part, (platform, tags))| GuessedPlatform { platform, tag_part: part.to_owned(), tags })
+            .collect();
+        self.platforms.sort_by(|one, other| {
+            other
+                .tags
+                .cmp(&one.tags)
+                .then_with(|| (&one.platform, &one.tag_part).cmp(&(&other.platform, &other.tag_part)))
+        });
+        self.platform_tags = self.platforms.iter().map(|platform| platform.tags).sum();
+    }
+
+    fn doubt_layout(&mut self, chosen: Layout, votes: &[(Layout, usize)]) {
+        let winner = votes.iter().find(|(layout, _)| *layout == chosen).map_or(0, |(_, votes)| *votes);
+        for (layout, votes) in votes {
+            if *layout != chosen && *votes * DOUBTFUL_SHARE >= winner {
+                self.doubts.push(format!("{} can be read as {} as well.", tags_counted(*votes), layout.template()));
+            }
+        }
+    }
+
+    fn doubt_spellings(&mut self) {
+        let mut first = HashMap::<&str, &GuessedPlatform>::new();
+        let mut doubts = Vec::new();
+        for other in &self.platforms {
+            if let Some(one) = first.get(other.platform.as_str()) {
+                doubts.push(format!(
+                    "{} is spelled {} ({}) and {} ({}): the settings serve one spelling of a platform.",
+                    one.platform,
+                    one.tag_part,
+                    tags_counted(one.tags),
+                    other.tag_part,
+                    tags_counted(other.tags),
+                ));
+            } else {
+                first.insert(&other.platform, other);
+            }
+            if SpelledPlatform::read(&other.tag_part).is_some_and(|spelled| spelled.is_weak) {
+                doubts.push(format!(
+                    "{} in {} is taken for {}, and can be something else.",
+                    other.tag_part,
+                    tags_counted(other.tags),
+                    other.platform
+                ));
+            }
+        }
+        self.doubts.extend(doubts);
+    }
+
+    /// The version and the platform of a platform tag. `None`, if the tag is none by this guess.
+    pub fn parse<'a>(&self, tag: &'a str) -> Option<(&'a str, &str)> {
+        let divided = self.layout?.divide(tag)?;
+        let guessed = self.platforms.iter().find(|guessed| guessed.tag_part == divided.part)?;
+        Some((divided.version, &guessed.platform))
+    }
+}
+
+/// A number of tags in words.
+fn tags_counted(count: usize) -> String {
+    if count == 1 { "1 tag".to_owned() } else { format!("{count} tags") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guess(tags: &str) -> Guess {
+        Guess::of(&tags.split(' ').collect::<Vec<_>>())
+    }
+
+    #[track_caller]
+    fn check(tags: &str, template: &str, platforms: &[&str]) {
+        let guess = guess(tags);
+        assert_eq!(guess.layout.map(Layout::template).as_deref(), Some(template), "{tags}");
+        let found: Vec<_> = guess
+            .platforms
+            .iter()
+            .map(|GuessedPlatform { platform, tag_part, tags }| format!("{platform}={tag_part}:{tags}"))
+            .collect();
+        assert_eq!(found, platforms, "{tags}");
+    }
+
+    #[test]
+    fn suffix_and_prefix_are_guessed_with_their_separators() {
+        check(
+            "1.0-amd64 1.0-arm64 1.1-amd64 1.0",
+            "{version}-{platform}",
+            &["linux/amd64=amd64:2", "linux/arm64=arm64:1"],
+        );
+        check("amd64-1.0 arm64-1.0", "{platform}-{version}", &["linux/amd64=amd64:1", "linux/arm64=arm64:1"]);
+        check("1.0_x86_64 1.0_aarch64", "{version}_{platform}", &["linux/amd64=x86_64:1", "linux/arm64=aarch64:1"]);
+        check("1.0.amd64 1.0.arm64v8", "{version}.{platform}", &["linux/amd64=amd64:1", "linux/arm64=arm64v8:1"]);
+    }
+
+    #[test]
+    fn longest_spelling_wins() {
+        check(
+            "1.0-linux-amd64 1.0-linux-arm64",
+            "{version}-{platform}",
+            &["linux/amd64=linux-amd64:1", "linux/arm64=linux-arm64:1"],
+        );
+        check("1.0-rc-1-x86-64", "{version}-{platform}", &["linux/amd64=x86-64:1"]);
+        check("arm-v7-1.0 amd64-1.0", "{platform}-{version}", &["linux/amd64=amd64:1", "linux/arm/v7=arm-v7:1"]);
+    }
+
+    #[test]
+    fn tags_without_a_platform_give_no_template() {
+        let guess = guess("1.0 1.1 latest pr-386 build-386 v1-arm");
+        assert_eq!((guess.layout, guess.platforms.len(), guess.tags), (None, 0, 6));
+    }
+
+    #[test]
+    fn number_is_a_platform_only_beside_another_one() {
+        check("1.0-amd64 1.0-386 pr-386", "{version}-{platform}", &["linux/386=386:1", "linux/amd64=amd64:1"]);
+        assert!(guess("1.0-amd64 1.0-386").doubts[0].contains("386 in 1 tag is taken for linux/386"));
+        check("1.0-amd64 pr-386", "{version}-{platform}", &["linux/amd64=amd64:1"]);
+    }
+
+    #[test]
+    fn two_layouts_are_a_doubt() {
+        let guess = guess("1.0-amd64 1.0-arm64 amd64-1.1");
+        assert_eq!(guess.layout.map(Layout::template).as_deref(), Some("{version}-{platform}"));
+        assert_eq!(guess.doubts, ["1 tag can be read as {platform}-{version} as well."]);
+    }
+
+    #[test]
+    fn two_spellings_of_a_platform_are_a_doubt() {
+        let guess = guess("1.0-arm64 1.1-arm64 1.2-aarch64");
+        assert_eq!(
+            guess.doubts,
+            [
+                "linux/arm64 is spelled arm64 (2 tags) and aarch64 (1 tag): the settings serve one spelling of a platform."
+            ]
+        );
+        assert_eq!(guess.parse("1.2-aarch64"), Some(("1.2", "linux/arm64")));
+    }
+
+    #[test]
+    fn bare_platforms_are_named() {
+        let guess = guess("amd64 arm64");
+        assert_eq!(guess.layout, None);
+        assert!(guess.doubts[0].starts_with("2 tags name a platform and no version, such as amd64"));
+    }
+
+    #[test]
+    fn tag_of_another_part_is_not_parsed() {
+        let guess = guess("1.0-amd64 1.0-arm64");
+        assert_eq!(guess.parse("1.0-amd64"), Some(("1.0", "linux/amd64")));
+        for tag in ["1.0", "1.0-s390x", "amd64", "-amd64"] {
+            assert_eq!(guess.parse(tag), None, "{tag}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Requests to the function that mend a finding, once it is deployed.
+
+use ecr_multiarch_core::{AccountId, Region, RepositoryName};
+use serde::Serialize;
+
+/// A registry as a request names it: what the audit was told, so that the request reaches the same one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Target {
+    /// The account; absent, if it is the function's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    /// The Region; absent, if it is the function's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<Region>,
+}
+
+/// A request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "action", rename_all = "lowercase")]
+pub enum Request {
+    /// Publishes the manifest list of one version, and moves its aliases.
+    Assemble {
+        /// The repository.
+        repository: RepositoryName,
+        /// The version.
+        version: String,
+        /// Whether to replace a single image.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        force: bool,
+        /// The registry.
+        #[serde(flatten)]
+        target: Target,
+    },
+    /// Publishes all manifest lists of repositories that need it.
+    Sweep {
+        /// The repositories.
+        repositories: Vec<RepositoryName>,
+        /// Whether to compare every complete version by digest.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        deep: bool,
+        /// The registry.
+        #[serde(flatten)]
+        target: Target,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use ecr_multiarch_core::Input;
+    use ecr_multiarch_core::input::{AssembleRequest, SweepRequest};
+
+    use super::*;
+
+    #[test]
+    fn function_accepts_the_requests() {
+        let target = Target { account: "111122223333".parse().ok(), region: "eu-central-1".parse().ok() };
+        let repository: RepositoryName = "team-a/app".parse().unwrap();
+        for target in [target, Target::default()] {
+            let (account, region) = (target.account.clone(), target.region.clone());
+            let (repository, version) = (repository.clone(), "1.2.3".to_owned());
+            let request =
+                Request::Assemble { repository: repository.clone(), version, force: true, target: target.clone() };
+            let parsed = Input::from_request(serde_json::to_value(request).unwrap()).unwrap();
+            let expected = AssembleRequest {
+                repository: repository.clone(),
+                version: "1.2.3".parse().unwrap(),
+                dry_run: false,
+                force: true,
+                account: account.clone(),
+                region: region.clone(),
+                wait_seconds: None,
+            };
+            assert_eq!(parsed, Input::Assemble(expected));
+            let request = Request::Sweep { repositories: vec![repository], deep: false, target };
+            let parsed = Input::from_request(serde_json::to_value(request).unwrap()).unwrap();
+            let expected = SweepRequest {
+                repositories: Some(vec!["team-a/app".parse().unwrap()]),
+                dry_run: false,
+                deep: false,
+                account,
+                region,
+                from: None,
+            };
+            assert_eq!(parsed, Input::Sweep(expected));
+        }
+    }
+}

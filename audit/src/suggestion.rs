@@ -1,0 +1,141 @@
+//! The settings of the function for what was guessed.
+
+use std::collections::BTreeMap;
+
+use ecr_multiarch_core::RepositoryName;
+use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
+use ecr_multiarch_core::settings::tag_scheme::TagScheme;
+use serde::Serialize;
+
+use crate::guess::Guess;
+use crate::version::Versions;
+
+/// How many of the newest versions tell which platforms are built today: few enough that a platform which was added or
+/// dropped is noticed soon, and enough that a broken build among them does not matter.
+const NEWEST_VERSIONS: usize = 5;
+
+/// The settings for one repository.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct RepositorySettings {
+    /// `TAG_TEMPLATE`.
+    pub tag_template: String,
+    /// `PLATFORMS`: those that at least half of the newest versions have.
+    pub platforms: String,
+}
+
+impl RepositorySettings {
+    /// The settings of a repository. `None`, where there is no list to make: its newest versions have fewer than two
+    /// platforms by their tags.
+    ///
+    /// # Errors
+    /// Why the function would not accept what was guessed.
+    pub fn of(guess: &Guess, versions: &Versions<'_>) -> Result<Option<Self>, String> {
+        let Some(layout) = guess.layout else { return Ok(None) };
+        let tagged = || versions.all.iter().filter(|version| !version.images.is_empty());
+        let has_releases = tagged().any(|version| version.is_release);
+        let newest: Vec<_> =
+            tagged().filter(|version| version.is_release == has_releases).take(NEWEST_VERSIONS).collect();
+        let mut platforms = Vec::new();
+        for (position, platform) in versions.platforms.iter().enumerate() {
+            let has = newest.iter().filter(|version| version.images.iter().any(|image| image.platform == position));
+            if 2 * has.count() >= newest.len()
+                && let Some(guessed) = guess.platforms.iter().find(|guessed| guessed.platform == *platform)
+            {
+                platforms.push(configured(&guessed.platform, &guessed.tag_part)?);
+            }
+        }
+        if platforms.len() < 2 {
+            return Ok(None);
+        }
+        platforms.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let tag_template = layout.template();
+        let parsed = platforms.iter().map(|(_, platform)| platform.clone()).collect();
+        let template = tag_template.parse().map_err(|invalid| format!("{invalid}"))?;
+        TagScheme::new(template, parsed).map_err(|invalid| invalid.to_string())?;
+        let platforms: Vec<_> = platforms.into_iter().map(|(text, _)| text).collect();
+        Ok(Some(Self { tag_template, platforms: platforms.join(",") }))
+    }
+}
+
+/// A platform of the settings, with its tag part where it is not the default.
+fn configured(platform: &str, tag_part: &str) -> Result<(String, ConfiguredPlatform), String> {
+    let parse = |text: &str| text.parse::<ConfiguredPlatform>().map_err(|invalid| invalid.to_string());
+    let by_default = parse(platform)?;
+    if by_default.tag_part().as_str() == tag_part {
+        return Ok((platform.to_owned(), by_default));
+    }
+    let text = format!("{platform}={tag_part}");
+    let configured = parse(&text)?;
+    Ok((text, configured))
+}
+
+/// The environment variables of the function for all repositories: those that most repositories have in common, and rules
+/// for the others.
+pub fn variables(repositories: &[(&RepositoryName, &RepositorySettings)]) -> BTreeMap<&'static str, String> {
+    #[derive(Serialize)]
+    struct Rule<'a> {
+        repositories: Vec<&'a RepositoryName>,
+        platforms: &'a str,
+        tag_template: &'a str,
+    }
+    let mut groups = BTreeMap::<&RepositorySettings, Vec<&RepositoryName>>::new();
+    for (name, settings) in repositories {
+        groups.entry(settings).or_default().push(name);
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    // Of as many, those with the template that is the function's default.
+    let is_unusual = |settings: &RepositorySettings| settings.tag_template != "{version}-{platform}";
+    groups.sort_by_key(|(settings, names)| (std::cmp::Reverse(names.len()), is_unusual(settings)));
+    let mut groups = groups.into_iter();
+    let Some((common, _)) = groups.next() else { return BTreeMap::new() };
+    let rules: Vec<_> = groups
+        .map(|(settings, repositories)| Rule {
+            repositories,
+            platforms: &settings.platforms,
+            tag_template: &settings.tag_template,
+        })
+        .collect();
+    let mut variables =
+        BTreeMap::from([("PLATFORMS", common.platforms.clone()), ("TAG_TEMPLATE", common.tag_template.clone())]);
+    if !rules.is_empty()
+        && let Ok(rules) = serde_json::to_string(&rules)
+    {
+        variables.insert("RULES", rules);
+    }
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use ecr_multiarch_core::Settings;
+
+    use super::*;
+
+    fn settings(template: &str, platforms: &str) -> RepositorySettings {
+        RepositorySettings { tag_template: template.to_owned(), platforms: platforms.to_owned() }
+    }
+
+    #[test]
+    fn function_accepts_the_settings_and_applies_them() {
+        let usual = settings("{version}-{platform}", "linux/amd64,linux/arm64=aarch64");
+        let other = settings("{platform}-{version}", "linux/amd64=x86_64,linux/arm/v7");
+        let [one, two, three]: [RepositoryName; 3] =
+            ["team-a/x", "team-a/y", "team-b/z"].map(|name| name.parse().unwrap());
+        let variables = variables(&[(&one, &usual), (&two, &usual), (&three, &other)]);
+        let settings = Settings::from_lookup(|name| variables.get(name).cloned()).unwrap();
+        for (repository, tag, version) in
+            [(&one, "1.0-aarch64", "1.0"), (&two, "1.0-amd64", "1.0"), (&three, "x86_64-1.0", "1.0")]
+        {
+            let scheme = &settings.for_repository(repository).unwrap().tag_scheme;
+            assert_eq!(scheme.parse(&tag.parse().unwrap()).unwrap().version.as_str(), version, "{repository}");
+        }
+    }
+
+    #[test]
+    fn repositories_that_agree_need_no_rules() {
+        let usual = settings("{version}-{platform}", "linux/amd64,linux/arm64");
+        let name = "app".parse().unwrap();
+        assert_eq!(variables(&[(&name, &usual)]).keys().copied().collect::<Vec<_>>(), ["PLATFORMS", "TAG_TEMPLATE"]);
+        assert_eq!(variables(&[]), BTreeMap::new());
+    }
+}

@@ -1,0 +1,228 @@
+//! The versions of a repository, and the platforms that each of them has.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, SystemTime};
+
+use ecr_multiarch_core::Release;
+
+use crate::aliases::Aliases;
+use crate::guess::Guess;
+use crate::scan::{Image, RepositoryScan, is_attachment};
+
+/// How many versions before and after one, in the order of their pushes, are its siblings: enough that one broken build
+/// among them does not matter, and few enough that a platform which was added or dropped is noticed within days.
+const SIBLINGS_EACH_WAY: usize = 5;
+
+/// How long a version may take from its newest push until it is judged: its build is still running, or the list is
+/// being made. It is the `INCOMPLETE_AFTER` of the function's settings.
+pub const SETTLING_TIME: Duration = Duration::from_hours(1);
+
+/// How many platforms a repository may have in the report. The known spellings are fewer; only lists of hostile content
+/// can have more, and theirs are left out.
+const MAX_PLATFORMS: usize = 64;
+
+/// The image of a platform tag.
+#[derive(Debug, Clone)]
+pub struct PlatformImage<'a> {
+    /// The position of the platform in [`Versions::platforms`].
+    pub platform: usize,
+    /// The platform tag.
+    pub tag: &'a str,
+    /// Its image.
+    pub image: &'a Image,
+}
+
+/// A version.
+#[derive(Debug)]
+pub struct Version<'a> {
+    /// Its tag.
+    pub tag: &'a str,
+    /// The images of its platform tags.
+    pub images: Vec<PlatformImage<'a>>,
+    /// What its own tag names.
+    pub own: Option<&'a Image>,
+    /// The platforms that it has by its platform tags, or by its list where that was read, in ascending order of their
+    /// positions. `None`, where nothing tells them.
+    pub platforms: Option<Vec<usize>>,
+    /// The platforms that most of its siblings have, and that were built before it, in ascending order of their positions.
+    pub expected: Vec<usize>,
+    /// When the newest of its images was first pushed; of its own tag, where it has no platform tags.
+    pub pushed_at: SystemTime,
+    /// Whether it is a release; only those are siblings of a release.
+    pub is_release: bool,
+}
+
+/// The versions of a repository.
+#[derive(Debug, Default)]
+pub struct Versions<'a> {
+    /// All platforms that a version has, those that most versions have first.
+    pub platforms: Vec<String>,
+    /// The versions, the newest push first.
+    pub all: Vec<Version<'a>>,
+}
+
+impl Version<'_> {
+    /// The platforms that most of its siblings have and it has not.
+    pub fn missing(&self) -> Vec<usize> {
+        let Some(platforms) = &self.platforms else { return Vec::new() };
+        self.expected.iter().copied().filter(|expected| !platforms.contains(expected)).collect()
+    }
+
+    /// Whether it is too young to be judged. A push after `now`, by clocks that differ, is young.
+    pub fn is_settling(&self, now: SystemTime) -> bool {
+        now.duration_since(self.pushed_at).unwrap_or_default() < SETTLING_TIME
+    }
+}
+
+impl<'a> Versions<'a> {
+    /// The versions of a repository. Attachments, aliases without platform tags and yank markers are none.
+    pub fn of(scan: &'a RepositoryScan, guess: &Guess, aliases: &Aliases<'_>) -> Self {
+        let mut platforms = PlatformNames::default();
+        let mut versions = HashMap::<&str, Record<'a>>::new();
+        for image in &scan.images {
+            for tag in image.tags.iter().map(String::as_str).filter(|tag| !is_attachment(tag)) {
+                match guess.parse(tag) {
+                    Some((version, platform)) => {
+                        let Some(platform) = platforms.position(platform) else { continue };
+                        versions.entry(version).or_default().images.push(PlatformImage { platform, tag, image });
+                    }
+                    None => versions.entry(tag).or_default().own = Some(image),
+                }
+            }
+        }
+        let mut all: Vec<_> = versions
+            .into_iter()
+            .filter(|(tag, record)| !record.images.is_empty() || !aliases.is_alias_or_marker(tag))
+            .filter_map(|(tag, record)| record.into_version(tag, scan, &mut platforms))
+            .collect();
+        // Of pushes in the same second, the tag that sorts last counts as the newest.
+        all.sort_by(|one, other| (other.pushed_at, other.tag).cmp(&(one.pushed_at, one.tag)));
+        let mut versions = Self { platforms: platforms.names, all };
+        versions.sort_platforms();
+        versions.expect_platforms_of_siblings();
+        versions
+    }
+
+    /// Puts the platforms that most versions have first.
+    fn sort_platforms(&mut self) {
+        let mut counts = vec![0_usize; self.platforms.len()];
+        for position in self.all.iter().filter_map(|version| version.platforms.as_ref()).flatten() {
+            counts[*position] += 1;
+        }
+        let mut order: Vec<_> = (0..self.platforms.len()).collect();
+        order.sort_by(|one, other| {
+            counts[*other].cmp(&counts[*one]).then_with(|| self.platforms[*one].cmp(&self.platforms[*other]))
+        });
+        let mut moved = vec![0; order.len()];
+        for (new, old) in order.iter().enumerate() {
+            moved[*old] = new;
+        }
+        self.platforms = order.iter().map(|old| std::mem::take(&mut self.platforms[*old])).collect();
+        for version in &mut self.all {
+            for position in version.platforms.iter_mut().flatten() {
+                *position = moved[*position];
+            }
+            for image in &mut version.images {
+                image.platform = moved[image.platform];
+            }
+            if let Some(platforms) = &mut version.platforms {
+                platforms.sort_unstable();
+            }
+            version.images.sort_by(|one, other| (one.platform, one.tag).cmp(&(other.platform, other.tag)));
+        }
+    }
+
+    fn expect_platforms_of_siblings(&mut self) {
+        for is_release in [true, false] {
+            let is_family = |version: &Version<'_>| version.is_release == is_release && version.platforms.is_some();
+            let family: Vec<_> = (0..self.all.len()).filter(|index| is_family(&self.all[*index])).collect();
+            let mut first_with = vec![None; self.platforms.len()];
+            for (at, index) in family.iter().enumerate() {
+                for platform in self.all[*index].platforms.iter().flatten() {
+                    first_with[*platform] = Some(at);
+                }
+            }
+            for (at, index) in family.iter().enumerate() {
+                let newer = &family[at.saturating_sub(SIBLINGS_EACH_WAY)..at];
+                let older = &family[at + 1..(at + 1 + SIBLINGS_EACH_WAY).min(family.len())];
+                let siblings = newer.len() + older.len();
+                let mut counts = BTreeMap::<usize, usize>::new();
+                for sibling in newer.iter().chain(older) {
+                    for platform in self.all[*sibling].platforms.iter().flatten() {
+                        *counts.entry(*platform).or_default() += 1;
+                    }
+                }
+                let expected = counts.into_iter().filter(|(platform, count)| {
+                    // Before the first version that has it, a platform was not built yet.
+                    2 * count > siblings && first_with[*platform].is_some_and(|first| at <= first)
+                });
+                self.all[*index].expected = expected.map(|(platform, _)| platform).collect();
+            }
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct PlatformNames {
+    names: Vec<String>,
+    positions: HashMap<String, usize>,
+}
+
+impl PlatformNames {
+    /// The position of a platform; `None`, if there are too many.
+    fn position(&mut self, name: &str) -> Option<usize> {
+        if let Some(position) = self.positions.get(name) {
+            return Some(*position);
+        }
+        let position = self.names.len();
+        if position == MAX_PLATFORMS {
+            return None;
+        }
+        self.names.push(name.to_owned());
+        self.positions.insert(name.to_owned(), position);
+        Some(position)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Record<'a> {
+    images: Vec<PlatformImage<'a>>,
+    own: Option<&'a Image>,
+}
+
+impl<'a> Record<'a> {
+    /// The version with this tag. `None`, if the tag names something other than images.
+    fn into_version(self, tag: &'a str, scan: &RepositoryScan, platforms: &mut PlatformNames) -> Option<Version<'a>> {
+        let Self { images, own } = self;
+        if images.is_empty() && !own.is_some_and(Image::is_image_or_list) {
+            return None;
+        }
+        let newest = images.iter().map(|image| image.image.pushed_at).max();
+        let pushed_at = newest.or(own.map(|own| own.pushed_at))?;
+        let mut present: Vec<_> = images.iter().map(|image| image.platform).collect();
+        let mut is_known = !images.is_empty();
+        if let (Some(reading), Some(own)) = (&scan.reading, own) {
+            if let Some(entries) = reading.entries(own.digest) {
+                is_known = true;
+                let stated = entries.iter().filter_map(|entry| entry.platform.as_ref());
+                present.extend(stated.filter_map(|platform| platforms.position(&shown(platform))));
+            } else if images.is_empty()
+                && let Some(Ok(facts)) = reading.facts(own.digest)
+            {
+                is_known = true;
+                present.extend(platforms.position(&shown(&facts.platform.normalized())));
+            }
+        }
+        present.sort_unstable();
+        present.dedup();
+        let is_release = tag.parse().is_ok_and(|tag| Release::from_tag(&tag).is_some());
+        let platforms = is_known.then_some(present);
+        Some(Version { tag, images, own, platforms, expected: Vec::new(), pushed_at, is_release })
+    }
+}
+
+/// A platform as the report names it. The text is that of an image, so it is cut to a length that a person reads.
+pub(crate) fn shown(platform: &ecr_multiarch_core::oci::platform::Platform) -> String {
+    let text = platform.to_string();
+    ecr_multiarch_core::excerpt::ImageText::from(text.as_str()).as_str().to_owned()
+}

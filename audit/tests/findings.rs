@@ -1,0 +1,433 @@
+//! Each finding, from the smallest scan that has it; and what is no finding.
+
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+#![allow(unreachable_pub, reason = "a test exports nothing")]
+
+mod support;
+
+use std::time::Duration;
+
+use support::{Scan, at};
+
+#[test]
+fn version_lacks_a_platform_of_its_siblings() {
+    let scan = Scan::new()
+        .images("1.0.0", 1, &["amd64", "arm64"])
+        .images("1.1.0", 2, &["amd64"])
+        .images("1.2.0", 3, &["amd64", "arm64"])
+        .lists(&[("1.0.0", 1), ("1.2.0", 3)]);
+    scan.check(&["missing-platform 1.1.0: has linux/amd64, but not linux/arm64"]);
+}
+
+#[test]
+fn platform_that_was_added_is_not_missing_before() {
+    let mut scan = Scan::new();
+    for day in 1..=20 {
+        let version = format!("1.{day}.0");
+        let platforms: &[_] = if day <= 10 { &["amd64"] } else { &["amd64", "arm64"] };
+        scan = scan.images(&version, day, platforms);
+        if day > 10 {
+            scan = scan.lists(&[(&version, day)]);
+        }
+    }
+    scan.check(&[]);
+}
+
+#[test]
+fn platform_that_was_dropped_is_not_missing_after() {
+    let mut scan = Scan::new();
+    for day in 1..=20 {
+        let version = format!("1.{day}.0");
+        let platforms: &[_] = if day <= 10 { &["amd64", "arm64"] } else { &["amd64"] };
+        scan = scan.images(&version, day, platforms);
+        if day <= 10 {
+            scan = scan.lists(&[(&version, day)]);
+        }
+    }
+    scan.check(&[]);
+}
+
+#[test]
+fn first_versions_without_a_platform_that_came_later_lack_nothing() {
+    let mut scan = Scan::new().images("1.0.0", 0, &["amd64"]);
+    for day in 1..=6 {
+        let version = format!("1.{day}.0");
+        scan = scan.images(&version, day, &["amd64", "arm64"]).lists(&[(&version, day)]);
+    }
+    scan.check(&[]);
+}
+
+#[test]
+fn newest_version_without_a_platform_lacks_it() {
+    let scan = Scan::new()
+        .images("1.0.0", 0, &["amd64", "arm64"])
+        .images("1.1.0", 1, &["amd64"])
+        .lists(&[("1.0.0", 0)])
+        .alias("1.0.0", "latest");
+    scan.check(&["missing-platform 1.1.0: has linux/amd64, but not linux/arm64"]);
+}
+
+#[test]
+fn platform_of_a_single_version_is_not_missing_elsewhere() {
+    let mut scan = Scan::new().images("1.3.0", 3, &["s390x"]);
+    for day in 1..=6 {
+        let version = format!("1.{day}.0");
+        scan = scan.images(&version, day, &["amd64", "arm64"]).lists(&[(&version, day)]);
+    }
+    scan.check(&[]);
+}
+
+#[test]
+fn releases_and_other_versions_are_not_siblings() {
+    let mut scan = Scan::new();
+    for day in 1..=6 {
+        let version = format!("1.{day}.0");
+        scan = scan.images(&version, day, &["amd64", "arm64"]).lists(&[(&version, day)]);
+        scan = scan.images(&format!("sha-{day}"), day, &["amd64"]);
+    }
+    scan.check(&[]);
+}
+
+#[test]
+fn two_spellings_are_one_platform() {
+    Scan::new().images("1.0.0", 1, &["arm64", "aarch64"]).check(&[]);
+}
+
+#[test]
+fn version_without_a_list_is_found_once_it_is_complete() {
+    let scan = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]);
+    scan.check(&["list-missing 1.0.0: names nothing, beside 1.0.0-amd64, 1.0.0-arm64"]);
+    let report = scan.report();
+    assert_eq!(
+        report["findings"][0]["request"],
+        serde_json::json!({"action": "assemble", "repository": "app", "version": "1.0.0"})
+    );
+    assert_eq!(report["repositories"][0]["request"], serde_json::json!({"action": "sweep", "repositories": ["app"]}));
+}
+
+#[test]
+fn version_that_was_just_pushed_is_not_judged() {
+    let scan = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]);
+    for (after, expected) in [(Duration::ZERO, 0), (Duration::from_mins(59), 0), (Duration::from_hours(1), 1)] {
+        let report = scan.report_at(at(1) + after);
+        assert_eq!(report["findings"].as_array().unwrap().len(), expected, "{after:?}");
+        assert_eq!(report["totals"]["settling"], 1 - expected, "{after:?}");
+    }
+    assert_eq!(scan.report_at(at(0))["findings"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn single_image_beside_platform_tags_is_replaced_by_force() {
+    let scan = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]).image("1.0.0", 1);
+    scan.check(&["single-image 1.0.0: names a single image, beside 1.0.0-amd64, 1.0.0-arm64"]);
+    let report = scan.report();
+    assert_eq!(report["findings"][0]["request"]["force"], true);
+    assert_eq!(report["repositories"][0]["request"], serde_json::Value::Null, "a sweep replaces no image");
+}
+
+#[test]
+fn single_image_that_cannot_be_replaced_yet_has_no_request() {
+    let scan = Scan::new()
+        .images("1.0.0", 1, &["amd64", "arm64"])
+        .lists(&[("1.0.0", 1)])
+        .images("1.1.0", 2, &["amd64"])
+        .image("1.1.0", 2);
+    scan.check(&[
+        "missing-platform 1.1.0: has linux/amd64, but not linux/arm64",
+        "single-image 1.1.0: names a single image, beside 1.1.0-amd64",
+    ]);
+    let report = scan.report();
+    assert!(report["findings"].as_array().unwrap().iter().all(|finding| finding["request"].is_null()));
+}
+
+#[test]
+fn single_image_of_a_repository_with_one_platform_is_right() {
+    Scan::new().images("1.0.0", 1, &["amd64"]).image("1.0.0", 1).images("1.1.0", 2, &["amd64"]).check(&[]);
+}
+
+#[test]
+fn list_that_was_pushed_before_an_image_is_old() {
+    let scan = Scan::new().images("1.0.0", 2, &["amd64", "arm64"]).lists(&[("1.0.0", 1)]);
+    scan.check(&[
+        "list-older-than-image 1.0.0: was pushed at 2026-01-02T00:00:00Z, and 1.0.0-amd64, 1.0.0-arm64 at 2026-01-03T00:00:00Z",
+    ]);
+}
+
+#[test]
+fn archived_image_is_found_by_scan() {
+    let scan = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]).lists(&[("1.0.0", 1)]).archive("1.0.0-arm64");
+    scan.check(&["image-archived 1.0.0: 1.0.0-arm64 is archived"]);
+}
+
+#[test]
+fn alias_of_an_older_release_is_behind() {
+    let scan =
+        Scan::new().images("1.10.0", 2, &["amd64", "arm64"]).lists(&[("1.2.0 1.2 latest", 1), ("1.10.0 1.10 1", 2)]);
+    scan.check(&["alias-behind latest: names 1.2.0; the highest is 1.10.0"]);
+    assert_eq!(scan.report()["findings"][0]["request"]["version"], "1.10.0");
+}
+
+#[test]
+fn alias_has_no_request_where_the_release_cannot_be_assembled() {
+    let scan = Scan::new().lists(&[("1.2.0 1.2 latest", 1), ("1.10.0 1.10 1", 2)]);
+    scan.check(&["alias-behind latest: names 1.2.0; the highest is 1.10.0"]);
+    assert_eq!(scan.report()["findings"][0]["request"], serde_json::Value::Null);
+}
+
+#[test]
+fn alias_of_a_branch_is_behind_only_if_it_is_older() {
+    Scan::new()
+        .lists(&[("latest", 1), ("1.0.0", 2)])
+        .check(&["alias-behind latest: names no release, and is older than 1.0.0, the highest"]);
+    Scan::new().lists(&[("latest", 3), ("1.0.0", 2)]).check(&[]);
+}
+
+#[test]
+fn alias_of_a_yanked_release_is_expected_to_step_back() {
+    Scan::new().lists(&[("1.0.0 latest 1 1.0", 1), ("1.0.1 yanked-1.0.1", 2)]).check(&[]);
+}
+
+#[test]
+fn backport_leaves_the_higher_line_alone() {
+    Scan::new().lists(&[("1.2.0 1.2 1 latest", 1), ("1.1.9 1.1", 2)]).check(&[]);
+}
+
+#[test]
+fn alias_that_names_an_image_beside_lists_is_found() {
+    Scan::new()
+        .lists(&[("1.0.0", 1)])
+        .image("latest", 2)
+        .check(&["single-image latest: names a single image, while release 1.0.0 is a manifest list"]);
+}
+
+#[test]
+fn number_without_releases_is_no_alias() {
+    Scan::new().lists(&[("1.0.0 1.0 1 latest", 1), ("2026", 1), ("20260101", 1)]).check(&[]);
+}
+
+#[test]
+fn list_of_a_single_architecture_repository_is_not_judged() {
+    let scan = Scan::new().lists(&[("main", 1), ("1.0.0 latest 1 1.0", 1)]);
+    scan.check(&[]);
+    let report = scan.report();
+    assert_eq!(report["repositories"][0]["guess"]["tag_template"], serde_json::Value::Null);
+    assert_eq!(report["repositories"][0]["versions"][0]["platforms"], serde_json::Value::Null);
+}
+
+#[test]
+fn settings_are_those_of_the_newest_versions() {
+    let mut scan = Scan::new();
+    for day in 1..=15 {
+        let platforms: &[_] = if day < 5 { &["amd64", "s390x"] } else { &["amd64", "aarch64"] };
+        scan = scan.images(&format!("1.{day}.0"), day, platforms);
+    }
+    let report = scan.report();
+    assert_eq!(
+        report["settings"],
+        serde_json::json!({"PLATFORMS": "linux/amd64,linux/arm64=aarch64", "TAG_TEMPLATE": "{version}-{platform}"})
+    );
+}
+
+#[test]
+fn findings_are_ordered_by_kind_and_newest_first() {
+    let mut scan = Scan::new();
+    for day in 1..=3 {
+        scan = scan.images(&format!("1.{day}.0"), day, &["amd64", "arm64"]);
+    }
+    scan.images("1.4.0", 4, &["amd64"]).check(&[
+        "missing-platform 1.4.0: has linux/amd64, but not linux/arm64",
+        "list-missing 1.3.0: names nothing, beside 1.3.0-amd64, 1.3.0-arm64",
+        "list-missing 1.2.0: names nothing, beside 1.2.0-amd64, 1.2.0-arm64",
+        "list-missing 1.1.0: names nothing, beside 1.1.0-amd64, 1.1.0-arm64",
+    ]);
+}
+
+mod deep {
+    use super::support::{Scan, config, entry};
+
+    /// A version with two platforms whose list is right.
+    fn right() -> Scan {
+        Scan::new()
+            .config_image("1.0.0-amd64", 1, &config("amd64", "r1"))
+            .config_image("1.0.0-arm64", 1, &config("arm64", "r1"))
+            .list("1.0.0", 1, &[entry("1.0.0-amd64", "amd64"), entry("1.0.0-arm64", "arm64")])
+            .read()
+    }
+
+    #[test]
+    fn list_that_is_right_has_no_finding() {
+        right().check(&[]);
+    }
+
+    #[test]
+    fn list_of_the_same_images_is_right_though_it_is_older() {
+        let scan = Scan::new()
+            .config_image("1.0.0-amd64", 2, &config("amd64", "r1"))
+            .config_image("1.0.0-arm64", 2, &config("arm64", "r1"))
+            .list("1.0.0", 1, &[entry("1.0.0-amd64", "amd64"), entry("1.0.0-arm64", "arm64")]);
+        scan.read().check(&[]);
+    }
+
+    #[test]
+    fn list_without_the_image_of_a_tag_differs() {
+        let scan = Scan::new()
+            .config_image("1.0.0-amd64", 1, &config("amd64", "r1"))
+            .config_image("1.0.0-arm64", 1, &config("arm64", "r1"))
+            .config_image("old", 1, &config("arm64", "r1 of before"))
+            .list("1.0.0", 1, &[entry("1.0.0-amd64", "amd64"), entry("old", "arm64")])
+            .untag("old")
+            .read();
+        scan.check(&[
+            "list-differs-from-tags 1.0.0: does not have the image of 1.0.0-arm64",
+            "mixed-revisions 1.0.0: linux/amd64 is built from r1, linux/arm64 is built from r1 of before",
+        ]);
+        assert_eq!(
+            scan.report()["repositories"][0]["request"],
+            serde_json::json!({"action": "sweep", "repositories": ["app"], "deep": true})
+        );
+    }
+
+    #[test]
+    fn image_of_another_platform_than_its_tag_is_found_once() {
+        let scan = Scan::new()
+            .config_image("1.0.0-amd64", 1, &config("amd64", "r1"))
+            .config_image("1.0.0-arm64", 1, &config("amd64", "r1 of arm64"))
+            .list("1.0.0", 1, &[entry("1.0.0-amd64", "amd64"), entry("1.0.0-arm64", "arm64")])
+            .read();
+        scan.check(&[
+            "platform-mismatch 1.0.0: 1.0.0-arm64 says linux/arm64, and the image is for linux/amd64",
+            "mixed-revisions 1.0.0: linux/amd64 is built from r1, linux/amd64 is built from r1 of arm64",
+        ]);
+    }
+
+    #[test]
+    fn entry_of_another_platform_than_its_image_is_found() {
+        let scan = Scan::new()
+            .config_image("1.0.0-amd64", 1, &config("amd64", "r1"))
+            .config_image("1.0.0-arm64", 1, &config("arm64", "r1"))
+            .list("1.0.0", 1, &[entry("1.0.0-amd64", "arm64"), entry("1.0.0-arm64", "amd64")])
+            .read();
+        let report = scan.report();
+        assert_eq!(report["findings"].as_array().unwrap().len(), 2);
+        let message = report["findings"][0]["message"].as_str().unwrap();
+        assert!(message.starts_with("the entry sha256:") && message.contains("says linux/"), "{message}");
+    }
+
+    #[test]
+    fn platform_twice_in_a_list_is_found() {
+        let scan = Scan::new()
+            .config_image("1.0.0-amd64", 1, &config("amd64", ""))
+            .config_image("1.0.0-arm64", 1, &config("arm64", ""))
+            .config_image("other", 1, &config("arm64", " "))
+            .list("1.0.0", 1, &[entry("1.0.0-amd64", "amd64"), entry("1.0.0-arm64", "arm64"), entry("other", "arm64")])
+            .untag("other")
+            .read();
+        let report = scan.report();
+        assert_eq!(report["findings"][0]["kind"], "duplicate-platform");
+        assert_eq!(report["findings"][0]["message"], "has 2 entries of linux/arm64");
+    }
+
+    #[test]
+    fn image_that_was_deleted_is_gone() {
+        let scan = Scan::new()
+            .config_image("1.0.0-amd64", 1, &config("amd64", ""))
+            .config_image("1.0.0-arm64", 1, &config("arm64", ""))
+            .config_image("old", 1, &config("arm64", "old"))
+            .list("1.0.0", 1, &[entry("1.0.0-amd64", "amd64"), entry("old", "arm64")])
+            .delete("old")
+            .read();
+        let report = scan.report();
+        assert_eq!(report["findings"][0]["kind"], "image-gone");
+        assert!(report["findings"][0]["message"].as_str().unwrap().ends_with(" of linux/arm64"));
+        assert_eq!(report["findings"][0]["request"]["action"], "assemble");
+    }
+
+    #[test]
+    fn archived_image_of_a_list_is_found() {
+        let scan = Scan::new()
+            .config_image("1.0.0-amd64", 1, &config("amd64", ""))
+            .config_image("1.0.0-arm64", 1, &config("arm64", ""))
+            .config_image("old", 1, &config("arm64", "old"))
+            .list("1.0.0", 1, &[entry("1.0.0-amd64", "amd64"), entry("old", "arm64")])
+            .archive("old")
+            .untag("old")
+            .read();
+        let report = scan.report();
+        assert_eq!(report["findings"][0]["kind"], "image-archived");
+    }
+
+    #[test]
+    fn list_without_platform_tags_is_compared_with_its_siblings() {
+        let mut scan = Scan::new();
+        for day in 1..=3 {
+            let (amd64, arm64) = (format!("x{day}"), format!("y{day}"));
+            scan = scan.config_image(&amd64, day, &config("amd64", &amd64)).config_image(
+                &arm64,
+                day,
+                &config("arm64", &amd64),
+            );
+            let both = [entry(&amd64, "amd64"), entry(&arm64, "arm64")];
+            let entries = if day == 2 { &both[..1] } else { &both[..] };
+            scan = scan.list(&format!("1.{day}.0"), day, entries).untag(&amd64).untag(&arm64);
+        }
+        scan.read().check(&["missing-platform 1.2.0: has linux/amd64, but not linux/arm64"]);
+    }
+
+    #[test]
+    fn version_that_the_function_would_hold_back_has_no_request() {
+        for (config_of_arm64, kind) in
+            [(config("arm64", "r2"), "mixed-revisions"), (config("amd64", "r1 "), "platform-mismatch")]
+        {
+            let scan = Scan::new()
+                .config_image("1.0.0-amd64", 1, &config("amd64", "r1"))
+                .config_image("1.0.0-arm64", 1, &config_of_arm64)
+                .read();
+            let report = scan.report();
+            let kinds = report["findings"].as_array().unwrap().iter().map(|finding| &finding["kind"]);
+            assert!(kinds.clone().any(|found| found == kind) && kinds.clone().any(|found| found == "list-missing"));
+            assert!(report["findings"].as_array().unwrap().iter().all(|finding| finding["request"].is_null()));
+        }
+    }
+
+    #[test]
+    fn list_whose_platform_tag_was_removed_has_no_request() {
+        let mut scan = Scan::new();
+        for (version, day) in [("1.0.0", 1), ("1.1.0", 2)] {
+            let entries = ["amd64", "arm64", "s390x"].map(|part| (format!("{version}-{part}"), part));
+            for (tag, part) in &entries {
+                scan = scan.config_image(tag, day, &config(part, version));
+            }
+            scan = scan.list(version, day, &entries.map(|(tag, part)| entry(&tag, part)));
+        }
+        let scan = scan.untag("1.1.0-s390x").config_image("1.1.0-arm64", 3, &config("arm64", "1.1.0")).read();
+        scan.check(&[]);
+        let scan = scan.config_image("1.1.0-arm64", 3, &config("arm64", "1.1.0 ")).read();
+        let report = scan.report();
+        assert_eq!(report["findings"][0]["kind"], "list-differs-from-tags");
+        assert_eq!(report["findings"][0]["request"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn chart_is_a_problem_only_beside_platform_tags() {
+        let chart = |size: u32| {
+            let config = serde_json::json!({
+                "mediaType": "application/vnd.cncf.helm.config.v1+json", "size": size,
+                "digest": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+            });
+            serde_json::json!({ "config": config }).to_string()
+        };
+        right().raw("2.0.0", 2, &chart(1)).read().check(&[]);
+        let report = right().raw("2.0.0-amd64", 2, &chart(1)).raw("2.0.0-arm64", 2, &chart(2)).read().report();
+        assert_eq!(report["findings"].as_array().unwrap().len(), 3);
+        assert_eq!(report["findings"][1]["kind"], "unreadable");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let scan = right().raw("1.1.0-amd64", 2, "{").raw("1.1.0-arm64", 2, "{ ").read();
+        let report = scan.report();
+        let kinds: Vec<_> =
+            report["findings"].as_array().unwrap().iter().map(|finding| finding["kind"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["list-missing", "unreadable", "unreadable"]);
+    }
+}

@@ -1,0 +1,47 @@
+//! The JSON of a report: its fields are an interface, and stay as they are in `golden/report.json`.
+//!
+//! `GOLDEN=write cargo test -p ecr-multiarch-audit --test golden` writes the file anew.
+
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+#![allow(unreachable_pub, reason = "a test exports nothing")]
+#![allow(dead_code, reason = "other tests use the rest of the builder")]
+
+mod support;
+
+use support::{Scan, at, config, entry};
+
+#[test]
+fn report_has_the_known_fields() {
+    let app = Scan::new()
+        .config_image("1.0.0-amd64", 0, &config("amd64", "one"))
+        .config_image("1.0.0-arm64", 0, &config("arm64", "two"))
+        .list(
+            "1.0.0",
+            0,
+            &[entry("1.0.0-amd64", "amd64"), entry("1.0.0-arm64", "arm64"), entry("1.0.0-arm64", "arm64")],
+        )
+        .alias("1.0.0", "latest")
+        .config_image("1.1.0-amd64", 30, &config("amd64", "three"))
+        .config_image("1.1.0-arm64", 30, &config("amd64", "three"))
+        .list("1.1.0", 29, &[entry("1.1.0-amd64", "amd64")])
+        .config_image("1.2.0-amd64", 60, &config("amd64", "four"))
+        .config_image("1.2.0", 60, &config("amd64", "five"))
+        .raw("1.3.0-amd64", 90, "{")
+        .raw("1.3.0-arm64", 100, "{ ")
+        .read();
+    let web = Scan::new()
+        .images("2.0", 0, &["x86_64", "aarch64"])
+        .image("aarch64-2.1", 2)
+        .images("2.2", 200, &["x86_64"])
+        .lists(&[("2.3", 5)]);
+    let report = support::report(&[("team-a/app", &app), ("team-b/web", &web)], at(200));
+    let actual = serde_json::to_string_pretty(&report).unwrap() + "\n";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/report.json");
+    if std::env::var_os("GOLDEN").is_some() {
+        std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden")).unwrap();
+        std::fs::write(path, &actual).unwrap();
+    }
+    let expected = std::fs::read_to_string(path).unwrap();
+    let difference = actual.lines().zip(expected.lines()).find(|(actual, expected)| actual != expected);
+    assert_eq!((difference, actual.len()), (None, expected.len()));
+}

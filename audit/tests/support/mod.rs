@@ -1,0 +1,217 @@
+//! Scans of one repository, built tag by tag.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use ecr_multiarch_audit::reading::Reading;
+use ecr_multiarch_audit::report::{Audit, AuditedRegistry, Report};
+use ecr_multiarch_audit::request::Target;
+use ecr_multiarch_audit::scan::{Image, RepositoryScan};
+use ecr_multiarch_core::Digest;
+use ecr_multiarch_core::oci::image_config::ImageConfig;
+use ecr_multiarch_core::oci::media_type::MediaType;
+use serde_json::{Value, json};
+
+pub const DAY: Duration = Duration::from_hours(24);
+
+/// 1 January 2026, since 1970.
+const START: Duration = Duration::from_hours(20_454 * 24);
+
+/// A time so many days later.
+pub fn at(days: u32) -> SystemTime {
+    SystemTime::UNIX_EPOCH + START + DAY * days
+}
+
+/// A repository, with the bytes of its manifests and configs where a deep audit reads them.
+#[derive(Debug, Default)]
+pub struct Scan {
+    images: Vec<Image>,
+    manifests: BTreeMap<Digest, String>,
+    configs: BTreeMap<Digest, String>,
+    is_read: bool,
+}
+
+/// The config of an image, with a revision if it is not empty.
+pub fn config(architecture: &str, revision: &str) -> String {
+    let labels = json!({"org.opencontainers.image.revision": revision});
+    json!({"os": "linux", "architecture": architecture, "config": {"Labels": labels}}).to_string()
+}
+
+/// An entry of a list: the tag of the image, and the architecture that the list states.
+pub fn entry(tag: &str, architecture: &str) -> (String, String) {
+    (tag.to_owned(), architecture.to_owned())
+}
+
+impl Scan {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn push(mut self, tags: &str, day: u32, media_type: MediaType, digest: Digest) -> Self {
+        let tags: Vec<_> = tags.split(' ').map(str::to_owned).collect();
+        for image in &mut self.images {
+            image.tags.retain(|tag| !tags.contains(tag));
+        }
+        let media_type = media_type.to_string();
+        self.images.push(Image { digest, tags, pushed_at: at(day), media_type, is_archived: false });
+        self
+    }
+
+    /// An image for each part, under platform tags.
+    pub fn images(mut self, version: &str, day: u32, parts: &[&str]) -> Self {
+        for part in parts {
+            self = self.image(&format!("{version}-{part}"), day);
+        }
+        self
+    }
+
+    /// An image of its own.
+    pub fn image(self, tags: &str, day: u32) -> Self {
+        let digest = Digest::sha256(format!("image {tags} {day}"));
+        self.push(tags, day, MediaType::OciManifest, digest)
+    }
+
+    /// Lists, each with its tags.
+    pub fn lists(mut self, lists: &[(&str, u32)]) -> Self {
+        for (tags, day) in lists {
+            let digest = Digest::sha256(format!("list {tags} {day}"));
+            self = self.push(tags, *day, MediaType::OciIndex, digest);
+        }
+        self
+    }
+
+    /// An image with this config.
+    pub fn config_image(mut self, tag: &str, day: u32, config: &str) -> Self {
+        let digest = Digest::sha256(config);
+        let descriptor = json!({
+            "mediaType": "application/vnd.oci.image.config.v1+json", "size": config.len(), "digest": digest
+        });
+        self.configs.insert(digest, config.to_owned());
+        self.raw(tag, day, &json!({"config": descriptor, "annotations": {"tag": tag}}).to_string())
+    }
+
+    /// A list of images that have these tags now.
+    pub fn list(mut self, tag: &str, day: u32, entries: &[(String, String)]) -> Self {
+        let entries: Vec<Value> = entries
+            .iter()
+            .map(|(tag, architecture)| {
+                let digest = self.digest(tag);
+                let platform = json!({"os": "linux", "architecture": architecture});
+                json!({"mediaType": MediaType::OciManifest, "size": 1, "digest": digest, "platform": platform})
+            })
+            .collect();
+        let text = json!({"manifests": entries}).to_string();
+        let digest = Digest::sha256(&text);
+        self.manifests.insert(digest, text);
+        self.push(tag, day, MediaType::OciIndex, digest)
+    }
+
+    /// An image with this manifest.
+    pub fn raw(mut self, tag: &str, day: u32, text: &str) -> Self {
+        let digest = Digest::sha256(text);
+        self.manifests.insert(digest, text.to_owned());
+        self.push(tag, day, MediaType::OciManifest, digest)
+    }
+
+    fn position(&self, tag: &str) -> usize {
+        self.images.iter().position(|image| image.tags.iter().any(|found| found == tag)).unwrap()
+    }
+
+    fn digest(&self, tag: &str) -> Digest {
+        self.images[self.position(tag)].digest
+    }
+
+    /// Adds tags, separated by spaces, to the image of a tag. They move from where they were.
+    pub fn alias(mut self, of: &str, tags: &str) -> Self {
+        let tags: Vec<_> = tags.split_whitespace().map(str::to_owned).collect();
+        for image in &mut self.images {
+            image.tags.retain(|tag| !tags.contains(tag));
+        }
+        let position = self.position(of);
+        self.images[position].tags.extend(tags);
+        self
+    }
+
+    pub fn untag(mut self, tag: &str) -> Self {
+        let position = self.position(tag);
+        self.images[position].tags.clear();
+        self
+    }
+
+    pub fn delete(mut self, tag: &str) -> Self {
+        let position = self.position(tag);
+        self.images.remove(position);
+        self
+    }
+
+    pub fn archive(mut self, tag: &str) -> Self {
+        let position = self.position(tag);
+        self.images[position].is_archived = true;
+        self
+    }
+
+    /// Makes the audit a deep one.
+    pub fn read(mut self) -> Self {
+        self.is_read = true;
+        self
+    }
+
+    fn reading(&self) -> Reading {
+        let mut reading = Reading::default();
+        let add = |reading: &mut Reading, digests: Vec<Digest>| {
+            for digest in digests {
+                let image = self.images.iter().find(|image| image.digest == digest).unwrap();
+                reading.add_manifest(digest, &image.media_type, &self.manifests[&digest]);
+            }
+        };
+        let tagged = Reading::of_tags(&self.images);
+        add(&mut reading, tagged);
+        let entries = reading.of_entries(&self.images);
+        add(&mut reading, entries);
+        let parse = |digest: Digest| (digest, ImageConfig::parse(digest, self.configs[&digest].as_bytes()));
+        reading.add_configs(reading.of_configs().into_iter().map(parse).collect());
+        reading
+    }
+
+    /// The report, as its JSON.
+    pub fn report(&self) -> Value {
+        self.report_at(at(100))
+    }
+
+    pub fn report_at(&self, now: SystemTime) -> Value {
+        serde_json::to_value(report(&[("app", self)], now)).unwrap()
+    }
+
+    fn scan(&self, name: &str) -> RepositoryScan {
+        RepositoryScan {
+            name: name.parse().unwrap(),
+            images: self.images.clone(),
+            reading: self.is_read.then(|| self.reading()),
+        }
+    }
+
+    /// Compares the findings, each as its kind, tag and message.
+    #[track_caller]
+    pub fn check(&self, expected: &[&str]) {
+        let report = self.report();
+        let text = |finding: &Value, field: &str| finding[field].as_str().unwrap().to_owned();
+        let found: Vec<_> = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|finding| format!("{} {}: {}", text(finding, "kind"), text(finding, "tag"), text(finding, "message")))
+            .collect();
+        assert_eq!(found, expected);
+    }
+}
+
+/// The report of these repositories.
+pub fn report(repositories: &[(&str, &Scan)], now: SystemTime) -> Report {
+    let registry = AuditedRegistry { account: None, region: "eu-central-1".parse().unwrap() };
+    let is_deep = repositories.iter().any(|(_, scan)| scan.is_read);
+    let mut audit = Audit::new(registry, Target::default(), now, is_deep);
+    for (name, scan) in repositories {
+        audit.add(&scan.scan(name));
+    }
+    audit.finish()
+}

@@ -1,0 +1,209 @@
+//! The scans of an audit, and the reads of a deep one.
+
+use ecr_multiarch::ecr::{ReadError, Registry, SharedRead, StoredImage};
+use ecr_multiarch_audit::reading::Reading;
+use ecr_multiarch_audit::report::Audit;
+use ecr_multiarch_audit::scan::{Image, RepositoryScan};
+use ecr_multiarch_core::reconcile::observation::Manifests;
+use ecr_multiarch_core::{Digest, Error, ErrorType, Reference, RepositoryGlob, RepositoryName};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use crate::progress::Progress;
+
+/// How many repositories are scanned at a time: enough to hide the latency of a page.
+const MAX_PARALLEL_REPOSITORIES: usize = 4;
+/// How many manifests are read in one call: half of what ECR accepts, so that the usual ones stay far below
+/// [`MAX_READ_BYTES`].
+const MANIFESTS_PER_READ: usize = 50;
+/// How many of these calls are made at a time for a repository. With all repositories, their responses stay below
+/// 64 MiB together.
+const MAX_PARALLEL_READS: usize = 2;
+/// How many bytes a response with several manifests may have. A larger one is read manifest by manifest.
+const MAX_READ_BYTES: usize = 8 << 20;
+/// How many configs are asked for together. The client limits how many of them are in flight.
+const CONFIGS_PER_READ: usize = 64;
+
+/// The names to audit, in ascending order. They are scanned only where a glob does not name one.
+///
+/// # Errors
+/// That of the scan of the repository names.
+pub async fn repositories(registry: &Registry, globs: &[RepositoryGlob]) -> Result<Vec<RepositoryName>, Error> {
+    let literals: Option<Vec<_>> = globs.iter().map(RepositoryGlob::literal).collect();
+    let mut names = match literals {
+        Some(names) if !names.is_empty() => names,
+        _ => {
+            let (mut names, mut next) = (Vec::new(), None);
+            loop {
+                let page = registry.scan_repositories(next).await?;
+                names.extend(page.rows);
+                next = page.next;
+                if next.is_none() {
+                    break names;
+                }
+            }
+        }
+    };
+    names.retain(|name| globs.is_empty() || globs.iter().any(|glob| glob.matches(name)));
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
+}
+
+/// Audits repositories, in the order in which their scans end.
+pub async fn audit_all(
+    registry: &Registry,
+    names: Vec<RepositoryName>,
+    is_deep: bool,
+    audit: &mut Audit,
+    progress: &Progress,
+) {
+    progress.begin(names.len());
+    let scans = names.into_iter().map(async |name| {
+        let scan = scan(registry, &name, is_deep, progress).await;
+        (name, scan)
+    });
+    let mut scans = stream::iter(scans).buffer_unordered(MAX_PARALLEL_REPOSITORIES);
+    while let Some((name, result)) = scans.next().await {
+        match result {
+            Ok((scan, unread)) => {
+                audit.add(&scan);
+                if let Some(error) = unread {
+                    audit.add_failure(name, format!("not read: {}", message(&error)));
+                }
+            }
+            Err(error) => audit.add_failure(name, message(&error)),
+        }
+        progress.finish_one();
+    }
+}
+
+/// An error as the report shows it.
+pub fn message(error: &Error) -> String {
+    format!("{}: {error}", error.error_type())
+}
+
+/// Scans a repository. Where it cannot be read, the scan is audited all the same, and the error is in the result.
+async fn scan(
+    registry: &Registry,
+    name: &RepositoryName,
+    is_deep: bool,
+    progress: &Progress,
+) -> Result<(RepositoryScan, Option<Error>), Error> {
+    let (mut images, mut next) = (Vec::new(), None);
+    loop {
+        progress.show(name, &format!("{} images", images.len()));
+        let page = registry.scan_stored_images(name, is_deep, next).await?;
+        images.extend(page.rows.into_iter().filter_map(image));
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    let (reading, error) = if is_deep {
+        match read(registry, name, &images, progress).await {
+            Ok(reading) => (Some(reading), None),
+            Err(error) => (None, Some(error)),
+        }
+    } else {
+        (None, None)
+    };
+    Ok((RepositoryScan { name: name.clone(), images, reading }, error))
+}
+
+fn image(stored: StoredImage) -> Option<Image> {
+    let StoredImage { image, is_archived } = stored;
+    let (digest, tags, pushed_at, media_type) = (image.digest?, image.tags, image.pushed_at, image.media_type);
+    Some(Image { digest, tags, pushed_at, media_type, is_archived })
+}
+
+async fn read(
+    registry: &Registry,
+    name: &RepositoryName,
+    images: &[Image],
+    progress: &Progress,
+) -> Result<Reading, Error> {
+    let mut reading = Reading::default();
+    read_manifests(registry, name, Reading::of_tags(images), &mut reading, progress).await?;
+    let entries = reading.of_entries(images);
+    read_manifests(registry, name, entries, &mut reading, progress).await?;
+    let configs = reading.of_configs();
+    for (index, digests) in configs.chunks(CONFIGS_PER_READ).enumerate() {
+        progress.show(name, &format!("{} of {} configs", index * CONFIGS_PER_READ, configs.len()));
+        if let Ok(found) = registry.get_configs(name, digests).await {
+            reading.add_configs(found);
+            continue;
+        }
+        // One config that cannot be read must not hide the others.
+        for digest in digests {
+            match registry.get_configs(name, &[*digest]).await {
+                Ok(found) => reading.add_configs(found),
+                Err(error) if concerns_all(&error) => return Err(error),
+                Err(error) => reading.add_unreadable_config(*digest, message(&error)),
+            }
+        }
+    }
+    Ok(reading)
+}
+
+/// Whether an error is not one of this image alone.
+fn concerns_all(error: &Error) -> bool {
+    error.error_type() == ErrorType::AccessDenied || error.error_type() == ErrorType::RepositoryNotFound
+}
+
+async fn read_manifests(
+    registry: &Registry,
+    name: &RepositoryName,
+    digests: Vec<Digest>,
+    reading: &mut Reading,
+    progress: &Progress,
+) -> Result<(), Error> {
+    let mut done = 0;
+    let reads = digests.chunks(MANIFESTS_PER_READ).map(async |digests| read_together(registry, name, digests).await);
+    let mut reads = stream::iter(reads).buffer_unordered(MAX_PARALLEL_READS);
+    while let Some(results) = reads.try_next().await? {
+        done += results.len();
+        progress.show(name, &format!("{done} of {} manifests", digests.len()));
+        for (digest, manifest) in results {
+            match manifest {
+                Ok((media_type, text)) => reading.add_manifest(digest, &media_type, &text),
+                Err(reason) => reading.add_unreadable(digest, reason),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A manifest with its media type, or why it cannot be read.
+type ReadManifest = (Digest, Result<(String, std::sync::Arc<str>), String>);
+
+async fn read_together(
+    registry: &Registry,
+    name: &RepositoryName,
+    digests: &[Digest],
+) -> Result<Vec<ReadManifest>, Error> {
+    let references: Vec<_> = digests.iter().copied().map(Reference::Digest).collect();
+    let shared = SharedRead { is_attempted_once: false, max_bytes: MAX_READ_BYTES };
+    let mut found = match registry.batch_get_shared_manifests(name, &references, shared).await {
+        Ok(found) => found,
+        Err(ReadError::Call(error)) => return Err(error),
+        Err(ReadError::Image(_) | ReadError::TooLarge(_)) => {
+            let mut results = Vec::new();
+            for digest in digests {
+                let reference = [Reference::Digest(*digest)];
+                match registry.batch_get_manifests(name, &reference).await {
+                    Ok(mut found) => results.push(taken(*digest, &mut found)),
+                    Err(ReadError::Image(error)) => results.push((*digest, Err(message(&error)))),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            return Ok(results);
+        }
+    };
+    Ok(digests.iter().map(|digest| taken(*digest, &mut found)).collect())
+}
+
+fn taken(digest: Digest, found: &mut Manifests) -> ReadManifest {
+    let manifest = found.remove(&Reference::Digest(digest));
+    let manifest = manifest.ok_or_else(|| "it was deleted during the audit".to_owned());
+    (digest, manifest.map(|manifest| (manifest.media_type, manifest.text)))
+}
