@@ -1,4 +1,4 @@
-//! `docs/gitops.yaml`, which announces manifest lists to a GitOps controller.
+//! `docs/gitops.yaml`, which announces manifest lists to a `GitOps` controller.
 
 use serde_json::{Value, json};
 
