@@ -74,7 +74,7 @@ def copy(source: Path, target: Path) -> None:
 def readme(version: str, architecture: str) -> str:
     """The guide to the folder, with what it takes to build the same binary again."""
     compiler = subprocess.run(["rustc", "--version"], check=True, capture_output=True, text=True).stdout.strip()
-    text = (PROJECT / "release" / "README.md").read_text()
+    text = (PROJECT / "release" / "README.md.in").read_text()
     for name, value in {"VERSION": version, "ARCHITECTURE": architecture, "COMPILER": compiler}.items():
         text = text.replace(f"@{name}@", value)
     return text
