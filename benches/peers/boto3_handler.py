@@ -25,7 +25,7 @@ OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 
 ecr = boto3.client("ecr")
-http = urllib3.PoolManager()
+http = urllib3.PoolManager(maxsize=len(PLATFORMS))
 executor = ThreadPoolExecutor(max_workers=len(PLATFORMS))
 
 

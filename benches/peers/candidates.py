@@ -13,7 +13,7 @@ from typing import Any
 
 from cpu_share import CpuShare
 from process import MeasuredProcess, Usage
-from registry import ARCHITECTURES
+from registry import ARCHITECTURES, DOCKER, OCI, ImageFormat
 from runtime_api import FUNCTION_ARN, Reply, RuntimeApi
 
 HERE = Path(__file__).resolve().parent
@@ -99,7 +99,16 @@ class ToolCandidate:
     title: str
     version: str
 
-    def run(self, endpoint: Endpoint, repository: str, version: str, log: Path, *, with_memory: bool = False) -> Usage:
+    def run(
+        self,
+        endpoint: Endpoint,
+        repository: str,
+        version: str,
+        log: Path,
+        image_format: ImageFormat = DOCKER,
+        *,
+        with_memory: bool = False,
+    ) -> Usage:
         """Makes the list as a fresh job does, without anything in the tool's own store."""
         with tempfile.TemporaryDirectory() as home:
             # As a login leaves it, without credentials: the local ECR asks for none.
@@ -113,7 +122,7 @@ class ToolCandidate:
             }
             usages = [
                 MeasuredProcess(command, environment, log).wait(with_memory=with_memory)
-                for command in self.commands(repository, version, home)
+                for command in self.commands(repository, version, image_format, home)
             ]
         return Usage(
             sum(usage.seconds for usage in usages),
@@ -121,15 +130,26 @@ class ToolCandidate:
             max(usage.peak_mib for usage in usages),
         )
 
-    def commands(self, repository: str, version: str, home: str) -> list[list[str]]:
+    def commands(self, repository: str, version: str, image_format: ImageFormat, home: str) -> list[list[str]]:
         target = f"{DOCUMENTATION_ADDRESS}/{repository}:{version}"
         images = [f"{target}-{architecture}" for architecture in ARCHITECTURES]
         if self.name == "docker":
             return [["docker", "manifest", "create", target, *images], ["docker", "manifest", "push", target]]
+        formats = {DOCKER.name: "v2s2", OCI.name: "oci"}
         buildah = ["buildah", "--root", f"{home}/root", "--runroot", f"{home}/run", "--storage-driver", "vfs"]
         return [
             [*buildah, "manifest", "create", "list", *(f"docker://{image}" for image in images)],
-            [*buildah, "manifest", "push", "--quiet", "list", f"docker://{target}"],
+            # It does not go by the format of the images.
+            [
+                *buildah,
+                "manifest",
+                "push",
+                "--quiet",
+                "--format",
+                formats[image_format.name],
+                "list",
+                f"docker://{target}",
+            ],
         ]
 
 

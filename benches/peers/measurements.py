@@ -42,7 +42,7 @@ class Scale:
 
 
 FULL = Scale(repetitions=15, events=50, round_trips_ms=(0, 5, 10, 20, 50), memory_sizes_mb=(128, 256, 512, 1_769))
-QUICK = Scale(repetitions=1, events=3, round_trips_ms=(0, 5), memory_sizes_mb=(128, 512))
+QUICK = Scale(repetitions=3, events=10, round_trips_ms=(0, 5, 20), memory_sizes_mb=(128, 512))
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def lists(bench: Bench) -> Section:
                     running.invoke(event, "published")
                     running.end()
                 case ToolCandidate():
-                    candidate.run(bench.network.endpoint, candidate.name, version, bench.log(candidate))
+                    candidate.run(bench.network.endpoint, candidate.name, version, bench.log(candidate), image_format)
             made[candidate.name] = bench.registry.manifest_list(candidate.name, version)
         check_lists(image_format.name, made)
         section[image_format.name] = sorted(made)

@@ -36,6 +36,7 @@ class Prices:
                 duration += row["start_ms"] + opening
             # Lambda rounds each duration up to the millisecond.
             milliseconds += share * math.ceil(duration)
-        gb_seconds = MILLION * milliseconds / 1_000 * row["memory_mb"] / 1_024
+        memory_mb: int = row["memory_mb"]
+        gb_seconds = MILLION * milliseconds / 1_000 * memory_mb / 1_024
         requests = sum(EVENTS_PER_PUSH.values())
         return gb_seconds * self.usd_per_gb_second + requests * self.usd_per_million_requests
