@@ -42,7 +42,7 @@ class Scale:
 
 
 FULL = Scale(repetitions=15, events=50, round_trips_ms=(0, 5, 10, 20, 50), memory_sizes_mb=(128, 256, 512, 1_769))
-QUICK = Scale(repetitions=3, events=10, round_trips_ms=(0, 5, 20), memory_sizes_mb=(128, 512))
+QUICK = Scale(repetitions=1, events=3, round_trips_ms=(0, 5), memory_sizes_mb=(128, 512))
 
 
 @dataclass(frozen=True)

@@ -174,7 +174,7 @@ def burst(figures: Figures, theme: Theme) -> Figure:
 def sweep(figures: Figures, theme: Theme) -> Figure:
     """The calls and seconds of each scenario, as bars on a logarithmic scale."""
     rows = figures["sweep"]["rows"]
-    names = [f"{row['repositories']:,} repos, {row['versions']:,} versions, {row['state']}" for row in rows]
+    names = [f"{repositories(row['repositories'])}, {row['versions']:,} versions, {row['state']}" for row in rows]
     calls = [sum(count for name, count in row["calls"].items() if name != "Blob") for row in rows]
     figure, panels = pyplot.subplots(1, 2, figsize=(9, 4.4), sharey=True)
     values: Sequence[tuple[str, Sequence[float]]] = (
@@ -193,6 +193,10 @@ def sweep(figures: Figures, theme: Theme) -> Figure:
         axes.tick_params(axis="y", length=0, labelsize=8)
     panels[0].invert_yaxis()
     return figure
+
+
+def repositories(count: int) -> str:
+    return "1 repository" if count == 1 else f"{count:,} repositories"
 
 
 def describe(axes: Axes, x: str, y: str) -> None:
