@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import ssl
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import trustme
 from candidates import DOCUMENTATION_ADDRESS, Endpoint
 from registry import Registry
 
+PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 HERE = Path(__file__).resolve().parent
 
 
@@ -74,14 +76,18 @@ class Network:
 @contextmanager
 def network(registry: Registry, folder: Path) -> Iterator[Network]:
     """Runs the relay before this registry, with a certificate of an authority of its own."""
-    authority = trustme.CA()
+    # As those of AWS: RSA, and issued by an intermediate authority.
+    authority = trustme.CA(key_type=trustme.KeyType.RSA)
+    intermediate = authority.create_child_ca(key_type=trustme.KeyType.RSA)
+    issued = intermediate.issue_cert("localhost", DOCUMENTATION_ADDRESS, key_type=trustme.KeyType.RSA)
     certificate = folder / "certificate.pem"
     certificate.unlink(missing_ok=True)
-    authority.issue_cert("localhost", DOCUMENTATION_ADDRESS).private_key_and_cert_chain_pem.write_to_path(certificate)
+    issued.private_key_and_cert_chain_pem.write_to_path(certificate)
+    # The public authorities that botocore ships, so that they are the same on each machine; without comments, as in the
+    # bundles of Linux distributions.
+    public = PEM.findall((Path(botocore.__file__).parent / "cacert.pem").read_text())
     bundle = folder / "authorities.pem"
-    # Public authorities, of which a function on Lambda reads about as many, whether this machine has some or not.
-    public = Path(botocore.__file__).parent / "cacert.pem"
-    bundle.write_bytes(public.read_bytes() + b"\n" + authority.cert_pem.bytes())
+    bundle.write_text("\n".join([*public, authority.cert_pem.bytes().decode()]))
     process = subprocess.Popen(
         [sys.executable, HERE / "relay.py", registry.url, certificate],
         stdin=subprocess.PIPE,
