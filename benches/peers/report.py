@@ -22,18 +22,18 @@ INTRODUCTION = """\
 needs cargo, python3 with venv, docker and buildah, and for the CPU shares root. The command above each table measures
 that table alone.
 
-All candidates use the same local ECR, over TLS, through a relay that gives each connection the round-trip time of a
-network and counts what passes. The candidates take turns, and each figure is the median. CPU is that of the
-candidate's own processes, from their first instruction; peak memory is what was resident. Each candidate makes the
-list of two Docker images, `app:VERSION-amd64` and `app:VERSION-arm64`, and has to find them by their tags. Before
-anything is measured, the lists of all candidates are compared: they have the same entries, and the function's has
-docker's bytes.
+All candidates use the same local ECR, over TLS with RSA certificates, as those of AWS are, through a relay that gives
+each connection the round-trip time of a network and counts what passes. The candidates take turns, and each figure is
+the median. CPU is that of the candidate's own processes, from their first instruction; peak memory is what was
+resident. Each candidate makes the list of two Docker images, `app:VERSION-amd64` and `app:VERSION-arm64`, and has to
+find them by their tags. Before anything is measured, the lists of all candidates are compared: they have the same
+entries, and the function's has docker's bytes.
 
 What it does not show: AWS itself. A call to ECR takes longer than here, a start on Lambda begins with the download of
 the package, and the processor is another one. The functions run under a small host of the Lambda Runtime API, the boto3
 handler with AWS's own runtime client for Python. `docker` and `buildah` run as a job of CI does, with empty stores; the
 job itself, its checkout and its `docker login` are left out. skopeo has no command that makes a list. crane, regctl,
-oras and docker buildx are not among Debian's packages, from which this machine has its tools.
+oras, manifest-tool and docker buildx are left out, since Debian 12 has no packages of them.
 """
 
 
