@@ -73,22 +73,24 @@ class LambdaCandidate:
 
 @dataclass(frozen=True)
 class RunningFunction:
-    """The process of a Lambda function, and its host."""
+    """The process of a Lambda function, and its host. It ends with its context."""
 
     runtime: RuntimeApi
     process: MeasuredProcess
+
+    def __enter__(self) -> "RunningFunction":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.end()
+        self.runtime.close()
 
     def invoke(self, event: dict[str, Any], outcome: str) -> Reply:
         """Invokes the function, and checks its outcome."""
         reply = self.runtime.invoke(event)
         if reply.is_error or reply.body.get("outcome") != outcome:
-            self.end()
             raise RuntimeError(f"{reply.body}, not {outcome}:\n{self.process.log.read_text(errors='replace')}")
         return reply
-
-    def end(self) -> None:
-        self.process.end()
-        self.runtime.close()
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ class ToolCandidate:
                 "DOCKER_CONFIG": home,
                 "SSL_CERT_FILE": str(endpoint.bundle),
                 "HTTPS_PROXY": endpoint.proxy,
+                # The relay serves no plain HTTP, so that a tool that falls back to it fails.
+                "HTTP_PROXY": endpoint.proxy,
             }
             usages = [
                 MeasuredProcess(command, environment, log).wait(with_memory=with_memory)

@@ -14,7 +14,7 @@ ROOT = Path("/sys/fs/cgroup")
 
 
 class CpuShare:
-    """A cgroup whose processes together get the CPU of a function of this memory size."""
+    """A cgroup whose processes together get the CPU of a function of this memory size. Its context removes it."""
 
     def __init__(self, memory_mb: int) -> None:
         quota_us = PERIOD_US * memory_mb // MB_OF_ONE_CPU
@@ -36,6 +36,9 @@ class CpuShare:
         """Moves the calling process into the cgroup."""
         (self.folder / "cgroup.procs").write_text(str(os.getpid()))
 
-    def remove(self) -> None:
-        """Removes the cgroup, whose processes have ended."""
+    def __enter__(self) -> "CpuShare":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Its processes have ended.
         self.folder.rmdir()

@@ -91,9 +91,8 @@ def lists(bench: Bench) -> Section:
             event = bench.registry.push_version(candidate.name, version, image_format)
             match candidate:
                 case LambdaCandidate():
-                    running = candidate.start(bench.network.endpoint, bench.log(candidate))
-                    running.invoke(event, "published")
-                    running.end()
+                    with candidate.start(bench.network.endpoint, bench.log(candidate)) as running:
+                        running.invoke(event, "published")
                 case ToolCandidate():
                     candidate.run(bench.network.endpoint, candidate.name, version, bench.log(candidate), image_format)
             made[candidate.name] = bench.registry.manifest_list(candidate.name, version)
@@ -147,35 +146,34 @@ def cold_function(bench: Bench, candidate: LambdaCandidate) -> tuple[dict[str, f
     _, event = bench.push(candidate)
     more = [bench.push(candidate)[1] for _ in range(bench.scale.events)]
     bench.network.take()
-    running = candidate.start(bench.network.endpoint, bench.log(candidate))
-    process = running.process
-    ready = running.runtime.wait_until_ready()
-    start_cpu = process.cpu_seconds()
-    reply = running.invoke(event, "published")
-    cpu = process.cpu_seconds()
-    peak = process.peak_mib()
-    traffic = bench.network.take()
-    for _ in range(bench.scale.events):
-        running.invoke(event, "unchanged")
-    repeated_cpu = process.cpu_seconds()
-    repeated = bench.network.take()
-    for event in more:
-        running.invoke(event, "published")
-    warm_cpu = process.cpu_seconds()
-    warm = bench.network.take()
-    sample = {
-        "start_ms": (ready - process.started) * 1_000,
-        "start_cpu_ms": start_cpu * 1_000,
-        "cold_ms": (ready - process.started + reply.seconds) * 1_000,
-        "cold_cpu_ms": cpu * 1_000,
-        "cold_peak_mib": peak,
-        "repeated_cpu_ms": (repeated_cpu - cpu) / bench.scale.events * 1_000,
-        "repeated_requests": len(repeated["requests"]) / bench.scale.events,
-        "warm_cpu_ms": (warm_cpu - repeated_cpu) / bench.scale.events * 1_000,
-        "warm_requests": len(warm["requests"]) / bench.scale.events,
-        "peak_mib": process.peak_mib(),
-    }
-    running.end()
+    with candidate.start(bench.network.endpoint, bench.log(candidate)) as running:
+        process = running.process
+        ready = running.runtime.wait_until_ready()
+        start_cpu = process.cpu_seconds()
+        reply = running.invoke(event, "published")
+        cpu = process.cpu_seconds()
+        peak = process.peak_mib()
+        traffic = bench.network.take()
+        for _ in range(bench.scale.events):
+            running.invoke(event, "unchanged")
+        repeated_cpu = process.cpu_seconds()
+        repeated = bench.network.take()
+        for event in more:
+            running.invoke(event, "published")
+        warm_cpu = process.cpu_seconds()
+        warm = bench.network.take()
+        sample = {
+            "start_ms": (ready - process.started) * 1_000,
+            "start_cpu_ms": start_cpu * 1_000,
+            "cold_ms": (ready - process.started + reply.seconds) * 1_000,
+            "cold_cpu_ms": cpu * 1_000,
+            "cold_peak_mib": peak,
+            "repeated_cpu_ms": (repeated_cpu - cpu) / bench.scale.events * 1_000,
+            "repeated_requests": len(repeated["requests"]) / bench.scale.events,
+            "warm_cpu_ms": (warm_cpu - repeated_cpu) / bench.scale.events * 1_000,
+            "warm_requests": len(warm["requests"]) / bench.scale.events,
+            "peak_mib": process.peak_mib(),
+        }
     return sample, counts(traffic)
 
 
@@ -222,8 +220,8 @@ def latency_at(bench: Bench, milliseconds: int) -> Section:
     with ExitStack() as ended:
         functions = {}
         for function in bench.functions():
-            functions[function.name] = running = function.start(bench.network.endpoint, bench.log(function))
-            ended.callback(running.end)
+            running = ended.enter_context(function.start(bench.network.endpoint, bench.log(function)))
+            functions[function.name] = running
             # Warm: its connections are open.
             running.invoke(bench.push(function)[1], "published")
         for _ in range(bench.scale.repetitions):
@@ -279,21 +277,20 @@ def function_of_size(bench: Bench, candidate: LambdaCandidate, memory_mb: int) -
     warm = bench.push(candidate)
     incomplete = bench.registry.push(repository, bench.new_version(), ARCHITECTURES[0])
     own_list = push_event(repository, version, event["detail"]["image-digest"], DOCKER.manifest_list)
-    share = CpuShare(memory_mb)
-    running = candidate.start(bench.network.endpoint, bench.log(candidate), share)
-    ready = running.runtime.wait_until_ready()
-    sample = {
-        "start_ms": (ready - running.process.started) * 1_000,
-        "cold_publish_ms": running.invoke(event, "published").seconds * 1_000,
-        "publish_ms": running.invoke(warm[1], "published").seconds * 1_000,
-        "waiting_ms": running.invoke(incomplete, "waiting").seconds * 1_000,
-        "ignored_ms": running.invoke(own_list, "ignored").seconds * 1_000,
-        "unchanged_ms": running.invoke(event, "unchanged").seconds * 1_000,
-        "peak_mib": running.process.peak_mib(),
-    }
-    running.end()
-    share.remove()
-    return sample
+    with (
+        CpuShare(memory_mb) as share,
+        candidate.start(bench.network.endpoint, bench.log(candidate), share) as running,
+    ):
+        ready = running.runtime.wait_until_ready()
+        return {
+            "start_ms": (ready - running.process.started) * 1_000,
+            "cold_publish_ms": running.invoke(event, "published").seconds * 1_000,
+            "publish_ms": running.invoke(warm[1], "published").seconds * 1_000,
+            "waiting_ms": running.invoke(incomplete, "waiting").seconds * 1_000,
+            "ignored_ms": running.invoke(own_list, "ignored").seconds * 1_000,
+            "unchanged_ms": running.invoke(event, "unchanged").seconds * 1_000,
+            "peak_mib": running.process.peak_mib(),
+        }
 
 
 def summary(samples: dict[str, list[float]]) -> dict[str, float]:
