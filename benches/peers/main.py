@@ -37,11 +37,11 @@ def main() -> None:
     file = options.folder / "figures.json"
     figures = json.loads(file.read_text()) if file.exists() else {}
 
-    def keep(name: str, section: Section) -> None:
+    def keep(name: str, section: Section, command: str = "") -> None:
         figures[name] = {
             **section,
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-            "command": "benches/peers/run" + (" --quick" if options.quick else f" --only {name}"),
+            "command": command or f"benches/peers/run --only {name}",
             "machine": machine(),
         }
         file.write_text(json.dumps(figures, indent=2) + "\n")
@@ -60,7 +60,7 @@ def main() -> None:
                 print(f"{name} ...", file=sys.stderr, flush=True)
                 keep(name, OF_CANDIDATES[name](bench))
         versions = {candidate.name: [candidate.title, candidate.version] for candidate in found}
-        keep("candidates", {"versions": versions})
+        keep("candidates", {"versions": versions}, "benches/peers/run")
     for name in OF_CARGO:
         if name in sections:
             print(f"{name} ...", file=sys.stderr, flush=True)

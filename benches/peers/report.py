@@ -82,7 +82,7 @@ def of_cold(figures: Figures) -> str:
         rows.append(
             [f"`{name}`", values["requests"], operations, values["connections"], values["full_handshakes"], kib]
         )
-    text += paragraph("What passed the relay during the cold publish:")
+    text += paragraph("What passed the relay during the last cold publish:")
     text += table(["candidate", "requests", "which", "connections", "full TLS handshakes", "bytes"], rows) + "\n"
     return text + of_targets(figures)
 
