@@ -15,7 +15,6 @@ from typing import Any
 
 import botocore
 import trustme
-
 from candidates import DOCUMENTATION_ADDRESS, Endpoint
 from registry import Registry
 

@@ -47,7 +47,7 @@ def markdown(figures: Figures) -> str:
         "burst": of_burst,
         "sweep": of_sweep,
     }
-    parts = [write(figures) for name, write in sections.items() if name in figures]
+    parts = [write(figures).rstrip("\n") + "\n" for name, write in sections.items() if name in figures]
     return "\n".join([INTRODUCTION, *parts])
 
 
@@ -177,7 +177,8 @@ def of_memory_sizes(figures: Figures) -> str:
         "500,000 events each are `waiting`, `published` and, for the list itself, `ignored`. Each is an invocation of "
         "its own, and its duration is rounded up to the millisecond. *All cold* starts a new environment for each of "
         "them, which is the most that it can cost. "
-        f"Prices for {prices.architecture}: {prices.usd_per_gb_second:.10f} USD per GB-second and "
+        f"The durations are those above, the prices those of {prices.architecture}, the template's default: "
+        f"{prices.usd_per_gb_second:.10f} USD per GB-second and "
         f"{prices.usd_per_million_requests:.2f} USD per million requests ({prices.source}; as of {prices.date}), in "
         "`benches/peers/prices.json`."
     )
