@@ -68,6 +68,10 @@ workflows:
 model:
     cargo test -p ecr-multiarch-core --test model --test alias_model -- --ignored
 
+# Measure the function beside other tools, and write docs/figures.md.
+figures *ARGUMENTS:
+    benches/peers/run {{ ARGUMENTS }}
+
 # Fuzz one target: input, config, settings, tag_scheme, version, platforms or aliases.
 fuzz TARGET SECONDS="180":
     .ci/fuzz {{ TARGET }} {{ SECONDS }}

@@ -14,9 +14,10 @@ use ecr_multiarch_core::{
     RepositoryName, RepositorySettings, Tag,
 };
 use futures_util::{StreamExt as _, stream};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::ecr::{Registry, ScannedImage};
+use crate::pause::pause;
 use crate::work_time::{WorkTime, before};
 
 /// How many aliases are written at a time: those of every usual release, which has three, at once.
@@ -150,7 +151,7 @@ impl AliasRun<'_> {
         if Instant::now() + after >= until {
             return None;
         }
-        sleep(after).await;
+        pause(after).await;
         let started = Instant::now();
         let registry = self.registry.patient_until(until);
         let pages = async {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use ecr_multiarch_core::error::{Extent, Resource};
 use ecr_multiarch_core::reconcile::outcome::Reconciliation;
 use ecr_multiarch_core::{Error, IamAction, ReconcileRequest, Step};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::ecr::Registry;
+use crate::pause::pause;
 
 /// Reconciles one version.
 ///
@@ -35,7 +36,7 @@ pub async fn execute(registry: &Registry, step: Step, deadline: Instant) -> Resu
     match step {
         Step::ReadManifests(read) => {
             let call = async {
-                sleep(read.after()).await;
+                pause(read.after()).await;
                 Ok(registry.batch_get_manifests(&read.request().repository, &read.references()).await?)
             };
             let manifests = before(deadline, IamAction::BatchGetImage, read.request(), call).await?;

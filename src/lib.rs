@@ -17,5 +17,6 @@ mod endpoint;
 pub mod execute;
 mod group;
 pub mod lambda;
+mod pause;
 pub mod sweep;
 pub mod work_time;

@@ -2,6 +2,7 @@
 //!
 //! `cargo bench --bench burst` delivers the same events through a queue with a maximum concurrency of two, and by
 //! asynchronous invocations of up to sixty environments. `BURST_VERSIONS` is the number of versions, by default 300.
+//! `cargo bench --bench burst -- queue` measures only the row of that name.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints its results, and a panic ends it")]
 #![allow(
@@ -44,6 +45,10 @@ const ASYNCHRONOUS: Delivery = Delivery {
     delay: |receives, first| first.saturating_mul(receives),
     max_receives: 3,
 };
+/// The names of the rows.
+const QUEUE: &str = "queue";
+const OUTAGE_ROW: &str = "queue, outage of a minute";
+const ASYNCHRONOUS_ROW: &str = "asynchronous invocations";
 /// How long ECR fails, and how long after the burst.
 const OUTAGE: Duration = Duration::from_mins(1);
 const OUTAGE_AFTER: Duration = Duration::from_secs(10);
@@ -58,18 +63,25 @@ fn main() {
         "{:>27} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>6}",
         "delivery", "versions", "published", "seconds", "floor", "PutImage", "throttled", "dead"
     );
+    // Cargo adds options of its own.
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let is_chosen = |name| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
     let mapping = Delivery::mapping(VISIBILITY_TIMEOUT, MAX_RECEIVES);
-    let figures = Burst::new(versions).run("queue", mapping, CONCURRENCY);
-    assert_eq!((figures.published, figures.dead), (versions, 0));
-    assert!(figures.seconds <= figures.floor * MAX_TIME, "{} seconds", figures.seconds);
-    #[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
-    let share = figures.throttled as f64 / versions as f64;
-    assert!(share <= MAX_THROTTLED, "{share} throttled calls for each list");
-
-    let figures = Burst::new(versions).with_outage().run("queue, outage of a minute", mapping, CONCURRENCY);
-    assert_eq!((figures.published, figures.dead), (versions, 0));
-
-    Burst::new(versions).run("asynchronous invocations", ASYNCHRONOUS, ENVIRONMENTS);
+    if is_chosen(QUEUE) {
+        let figures = Burst::new(versions).run(QUEUE, mapping, CONCURRENCY);
+        assert_eq!((figures.published, figures.dead), (versions, 0));
+        assert!(figures.seconds <= figures.floor * MAX_TIME, "{} seconds", figures.seconds);
+        #[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
+        let share = figures.throttled as f64 / versions as f64;
+        assert!(share <= MAX_THROTTLED, "{share} throttled calls for each list");
+    }
+    if is_chosen(OUTAGE_ROW) {
+        let figures = Burst::new(versions).with_outage().run(OUTAGE_ROW, mapping, CONCURRENCY);
+        assert_eq!((figures.published, figures.dead), (versions, 0));
+    }
+    if is_chosen(ASYNCHRONOUS_ROW) {
+        Burst::new(versions).run(ASYNCHRONOUS_ROW, ASYNCHRONOUS, ENVIRONMENTS);
+    }
 }
 
 /// The versions that complete together, and their registry.

@@ -1,0 +1,193 @@
+"""The candidates: programs that make a manifest list of two images in a registry."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cpu_share import CpuShare
+from process import MeasuredProcess, Usage
+from registry import ARCHITECTURES, DOCKER, OCI, ImageFormat
+from runtime_api import FUNCTION_ARN, Reply, RuntimeApi
+
+HERE = Path(__file__).resolve().parent
+# The docker CLI does without TLS where it pushes to the loopback interface. So it gets an address for documentation
+# (RFC 5737), which it reaches by the relay as its proxy; nothing is sent to it.
+DOCUMENTATION_ADDRESS = "192.0.2.1"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """How a candidate reaches the registry."""
+
+    port: int
+    bundle: Path
+    """The certificate authorities that it trusts."""
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.port}"
+
+    @property
+    def proxy(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@dataclass(frozen=True)
+class LambdaCandidate:
+    """A Lambda function."""
+
+    name: str
+    title: str
+    command: Sequence[str | Path]
+    environment: dict[str, str]
+    version: str
+
+    def start(self, endpoint: Endpoint, log: Path, share: CpuShare | None = None) -> "RunningFunction":
+        """Starts the function, with nothing of this process's environment."""
+        runtime = RuntimeApi()
+        environment = {
+            **self.environment,
+            "PATH": os.defpath,
+            "AWS_REGION": "eu-central-1",
+            "AWS_DEFAULT_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_LAMBDA_FUNCTION_NAME": FUNCTION_ARN.rpartition(":")[2],
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
+            "AWS_LAMBDA_RUNTIME_API": runtime.address,
+            "AWS_ENDPOINT_URL_ECR": endpoint.url,
+            # Where the SDKs and the TLS libraries look for certificate authorities.
+            "AWS_CA_BUNDLE": str(endpoint.bundle),
+            "SSL_CERT_FILE": str(endpoint.bundle),
+        }
+        return RunningFunction(runtime, MeasuredProcess(self.command, environment, log, share))
+
+
+@dataclass(frozen=True)
+class RunningFunction:
+    """The process of a Lambda function, and its host. It ends with its context."""
+
+    runtime: RuntimeApi
+    process: MeasuredProcess
+
+    def __enter__(self) -> "RunningFunction":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.end()
+        self.runtime.close()
+
+    def invoke(self, event: dict[str, Any], outcome: str) -> Reply:
+        """Invokes the function, and checks its outcome."""
+        reply = self.runtime.invoke(event)
+        if reply.is_error or reply.body.get("outcome") != outcome:
+            raise RuntimeError(f"{reply.body}, not {outcome}:\n{self.process.log.read_text(errors='replace')}")
+        return reply
+
+
+@dataclass(frozen=True)
+class ToolCandidate:
+    """A program of the command line, which a job of CI runs after the pushes."""
+
+    name: str
+    title: str
+    version: str
+
+    def run(
+        self,
+        endpoint: Endpoint,
+        repository: str,
+        version: str,
+        log: Path,
+        image_format: ImageFormat = DOCKER,
+        *,
+        with_memory: bool = False,
+    ) -> Usage:
+        """Makes the list as a fresh job does, without anything in the tool's own store."""
+        with tempfile.TemporaryDirectory() as home:
+            # As a login leaves it, without credentials: the local ECR asks for none.
+            (Path(home) / "config.json").write_text("{}")
+            environment = {
+                "PATH": os.environ["PATH"],
+                "HOME": home,
+                "DOCKER_CONFIG": home,
+                "SSL_CERT_FILE": str(endpoint.bundle),
+                "HTTPS_PROXY": endpoint.proxy,
+                # The relay serves no plain HTTP, so that a tool that falls back to it fails.
+                "HTTP_PROXY": endpoint.proxy,
+            }
+            usages = [
+                MeasuredProcess(command, environment, log).wait(with_memory=with_memory)
+                for command in self.commands(repository, version, image_format, home)
+            ]
+        return Usage(
+            sum(usage.seconds for usage in usages),
+            sum(usage.cpu_seconds for usage in usages),
+            max(usage.peak_mib for usage in usages),
+        )
+
+    def commands(self, repository: str, version: str, image_format: ImageFormat, home: str) -> list[list[str]]:
+        target = f"{DOCUMENTATION_ADDRESS}/{repository}:{version}"
+        images = [f"{target}-{architecture}" for architecture in ARCHITECTURES]
+        if self.name == "docker":
+            return [["docker", "manifest", "create", target, *images], ["docker", "manifest", "push", target]]
+        formats = {DOCKER.name: "v2s2", OCI.name: "oci"}
+        buildah = ["buildah", "--root", f"{home}/root", "--runroot", f"{home}/run", "--storage-driver", "vfs"]
+        return [
+            [*buildah, "manifest", "create", "list", *(f"docker://{image}" for image in images)],
+            # It does not go by the format of the images.
+            [
+                *buildah,
+                "manifest",
+                "push",
+                "--quiet",
+                "--format",
+                formats[image_format.name],
+                "list",
+                f"docker://{target}",
+            ],
+        ]
+
+
+Candidate = LambdaCandidate | ToolCandidate
+
+
+def candidates(function: Path) -> list[Candidate]:
+    """The candidates of this machine. All of them are measured, or none is."""
+    python = Path(sys.executable)
+    bootstrap: list[str | Path] = [python, "-m", "awslambdaric", "boto3_handler.handler"]
+    boto3 = {"PYTHONPATH": str(HERE), "LAMBDA_TASK_ROOT": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
+    packages = ", ".join(requirement("boto3") + requirement("awslambdaric") + [f"Python {sys.version.split()[0]}"])
+    platforms = {"PLATFORMS": "linux/amd64,linux/arm64"}
+    missing = [tool for tool in ("docker", "buildah") if not shutil.which(tool)]
+    if missing:
+        sys.exit(f"missing: {' and '.join(missing)}. benches/peers/run installs them with apt, as root")
+    return [
+        LambdaCandidate("function", "the function", [function], platforms, f"{function.stat().st_size:,} bytes"),
+        LambdaCandidate("boto3", "boto3 handler", bootstrap, boto3, packages),
+        LambdaCandidate(
+            "boto3-checks", "boto3 handler with the function's checks", bootstrap, {**boto3, "CHECKS": "true"}, packages
+        ),
+        ToolCandidate("docker", "docker manifest create, push", tool_version("docker", "--version")),
+        ToolCandidate("buildah", "buildah manifest create, push", tool_version("buildah", "--version")),
+    ]
+
+
+def requirement(package: str) -> list[str]:
+    """The pinned version of a package of the peers."""
+    lines = (HERE / "requirements.txt").read_text().splitlines()
+    return [line.replace("==", " ") for line in lines if line.startswith(f"{package}==")]
+
+
+def tool_version(*command: str) -> str:
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    version = re.search(r"\d+\.\d+\.\d+", output)
+    return version[0] if version else output.strip()
