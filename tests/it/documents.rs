@@ -85,6 +85,27 @@ fn links_in_code_do_not_count() {
     assert_eq!(links("[a](b.md#c)\n```\n[d](e.md)\n```\n[f](g.md)"), ["b.md#c", "g.md"]);
 }
 
+/// The numbers with units in the paragraphs and items of a document that refer to `docs/figures.md`.
+fn quoted_figures(text: &str) -> Vec<String> {
+    let number = regex_lite::Regex::new(r"[0-9][0-9.,]* (?:ms|MiB|USD)\b").unwrap();
+    let text = text.replace("\n- ", "\n\n- ");
+    let paragraphs = text.split("\n\n").filter(|paragraph| paragraph.contains("](docs/figures.md"));
+    let joined = paragraphs.map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    joined.flat_map(|text| number.find_iter(&text).map(|found| found.as_str().to_owned()).collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn guides_quote_figures_that_were_measured() {
+    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
+    let figures = read("docs/figures.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    for guide in ["README.md", "OPERATIONS.md"] {
+        let quoted = quoted_figures(&read(guide));
+        assert!(quoted.len() > 3, "{guide} quotes {quoted:?}");
+        let unknown: Vec<_> = quoted.iter().filter(|figure| !figures.contains(figure.as_str())).collect();
+        assert_eq!(unknown, [""; 0], "{guide}");
+    }
+}
+
 #[test]
 fn the_readme_deploys_the_current_version() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
