@@ -22,7 +22,15 @@ import template
 
 PROJECT = Path(__file__).resolve().parents[1]
 
-COPIED = ["LICENSE-APACHE", "LICENSE-MIT", "ci/wait-for-version", "member.yaml", "release/samconfig.toml", "terraform"]
+COPIED = [
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "ci/tag-state",
+    "ci/wait-for-version",
+    "member.yaml",
+    "release/samconfig.toml",
+    "terraform",
+]
 """What the folder has of the project as it is."""
 
 TIME = (1980, 1, 1, 0, 0, 0)

@@ -26,9 +26,11 @@ def packaged(project: Path, architecture: str, archive: str) -> str:
     text = (project / "template.yaml").read_text()
     text = replace(text, r"^    Default: arm64$", f"    Default: {architecture}", times=1)
     text = replace(text, r"^    AllowedValues: \[arm64, x86_64\]$", f"    AllowedValues: [{architecture}]", times=1)
-    text = replace(text, r"^    CodeUri: \.$", f"    CodeUri: {archive}", times=1)
-    # How to build the functions, which `sam deploy` need not know.
-    text = replace(text, r"^    Metadata:\n      BuildMethod: .*\n      BuildProperties: .*\n", "", times=2)
+    # At each function, since `aws cloudformation package` does not look into Globals, and would upload the whole folder.
+    # How to build the functions, neither tool needs to know.
+    text = replace(text, r"^    CodeUri: \.\n", "", times=1)
+    build = r"^    Metadata:\n      BuildMethod: .*\n      BuildProperties: .*\n    Properties:$"
+    text = replace(text, build, f"    Properties:\n      CodeUri: {archive}", times=2)
     return replace(text, r"^(?P<indent> +)DefinitionUri: (?P<path>\S+)$", definition, times=2)
 
 

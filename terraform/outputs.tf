@@ -21,7 +21,7 @@ output "wait_function_arn" {
 }
 
 output "wait_policy_arn" {
-  description = "Policy that allows to invoke wait_function_arn, to be attached to the roles of jobs that wait"
+  description = "Policy that allows invoking wait_function_arn, to be attached to the roles of jobs that wait"
   value       = aws_cloudformation_stack.this.outputs["WaitPolicyArn"]
 }
 

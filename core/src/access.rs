@@ -19,7 +19,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// The access of an invocation by this alias or version; `None`, where it named neither.
+    /// The access of an invocation through this alias or version; `None` if it named neither.
     pub fn of(qualifier: Option<&str>) -> Self {
         if qualifier == Some(WAIT_QUALIFIER) { Self::Wait } else { Self::Full }
     }

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -130,6 +131,8 @@ class Waiter:
         return subprocess.Popen(
             [*SHELLS[self.shell], str(SCRIPT), *arguments],
             env=self.environment,
+            # A parent in the background ignores SIGINT, which a shell could not catch then.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,8 +1,10 @@
 """`ci/wait-for-version`: exit codes, messages and calls, in two shells."""
 
+import contextlib
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -100,6 +102,8 @@ TEMPORARY = {
     "timeout": failed_with("Sandbox.Timedout"),
     "timeout without a type": failed({"errorMessage": "2026-11-24T10:00:00Z 1 Task timed out after 30.00 seconds"}),
     "throttling": refused(cli_error("TooManyRequestsException")),
+    "unreachable identity provider": refused("An error occurred (IDPCommunicationError) when calling the "
+                                             "AssumeRoleWithWebIdentity operation: unreachable"),
     "throttled login": refused("An error occurred (ThrottlingException) when calling the AssumeRole operation: slow"),
     "enhanced message": refused("\naws: [ERROR]: An error occurred (TooManyRequestsException) when calling the Invoke "
                                 "operation: Rate exceeded\n\nAdditional error details:\nType: User\n"),
@@ -328,6 +332,14 @@ def test_help_describes_each_option_and_exit_code(waiter: Waiter) -> None:
         assert f"\n  {code}  " in done.stdout
 
 
+def test_help_that_cannot_be_written_ends(waiter: Waiter) -> None:
+    for script in (SCRIPT, SCRIPT.with_name("tag-state")):
+        with open("/dev/full", "w") as full:
+            command = [*SHELLS[waiter.shell], str(script), "--help"]
+            done = subprocess.run(command, check=False, stdout=full, stderr=subprocess.DEVNULL, timeout=30)
+        assert done.returncode != 0
+
+
 def test_missing_aws_cli_is_a_failure(waiter: Waiter, tmp_path: Path) -> None:
     (waiter.tools / "aws").unlink()
     # Any other AWS CLI of this machine is out of sight, and the tools of the shell are not.
@@ -341,6 +353,15 @@ def test_missing_aws_cli_is_a_failure(waiter: Waiter, tmp_path: Path) -> None:
     done = waiter.look(PUBLISHED)
     assert (done.returncode, done.stdout) == (1, "")
     assert "AWS CLI is not installed" in done.stderr
+
+
+def send_until_it_ends(process: "subprocess.Popen[str]", number: signal.Signals) -> None:
+    """Sends a signal. Again after seconds, since a shell misses one that arrives just before it waits for a process."""
+    deadline = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < deadline:
+        process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=5)
 
 
 @pytest.mark.parametrize(
@@ -360,7 +381,7 @@ def test_signal_ends_the_wait_and_cleans_up(waiter: Waiter, number: signal.Signa
         else:
             assert process.stderr is not None
             assert "waiting for" in process.stderr.readline()
-        process.send_signal(number)
+        send_until_it_ends(process, number)
         # Ends with the pipes, so no process is left that holds them open.
         process.communicate(timeout=30)
     finally:

@@ -110,5 +110,5 @@ fn guides_quote_figures_that_were_measured() {
 fn the_readme_deploys_the_current_version() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let archive = concat!("ecr-multiarch-", env!("CARGO_PKG_VERSION"), "-arm64");
-    assert!(readme.contains(&format!("tar xzf {archive}.tar.gz && cd {archive}\n")));
+    assert!(readme.contains(&format!("\ntar xzf {archive}.tar.gz && cd {archive}\n")));
 }

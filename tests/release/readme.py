@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from artifacts import archive
+from artifacts import ARTIFACTS, archive
 from background import ROOT, environment
 from emulator import CREDENTIALS, Emulator
 from local_ecr import LocalEcr
@@ -36,7 +36,8 @@ class Machine:
             program = shutil.which(name)
             assert program, f"{name} is missing: run .ci/release-tests, which installs it"
             (programs / name).symlink_to(program)
-        shutil.copy(archive(ARCHITECTURE), folder)
+        for download in (archive(ARCHITECTURE), ARTIFACTS / "SHA256SUMS"):
+            shutil.copy(download, folder)
         path = f"{programs}:/usr/bin:/bin"
         assert shutil.which("cargo", path=path) is None
         address = registry(ecr)

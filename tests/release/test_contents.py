@@ -15,7 +15,7 @@ from artifacts import ARTIFACTS, VERSION, Release, archive
 from background import ROOT
 from package import make
 
-EXECUTABLE = {"wait-for-version"}
+EXECUTABLE = {"tag-state", "wait-for-version"}
 TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -31,6 +31,7 @@ def expected_files(architecture: str) -> set[str]:
         f"ecr-multiarch-{architecture}.zip",
         "member.yaml",
         "samconfig.toml",
+        "tag-state",
         "template.yaml",
         "wait-for-version",
         *terraform.stdout.split(),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from artifacts import VERSION, Release
+from background import ROOT
 from emulator import Emulator
 from local_ecr import LocalEcr
 from readme import Machine, commands, registry, replaced
@@ -35,13 +36,27 @@ def test_the_first_check_of_the_readme_prints_the_digest_of_the_list(
     ecr.push_version("library/busybox", "latest")
     assert stack.invoke({"action": "assemble", "repository": "library/busybox", "version": "latest"})["digest"]
     _, first_check = commands()
-    example = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
-    stdout = machine.run(
-        replaced(first_check, example, registry(ecr)), machine.folder / own_release.folder.name, folder / "check.log"
-    )
+    # The local ECR names its repositories as ECR does, and skopeo has to reach it under its own address.
+    login = "\naws ecr get-login-password"
+    reachable = replaced(first_check, login, f"\nuri={registry(ecr)}/${{uri#*/}}{login}")
+    stdout = machine.run(reachable, machine.folder / own_release.folder.name, folder / "check.log")
     assert stdout.splitlines()[-1] == ecr.digests("first-check")["1.0.0"]
     listed = ecr.platforms("first-check", "1.0.0")
     assert listed == {name: ecr.digests("first-check")[f"1.0.0-{name}"] for name in ("amd64", "arm64")}
+
+
+def test_the_aws_cli_deploys_the_program_without_sam(
+    machine: Machine, own_release: Release, aws: Emulator, folder: Path
+) -> None:
+    """By the commands of OPERATIONS.md."""
+    _, _, guide = (ROOT / "OPERATIONS.md").read_text().partition("Without the SAM CLI")
+    block = guide.split("```sh\n", 1)[1].partition("```")[0]
+    location = {"LocationConstraint": aws.client("s3").meta.region_name}
+    aws.client("s3").create_bucket(Bucket="my-artifacts", CreateBucketConfiguration=location)
+    script = f"bucket=my-artifacts\n{replaced(block, '--stack-name ecr-multiarch', '--stack-name by-aws-cli')}"
+    machine.run(script, own_release.folder, folder / "aws-deploy.log")
+    stack = Stack(aws, "by-aws-cli")
+    assert stack.invoke({"action": "registries"})["registries"]
 
 
 def test_the_guide_of_the_archive_has_the_command_of_the_readme(own_release: Release) -> None:
