@@ -239,6 +239,9 @@
       const text = JSON.stringify(finding.request);
       item.append(html("div", { class: "request" }, html("code", {}, text), copyButton(text, `Copy the request for ${finding.key}`)));
     }
+    if (finding.obstacle) {
+      item.append(html("div", { class: "quiet text" }, `No request mends it yet: ${finding.obstacle}.`));
+    }
     return item;
   };
 

@@ -5,10 +5,12 @@ use std::time::SystemTime;
 
 use ecr_multiarch_core::oci::platform::Platform;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
+use ecr_multiarch_core::settings::tag_scheme::{PlatformTag, TagScheme};
 use ecr_multiarch_core::{Digest, RepositoryName};
 
-use crate::aliases::Aliases;
+use crate::aliases::{AliasProblem, Aliases};
 use crate::finding::{Finding, PlatformRevision, Problem};
+use crate::obstacle::Obstacle;
 use crate::reading::{ListEntry, Reading};
 use crate::request::{Request, Target};
 use crate::scan::{ByDigest, Image, RepositoryScan};
@@ -19,12 +21,20 @@ pub fn findings(
     scan: &RepositoryScan,
     versions: &Versions<'_>,
     aliases: &Aliases<'_>,
+    tag_scheme: Option<&TagScheme>,
     target: &Target,
     now: SystemTime,
 ) -> Vec<Finding> {
     let by_digest = scan.by_digest();
     let reading = scan.reading.as_ref();
-    let check_of = |version| Check { repository: &scan.name, version, platforms: &versions.platforms, reading, target };
+    let check_of = |version| Check {
+        repository: &scan.name,
+        version,
+        platforms: &versions.platforms,
+        reading,
+        tag_scheme,
+        target,
+    };
     let mut findings = Vec::new();
     for version in versions.all.iter().filter(|version| !version.is_settling(now)) {
         let check = check_of(version);
@@ -32,12 +42,20 @@ pub fn findings(
         problems.extend(reading.into_iter().flat_map(|reading| check.by_reading(reading, &by_digest)));
         findings.extend(problems.into_iter().map(|problem| check.finding(problem)));
     }
-    for (tag, pushed_at, highest, problem) in aliases.problems(now) {
+    for AliasProblem { tag, image, highest, problem } in aliases.problems(now) {
         let version = versions.all.iter().find(|version| version.tag == highest.tag().as_str());
         let is_published = |version: &&Version<'_>| version.own.is_some_and(Image::is_list);
-        let check = version.filter(is_published).map(check_of).filter(Check::can_be_assembled);
-        let request = check.map(|check| check.assemble(false));
-        findings.push(Finding { repository: scan.name.clone(), tag: tag.to_owned(), pushed_at, problem, request });
+        let mend = match version.filter(is_published).map(check_of) {
+            Some(check) => check.mend(!image.is_list()),
+            None => Err(Obstacle::ReleaseWithoutList(highest.to_string())),
+        };
+        findings.push(Finding {
+            repository: scan.name.clone(),
+            tag: tag.to_owned(),
+            pushed_at: image.pushed_at,
+            problem,
+            mend: Some(mend),
+        });
     }
     findings.sort_by(|one, other| {
         let order = |finding: &Finding| (finding.problem.kind(), std::cmp::Reverse(finding.pushed_at));
@@ -52,6 +70,7 @@ struct Check<'a> {
     version: &'a Version<'a>,
     platforms: &'a [String],
     reading: Option<&'a Reading>,
+    tag_scheme: Option<&'a TagScheme>,
     target: &'a Target,
 }
 
@@ -65,22 +84,55 @@ impl Check<'_> {
         }
     }
 
-    /// Whether the function would publish the version, as far as the audit knows: it has all platforms, and nothing
-    /// that was read holds it back.
-    fn can_be_assembled(&self) -> bool {
-        let Version { images, expected, .. } = self.version;
-        // A platform that only the list has is not complete: the function makes lists from platform tags.
-        let is_tagged = |platform: &usize| images.iter().any(|image| image.platform == *platform);
-        let is_complete = self.tagged_platforms() > 1 && expected.iter().all(is_tagged);
-        let is_pullable = images.iter().all(|image| !image.image.is_archived);
-        is_complete
-            && is_pullable
-            && self.reading.is_none_or(|reading| {
-                let facts = || images.iter().flat_map(|image| reading.images_of(image.image.digest));
-                let are_readable = facts().all(|digest| matches!(reading.facts(digest), Some(Ok(_))));
-                let is_mismatched = |image: &PlatformImage<'_>| self.mismatch(image, reading).is_some();
-                are_readable && !images.iter().any(is_mismatched) && revisions(facts(), reading).is_none()
-            })
+    /// The request that publishes the version.
+    fn mend(&self, force: bool) -> Result<Request, Obstacle> {
+        self.obstacle(force).map_or_else(|| Ok(self.assemble(force)), Err)
+    }
+
+    /// Why the function would not publish the version under the suggested settings, as far as the audit knows.
+    fn obstacle(&self, force: bool) -> Option<Obstacle> {
+        let Some(scheme) = self.tag_scheme else { return Some(Obstacle::NoSettings) };
+        let platform_tags = self.version.tag.parse().ok().and_then(|tag| scheme.platform_tags(&tag).ok());
+        let Some(platform_tags) = platform_tags else { return Some(Obstacle::NotServed) };
+        let mut images = Vec::new();
+        for PlatformTag { tag, .. } in &platform_tags {
+            match self.version.images.iter().find(|image| image.tag == tag.as_str()) {
+                None => return Some(Obstacle::TagMissing(tag.to_string())),
+                Some(image) if image.image.is_archived => return Some(Obstacle::Archived(image.tag.to_owned())),
+                Some(image) => images.push(image),
+            }
+        }
+        self.obstacle_by_reading(self.reading?, scheme, &images, force)
+    }
+
+    /// What manifests and configs show of it.
+    fn obstacle_by_reading(
+        &self,
+        reading: &Reading,
+        scheme: &TagScheme,
+        images: &[&PlatformImage<'_>],
+        force: bool,
+    ) -> Option<Obstacle> {
+        for image in images {
+            let mut facts = reading.images_of(image.image.digest).into_iter().map(|digest| reading.facts(digest));
+            if !facts.all(|facts| matches!(facts, Some(Ok(_)))) {
+                return Some(Obstacle::Unreadable(image.tag.to_owned()));
+            }
+            if self.mismatch(image, reading).is_some() {
+                return Some(Obstacle::WrongPlatform(image.tag.to_owned()));
+            }
+        }
+        let digests = images.iter().flat_map(|image| reading.images_of(image.image.digest));
+        if revisions(digests, reading).is_some() {
+            return Some(Obstacle::MixedRevisions);
+        }
+        // With force, the function replaces whatever the tag names.
+        let own = self.version.own.filter(|_| !force)?;
+        let is_served = |platform: &Platform| scheme.platforms().iter().any(|served| served.matches(platform));
+        let is_foreign = |entry: &&ListEntry| !entry.platform.as_ref().is_some_and(is_served);
+        let foreign = reading.entries(own.digest)?.iter().find(is_foreign)?;
+        let platform = foreign.platform.as_ref().map_or_else(|| foreign.digest.to_string(), shown);
+        Some(Obstacle::ForeignPlatform(platform))
     }
 
     /// How many platforms have a tag. One may have several, in different spellings.
@@ -90,7 +142,7 @@ impl Check<'_> {
     }
 
     fn finding(&self, problem: Problem) -> Finding {
-        let request = match &problem {
+        let force = match &problem {
             Problem::SingleImage { .. } => Some(true),
             Problem::ListMissing { .. }
             | Problem::ListOlderThanImage { .. }
@@ -100,13 +152,12 @@ impl Check<'_> {
             // What only a new image mends.
             _ => None,
         };
-        let request = request.filter(|_| self.can_be_assembled()).map(|force| self.assemble(force));
         Finding {
             repository: self.repository.clone(),
             tag: self.version.tag.to_owned(),
             pushed_at: self.version.pushed_at,
             problem,
-            request,
+            mend: force.map(|force| self.mend(force)),
         }
     }
 
@@ -171,12 +222,10 @@ impl Check<'_> {
             // A repository may hold charts and other artifacts; beside platform tags they are a mistake.
             problems.extend(unreadable(reading, self.version.tag, own.digest));
         }
-        // Those of the list, or of the platform tags where there is no list.
-        let digests: Vec<_> = match entries {
-            Some(entries) => entries.iter().map(|entry| entry.digest).collect(),
-            None => images.iter().flat_map(|image| reading.images_of(image.image.digest)).collect(),
-        };
-        problems.extend(revisions(digests, reading));
+        // Those of the platform tags, of which the list is to be made; if they agree, those of the list that is there.
+        let tagged = images.iter().flat_map(|image| reading.images_of(image.image.digest));
+        let listed = || entries.and_then(|entries| revisions(entries.iter().map(|entry| entry.digest), reading));
+        problems.extend(revisions(tagged, reading).or_else(listed));
         problems
     }
 

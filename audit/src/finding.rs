@@ -6,6 +6,7 @@ use ecr_multiarch_core::{Digest, RepositoryName};
 use serde::Serialize;
 
 use crate::calendar::rfc_3339;
+use crate::obstacle::Obstacle;
 use crate::request::Request;
 
 /// How many revisions a message shows: more than most versions have platforms. A hostile list can have a thousand.
@@ -203,20 +204,20 @@ impl Kind {
             Self::SingleImage => (
                 "Single image in place of a list",
                 "The tag names the image of one platform. All other platforms pull an image that they cannot run.",
-                "Let CI push platform tags only, and then replace the image with the list. The request replaces it \
-                 because of \"force\".",
+                "Let CI push platform tags only, and then replace the image with the list: requests do that with \"force\". \
+                 A finding without a request says what prevents it.",
             ),
             Self::ListMissing => (
                 "List missing",
                 "All platforms were pushed, and nothing made the manifest list. The version cannot be pulled by its own \
                  tag.",
-                "Assemble the list.",
+                "Assemble the list. A finding without a request says what prevents it.",
             ),
             Self::ListDiffersFromTags => (
                 "List differs from its tags",
                 "The list has other images than the platform tags name. Those who pull by version get an older build, \
                  or lack a platform.",
-                "Assemble the list again.",
+                "Assemble the list again. A finding without a request says what prevents it.",
             ),
             Self::ListOlderThanImage => (
                 "List older than an image",
@@ -327,8 +328,20 @@ pub struct Finding {
     pub pushed_at: SystemTime,
     /// What is wrong.
     pub problem: Problem,
+    /// The request that mends it, or why none does yet; `None`, where only a new image or a person mends it.
+    pub mend: Option<Result<Request, Obstacle>>,
+}
+
+impl Finding {
     /// The request that mends it, if one does.
-    pub request: Option<Request>,
+    pub fn request(&self) -> Option<&Request> {
+        self.mend.as_ref()?.as_ref().ok()
+    }
+
+    /// Why no request mends it yet, where one would mend others of its kind.
+    pub fn obstacle(&self) -> Option<&Obstacle> {
+        self.mend.as_ref()?.as_ref().err()
+    }
 }
 
 impl Serialize for Finding {
@@ -341,8 +354,11 @@ impl Serialize for Finding {
             problem: &'a Problem,
             message: String,
             request: Option<&'a Request>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            obstacle: Option<String>,
         }
-        let Self { repository, tag, pushed_at: _, problem, request } = self;
-        Entry { repository, tag, problem, message: problem.message(), request: request.as_ref() }.serialize(serializer)
+        let Self { repository, tag, pushed_at: _, problem, mend: _ } = self;
+        let (message, obstacle) = (problem.message(), self.obstacle().map(ToString::to_string));
+        Entry { repository, tag, problem, message, request: self.request(), obstacle }.serialize(serializer)
     }
 }

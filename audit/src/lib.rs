@@ -13,8 +13,8 @@
 //!   only a deep audit reads;
 //! * [`guess`]: the tag template and the platforms of a repository; [`spelling`]: how tags spell platforms;
 //! * [`version`]: its versions, and the platforms that each of them has;
-//! * [`finding`]: the problems, each with what it means, what to do and the [`request`] that mends it; [`checks`] and
-//!   [`aliases`] find them;
+//! * [`finding`]: the problems, each with what it means, what to do, and the [`request`] that mends it or the
+//!   [`obstacle`] to one; [`checks`] and [`aliases`] find them;
 //! * [`coverage`]: the share of versions with each platform over time; [`calendar`]: its periods;
 //! * [`suggestion`]: the settings of the function for what was guessed;
 //! * [`report`]: the whole result, which serializes as the JSON of `--json`; [`page`]: the same as one HTML file.
@@ -25,6 +25,7 @@ pub mod checks;
 pub mod coverage;
 pub mod finding;
 pub mod guess;
+pub mod obstacle;
 pub mod page;
 pub mod reading;
 pub mod report;

@@ -14,7 +14,7 @@ use crate::finding::{Finding, Kind, KindTexts};
 use crate::guess::Guess;
 use crate::request::{Request, Target};
 use crate::scan::{Image, RepositoryScan, is_attachment};
-use crate::suggestion::{RepositorySettings, variables};
+use crate::suggestion::{RepositorySettings, Suggestion, variables};
 use crate::version::{Version, Versions};
 
 /// What was audited.
@@ -181,18 +181,20 @@ impl Audit {
         let tags = scan.images.iter().flat_map(|image| image.tags.iter().map(String::as_str));
         let tags: Vec<_> = tags.filter(|tag| !is_attachment(tag)).collect();
         let mut guess = Guess::of(&tags);
-        let aliases = Aliases::of(scan);
+        let aliases = Aliases::of(scan, &guess);
         let versions = Versions::of(scan, &guess, &aliases);
-        let findings = checks::findings(scan, &versions, &aliases, &self.target, self.now);
-        let settings = RepositorySettings::of(&guess, &versions).unwrap_or_else(|reason| {
+        let suggestion = Suggestion::of(&guess, &versions).unwrap_or_else(|reason| {
             guess.doubts.push(format!("The function does not accept these settings: {reason}."));
             None
         });
+        guess.doubts.extend(aliases.doubts());
+        let tag_scheme = suggestion.as_ref().map(|suggestion| &suggestion.tag_scheme);
+        let findings = checks::findings(scan, &versions, &aliases, tag_scheme, &self.target, self.now);
         let counts = (findings.len(), versions.all.len());
         self.repositories.push(RepositoryReport {
             name: scan.name.clone(),
             guess,
-            settings,
+            settings: suggestion.map(|suggestion| suggestion.settings),
             findings: findings.len(),
             request: self.sweep(&scan.name, &findings),
             versions: versions.all.iter().map(|version| VersionReport::of(version, self.now)).collect(),
@@ -205,7 +207,7 @@ impl Audit {
 
     /// The sweep that mends what single requests would mend one by one. A sweep replaces no single image.
     fn sweep(&self, repository: &RepositoryName, findings: &[Finding]) -> Option<Request> {
-        let mended = |finding: &&Finding| matches!(finding.request, Some(Request::Assemble { force: false, .. }));
+        let mended = |finding: &&Finding| matches!(finding.request(), Some(Request::Assemble { force: false, .. }));
         let mut mended = findings.iter().filter(mended).peekable();
         mended.peek()?;
         // What a scan does not show, the sweep finds only where it compares.

@@ -23,7 +23,16 @@ pub struct RepositorySettings {
     pub platforms: String,
 }
 
-impl RepositorySettings {
+/// The settings for one repository, as text and as the function reads them.
+#[derive(Debug)]
+pub struct Suggestion {
+    /// The text.
+    pub settings: RepositorySettings,
+    /// The platform tags that the function would serve.
+    pub tag_scheme: TagScheme,
+}
+
+impl Suggestion {
     /// The settings of a repository. `None`, where there is no list to make: its newest versions have fewer than two
     /// platforms by their tags.
     ///
@@ -51,9 +60,10 @@ impl RepositorySettings {
         let tag_template = layout.template();
         let parsed = platforms.iter().map(|(_, platform)| platform.clone()).collect();
         let template = tag_template.parse().map_err(|invalid| format!("{invalid}"))?;
-        TagScheme::new(template, parsed).map_err(|invalid| invalid.to_string())?;
+        let tag_scheme = TagScheme::new(template, parsed).map_err(|invalid| invalid.to_string())?;
         let platforms: Vec<_> = platforms.into_iter().map(|(text, _)| text).collect();
-        Ok(Some(Self { tag_template, platforms: platforms.join(",") }))
+        let settings = RepositorySettings { tag_template, platforms: platforms.join(",") };
+        Ok(Some(Self { settings, tag_scheme }))
     }
 }
 

@@ -201,6 +201,64 @@ fn alias_that_names_an_image_beside_lists_is_found() {
 }
 
 #[test]
+fn alias_that_names_an_image_is_moved_by_force() {
+    let lists = [("1.0.0", 1)];
+    let scan = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]).lists(&lists).image("latest", 2);
+    scan.check(&["single-image latest: names a single image, while release 1.0.0 is a manifest list"]);
+    let report = scan.report();
+    assert_eq!(report["findings"][0]["request"]["force"], true);
+    assert_eq!(report["repositories"][0]["request"], serde_json::Value::Null);
+    let scan = Scan::new().images("1.0.0", 2, &["amd64", "arm64"]).lists(&[("1.0.0", 2)]).image("latest", 1);
+    scan.check(&["alias-behind latest: names no release, and is older than 1.0.0, the highest"]);
+    assert_eq!(scan.report()["findings"][0]["request"]["force"], true);
+    assert_eq!(scan.report()["repositories"][0]["request"], serde_json::Value::Null);
+}
+
+#[test]
+fn tag_with_platform_tags_of_its_own_is_no_alias() {
+    let both = ["amd64", "arm64"];
+    let scan = Scan::new().images("1.2", 1, &both).lists(&[("1.2", 1)]).images("1.2.1", 2, &both);
+    scan.lists(&[("1.2.1", 2)]).check(&[]);
+}
+
+#[test]
+fn alias_that_left_a_higher_release_of_before_is_a_doubt() {
+    let scan = Scan::new().lists(&[("2024.12.1", 1), ("1.0.0 latest 1 1.0", 9)]);
+    scan.check(&[]);
+    assert_eq!(
+        scan.report()["repositories"][0]["guess"]["doubts"],
+        serde_json::json!([
+            "latest names 1.0.0, which was pushed after 2024.12.1, the highest release: is the order of releases another one?"
+        ])
+    );
+}
+
+#[test]
+fn request_needs_each_tag_of_the_suggested_settings() {
+    let scan = Scan::new()
+        .images("1.0.0", 1, &["amd64", "arm64"])
+        .images("1.1.0", 2, &["amd64", "arm64"])
+        .images("1.2.0", 3, &["amd64", "aarch64"])
+        .lists(&[("1.0.0", 1), ("1.1.0", 2)]);
+    scan.check(&["list-missing 1.2.0: names nothing, beside 1.2.0-amd64, 1.2.0-aarch64"]);
+    let finding = &scan.report()["findings"][0];
+    assert_eq!(finding["request"], serde_json::Value::Null);
+    assert_eq!(finding["obstacle"], "it has no tag 1.2.0-arm64");
+}
+
+#[test]
+fn repository_without_suggested_settings_has_no_request() {
+    let mut scan = Scan::new().images("1.0.0", 0, &["amd64", "arm64"]);
+    for day in 1..=6 {
+        scan = scan.images(&format!("1.{day}.0"), day, &["amd64"]);
+    }
+    scan.check(&["list-missing 1.0.0: names nothing, beside 1.0.0-amd64, 1.0.0-arm64"]);
+    let finding = &scan.report()["findings"][0];
+    assert_eq!(finding["request"], serde_json::Value::Null);
+    assert_eq!(finding["obstacle"], "the audit suggests no settings for its repository");
+}
+
+#[test]
 fn number_without_releases_is_no_alias() {
     Scan::new().lists(&[("1.0.0 1.0 1 latest", 1), ("2026", 1), ("20260101", 1)]).check(&[]);
 }
@@ -405,6 +463,44 @@ mod deep {
         let report = scan.report();
         assert_eq!(report["findings"][0]["kind"], "list-differs-from-tags");
         assert_eq!(report["findings"][0]["request"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn list_of_a_platform_without_settings_has_no_request() {
+        let mut scan = Scan::new();
+        for day in 0..6 {
+            let version = format!("1.{day}.0");
+            let (amd64, arm64, other) = (format!("{version}-amd64"), format!("{version}-arm64"), format!("x{day}"));
+            scan = scan
+                .config_image(&amd64, day, &config("amd64", &version))
+                .config_image(&arm64, day, &config("arm64", &version))
+                .config_image(&other, day, &config("s390x", &version))
+                .list(&version, day, &[entry(&amd64, "amd64"), entry(&arm64, "arm64"), entry(&other, "s390x")])
+                .untag(&other);
+        }
+        let report = scan.config_image("1.5.0-arm64", 7, &config("arm64", "")).read().report();
+        let finding = &report["findings"][0];
+        assert_eq!((&finding["kind"], &finding["request"]), (&"list-differs-from-tags".into(), &().into()));
+        let obstacle = "its list has linux/s390x, which the suggested settings do not serve";
+        assert_eq!(finding["obstacle"], obstacle);
+    }
+
+    #[test]
+    fn revisions_of_platform_tags_differ_also_beside_a_list() {
+        let scan = Scan::new()
+            .config_image("1.0.0-amd64", 1, &config("amd64", "r1"))
+            .config_image("old", 1, &config("arm64", "r1"))
+            .list("1.0.0", 1, &[entry("1.0.0-amd64", "amd64"), entry("old", "arm64")])
+            .untag("old")
+            .config_image("1.0.0-arm64", 2, &config("arm64", "r2"))
+            .read();
+        scan.check(&[
+            "list-differs-from-tags 1.0.0: does not have the image of 1.0.0-arm64",
+            "mixed-revisions 1.0.0: linux/amd64 is built from r1, linux/arm64 is built from r2",
+        ]);
+        let finding = &scan.report()["findings"][0];
+        assert_eq!(finding["request"], serde_json::Value::Null);
+        assert_eq!(finding["obstacle"], "its images are built from different revisions");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The report as text for a terminal.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
@@ -78,7 +78,11 @@ impl ReportText<'_> {
             table.load_style(NOTHING);
             for finding in findings.iter().take(self.rows) {
                 let title = finding.problem.kind().texts().title;
-                table.add_row([title.to_owned(), plain(&finding.tag), plain(&finding.problem.message())]);
+                let mut message = finding.problem.message();
+                if let Some(obstacle) = finding.obstacle() {
+                    let _ = write!(message, " (no request: {obstacle})");
+                }
+                table.add_row([title.to_owned(), plain(&finding.tag), plain(&message)]);
             }
             writeln!(f, "{}", table.trim_fmt())?;
         }
