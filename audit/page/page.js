@@ -102,6 +102,7 @@
     );
     const notes = [report.deep ? "Manifests and configs were read." : "By scans alone: contents of lists, configs and revisions were not read. --deep reads them."];
     if (totals.settling > 0) notes.push(`${counted(totals.settling, "version", "versions")} of the last hour ${totals.settling === 1 ? "is" : "are"} not judged.`);
+    if (totals.archived > 0) notes.push(`${counted(totals.archived, "archived version", "archived versions")} ${totals.archived === 1 ? "is" : "are"} not judged.`);
     byId("mode").textContent = notes.join(" ");
     if (report.failures.length > 0) {
       const failures = byId("failures");
@@ -266,7 +267,8 @@
         return html("td", { class: "center" }, html("span", { class: `cell ${state}` }, html("span", { class: "hidden" }, text)));
       });
       const kinds = [...new Set(row.findings.map((finding) => finding.kind))].map((kind) => html("span", { class: "badge" }, titles.get(kind)));
-      const findings = row.version.settling ? ["too young to be judged"] : kinds;
+      const unjudged = row.version.settling ? "too young to be judged" : row.version.archived ? "archived" : undefined;
+      const findings = unjudged ? [unjudged] : kinds;
       const version = html("th", { scope: "row" }, html("code", {}, state.repository ? row.version.tag : row.key));
       version.title = row.key;
       return html("tr", {}, version, ...cells, html("td", {}, named[row.version.names]), html("td", {}, row.version.pushed_at.slice(0, 10)), html("td", {}, ...findings));
@@ -287,7 +289,16 @@
     const lines = Object.entries(report.settings).map(([name, value]) => `${name}=${value}`);
     if (lines.length === 0) return;
     const text = lines.join("\n");
-    byId("settings").replaceChildren(html("div", { class: "stack" }, html("p", {}, "Settings of the function for these repositories:"), html("pre", {}, text), copyButton(text, "Copy the settings")));
+    byId("settings").replaceChildren(
+      html(
+        "div",
+        { class: "stack" },
+        html("p", {}, "Settings of the function for these repositories:"),
+        ...(report.settings_doubts ?? []).map((doubt) => html("p", {}, doubt)),
+        html("pre", {}, text),
+        copyButton(text, "Copy the settings"),
+      ),
+    );
   };
 
   const showGuesses = () => {

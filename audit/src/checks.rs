@@ -36,9 +36,11 @@ pub fn findings(
         target,
     };
     let mut findings = Vec::new();
-    for version in versions.all.iter().filter(|version| !version.is_settling(now)) {
+    let is_judged = |version: &&Version<'_>| !version.is_settling(now) && !version.is_archived();
+    for version in versions.all.iter().filter(is_judged) {
         let check = check_of(version);
         let mut problems = check.by_scan();
+        problems.extend(check.archived(&by_digest));
         problems.extend(reading.into_iter().flat_map(|reading| check.by_reading(reading, &by_digest)));
         findings.extend(problems.into_iter().map(|problem| check.finding(problem)));
     }
@@ -184,7 +186,9 @@ impl Check<'_> {
             missing: self.names(&missing),
         });
         let list = match own {
-            None if tagged > 1 && missing.is_empty() => Some(Problem::ListMissing { platform_tags: tags() }),
+            None if tagged > 1 && missing.is_empty() && !images.iter().any(|image| image.image.is_archived) => {
+                Some(Problem::ListMissing { platform_tags: tags() })
+            }
             Some(own) if own.is_list() && self.reading.is_none_or(|reading| reading.entries(own.digest).is_none()) => {
                 older_list(own, images)
             }
@@ -193,11 +197,21 @@ impl Check<'_> {
             }
             _ => None,
         };
-        let own = own.iter().map(|own| (self.version.tag, *own));
-        let named = own.chain(images.iter().map(|PlatformImage { tag, image, .. }| (*tag, *image)));
-        let archived = named.filter(|(_, image)| image.is_archived);
-        let archived: Vec<_> = archived.map(|(tag, _)| Problem::ImageArchived { image: tag.to_owned() }).collect();
-        lacks.into_iter().chain(list).chain(archived).collect()
+        lacks.into_iter().chain(list).collect()
+    }
+
+    /// The archived images of a version whose list can be pulled, or of one without a list. Where the list is archived, so
+    /// is the version, and lifecycle policies archive one image after another.
+    fn archived(&self, by_digest: &ByDigest<'_>) -> Option<Problem> {
+        let Version { images, own, .. } = self.version;
+        let tagged = images.iter().filter(|image| image.image.is_archived).map(|image| image.tag.to_owned());
+        let entries = || self.reading?.entries((*own)?.digest);
+        let is_untagged = |entry: &&ListEntry| !images.iter().any(|tagged| tagged.image.digest == entry.digest);
+        let is_archived = |entry: &&ListEntry| by_digest.get(&entry.digest).is_some_and(|image| image.is_archived);
+        let listed = entries().into_iter().flatten().filter(is_untagged).filter(is_archived);
+        let archived: Vec<_> = tagged.chain(listed.map(|entry| entry.digest.to_string())).collect();
+        let is_active = own.is_none_or(|own| !own.is_archived);
+        (is_active && !archived.is_empty()).then_some(Problem::ImageArchived { images: archived })
     }
 
     /// The problems that only manifests and configs show.
@@ -236,13 +250,10 @@ impl Check<'_> {
         by_digest: &ByDigest<'_>,
         mismatched: &BTreeSet<Digest>,
     ) -> Option<Problem> {
-        let Some(image) = by_digest.get(&entry.digest) else {
+        if !by_digest.contains_key(&entry.digest) {
             return Some(Problem::ImageGone { platform: entry.platform.as_ref().map(shown), digest: entry.digest });
-        };
-        let is_tagged = self.version.images.iter().any(|tagged| tagged.image.digest == entry.digest);
-        if image.is_archived && !is_tagged {
-            return Some(Problem::ImageArchived { image: entry.digest.to_string() });
         }
+        let is_tagged = self.version.images.iter().any(|tagged| tagged.image.digest == entry.digest);
         match (reading.facts(entry.digest)?, &entry.platform) {
             (Ok(facts), Some(said)) if said.contradicts(&facts.platform) && !mismatched.contains(&entry.digest) => {
                 Some(mismatch(format!("the entry {}", entry.digest), said, &facts.platform))

@@ -87,10 +87,10 @@ pub enum Problem {
         /// The image.
         digest: Digest,
     },
-    /// An image of the version is archived.
+    /// Images of the version are archived, and the version is not.
     ImageArchived {
-        /// The tag or the digest of the image.
-        image: String,
+        /// The tags of the images; their digests, where a list names them without a tag.
+        images: Vec<String>,
     },
     /// A manifest or a config cannot be read as that of a container image.
     Unreadable {
@@ -192,7 +192,7 @@ impl Kind {
             ),
             Self::ImageArchived => (
                 "Image archived",
-                "An archived image cannot be pulled until it is restored.",
+                "The version is there, and an archived image of it cannot be pulled until it is restored.",
                 "Restore the image, or push it again.",
             ),
             Self::PlatformMismatch => (
@@ -311,7 +311,9 @@ impl Problem {
             }
             Self::ImageGone { platform: Some(platform), digest } => format!("names {digest} of {platform}"),
             Self::ImageGone { platform: None, digest } => format!("names {digest}"),
-            Self::ImageArchived { image } => format!("{image} is archived"),
+            Self::ImageArchived { images } => {
+                format!("{} {} archived", images.join(", "), if images.len() == 1 { "is" } else { "are" })
+            }
             Self::Unreadable { image, reason } => format!("{image}: {reason}"),
         }
     }

@@ -14,7 +14,7 @@ use crate::finding::{Finding, Kind, KindTexts};
 use crate::guess::Guess;
 use crate::request::{Request, Target};
 use crate::scan::{Image, RepositoryScan, is_attachment};
-use crate::suggestion::{RepositorySettings, Suggestion, variables};
+use crate::suggestion::{RepositorySettings, Suggestion, doubts, variables};
 use crate::version::{Version, Versions};
 
 /// What was audited.
@@ -51,6 +51,9 @@ pub struct Report {
     pub totals: Totals,
     /// Settings for the function, as environment variables; empty, where no repository needs it.
     pub settings: BTreeMap<&'static str, String>,
+    /// Why the function would not take these settings as they are, in full sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub settings_doubts: Vec<String>,
     /// The kinds of the findings, in the order of the findings.
     pub kinds: Vec<KindReport>,
     /// The findings, by repository.
@@ -78,6 +81,8 @@ pub struct Totals {
     pub findings: usize,
     /// The versions that were not judged, since they were pushed within the last hour.
     pub settling: usize,
+    /// The versions that were not judged, since everything of them is archived.
+    pub archived: usize,
 }
 
 /// A kind of which there are findings.
@@ -140,6 +145,9 @@ pub struct VersionReport {
     /// Whether it was pushed within the last hour, and so is not judged.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub settling: bool,
+    /// Whether everything of it is archived, and it is not judged.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub archived: bool,
 }
 
 /// What the tag of a version names.
@@ -253,13 +261,16 @@ impl Audit {
             tags_with_findings: tags.len(),
             findings: findings.len(),
             settling: versions().filter(|version| version.settling).count(),
+            archived: versions().filter(|version| version.archived).count(),
         };
+        let settings = variables(&settings, settings.len() == repositories.len());
         Report {
             registry,
             audited_at: rfc_3339(now),
             deep: is_deep,
             totals,
-            settings: variables(&settings),
+            settings_doubts: doubts(&settings),
+            settings,
             kinds,
             timeline: TimelineReport { unit: timeline.unit(), periods: timeline.labels() },
             coverage,
@@ -284,14 +295,16 @@ impl RepositoryReport {
 
 impl VersionReport {
     fn of(version: &Version<'_>, now: SystemTime) -> Self {
-        let settling = version.is_settling(now);
+        let archived = version.is_archived();
+        let settling = !archived && version.is_settling(now);
         Self {
             tag: version.tag.to_owned(),
             pushed_at: version.pushed_at,
             platforms: version.platforms.clone(),
-            missing: if settling { Vec::new() } else { version.missing() },
+            missing: if settling || archived { Vec::new() } else { version.missing() },
             names: Named::of(version.own),
             settling,
+            archived,
         }
     }
 }

@@ -79,9 +79,30 @@ fn configured(platform: &str, tag_part: &str) -> Result<(String, ConfiguredPlatf
     Ok((text, configured))
 }
 
+/// How many bytes the environment variables of a Lambda function may have together: 4 KB. (AWS Lambda developer guide,
+/// "Lambda quotas".)
+const MAX_ENVIRONMENT_BYTES: usize = 4_096;
+
+/// What keeps the function from taking these variables as they are, in full sentences.
+pub fn doubts(variables: &BTreeMap<&'static str, String>) -> Vec<String> {
+    let bytes: usize = variables.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let is_too_long = bytes > MAX_ENVIRONMENT_BYTES;
+    let doubt = || {
+        format!(
+            "These settings have {bytes} bytes, and Lambda accepts 4,096 of all environment variables together: use globs \
+             in place of the names of repositories."
+        )
+    };
+    is_too_long.then(doubt).into_iter().collect()
+}
+
 /// The environment variables of the function for all repositories: those that most repositories have in common, and rules
-/// for the others.
-pub fn variables(repositories: &[(&RepositoryName, &RepositorySettings)]) -> BTreeMap<&'static str, String> {
+/// for the others. If there are repositories without a suggestion, only those with one are served: the others would be
+/// reported as incomplete.
+pub fn variables(
+    repositories: &[(&RepositoryName, &RepositorySettings)],
+    are_all: bool,
+) -> BTreeMap<&'static str, String> {
     #[derive(Serialize)]
     struct Rule<'a> {
         repositories: Vec<&'a RepositoryName>,
@@ -107,6 +128,10 @@ pub fn variables(repositories: &[(&RepositoryName, &RepositorySettings)]) -> BTr
         .collect();
     let mut variables =
         BTreeMap::from([("PLATFORMS", common.platforms.clone()), ("TAG_TEMPLATE", common.tag_template.clone())]);
+    if !are_all {
+        let names: Vec<_> = repositories.iter().map(|(name, _)| name.as_str()).collect();
+        variables.insert("REPOSITORIES", names.join(","));
+    }
     if !rules.is_empty()
         && let Ok(rules) = serde_json::to_string(&rules)
     {
@@ -131,8 +156,9 @@ mod tests {
         let other = settings("{platform}-{version}", "linux/amd64=x86_64,linux/arm/v7");
         let [one, two, three]: [RepositoryName; 3] =
             ["team-a/x", "team-a/y", "team-b/z"].map(|name| name.parse().unwrap());
-        let variables = variables(&[(&one, &usual), (&two, &usual), (&three, &other)]);
+        let variables = variables(&[(&one, &usual), (&two, &usual), (&three, &other)], false);
         let settings = Settings::from_lookup(|name| variables.get(name).cloned()).unwrap();
+        assert!(settings.for_repository(&"data/batch".parse().unwrap()).is_none());
         for (repository, tag, version) in
             [(&one, "1.0-aarch64", "1.0"), (&two, "1.0-amd64", "1.0"), (&three, "x86_64-1.0", "1.0")]
         {
@@ -145,7 +171,10 @@ mod tests {
     fn repositories_that_agree_need_no_rules() {
         let usual = settings("{version}-{platform}", "linux/amd64,linux/arm64");
         let name = "app".parse().unwrap();
-        assert_eq!(variables(&[(&name, &usual)]).keys().copied().collect::<Vec<_>>(), ["PLATFORMS", "TAG_TEMPLATE"]);
-        assert_eq!(variables(&[]), BTreeMap::new());
+        assert_eq!(
+            variables(&[(&name, &usual)], true).keys().copied().collect::<Vec<_>>(),
+            ["PLATFORMS", "TAG_TEMPLATE"]
+        );
+        assert_eq!(variables(&[], false), BTreeMap::new());
     }
 }

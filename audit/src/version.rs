@@ -68,6 +68,11 @@ impl Version<'_> {
         self.expected.iter().copied().filter(|expected| !platforms.contains(expected)).collect()
     }
 
+    /// Whether everything of it is archived, as lifecycle policies do with old versions.
+    pub fn is_archived(&self) -> bool {
+        self.own.into_iter().chain(self.images.iter().map(|image| image.image)).all(|image| image.is_archived)
+    }
+
     /// Whether it is too young to be judged. A push after `now`, by clocks that differ, is young.
     pub fn is_settling(&self, now: SystemTime) -> bool {
         now.duration_since(self.pushed_at).unwrap_or_default() < SETTLING_TIME

@@ -155,8 +155,26 @@ fn list_that_was_pushed_before_an_image_is_old() {
 
 #[test]
 fn archived_image_is_found_by_scan() {
-    let scan = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]).lists(&[("1.0.0", 1)]).archive("1.0.0-arm64");
+    let scan = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]).lists(&[("1.0.0", 1)]);
+    let scan = scan.archive("1.0.0-arm64");
     scan.check(&["image-archived 1.0.0: 1.0.0-arm64 is archived"]);
+    scan.archive("1.0.0-amd64").check(&["image-archived 1.0.0: 1.0.0-amd64, 1.0.0-arm64 are archived"]);
+    let scan = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]).archive("1.0.0-arm64");
+    scan.check(&["image-archived 1.0.0: 1.0.0-arm64 is archived"]);
+}
+
+#[test]
+fn version_that_was_archived_as_a_whole_is_not_judged() {
+    let scan = Scan::new()
+        .images("1.0.0", 1, &["amd64", "arm64"])
+        .lists(&[("1.0.0", 0)])
+        .images("1.1.0", 2, &["amd64"])
+        .images("1.2.0", 3, &["amd64", "arm64"])
+        .lists(&[("1.2.0", 3)]);
+    let tags = ["1.0.0-amd64", "1.0.0-arm64", "1.0.0", "1.1.0-amd64"];
+    let scan = tags.iter().fold(scan, |scan, tag| scan.archive(tag));
+    scan.check(&[]);
+    assert_eq!(scan.report()["totals"]["archived"], 2);
 }
 
 #[test]
@@ -284,6 +302,23 @@ fn settings_are_those_of_the_newest_versions() {
         report["settings"],
         serde_json::json!({"PLATFORMS": "linux/amd64,linux/arm64=aarch64", "TAG_TEMPLATE": "{version}-{platform}"})
     );
+}
+
+#[test]
+fn repositories_without_settings_are_left_out_of_the_suggestion() {
+    let multi = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]);
+    let batch = Scan::new().images("1.0.0", 1, &["amd64"]);
+    let settings = |repositories: &[(&str, &Scan)]| {
+        let report = support::report(repositories, at(100));
+        (report.settings.get("REPOSITORIES").cloned(), report.settings_doubts)
+    };
+    assert_eq!(settings(&[("shop/b", &multi), ("shop/a", &multi)]), (None, vec![]));
+    let of_three = settings(&[("shop/b", &multi), ("data/batch", &batch), ("shop/a", &multi)]);
+    assert_eq!(of_three, (Some("shop/a,shop/b".to_owned()), vec![]));
+    let names: Vec<_> = (0..400).map(|index| format!("shop/team-{index}")).collect();
+    let many: Vec<_> = names.iter().map(|name| (name.as_str(), &multi)).chain([("data/batch", &batch)]).collect();
+    let (_, doubts) = settings(&many);
+    assert!(doubts.len() == 1 && doubts[0].contains("4,096") && doubts[0].contains("globs"), "{doubts:?}");
 }
 
 #[test]

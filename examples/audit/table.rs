@@ -141,6 +141,9 @@ impl ReportText<'_> {
         for (name, value) in &self.report.settings {
             writeln!(f, " {name}={value}")?;
         }
+        for doubt in &self.report.settings_doubts {
+            writeln!(f, " doubt: {doubt}")?;
+        }
         writeln!(f)
     }
 }
@@ -152,9 +155,13 @@ pub fn summary(report: &Report, calls: u64) -> String {
         0 => String::new(),
         settling => format!(" ({settling} of the last hour not judged)"),
     };
+    let archived = match totals.archived {
+        0 => String::new(),
+        archived => format!(" ({archived} archived and not judged)"),
+    };
     let how = if report.deep { "scans and reads" } else { "scans alone; --deep finds more" };
     format!(
-        "{} in {}{settling} of {}, by {how}; {calls} calls to ECR",
+        "{} in {}{settling}{archived} of {}, by {how}; {calls} calls to ECR",
         counted(totals.findings, "finding", "findings"),
         counted(totals.versions, "version", "versions"),
         counted(totals.repositories, "repository", "repositories"),
