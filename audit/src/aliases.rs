@@ -10,7 +10,7 @@ use ecr_multiarch_core::oci::tag::Tag;
 
 use crate::finding::Problem;
 use crate::guess::Guess;
-use crate::scan::{Image, RepositoryScan, is_attachment};
+use crate::scan::{Image, RepositoryScan, tagged};
 use crate::version::SETTLING_TIME;
 
 /// The aliases that are looked for: those that everyone uses.
@@ -51,11 +51,10 @@ impl<'a> Aliases<'a> {
     /// is a version.
     pub fn of(scan: &'a RepositoryScan, guess: &Guess) -> Self {
         let templates: Vec<AliasTemplate> = TEMPLATES.iter().filter_map(|text| text.parse().ok()).collect();
+        let all = tagged(&scan.images);
         let tagged = || {
-            let tags = scan.images.iter().filter(|image| image.is_image_or_list());
-            tags.flat_map(|image| image.tags.iter().map(move |tag| (tag.as_str(), image)))
-                .filter(|(tag, _)| !is_attachment(tag))
-                .filter_map(|(text, image)| Some((text, text.parse::<Tag>().ok()?, image)))
+            let tags = all.iter().filter(|(_, image)| image.is_image_or_list());
+            tags.filter_map(|(text, image)| Some((*text, text.parse::<Tag>().ok()?, *image)))
         };
         let versions: HashSet<_> =
             tagged().filter_map(|(text, ..)| guess.parse(text)).map(|(version, _)| version).collect();

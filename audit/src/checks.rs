@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
+use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::platform::Platform;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::settings::tag_scheme::{PlatformTag, TagScheme};
-use ecr_multiarch_core::{Digest, RepositoryName};
 
 use crate::aliases::{AliasProblem, Aliases};
 use crate::finding::{Finding, PlatformRevision, Problem};
@@ -27,14 +27,7 @@ pub fn findings(
 ) -> Vec<Finding> {
     let by_digest = scan.by_digest();
     let reading = scan.reading.as_ref();
-    let check_of = |version| Check {
-        repository: &scan.name,
-        version,
-        platforms: &versions.platforms,
-        reading,
-        tag_scheme,
-        target,
-    };
+    let check_of = |version| Check { scan, version, platforms: &versions.platforms, reading, tag_scheme, target };
     let mut findings = Vec::new();
     let is_judged = |version: &&Version<'_>| !version.is_settling(now) && !version.is_archived();
     for version in versions.all.iter().filter(is_judged) {
@@ -48,7 +41,7 @@ pub fn findings(
         let version = versions.all.iter().find(|version| version.tag == highest.tag().as_str());
         let is_published = |version: &&Version<'_>| version.own.is_some_and(Image::is_list);
         let mend = match version.filter(is_published).map(check_of) {
-            Some(check) => check.mend(!image.is_list()),
+            Some(check) => check.mend(!image.is_list()).and_then(|request| movable(scan, tag, request)),
             None => Err(Obstacle::ReleaseWithoutList(highest.to_string())),
         };
         findings.push(Finding {
@@ -68,7 +61,7 @@ pub fn findings(
 
 /// The check of one version.
 struct Check<'a> {
-    repository: &'a RepositoryName,
+    scan: &'a RepositoryScan,
     version: &'a Version<'a>,
     platforms: &'a [String],
     reading: Option<&'a Reading>,
@@ -79,7 +72,7 @@ struct Check<'a> {
 impl Check<'_> {
     fn assemble(&self, force: bool) -> Request {
         Request::Assemble {
-            repository: self.repository.clone(),
+            repository: self.scan.name.clone(),
             version: self.version.tag.to_owned(),
             force,
             target: self.target.clone(),
@@ -155,12 +148,17 @@ impl Check<'_> {
             _ => None,
         };
         Finding {
-            repository: self.repository.clone(),
+            repository: self.scan.name.clone(),
             tag: self.version.tag.to_owned(),
             pushed_at: self.version.pushed_at,
             problem,
-            mend: force.map(|force| self.mend(force)),
+            mend: force.map(|force| self.mend(force).and_then(|request| self.movable(request))),
         }
+    }
+
+    /// The request, unless the version's own tag exists and cannot be moved.
+    fn movable(&self, request: Request) -> Result<Request, Obstacle> {
+        if self.version.own.is_some() { movable(self.scan, self.version.tag, request) } else { Ok(request) }
     }
 
     /// The platform of a tag that its image contradicts.
@@ -264,6 +262,11 @@ impl Check<'_> {
             _ => None,
         }
     }
+}
+
+/// The request that moves a tag which exists, unless that is immutable.
+fn movable(scan: &RepositoryScan, tag: &str, request: Request) -> Result<Request, Obstacle> {
+    if scan.mutability.is_immutable(tag) { Err(Obstacle::Immutable(tag.to_owned())) } else { Ok(request) }
 }
 
 /// The revisions of images, if they differ.

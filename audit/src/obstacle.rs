@@ -21,6 +21,8 @@ pub enum Obstacle {
     MixedRevisions,
     /// The list has a platform that the suggested settings do not serve.
     ForeignPlatform(String),
+    /// The tag exists and cannot be moved.
+    Immutable(String),
     /// The release that an alias should name has no manifest list.
     ReleaseWithoutList(String),
 }
@@ -38,6 +40,7 @@ impl fmt::Display for Obstacle {
             Self::ForeignPlatform(platform) => {
                 write!(f, "its list has {platform}, which the suggested settings do not serve")
             }
+            Self::Immutable(tag) => write!(f, "the tag {tag} is immutable: delete it first"),
             Self::ReleaseWithoutList(release) => write!(f, "release {release} has no manifest list"),
         }
     }

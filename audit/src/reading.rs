@@ -15,7 +15,7 @@ use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::oci::platform::Platform;
 use ecr_multiarch_core::reconcile::observation::{ConfigResult, ImageConfigs};
 
-use crate::scan::{Image, is_attachment};
+use crate::scan::{Image, tagged};
 
 /// An entry of a manifest list that is an image: attestations and other artifacts are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,11 +64,11 @@ impl Reading {
     /// archived.
     pub fn of_tags(images: &[Image]) -> Vec<Digest> {
         let is_read = |image: &&Image| {
-            !image.is_archived
-                && (image.media_type.is_empty() || image.is_image_or_list())
-                && image.tags.iter().any(|tag| !is_attachment(tag))
+            !image.is_archived && !image.is_artifact() && (image.media_type.is_empty() || image.is_image_or_list())
         };
-        images.iter().filter(is_read).map(|image| image.digest).collect()
+        let mut seen = HashSet::new();
+        let tagged = tagged(images).into_iter().map(|(_, image)| image).filter(is_read);
+        tagged.map(|image| image.digest).filter(|digest| seen.insert(*digest)).collect()
     }
 
     /// The manifests to read after that: the images that lists name and that were not read, as far as the scan knows
@@ -206,6 +206,7 @@ mod tests {
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             pushed_at: SystemTime::UNIX_EPOCH,
             media_type: media_type.to_string(),
+            artifact_media_type: String::new(),
             is_archived: false,
         }
     }

@@ -13,7 +13,7 @@ use crate::coverage::Coverage;
 use crate::finding::{Finding, Kind, KindTexts};
 use crate::guess::Guess;
 use crate::request::{Request, Target};
-use crate::scan::{Image, RepositoryScan, is_attachment};
+use crate::scan::{Image, RepositoryScan, tagged};
 use crate::suggestion::{RepositorySettings, Suggestion, doubts, variables};
 use crate::version::{Version, Versions};
 
@@ -186,8 +186,8 @@ impl Audit {
 
     /// Audits a repository. Returns how many findings and versions it has.
     pub fn add(&mut self, scan: &RepositoryScan) -> (usize, usize) {
-        let tags = scan.images.iter().flat_map(|image| image.tags.iter().map(String::as_str));
-        let tags: Vec<_> = tags.filter(|tag| !is_attachment(tag)).collect();
+        let tags = tagged(&scan.images).into_iter().filter(|(_, image)| !image.is_artifact());
+        let tags: Vec<_> = tags.map(|(tag, _)| tag).collect();
         let mut guess = Guess::of(&tags);
         let aliases = Aliases::of(scan, &guess);
         let versions = Versions::of(scan, &guess, &aliases);

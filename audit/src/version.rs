@@ -7,7 +7,7 @@ use ecr_multiarch_core::Release;
 
 use crate::aliases::Aliases;
 use crate::guess::Guess;
-use crate::scan::{Image, RepositoryScan, is_attachment};
+use crate::scan::{Image, RepositoryScan, tagged};
 
 /// How many versions before and after one, in the order of their pushes, are its siblings: enough that one broken build
 /// among them does not matter, and few enough that a platform which was added or dropped is noticed within days.
@@ -84,15 +84,14 @@ impl<'a> Versions<'a> {
     pub fn of(scan: &'a RepositoryScan, guess: &Guess, aliases: &Aliases<'_>) -> Self {
         let mut platforms = PlatformNames::default();
         let mut versions = HashMap::<&str, Record<'a>>::new();
-        for image in &scan.images {
-            for tag in image.tags.iter().map(String::as_str).filter(|tag| !is_attachment(tag)) {
-                match guess.parse(tag) {
-                    Some((version, platform)) => {
-                        let Some(platform) = platforms.position(platform) else { continue };
-                        versions.entry(version).or_default().images.push(PlatformImage { platform, tag, image });
-                    }
-                    None => versions.entry(tag).or_default().own = Some(image),
+        for (tag, image) in tagged(&scan.images) {
+            match guess.parse(tag) {
+                Some(_) if image.is_artifact() => {}
+                Some((version, platform)) => {
+                    let Some(platform) = platforms.position(platform) else { continue };
+                    versions.entry(version).or_default().images.push(PlatformImage { platform, tag, image });
                 }
+                None => versions.entry(tag).or_default().own = Some(image),
             }
         }
         let mut all: Vec<_> = versions

@@ -277,6 +277,65 @@ fn repository_without_suggested_settings_has_no_request() {
 }
 
 #[test]
+fn immutable_tag_that_exists_has_no_request() {
+    let scan = || Scan::new().images("1.0.0", 2, &["amd64", "arm64"]);
+    for (scan, obstacle) in [
+        (scan().lists(&[("1.0.0", 1)]), "the tag 1.0.0 is immutable: delete it first"),
+        (scan().image("1.0.0", 1), "the tag 1.0.0 is immutable: delete it first"),
+        (scan().lists(&[("1.0.0", 2), ("0.9.0 latest", 1)]), "the tag latest is immutable: delete it first"),
+    ] {
+        let finding = scan.immutable(&[]).report()["findings"][0].clone();
+        assert_eq!((&finding["request"], &finding["obstacle"]), (&().into(), &obstacle.into()));
+    }
+    let moved = [
+        scan().immutable(&[]),
+        scan().lists(&[("1.0.0", 1)]).immutable(&["1.*"]),
+        scan().lists(&[("1.0.0", 2), ("0.9.0 latest", 1)]).immutable(&["l*st"]),
+    ];
+    for scan in moved {
+        assert_eq!(scan.report()["findings"][0]["request"]["action"], "assemble");
+    }
+}
+
+#[test]
+fn artifact_is_no_version_and_no_vote() {
+    let chart = "application/vnd.cncf.helm.config.v1+json";
+    let scan = Scan::new()
+        .image("1.0.0-amd64", 1)
+        .image("1.0.0-arm64", 1)
+        .image("2.0.0", 1)
+        .artifact("1.0.0-amd64", chart)
+        .artifact("1.0.0-arm64", chart)
+        .artifact("2.0.0", chart);
+    scan.check(&[]);
+    let report = scan.report();
+    assert_eq!(report["totals"]["versions"], 0);
+    assert_eq!(report["repositories"][0]["guess"]["tag_template"], serde_json::Value::Null);
+    let scan = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]);
+    let config = "application/vnd.oci.image.config.v1+json";
+    let scan = scan.artifact("1.0.0-amd64", config).image("1.0.0", 1).artifact("1.0.0", chart);
+    scan.check(&[]);
+    assert_eq!(scan.report()["repositories"][0]["versions"][0]["names"], "other");
+}
+
+#[test]
+fn index_of_soci_is_an_attachment() {
+    for tags in [["1.0.0-amd64", "1.0.0-arm64"], ["amd64-1.0.0", "arm64-1.0.0"]] {
+        let mut scan = Scan::new().lists(&[("1.0.0", 2)]).image("1.0.0-soci", 2);
+        for tag in tags {
+            scan = scan.image(tag, 1).image(&format!("{tag}-soci"), 1);
+        }
+        scan.check(&[]);
+        let report = scan.report();
+        assert_eq!(
+            (&report["totals"]["versions"], &report["repositories"][0]["guess"]["tags"]),
+            (&1.into(), &3.into())
+        );
+    }
+    assert_eq!(Scan::new().image("1.0.0-soci", 1).report()["totals"]["versions"], 1);
+}
+
+#[test]
 fn number_without_releases_is_no_alias() {
     Scan::new().lists(&[("1.0.0 1.0 1 latest", 1), ("2026", 1), ("20260101", 1)]).check(&[]);
 }

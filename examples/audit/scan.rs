@@ -1,9 +1,9 @@
 //! The scans of an audit, and the reads of a deep one.
 
-use ecr_multiarch::ecr::{ReadError, Registry, SharedRead, StoredImage};
+use ecr_multiarch::ecr::{ReadError, Registry, SharedRead, StoredImage, StoredRepository};
 use ecr_multiarch_audit::reading::Reading;
 use ecr_multiarch_audit::report::Audit;
-use ecr_multiarch_audit::scan::{Image, RepositoryScan};
+use ecr_multiarch_audit::scan::{Image, RepositoryScan, TagMutability};
 use ecr_multiarch_core::reconcile::observation::Manifests;
 use ecr_multiarch_core::{Digest, Error, ErrorType, Reference, RepositoryGlob, RepositoryName};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -23,44 +23,46 @@ const MAX_READ_BYTES: usize = 8 << 20;
 /// How many configs are asked for together. The client limits how many of them are in flight.
 const CONFIGS_PER_READ: usize = 64;
 
-/// The names to audit, in ascending order. They are scanned only where a glob does not name one.
+/// The repositories to audit, in ascending order of their names. They are scanned only where a glob does not name one:
+/// names alone need no permission to scan, and tell nothing of immutable tags.
 ///
 /// # Errors
 /// That of the scan of the repository names.
-pub async fn repositories(registry: &Registry, globs: &[RepositoryGlob]) -> Result<Vec<RepositoryName>, Error> {
-    let literals: Option<Vec<_>> = globs.iter().map(RepositoryGlob::literal).collect();
-    let mut names = match literals {
-        Some(names) if !names.is_empty() => names,
+pub async fn repositories(registry: &Registry, globs: &[RepositoryGlob]) -> Result<Vec<StoredRepository>, Error> {
+    let named = |name| StoredRepository { name, is_immutable: false, exclusions: Vec::new() };
+    let literals: Option<Vec<_>> = globs.iter().map(|glob| glob.literal().map(named)).collect();
+    let mut found = match literals {
+        Some(named) if !named.is_empty() => named,
         _ => {
-            let (mut names, mut next) = (Vec::new(), None);
+            let (mut found, mut next) = (Vec::new(), None);
             loop {
-                let page = registry.scan_repositories(next).await?;
-                names.extend(page.rows);
+                let page = registry.scan_stored_repositories(next).await?;
+                found.extend(page.rows);
                 next = page.next;
                 if next.is_none() {
-                    break names;
+                    break found;
                 }
             }
         }
     };
-    names.retain(|name| globs.is_empty() || globs.iter().any(|glob| glob.matches(name)));
-    names.sort_unstable();
-    names.dedup();
-    Ok(names)
+    found.retain(|found| globs.is_empty() || globs.iter().any(|glob| glob.matches(&found.name)));
+    found.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    found.dedup_by(|one, other| one.name == other.name);
+    Ok(found)
 }
 
 /// Audits repositories, in the order in which their scans end.
 pub async fn audit_all(
     registry: &Registry,
-    names: Vec<RepositoryName>,
+    repositories: Vec<StoredRepository>,
     is_deep: bool,
     audit: &mut Audit,
     progress: &Progress,
 ) {
-    progress.begin(names.len());
-    let scans = names.into_iter().map(async |name| {
-        let scan = scan(registry, &name, is_deep, progress).await;
-        (name, scan)
+    progress.begin(repositories.len());
+    let scans = repositories.into_iter().map(async |repository| {
+        let scan = scan(registry, &repository, is_deep, progress).await;
+        (repository.name, scan)
     });
     let mut scans = stream::iter(scans).buffer_unordered(MAX_PARALLEL_REPOSITORIES);
     while let Some((name, result)) = scans.next().await {
@@ -85,10 +87,12 @@ pub fn message(error: &Error) -> String {
 /// Scans a repository. Where it cannot be read, the scan is audited all the same, and the error is in the result.
 async fn scan(
     registry: &Registry,
-    name: &RepositoryName,
+    repository: &StoredRepository,
     is_deep: bool,
     progress: &Progress,
 ) -> Result<(RepositoryScan, Option<Error>), Error> {
+    let StoredRepository { name, is_immutable, exclusions } = repository;
+    let mutability = TagMutability { are_immutable: *is_immutable, exclusions: exclusions.clone() };
     let (mut images, mut next) = (Vec::new(), None);
     loop {
         progress.show(name, &format!("{} images", images.len()));
@@ -107,13 +111,13 @@ async fn scan(
     } else {
         (None, None)
     };
-    Ok((RepositoryScan { name: name.clone(), images, reading }, error))
+    Ok((RepositoryScan { name: name.clone(), mutability, images, reading }, error))
 }
 
 fn image(stored: StoredImage) -> Option<Image> {
-    let StoredImage { image, is_archived } = stored;
+    let StoredImage { image, artifact_media_type, is_archived } = stored;
     let (digest, tags, pushed_at, media_type) = (image.digest?, image.tags, image.pushed_at, image.media_type);
-    Some(Image { digest, tags, pushed_at, media_type, is_archived })
+    Some(Image { digest, tags, pushed_at, media_type, artifact_media_type, is_archived })
 }
 
 async fn read(

@@ -9,7 +9,7 @@ use ecr_multiarch::connections::Connections;
 use ecr_multiarch::ecr::{Registries, behavior_version};
 use ecr_multiarch_audit::report::Report;
 use local_ecr::image::{Entry, Image, Index};
-use local_ecr::{Fault, FaultKind, LocalEcr, Options as EcrOptions};
+use local_ecr::{Fault, FaultKind, LocalEcr, Mutability, Options as EcrOptions};
 
 use crate::options::Options;
 use crate::table::{ReportText, summary};
@@ -197,6 +197,26 @@ async fn repository_that_cannot_be_read_is_audited_by_its_scan() {
         let message = &report.failures[0].message;
         assert!(message.starts_with("not read: AccessDenied") && message.contains(operation), "{message}");
     }
+}
+
+#[tokio::test]
+async fn immutable_tags_and_artifacts_are_known_from_scans() {
+    let ecr = start_ecr();
+    push(&ecr, "app", "1.0.0", &["amd64", "arm64"]);
+    ecr.home().push("app", Some("1.0.0"), &image("amd64", "single"));
+    ecr.home().set_mutability("app", Mutability::ImmutableWithExclusion(vec!["latest".to_owned()]));
+    let media_type = "application/vnd.oci.image.manifest.v1+json";
+    let config = serde_json::json!({
+        "mediaType": "application/vnd.cncf.helm.config.v1+json", "size": 0,
+        "digest": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    });
+    let chart = serde_json::json!({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": []});
+    ecr.home().store_raw("chart", Some("1.0.0-amd64"), media_type, chart.to_string(), None);
+    let (report, _) = audited(&ecr, &[], later()).await;
+    assert_eq!(findings(&report), ["app 1.0.0: single-image"]);
+    let obstacle = report.findings[0].obstacle().unwrap().to_string();
+    assert_eq!(obstacle, "the tag 1.0.0 is immutable: delete it first");
+    assert_eq!((report.totals.versions, report.repositories[1].guess.tags), (1, 0));
 }
 
 #[tokio::test]

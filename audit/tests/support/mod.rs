@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use ecr_multiarch_audit::reading::Reading;
 use ecr_multiarch_audit::report::{Audit, AuditedRegistry, Report};
 use ecr_multiarch_audit::request::Target;
-use ecr_multiarch_audit::scan::{Image, RepositoryScan};
+use ecr_multiarch_audit::scan::{Image, RepositoryScan, TagMutability};
 use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::media_type::MediaType;
@@ -29,6 +29,7 @@ pub struct Scan {
     manifests: BTreeMap<Digest, String>,
     configs: BTreeMap<Digest, String>,
     is_read: bool,
+    mutability: TagMutability,
 }
 
 /// The config of an image, with a revision if it is not empty.
@@ -53,7 +54,15 @@ impl Scan {
             image.tags.retain(|tag| !tags.contains(tag));
         }
         let media_type = media_type.to_string();
-        self.images.push(Image { digest, tags, pushed_at: at(day), media_type, is_archived: false });
+        let artifact_media_type = String::new();
+        self.images.push(Image {
+            digest,
+            tags,
+            pushed_at: at(day),
+            media_type,
+            artifact_media_type,
+            is_archived: false,
+        });
         self
     }
 
@@ -144,6 +153,19 @@ impl Scan {
         self
     }
 
+    /// Makes the image of a tag an artifact of this type, by what ECR states.
+    pub fn artifact(mut self, tag: &str, media_type: &str) -> Self {
+        let position = self.position(tag);
+        media_type.clone_into(&mut self.images[position].artifact_media_type);
+        self
+    }
+
+    /// Makes all tags immutable that no filter excludes.
+    pub fn immutable(self, exclusions: &[&str]) -> Self {
+        let exclusions = exclusions.iter().map(|filter| (*filter).to_owned()).collect();
+        Self { mutability: TagMutability { are_immutable: true, exclusions }, ..self }
+    }
+
     pub fn archive(mut self, tag: &str) -> Self {
         let position = self.position(tag);
         self.images[position].is_archived = true;
@@ -185,6 +207,7 @@ impl Scan {
     fn scan(&self, name: &str) -> RepositoryScan {
         RepositoryScan {
             name: name.parse().unwrap(),
+            mutability: self.mutability.clone(),
             images: self.images.clone(),
             reading: self.is_read.then(|| self.reading()),
         }
