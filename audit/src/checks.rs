@@ -5,13 +5,14 @@ use std::time::SystemTime;
 
 use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::platform::Platform;
+use ecr_multiarch_core::reconcile::observation::all_differing_revisions;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::settings::tag_scheme::{PlatformTag, TagScheme};
 
 use crate::aliases::{AliasProblem, Aliases};
 use crate::finding::{Finding, PlatformRevision, Problem};
 use crate::obstacle::Obstacle;
-use crate::reading::{ListEntry, Reading};
+use crate::reading::{ConfigFacts, ListEntry, Reading};
 use crate::request::{Request, Target};
 use crate::scan::{ByDigest, Image, RepositoryScan};
 use crate::version::{PlatformImage, Version, Versions, shown};
@@ -97,7 +98,7 @@ impl Check<'_> {
                 Some(image) => images.push(image),
             }
         }
-        self.obstacle_by_reading(self.reading?, scheme, &images, force)
+        self.obstacle_by_reading(self.reading?, scheme, &platform_tags, &images, force)
     }
 
     /// What manifests and configs show of it.
@@ -105,10 +106,12 @@ impl Check<'_> {
         &self,
         reading: &Reading,
         scheme: &TagScheme,
+        platform_tags: &[PlatformTag],
         images: &[&PlatformImage<'_>],
         force: bool,
     ) -> Option<Obstacle> {
-        for image in images {
+        let mut stated = Vec::new();
+        for (image, PlatformTag { platform, .. }) in images.iter().zip(platform_tags) {
             let mut facts = reading.images_of(image.image.digest).into_iter().map(|digest| reading.facts(digest));
             if !facts.all(|facts| matches!(facts, Some(Ok(_)))) {
                 return Some(Obstacle::Unreadable(image.tag.to_owned()));
@@ -116,9 +119,11 @@ impl Check<'_> {
             if self.mismatch(image, reading).is_some() {
                 return Some(Obstacle::WrongPlatform(image.tag.to_owned()));
             }
+            // Of an index, the image of the platform of the tag is published.
+            let facts = reading.facts_of_images(image.image.digest).into_iter();
+            stated.push(facts.filter(|facts| platform.matches(&facts.platform)).find_map(|facts| facts.revision));
         }
-        let digests = images.iter().flat_map(|image| reading.images_of(image.image.digest));
-        if revisions(digests, reading).is_some() {
+        if all_differing_revisions(stated.iter().map(Option::as_deref)).is_some() {
             return Some(Obstacle::MixedRevisions);
         }
         // With force, the function replaces whatever the tag names.
@@ -138,7 +143,7 @@ impl Check<'_> {
 
     fn finding(&self, problem: Problem) -> Finding {
         let force = match &problem {
-            Problem::SingleImage { .. } => Some(true),
+            Problem::SingleImage { .. } => Some(!self.version.own.is_some_and(Image::is_list)),
             Problem::ListMissing { .. }
             | Problem::ListOlderThanImage { .. }
             | Problem::ListDiffersFromTags { .. }
@@ -168,6 +173,21 @@ impl Check<'_> {
         Some(mismatch(image.tag.to_owned(), said.platform(), &is))
     }
 
+    /// The entries of a list, if it was read.
+    fn entries(&self, list: &Image) -> Option<&[ListEntry]> {
+        self.reading?.entries(list.digest)
+    }
+
+    /// Whether a list is the index of one image, though there are images of several platforms: it has a single entry, or
+    /// is what the tag of one platform names.
+    fn is_single_index(&self, own: &Image) -> bool {
+        let images = &self.version.images;
+        let is_other = |image: &PlatformImage<'_>| image.image.digest != own.digest;
+        let is_of_tag = || images.iter().any(|image| !is_other(image)) && images.iter().any(is_other);
+        let has_one_entry = || self.entries(own).is_some_and(|entries| entries.len() == 1);
+        own.is_list() && self.tagged_platforms() > 1 && (is_of_tag() || has_one_entry())
+    }
+
     fn names(&self, positions: &[usize]) -> Vec<String> {
         positions.iter().filter_map(|position| self.platforms.get(*position).cloned()).collect()
     }
@@ -182,14 +202,16 @@ impl Check<'_> {
         let lacks = (!missing.is_empty()).then(|| Problem::MissingPlatform {
             present: self.names(platforms.as_deref().unwrap_or_default()),
             missing: self.names(&missing),
+            has_unread_list: own.is_some_and(|own| own.is_list() && self.entries(own).is_none()),
         });
         let list = match own {
             None if tagged > 1 && missing.is_empty() && !images.iter().any(|image| image.image.is_archived) => {
                 Some(Problem::ListMissing { platform_tags: tags() })
             }
-            Some(own) if own.is_list() && self.reading.is_none_or(|reading| reading.entries(own.digest).is_none()) => {
-                older_list(own, images)
+            Some(own) if self.is_single_index(own) => {
+                Some(Problem::SingleImage { platform_tags: tags(), release: None })
             }
+            Some(own) if own.is_list() && self.entries(own).is_none() => older_list(own, images),
             Some(own) if !own.is_list() && own.is_image_or_list() && !images.is_empty() && is_multi_platform => {
                 Some(Problem::SingleImage { platform_tags: tags(), release: None })
             }
@@ -225,7 +247,9 @@ impl Check<'_> {
             problems.extend(unreadable(reading, image.tag, image.image.digest));
         }
         if let Some(entries) = entries {
-            problems.extend(differing_list(images, entries, reading));
+            if !own.is_some_and(|own| self.is_single_index(own)) {
+                problems.extend(differing_list(images, entries, reading));
+            }
             problems.extend(duplicates(entries));
             for entry in entries {
                 problems.extend(self.entry_problem(entry, reading, by_digest, &mismatched));
@@ -235,9 +259,10 @@ impl Check<'_> {
             problems.extend(unreadable(reading, self.version.tag, own.digest));
         }
         // Those of the platform tags, of which the list is to be made; if they agree, those of the list that is there.
-        let tagged = images.iter().flat_map(|image| reading.images_of(image.image.digest));
-        let listed = || entries.and_then(|entries| revisions(entries.iter().map(|entry| entry.digest), reading));
-        problems.extend(revisions(tagged, reading).or_else(listed));
+        let tagged = images.iter().flat_map(|image| reading.facts_of_images(image.image.digest));
+        let of_entry = |entry: &ListEntry| reading.facts(entry.digest)?.ok();
+        let listed = || revisions(entries?.iter().filter_map(of_entry));
+        problems.extend(revisions(tagged).or_else(listed));
         problems
     }
 
@@ -269,10 +294,10 @@ fn movable(scan: &RepositoryScan, tag: &str, request: Request) -> Result<Request
     if scan.mutability.is_immutable(tag) { Err(Obstacle::Immutable(tag.to_owned())) } else { Ok(request) }
 }
 
-/// The revisions of images, if they differ.
-fn revisions(images: impl IntoIterator<Item = Digest>, reading: &Reading) -> Option<Problem> {
+/// The revisions of images, if those that are stated differ.
+fn revisions(images: impl IntoIterator<Item = ConfigFacts>) -> Option<Problem> {
     let mut revisions = Vec::new();
-    for facts in images.into_iter().filter_map(|digest| reading.facts(digest)?.ok()) {
+    for facts in images {
         let platform = shown(&facts.platform.normalized());
         revisions.extend(facts.revision.map(|revision| PlatformRevision { platform, revision }));
     }

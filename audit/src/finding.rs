@@ -22,8 +22,11 @@ pub enum Problem {
         present: Vec<String>,
         /// The platforms that it lacks.
         missing: Vec<String>,
+        /// Whether it has a list that was not read, which may have them.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        has_unread_list: bool,
     },
-    /// A tag that should name a manifest list names a single image.
+    /// A tag that should name a manifest list names a single image, or an index of one platform.
     SingleImage {
         /// The platform tags beside it.
         platform_tags: Vec<String>,
@@ -271,7 +274,10 @@ impl Problem {
     /// What is wrong with this tag, in one line.
     pub fn message(&self) -> String {
         match self {
-            Self::MissingPlatform { present, missing } => match present.as_slice() {
+            Self::MissingPlatform { missing, has_unread_list: true, .. } => {
+                format!("has no tag for {}, and its list was not read", missing.join(", "))
+            }
+            Self::MissingPlatform { present, missing, .. } => match present.as_slice() {
                 [] => format!("has no {}", missing.join(", ")),
                 present => format!("has {}, but not {}", present.join(", "), missing.join(", ")),
             },

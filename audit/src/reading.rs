@@ -47,6 +47,8 @@ pub struct ConfigFacts {
 #[derive(Debug, Default)]
 pub struct Reading {
     lists: HashMap<Digest, Vec<ListEntry>>,
+    /// The revisions that lists state.
+    list_revisions: HashMap<Digest, String>,
     images: HashMap<Digest, ImageFacts>,
     configs: HashMap<Digest, Result<ImageConfig, String>>,
     unreadable: HashMap<Digest, String>,
@@ -130,6 +132,8 @@ impl Reading {
                     platform: entry.specified_platform().map(Platform::normalized),
                 });
                 self.lists.insert(digest, entries.collect());
+                let revision = index.annotations.get(REVISION).filter(|revision| !revision.is_empty());
+                self.list_revisions.extend(revision.map(|revision| (digest, excerpt(revision))));
             }
         }
         Ok(())
@@ -177,6 +181,15 @@ impl Reading {
             }),
             Err(reason) => Err(reason),
         })
+    }
+
+    /// What the images that a digest stands for state of themselves, as far as they can be read. The revision is that of
+    /// the index, where its image states none.
+    pub fn facts_of_images(&self, digest: Digest) -> Vec<ConfigFacts> {
+        let of_index = || self.list_revisions.get(&digest).cloned();
+        let facts = |image| self.facts(image)?.ok();
+        let facts = self.images_of(digest).into_iter().filter_map(facts);
+        facts.map(|facts| ConfigFacts { revision: facts.revision.or_else(of_index), ..facts }).collect()
     }
 
     /// Whether a digest is that of an artifact which is no container image, such as a chart.

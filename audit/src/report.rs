@@ -218,8 +218,11 @@ impl Audit {
         let mended = |finding: &&Finding| matches!(finding.request(), Some(Request::Assemble { force: false, .. }));
         let mut mended = findings.iter().filter(mended).peekable();
         mended.peek()?;
-        // What a scan does not show, the sweep finds only where it compares.
-        let deep = mended.any(|finding| finding.problem.kind().is_deep());
+        // What a scan does not show, the sweep finds only where it compares: an index of one image looks like a list.
+        let deep = mended.any(|finding| {
+            let kind = finding.problem.kind();
+            kind.is_deep() || kind == Kind::SingleImage
+        });
         Some(Request::Sweep { repositories: vec![repository.clone()], deep, target: self.target.clone() })
     }
 

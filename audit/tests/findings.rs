@@ -336,6 +336,24 @@ fn index_of_soci_is_an_attachment() {
 }
 
 #[test]
+fn index_of_one_platform_under_the_version_tag_is_a_single_image() {
+    let scan = Scan::new().lists(&[("1.0.0-amd64", 1), ("1.0.0-arm64", 1)]).alias("1.0.0-amd64", "1.0.0");
+    scan.check(&["single-image 1.0.0: names a single image, beside 1.0.0-amd64, 1.0.0-arm64"]);
+    assert_eq!(scan.report()["findings"][0]["request"]["action"], "assemble");
+    assert_eq!(scan.report()["findings"][0]["request"].get("force"), None, "an index needs none");
+    assert_eq!(scan.report()["repositories"][0]["request"]["deep"], true, "to a scan, it is a list");
+}
+
+#[test]
+fn platform_beside_a_list_that_was_not_read_has_no_tag() {
+    let scan = Scan::new()
+        .images("1.0.0", 1, &["amd64", "arm64"])
+        .images("1.1.0", 2, &["amd64"])
+        .lists(&[("1.0.0", 1), ("1.1.0", 2)]);
+    scan.check(&["missing-platform 1.1.0: has no tag for linux/arm64, and its list was not read"]);
+}
+
+#[test]
 fn number_without_releases_is_no_alias() {
     Scan::new().lists(&[("1.0.0 1.0 1 latest", 1), ("2026", 1), ("20260101", 1)]).check(&[]);
 }
@@ -557,6 +575,43 @@ mod deep {
         let report = scan.report();
         assert_eq!(report["findings"][0]["kind"], "list-differs-from-tags");
         assert_eq!(report["findings"][0]["request"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn list_of_one_image_beside_several_tags_is_a_single_image() {
+        let scan = Scan::new()
+            .config_image("1.0.0-amd64", 1, &config("amd64", "r1"))
+            .config_image("1.0.0-arm64", 1, &config("arm64", "r1"))
+            .list("1.0.0", 1, &[entry("1.0.0-amd64", "amd64")])
+            .read();
+        scan.check(&["single-image 1.0.0: names a single image, beside 1.0.0-amd64, 1.0.0-arm64"]);
+        assert_eq!(scan.report()["findings"][0]["request"].get("force"), None);
+    }
+
+    #[test]
+    fn version_is_not_held_back_while_a_revision_is_not_known() {
+        let scan = Scan::new()
+            .config_image("1.0.0-amd64", 1, &config("amd64", "r1"))
+            .config_image("1.0.0-arm64", 1, &config("arm64", "r2"))
+            .config_image("1.0.0-s390x", 1, &config("s390x", ""))
+            .read();
+        let finding = scan.report()["findings"][0].clone();
+        assert_eq!((&finding["kind"], &finding["request"]["action"]), (&"list-missing".into(), &"assemble".into()));
+    }
+
+    #[test]
+    fn revision_of_an_index_is_that_of_its_image() {
+        let mut scan = Scan::new();
+        for (part, revision) in [("amd64", "r1"), ("arm64", "r2")] {
+            let image = format!("{part} of {revision}").replace(' ', "-");
+            scan = scan.config_image(&image, 1, &config(part, "")).index_of(&image, part, revision).untag(&image);
+        }
+        let scan = scan.read();
+        scan.check(&[
+            "list-missing 1.0.0: names nothing, beside 1.0.0-amd64, 1.0.0-arm64",
+            "mixed-revisions 1.0.0: linux/amd64 is built from r1, linux/arm64 is built from r2",
+        ]);
+        assert_eq!(scan.report()["findings"][0]["obstacle"], "its images are built from different revisions");
     }
 
     #[test]

@@ -115,6 +115,19 @@ impl Scan {
         self.push(tag, day, MediaType::OciIndex, digest)
     }
 
+    /// An index of one image under the platform tag of version 1.0.0, with a revision.
+    pub fn index_of(mut self, image: &str, architecture: &str, revision: &str) -> Self {
+        let platform = json!({"os": "linux", "architecture": architecture});
+        let entry = json!({
+            "mediaType": MediaType::OciManifest, "size": 1, "digest": self.digest(image), "platform": platform
+        });
+        let annotations = json!({"org.opencontainers.image.revision": revision});
+        let text = json!({"manifests": [entry], "annotations": annotations}).to_string();
+        let digest = Digest::sha256(&text);
+        self.manifests.insert(digest, text);
+        self.push(&format!("1.0.0-{architecture}"), 1, MediaType::OciIndex, digest)
+    }
+
     /// An image with this manifest.
     pub fn raw(mut self, tag: &str, day: u32, text: &str) -> Self {
         let digest = Digest::sha256(text);
