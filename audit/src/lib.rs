@@ -17,6 +17,7 @@
 //!   [`obstacle`] to one; [`checks`] and [`aliases`] find them;
 //! * [`coverage`]: the share of versions with each platform over time; [`calendar`]: its periods;
 //! * [`suggestion`]: the settings of the function for what was guessed;
+//! * [`text`]: the texts of images, as a person reads them;
 //! * [`report`]: the whole result, which serializes as the JSON of `--json`; [`page`]: the same as one HTML file.
 
 pub mod aliases;
@@ -33,4 +34,5 @@ pub mod request;
 pub mod scan;
 pub mod spelling;
 pub mod suggestion;
+pub mod text;
 pub mod version;

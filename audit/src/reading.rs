@@ -5,7 +5,6 @@
 use std::collections::{HashMap, HashSet};
 
 use ecr_multiarch_core::Digest;
-use ecr_multiarch_core::excerpt::ImageText;
 use ecr_multiarch_core::oci::annotations::REVISION;
 use ecr_multiarch_core::oci::descriptor::Descriptor;
 use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES, is_image_config};
@@ -16,6 +15,7 @@ use ecr_multiarch_core::oci::platform::Platform;
 use ecr_multiarch_core::reconcile::observation::{ConfigResult, ImageConfigs};
 
 use crate::scan::{Image, tagged};
+use crate::text::{excerpt, plain};
 
 /// An entry of a manifest list that is an image: attestations and other artifacts are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,11 +54,6 @@ pub struct Reading {
     unreadable: HashMap<Digest, String>,
     /// Those of `unreadable` that are sound, and of something else than a container image.
     artifacts: HashSet<Digest>,
-}
-
-/// A text of an image as the report shows it: cut to a length that a person reads.
-fn excerpt(text: &str) -> String {
-    ImageText::from(text).as_str().to_owned()
 }
 
 impl Reading {
@@ -139,20 +134,10 @@ impl Reading {
         Ok(())
     }
 
-    /// Adds a manifest that could not be read.
-    pub fn add_unreadable(&mut self, digest: Digest, reason: impl Into<String>) {
-        self.unreadable.insert(digest, reason.into());
-    }
-
     /// Adds configs, each of which may be invalid.
     pub fn add_configs(&mut self, configs: ImageConfigs) {
         let facts = |config: ConfigResult| config.map_err(|invalid| reason(&invalid));
         self.configs.extend(configs.into_iter().map(|(digest, config)| (digest, facts(config))));
-    }
-
-    /// Adds a config that could not be read.
-    pub fn add_unreadable_config(&mut self, digest: Digest, reason: impl Into<String>) {
-        self.configs.insert(digest, Err(reason.into()));
     }
 
     /// The entries of a list; `None`, if the digest is not that of a list that was read.
@@ -204,7 +189,7 @@ impl Reading {
 }
 
 fn reason(invalid: &InvalidImage) -> String {
-    invalid.to_string()
+    plain(&invalid.to_string())
 }
 
 #[cfg(test)]

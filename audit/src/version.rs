@@ -227,6 +227,5 @@ impl<'a> Record<'a> {
 
 /// A platform as the report names it. The text is that of an image, so it is cut to a length that a person reads.
 pub(crate) fn shown(platform: &ecr_multiarch_core::oci::platform::Platform) -> String {
-    let text = platform.to_string();
-    ecr_multiarch_core::excerpt::ImageText::from(text.as_str()).as_str().to_owned()
+    crate::text::excerpt(&platform.to_string())
 }

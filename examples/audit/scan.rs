@@ -4,7 +4,7 @@ use ecr_multiarch::ecr::{ReadError, Registry, SharedRead, StoredImage, StoredRep
 use ecr_multiarch_audit::reading::Reading;
 use ecr_multiarch_audit::report::Audit;
 use ecr_multiarch_audit::scan::{Image, RepositoryScan, TagMutability};
-use ecr_multiarch_core::reconcile::observation::Manifests;
+use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
 use ecr_multiarch_core::{Digest, Error, ErrorType, Reference, RepositoryGlob, RepositoryName};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -27,8 +27,8 @@ const CONFIGS_PER_READ: usize = 64;
 /// names alone need no permission to scan, and tell nothing of immutable tags.
 ///
 /// # Errors
-/// That of the scan of the repository names.
-pub async fn repositories(registry: &Registry, globs: &[RepositoryGlob]) -> Result<Vec<StoredRepository>, Error> {
+/// That of the scan of the repository names; and a glob that matches none of them, since it is a mistake.
+pub async fn repositories(registry: &Registry, globs: &[RepositoryGlob]) -> Result<Vec<StoredRepository>, String> {
     let named = |name| StoredRepository { name, is_immutable: false, exclusions: Vec::new() };
     let literals: Option<Vec<_>> = globs.iter().map(|glob| glob.literal().map(named)).collect();
     let mut found = match literals {
@@ -36,7 +36,7 @@ pub async fn repositories(registry: &Registry, globs: &[RepositoryGlob]) -> Resu
         _ => {
             let (mut found, mut next) = (Vec::new(), None);
             loop {
-                let page = registry.scan_stored_repositories(next).await?;
+                let page = registry.scan_stored_repositories(next).await.map_err(|error| message(&error))?;
                 found.extend(page.rows);
                 next = page.next;
                 if next.is_none() {
@@ -45,6 +45,9 @@ pub async fn repositories(registry: &Registry, globs: &[RepositoryGlob]) -> Resu
             }
         }
     };
+    if let Some(glob) = globs.iter().find(|glob| !found.iter().any(|found| glob.matches(&found.name))) {
+        return Err(format!("no repository matches '{glob}'"));
+    }
     found.retain(|found| globs.is_empty() || globs.iter().any(|glob| glob.matches(&found.name)));
     found.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     found.dedup_by(|one, other| one.name == other.name);
@@ -69,8 +72,8 @@ pub async fn audit_all(
         match result {
             Ok((scan, unread)) => {
                 audit.add(&scan);
-                if let Some(error) = unread {
-                    audit.add_failure(name, format!("not read: {}", message(&error)));
+                if let Some(unread) = unread {
+                    audit.add_failure(name, unread);
                 }
             }
             Err(error) => audit.add_failure(name, message(&error)),
@@ -84,13 +87,14 @@ pub fn message(error: &Error) -> String {
     format!("{}: {error}", error.error_type())
 }
 
-/// Scans a repository. Where it cannot be read, the scan is audited all the same, and the error is in the result.
+/// Scans a repository. Where it cannot be read, or not all of it, the rest is audited all the same, and the result says
+/// why.
 async fn scan(
     registry: &Registry,
     repository: &StoredRepository,
     is_deep: bool,
     progress: &Progress,
-) -> Result<(RepositoryScan, Option<Error>), Error> {
+) -> Result<(RepositoryScan, Option<String>), Error> {
     let StoredRepository { name, is_immutable, exclusions } = repository;
     let mutability = TagMutability { are_immutable: *is_immutable, exclusions: exclusions.clone() };
     let (mut images, mut next) = (Vec::new(), None);
@@ -103,15 +107,35 @@ async fn scan(
             break;
         }
     }
-    let (reading, error) = if is_deep {
-        match read(registry, name, &images, progress).await {
-            Ok(reading) => (Some(reading), None),
-            Err(error) => (None, Some(error)),
+    let (reading, unread) = if is_deep {
+        let mut unread = Unread::default();
+        match read(registry, name, &images, &mut unread, progress).await {
+            Ok(reading) => (Some(reading), unread.message()),
+            Err(error) => (None, Some(format!("not read: {}", message(&error)))),
         }
     } else {
         (None, None)
     };
-    Ok((RepositoryScan { name: name.clone(), mutability, images, reading }, error))
+    Ok((RepositoryScan { name: name.clone(), mutability, images, reading }, unread))
+}
+
+/// The images that ECR refused to hand out. That is not their fault, so it is no finding.
+#[derive(Debug, Default)]
+struct Unread {
+    count: usize,
+    first: Option<Error>,
+}
+
+impl Unread {
+    fn add(&mut self, error: Error) {
+        self.count += 1;
+        self.first.get_or_insert(error);
+    }
+
+    fn message(&self) -> Option<String> {
+        let images = if self.count == 1 { "image" } else { "images" };
+        Some(format!("{} {images} not read: {}", self.count, message(self.first.as_ref()?)))
+    }
 }
 
 fn image(stored: StoredImage) -> Option<Image> {
@@ -124,12 +148,13 @@ async fn read(
     registry: &Registry,
     name: &RepositoryName,
     images: &[Image],
+    unread: &mut Unread,
     progress: &Progress,
 ) -> Result<Reading, Error> {
     let mut reading = Reading::default();
-    read_manifests(registry, name, Reading::of_tags(images), &mut reading, progress).await?;
+    read_manifests(registry, name, Reading::of_tags(images), &mut reading, unread, progress).await?;
     let entries = reading.of_entries(images);
-    read_manifests(registry, name, entries, &mut reading, progress).await?;
+    read_manifests(registry, name, entries, &mut reading, unread, progress).await?;
     let configs = reading.of_configs();
     for (index, digests) in configs.chunks(CONFIGS_PER_READ).enumerate() {
         progress.show(name, &format!("{} of {} configs", index * CONFIGS_PER_READ, configs.len()));
@@ -142,7 +167,7 @@ async fn read(
             match registry.get_configs(name, &[*digest]).await {
                 Ok(found) => reading.add_configs(found),
                 Err(error) if concerns_all(&error) => return Err(error),
-                Err(error) => reading.add_unreadable_config(*digest, message(&error)),
+                Err(error) => unread.add(error),
             }
         }
     }
@@ -159,6 +184,7 @@ async fn read_manifests(
     name: &RepositoryName,
     digests: Vec<Digest>,
     reading: &mut Reading,
+    unread: &mut Unread,
     progress: &Progress,
 ) -> Result<(), Error> {
     let mut done = 0;
@@ -169,16 +195,18 @@ async fn read_manifests(
         progress.show(name, &format!("{done} of {} manifests", digests.len()));
         for (digest, manifest) in results {
             match manifest {
-                Ok((media_type, text)) => reading.add_manifest(digest, &media_type, &text),
-                Err(reason) => reading.add_unreadable(digest, reason),
+                Ok(Some(manifest)) => reading.add_manifest(digest, &manifest.media_type, &manifest.text),
+                // It was deleted during the audit.
+                Ok(None) => {}
+                Err(error) => unread.add(error),
             }
         }
     }
     Ok(())
 }
 
-/// A manifest with its media type, or why it cannot be read.
-type ReadManifest = (Digest, Result<(String, std::sync::Arc<str>), String>);
+/// A manifest, if it is there, or why ECR does not hand it out.
+type ReadManifest = (Digest, Result<Option<StoredManifest>, Error>);
 
 async fn read_together(
     registry: &Registry,
@@ -196,7 +224,7 @@ async fn read_together(
                 let reference = [Reference::Digest(*digest)];
                 match registry.batch_get_manifests(name, &reference).await {
                     Ok(mut found) => results.push(taken(*digest, &mut found)),
-                    Err(ReadError::Image(error)) => results.push((*digest, Err(message(&error)))),
+                    Err(ReadError::Image(error)) => results.push((*digest, Err(error))),
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -207,7 +235,5 @@ async fn read_together(
 }
 
 fn taken(digest: Digest, found: &mut Manifests) -> ReadManifest {
-    let manifest = found.remove(&Reference::Digest(digest));
-    let manifest = manifest.ok_or_else(|| "it was deleted during the audit".to_owned());
-    (digest, manifest.map(|manifest| (manifest.media_type, manifest.text)))
+    (digest, Ok(found.remove(&Reference::Digest(digest))))
 }

@@ -8,6 +8,7 @@ use ecr_multiarch_audit::calendar::Unit;
 use ecr_multiarch_audit::coverage::Coverage;
 use ecr_multiarch_audit::finding::Finding;
 use ecr_multiarch_audit::report::{Report, RepositoryReport};
+use ecr_multiarch_audit::text::plain;
 
 /// How many of the last periods the coverage shows: a year of months, and a quarter of weeks.
 const PERIODS_SHOWN: usize = 12;
@@ -18,11 +19,6 @@ pub struct ReportText<'a> {
     pub report: &'a Report,
     /// How many findings of a repository are shown.
     pub rows: usize,
-}
-
-/// A text without the characters that control a terminal: it may come from an image.
-fn plain(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
 }
 
 /// A number of things in words.
@@ -42,7 +38,7 @@ impl fmt::Display for ReportText<'_> {
         self.write_kinds(f)?;
         self.write_settings(f)?;
         for failure in &self.report.failures {
-            writeln!(f, "{}: not audited: {}", failure.repository, plain(&failure.message))?;
+            writeln!(f, "{}: not audited completely: {}", failure.repository, plain(&failure.message))?;
         }
         Ok(())
     }
