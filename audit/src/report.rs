@@ -195,6 +195,9 @@ impl Audit {
             guess.doubts.push(format!("The function does not accept these settings: {reason}."));
             None
         });
+        let mut newest: Vec<_> = tagged(&scan.images).into_iter().filter(|(_, image)| !image.is_artifact()).collect();
+        newest.sort_unstable_by_key(|(tag, image)| std::cmp::Reverse((image.pushed_at, *tag)));
+        guess.doubt_newest(newest.into_iter().map(|(tag, _)| tag));
         guess.doubts.extend(aliases.doubts());
         let tag_scheme = suggestion.as_ref().map(|suggestion| &suggestion.tag_scheme);
         let findings = checks::findings(scan, &versions, &aliases, tag_scheme, &self.target, self.now);

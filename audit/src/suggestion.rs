@@ -7,8 +7,8 @@ use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::settings::tag_scheme::TagScheme;
 use serde::Serialize;
 
-use crate::guess::Guess;
-use crate::version::Versions;
+use crate::guess::{Guess, Layout};
+use crate::version::{Version, Versions};
 
 /// How many of the newest versions tell which platforms are built today: few enough that a platform which was added or
 /// dropped is noticed soon, and enough that a broken build among them does not matter.
@@ -48,9 +48,9 @@ impl Suggestion {
         for (position, platform) in versions.platforms.iter().enumerate() {
             let has = newest.iter().filter(|version| version.images.iter().any(|image| image.platform == position));
             if 2 * has.count() >= newest.len()
-                && let Some(guessed) = guess.platforms.iter().find(|guessed| guessed.platform == *platform)
+                && let Some(part) = usual_part(layout, &newest, position)
             {
-                platforms.push(configured(&guessed.platform, &guessed.tag_part)?);
+                platforms.push(configured(platform, part)?);
             }
         }
         if platforms.len() < 2 {
@@ -65,6 +65,17 @@ impl Suggestion {
         let settings = RepositorySettings { tag_template, platforms: platforms.join(",") };
         Ok(Some(Self { settings, tag_scheme }))
     }
+}
+
+/// The part that names a platform in the most tags of these versions: an older spelling is not that of the next push.
+fn usual_part<'a>(layout: Layout, versions: &[&Version<'a>], platform: usize) -> Option<&'a str> {
+    let images = versions.iter().flat_map(|version| &version.images).filter(|image| image.platform == platform);
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for divided in images.filter_map(|image| layout.divide(image.tag)) {
+        *counts.entry(divided.part).or_default() += 1;
+    }
+    // Of as many, the one that sorts first.
+    counts.into_iter().rev().max_by_key(|(_, count)| *count).map(|(part, _)| part)
 }
 
 /// A platform of the settings, with its tag part where it is not the default.

@@ -1,6 +1,6 @@
 //! The versions of a repository, and the platforms that each of them has.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
 use ecr_multiarch_core::Release;
@@ -12,6 +12,13 @@ use crate::scan::{Image, RepositoryScan, tagged};
 /// How many versions before and after one, in the order of their pushes, are its siblings: enough that one broken build
 /// among them does not matter, and few enough that a platform which was added or dropped is noticed within days.
 const SIBLINGS_EACH_WAY: usize = 5;
+
+/// How many versions with known platforms a major line needs to be compared by itself: with fewer, one broken build among
+/// them would be the majority.
+const MIN_LINE: usize = 3;
+
+/// How many hexadecimal digits are a hash of a commit: Git abbreviates to seven.
+const MIN_HASH: usize = 7;
 
 /// How long a version may take from its newest push until it is judged: its build is still running, or the list is
 /// being made. It is the `INCOMPLETE_AFTER` of the function's settings.
@@ -48,7 +55,7 @@ pub struct Version<'a> {
     pub expected: Vec<usize>,
     /// When the newest of its images was first pushed; of its own tag, where it has no platform tags.
     pub pushed_at: SystemTime,
-    /// Whether it is a release; only those are siblings of a release.
+    /// Whether it is a release; only those are siblings of a release, and others only of their shape.
     pub is_release: bool,
 }
 
@@ -137,18 +144,16 @@ impl<'a> Versions<'a> {
     }
 
     fn expect_platforms_of_siblings(&mut self) {
-        for is_release in [true, false] {
-            let is_family = |version: &Version<'_>| version.is_release == is_release && version.platforms.is_some();
-            let family: Vec<_> = (0..self.all.len()).filter(|index| is_family(&self.all[*index])).collect();
+        for Family { members, is_judged } in self.families() {
             let mut first_with = vec![None; self.platforms.len()];
-            for (at, index) in family.iter().enumerate() {
+            for (at, index) in members.iter().enumerate() {
                 for platform in self.all[*index].platforms.iter().flatten() {
                     first_with[*platform] = Some(at);
                 }
             }
-            for (at, index) in family.iter().enumerate() {
-                let newer = &family[at.saturating_sub(SIBLINGS_EACH_WAY)..at];
-                let older = &family[at + 1..(at + 1 + SIBLINGS_EACH_WAY).min(family.len())];
+            for (at, index) in members.iter().enumerate().filter(|(at, _)| is_judged[*at]) {
+                let newer = &members[at.saturating_sub(SIBLINGS_EACH_WAY)..at];
+                let older = &members[at + 1..(at + 1 + SIBLINGS_EACH_WAY).min(members.len())];
                 let siblings = newer.len() + older.len();
                 let mut counts = BTreeMap::<usize, usize>::new();
                 for sibling in newer.iter().chain(older) {
@@ -164,6 +169,63 @@ impl<'a> Versions<'a> {
             }
         }
     }
+
+    /// The families of the versions whose platforms are known. Releases are compared within their major line, which may
+    /// be built in a way of its own; in a line with few versions, with all releases.
+    fn families(&self) -> Vec<Family> {
+        let mut by_shape = BTreeMap::<String, Vec<usize>>::new();
+        let mut by_major = BTreeMap::<&str, Vec<usize>>::new();
+        let mut releases = Vec::new();
+        let known = || self.all.iter().enumerate().filter(|(_, version)| version.platforms.is_some());
+        for (index, version) in known() {
+            if version.is_release {
+                releases.push(index);
+                let major = version.tag.split('.').next().unwrap_or_default();
+                by_major.entry(major.trim_start_matches('v')).or_default().push(index);
+            } else {
+                by_shape.entry(shape(version.tag)).or_default().push(index);
+            }
+        }
+        let all = |members: Vec<usize>| Family { is_judged: vec![true; members.len()], members };
+        let (lines, few): (Vec<_>, Vec<_>) = by_major.into_values().partition(|line| line.len() >= MIN_LINE);
+        let few: BTreeSet<_> = few.into_iter().flatten().collect();
+        let is_judged = releases.iter().map(|index| few.contains(index)).collect();
+        let others = Family { members: releases, is_judged };
+        by_shape.into_values().chain(lines).map(all).chain([others]).collect()
+    }
+}
+
+/// Versions that are built alike, by their positions in [`Versions::all`].
+struct Family {
+    members: Vec<usize>,
+    /// Whether each member is judged by this family.
+    is_judged: Vec<bool>,
+}
+
+/// A tag with `#` in place of its numbers and hashes, so that tags of one shape are of one pipeline: `pr-#`, `main-#`,
+/// `#.#.#-alpine`.
+fn shape(tag: &str) -> String {
+    let is_hash = |word: &str| word.len() >= MIN_HASH && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut shape = String::new();
+    for part in tag.split_inclusive(|char: char| !char.is_ascii_alphanumeric()) {
+        let word = part.trim_end_matches(|char: char| !char.is_ascii_alphanumeric());
+        if is_hash(word) {
+            shape.push('#');
+        } else {
+            let mut numbers = word.split(|char: char| char.is_ascii_digit());
+            shape.push_str(numbers.next().unwrap_or_default());
+            let mut is_number = false;
+            for text in numbers {
+                if !is_number {
+                    shape.push('#');
+                }
+                is_number = text.is_empty();
+                shape.push_str(text);
+            }
+        }
+        shape.push_str(&part[word.len()..]);
+    }
+    shape
 }
 
 #[derive(Debug, Default)]
@@ -228,4 +290,23 @@ impl<'a> Record<'a> {
 /// A platform as the report names it. The text is that of an image, so it is cut to a length that a person reads.
 pub(crate) fn shown(platform: &ecr_multiarch_core::oci::platform::Platform) -> String {
     crate::text::excerpt(&platform.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shape_leaves_numbers_and_hashes_out() {
+        for (tag, expected) in [
+            ("pr-12", "pr-#"),
+            ("main-1a2b3c4", "main-#"),
+            ("1.22.3-alpine3.19", "#.#.#-alpine#.#"),
+            ("v2.0.0-rc1", "v#.#.#-rc#"),
+            ("feature_x-abc", "feature_x-abc"),
+            ("20260101", "#"),
+        ] {
+            assert_eq!(shape(tag), expected, "{tag}");
+        }
+    }
 }

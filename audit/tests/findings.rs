@@ -89,6 +89,49 @@ fn releases_and_other_versions_are_not_siblings() {
 }
 
 #[test]
+fn versions_of_another_shape_are_no_siblings() {
+    let mut scan = Scan::new();
+    for day in 1..=6 {
+        let (main, release) = (format!("main-{day}a2b3c4"), format!("1.{day}.0"));
+        for version in [&main, &release] {
+            scan = scan.images(version, day, &["amd64", "arm64"]).lists(&[(version, day)]);
+        }
+        if day % 3 == 0 {
+            scan = scan.images(&format!("pr-{day}"), day, &["amd64"]);
+            scan = scan.images(&format!("{release}-alpine"), day, &["amd64"]);
+        }
+    }
+    scan.check(&[]);
+}
+
+#[test]
+fn releases_are_compared_within_their_major_line() {
+    let mut scan = Scan::new();
+    for day in 1..=6 {
+        let version = format!("2.{day}.0");
+        scan = scan.images(&version, 2 * day, &["amd64", "arm64"]).lists(&[(&version, 2 * day)]);
+        if day < 5 {
+            scan = scan.images(&format!("1.9.{day}"), 2 * day + 1, &["amd64"]);
+        }
+    }
+    scan.images("3.0.0", 20, &["amd64"]).check(&["missing-platform 3.0.0: has linux/amd64, but not linux/arm64"]);
+}
+
+#[test]
+fn settings_spell_platforms_as_the_newest_versions_do() {
+    let mut scan = Scan::new();
+    for day in 1..=20 {
+        let parts = if day <= 15 { ["amd64", "arm64"] } else { ["amd64", "aarch64"] };
+        scan = scan.images(&format!("1.{day}.0"), day, &parts);
+    }
+    assert_eq!(scan.report()["settings"]["PLATFORMS"], "linux/amd64,linux/arm64=aarch64");
+    let report = scan.image("amd64-2.0.0", 30).report();
+    let doubts = report["repositories"][0]["guess"]["doubts"].as_array().unwrap();
+    let doubt = "amd64-2.0.0, the newest tag of a platform, is {platform}-{version}: the settings do not serve it.";
+    assert!(doubts.contains(&doubt.into()), "{doubts:?}");
+}
+
+#[test]
 fn two_spellings_are_one_platform() {
     Scan::new().images("1.0.0", 1, &["arm64", "aarch64"]).check(&[]);
 }
