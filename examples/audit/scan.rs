@@ -29,7 +29,7 @@ const CONFIGS_PER_READ: usize = 64;
 /// # Errors
 /// That of the scan of the repository names; and a glob that matches none of them, since it is a mistake.
 pub async fn repositories(registry: &Registry, globs: &[RepositoryGlob]) -> Result<Vec<StoredRepository>, String> {
-    let named = |name| StoredRepository { name, is_immutable: false, exclusions: Vec::new() };
+    let named = |name| StoredRepository { name, account: None, is_immutable: false, exclusions: Vec::new() };
     let literals: Option<Vec<_>> = globs.iter().map(|glob| glob.literal().map(named)).collect();
     let mut found = match literals {
         Some(named) if !named.is_empty() => named,
@@ -95,7 +95,7 @@ async fn scan(
     is_deep: bool,
     progress: &Progress,
 ) -> Result<(RepositoryScan, Option<String>), Error> {
-    let StoredRepository { name, is_immutable, exclusions } = repository;
+    let StoredRepository { name, account: _, is_immutable, exclusions } = repository;
     let mutability = TagMutability { are_immutable: *is_immutable, exclusions: exclusions.clone() };
     let (mut images, mut next) = (Vec::new(), None);
     loop {

@@ -37,6 +37,7 @@ impl fmt::Display for ReportText<'_> {
         self.write_coverage(f)?;
         self.write_kinds(f)?;
         self.write_settings(f)?;
+        self.write_requests(f)?;
         for failure in &self.report.failures {
             writeln!(f, "{}: not audited completely: {}", failure.repository, plain(&failure.message))?;
         }
@@ -127,6 +128,19 @@ impl ReportText<'_> {
             writeln!(f, " {} ({})\n   {}\n   {}", texts.title, kind.findings, texts.meaning, texts.remedy)?;
         }
         writeln!(f)
+    }
+
+    fn write_requests(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.report.repositories.iter().all(|repository| repository.request.is_none()) {
+            return Ok(());
+        }
+        writeln!(f, "requests to the function ecr-multiarch")?;
+        writeln!(f, " before it is deployed: cargo run --release --example sweep -- --dry-run")?;
+        writeln!(
+            f,
+            " afterwards: aws lambda invoke --function-name SWEEPER --cli-binary-format raw-in-base64-out --payload \
+             REQUEST /dev/stdout\n"
+        )
     }
 
     fn write_settings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

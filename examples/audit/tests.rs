@@ -89,6 +89,7 @@ async fn globs_select_repositories() {
     let names = |report: &Report| report.repositories.iter().map(|found| found.name.to_string()).collect::<Vec<_>>();
     let (report, _) = audited(&ecr, &["--repositories", "team-a/*"], later()).await;
     assert_eq!(names(&report), ["team-a/app", "team-a/web"]);
+    assert_eq!(report.registry.account.unwrap().as_str(), ecr.home().id().account);
     let (report, calls) = audited(&ecr, &["--repositories", "team-b/app"], later()).await;
     assert_eq!((names(&report), calls), (vec!["team-b/app".to_owned()], 1));
 }

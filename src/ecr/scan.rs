@@ -8,7 +8,7 @@ use aws_sdk_ecr::types::{
     DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter, ImageTagMutability, Repository, TagStatus,
 };
 use ecr_multiarch_core::error::Resource;
-use ecr_multiarch_core::{Digest, Error, IamAction, RepositoryName};
+use ecr_multiarch_core::{AccountId, Digest, Error, IamAction, RepositoryName};
 
 use super::{Registry, error};
 
@@ -44,6 +44,8 @@ pub struct StoredImage {
 pub struct StoredRepository {
     /// Its name.
     pub name: RepositoryName,
+    /// The account of its registry.
+    pub account: Option<AccountId>,
     /// Whether its tags are immutable, except those that a filter excludes.
     pub is_immutable: bool,
     /// The filters of the tags for which the opposite holds. In each, `*` stands for any characters.
@@ -168,7 +170,8 @@ fn stored_repository(repository: Repository) -> Option<StoredRepository> {
     );
     let filters = repository.image_tag_mutability_exclusion_filters.unwrap_or_default();
     let exclusions = filters.into_iter().map(|filter| filter.filter).collect();
-    Some(StoredRepository { name: repository.repository_name?.parse().ok()?, is_immutable, exclusions })
+    let account = repository.registry_id.and_then(|account| account.parse().ok());
+    Some(StoredRepository { name: repository.repository_name?.parse().ok()?, account, is_immutable, exclusions })
 }
 
 fn scanned_image(image: ImageDetail) -> Option<ScannedImage> {
