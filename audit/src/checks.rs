@@ -173,6 +173,30 @@ impl Check<'_> {
         Some(mismatch(image.tag.to_owned(), said.platform(), &is))
     }
 
+    fn differing_list(&self, entries: &[ListEntry], reading: &Reading) -> Option<Problem> {
+        let images = &self.version.images;
+        let is_absent = |image: &&PlatformImage<'_>| {
+            // The images of an index are known only where it was read.
+            let is_known = !image.image.is_list() || reading.entries(image.image.digest).is_some();
+            let of_tag = reading.images_of(image.image.digest);
+            is_known && !entries.iter().any(|entry| of_tag.contains(&entry.digest))
+        };
+        let platform_tags: Vec<_> = images.iter().filter(is_absent).map(|image| image.tag.to_owned()).collect();
+        let tagged: Vec<_> = images.iter().flat_map(|image| reading.images_of(image.image.digest)).collect();
+        let is_of_tag = |platform: &String| {
+            images.iter().any(|image| self.platforms.get(image.platform).is_some_and(|tagged| tagged == platform))
+        };
+        let untagged: BTreeSet<_> = entries
+            .iter()
+            .filter(|entry| !images.is_empty() && !tagged.contains(&entry.digest))
+            .filter_map(|entry| entry.platform.as_ref().map(shown))
+            .filter(|platform| !is_of_tag(platform))
+            .collect();
+        let untagged: Vec<_> = untagged.into_iter().collect();
+        let differs = !platform_tags.is_empty() || !untagged.is_empty();
+        differs.then_some(Problem::ListDiffersFromTags { platform_tags, untagged })
+    }
+
     /// The entries of a list, if it was read.
     fn entries(&self, list: &Image) -> Option<&[ListEntry]> {
         self.reading?.entries(list.digest)
@@ -248,7 +272,7 @@ impl Check<'_> {
         }
         if let Some(entries) = entries {
             if !own.is_some_and(|own| self.is_single_index(own)) {
-                problems.extend(differing_list(images, entries, reading));
+                problems.extend(self.differing_list(entries, reading));
             }
             problems.extend(duplicates(entries));
             for entry in entries {
@@ -315,17 +339,6 @@ fn older_list(list: &Image, images: &[PlatformImage<'_>]) -> Option<Problem> {
         list_pushed_at: list.pushed_at,
         image_pushed_at,
     })
-}
-
-fn differing_list(images: &[PlatformImage<'_>], entries: &[ListEntry], reading: &Reading) -> Option<Problem> {
-    let is_absent = |image: &&PlatformImage<'_>| {
-        // The images of an index are known only where it was read.
-        let is_known = !image.image.is_list() || reading.entries(image.image.digest).is_some();
-        let of_tag = reading.images_of(image.image.digest);
-        is_known && !entries.iter().any(|entry| of_tag.contains(&entry.digest))
-    };
-    let platform_tags: Vec<_> = images.iter().filter(is_absent).map(|image| image.tag.to_owned()).collect();
-    (!platform_tags.is_empty()).then_some(Problem::ListDiffersFromTags { platform_tags })
 }
 
 fn duplicates(entries: &[ListEntry]) -> impl Iterator<Item = Problem> {

@@ -54,6 +54,9 @@ pub enum Problem {
     ListDiffersFromTags {
         /// The platform tags whose images it lacks.
         platform_tags: Vec<String>,
+        /// The platforms of its entries that no platform tag names, though tags name others.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        untagged: Vec<String>,
     },
     /// An image is of another platform than its tag or its list says.
     PlatformMismatch {
@@ -294,8 +297,12 @@ impl Problem {
                 platform_tags.join(", "),
                 rfc_3339(*image_pushed_at)
             ),
-            Self::ListDiffersFromTags { platform_tags } => {
-                format!("does not have the image of {}", platform_tags.join(", "))
+            Self::ListDiffersFromTags { platform_tags, untagged } => {
+                let lacks = || format!("does not have the image of {}", platform_tags.join(", "));
+                let has = || format!("has an image of {}, which no tag names", untagged.join(", "));
+                let lacks = (!platform_tags.is_empty()).then(lacks);
+                let has = (!untagged.is_empty()).then(has);
+                lacks.into_iter().chain(has).collect::<Vec<_>>().join(", and ")
             }
             Self::PlatformMismatch { said_by, said, is } => {
                 format!("{said_by} says {said}, and the image is for {is}")

@@ -613,11 +613,23 @@ mod deep {
             scan = scan.list(version, day, &entries.map(|(tag, part)| entry(&tag, part)));
         }
         let scan = scan.untag("1.1.0-s390x").config_image("1.1.0-arm64", 3, &config("arm64", "1.1.0")).read();
-        scan.check(&[]);
+        scan.check(&["list-differs-from-tags 1.1.0: has an image of linux/s390x, which no tag names"]);
         let scan = scan.config_image("1.1.0-arm64", 3, &config("arm64", "1.1.0 ")).read();
         let report = scan.report();
         assert_eq!(report["findings"][0]["kind"], "list-differs-from-tags");
         assert_eq!(report["findings"][0]["request"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn list_with_an_image_whose_tag_is_gone_differs() {
+        let scan = Scan::new()
+            .config_image("1.0.0-amd64", 1, &config("amd64", "r1"))
+            .config_image("1.0.0-arm64", 1, &config("arm64", "r1"))
+            .config_image("old", 1, &config("s390x", "r1"))
+            .list("1.0.0", 1, &[entry("1.0.0-amd64", "amd64"), entry("1.0.0-arm64", "arm64"), entry("old", "s390x")])
+            .untag("old")
+            .read();
+        scan.check(&["list-differs-from-tags 1.0.0: has an image of linux/s390x, which no tag names"]);
     }
 
     #[test]
