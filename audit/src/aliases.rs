@@ -47,8 +47,8 @@ pub struct AliasProblem<'a> {
 }
 
 impl<'a> Aliases<'a> {
-    /// Finds the aliases of a repository. Releases that are yanked count for none, and a tag with platform tags of its own
-    /// is a version.
+    /// Finds the aliases of a repository. Releases that are yanked count for none, and a tag with platform tags of its
+    /// own is a version.
     pub fn of(scan: &'a RepositoryScan, guess: &Guess) -> Self {
         let templates: Vec<AliasTemplate> = TEMPLATES.iter().filter_map(|text| text.parse().ok()).collect();
         let all = tagged(&scan.images);
@@ -129,8 +129,8 @@ impl<'a> Aliases<'a> {
 }
 
 impl Alias<'_> {
-    /// Whether it names a release that was pushed after the highest one: its project may have begun to number its releases
-    /// anew.
+    /// Whether it names a release that was pushed after the highest one: its project may have begun to number its
+    /// releases anew.
     fn follows_pushes(&self) -> bool {
         let (highest, highest_image) = &self.highest;
         self.named.as_ref().is_some_and(|named| named != highest && highest_image.pushed_at < self.image.pushed_at)

@@ -202,8 +202,8 @@ impl Check<'_> {
         self.reading?.entries(list.digest)
     }
 
-    /// Whether a list is the index of one image, though there are images of several platforms: it has a single entry, or
-    /// is what the tag of one platform names.
+    /// Whether a list is the index of one image, though there are images of several platforms: it has a single entry,
+    /// or is what the tag of one platform names.
     fn is_single_index(&self, own: &Image) -> bool {
         let images = &self.version.images;
         let is_other = |image: &PlatformImage<'_>| image.image.digest != own.digest;
@@ -216,7 +216,8 @@ impl Check<'_> {
         positions.iter().filter_map(|position| self.platforms.get(*position).cloned()).collect()
     }
 
-    /// The problems that a scan shows. Whether a list is older than its images says nothing where its entries are known.
+    /// The problems that a scan shows. Whether a list is older than its images says nothing where its entries are
+    /// known.
     fn by_scan(&self) -> Vec<Problem> {
         let Version { images, own, platforms, expected, .. } = self.version;
         let missing = self.version.missing();
@@ -244,8 +245,8 @@ impl Check<'_> {
         lacks.into_iter().chain(list).collect()
     }
 
-    /// The archived images of a version whose list can be pulled, or of one without a list. Where the list is archived, so
-    /// is the version, and lifecycle policies archive one image after another.
+    /// The archived images of a version whose list can be pulled, or of one without a list. Where the list is archived,
+    /// so is the version, and lifecycle policies archive one image after another.
     fn archived(&self, by_digest: &ByDigest<'_>) -> Option<Problem> {
         let Version { images, own, .. } = self.version;
         let tagged = images.iter().filter(|image| image.image.is_archived).map(|image| image.tag.to_owned());

@@ -1,7 +1,7 @@
 //! The audit of a registry, without I/O: what is wrong with its multi-architecture images today.
 //!
-//! It needs no settings: it guesses the tag template and the platforms from the tags, and says what it guessed. It reads
-//! no clock and uses no SDK; the program around it, the example `audit` of the function's crate, scans.
+//! It needs no settings: it guesses the tag template and the platforms from the tags, and says what it guessed. It
+//! reads no clock and uses no SDK; the program around it, the example `audit` of the function's crate, scans.
 //!
 //! Data flows one way:
 //!

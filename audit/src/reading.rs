@@ -57,8 +57,8 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// The manifests to read first: those of all tags, each once. Attachments are not among them, and neither is what is
-    /// archived.
+    /// The manifests to read first: those of all tags, each once. Attachments are not among them, and neither is what
+    /// is archived.
     pub fn of_tags(images: &[Image]) -> Vec<Digest> {
         let is_read = |image: &&Image| {
             !image.is_archived && !image.is_artifact() && (image.media_type.is_empty() || image.is_image_or_list())
@@ -168,8 +168,8 @@ impl Reading {
         })
     }
 
-    /// What the images that a digest stands for state of themselves, as far as they can be read. The revision is that of
-    /// the index, where its image states none.
+    /// What the images that a digest stands for state of themselves, as far as they can be read. The revision is that
+    /// of the index, where its image states none.
     pub fn facts_of_images(&self, digest: Digest) -> Vec<ConfigFacts> {
         let of_index = || self.list_revisions.get(&digest).cloned();
         let facts = |image| self.facts(image)?.ok();

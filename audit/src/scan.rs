@@ -45,8 +45,9 @@ impl Image {
         MediaType::from_name(&self.media_type).is_some_and(MediaType::is_manifest_list)
     }
 
-    /// Whether it is a container image of one platform or a manifest list, as far as its media types say. A chart has the
-    /// manifest of an image: where ECR does not state its artifact media type, only a deep audit can tell them apart.
+    /// Whether it is a container image of one platform or a manifest list, as far as its media types say. A chart has
+    /// the manifest of an image: where ECR does not state its artifact media type, only a deep audit can tell them
+    /// apart.
     pub fn is_image_or_list(&self) -> bool {
         MediaType::from_name(&self.media_type).is_some() && !self.is_artifact()
     }
@@ -97,8 +98,8 @@ fn matches(filter: &str, tag: &str) -> bool {
     between.is_some() && middle.split('*').fold(Some(0), left).is_some()
 }
 
-/// The tags of images, each with its image, without those of attachments: signatures, attestations and SBOMs of cosign and
-/// of the OCI referrers fallback are named after the digest that they belong to, and indexes of SOCI after a tag.
+/// The tags of images, each with its image, without those of attachments: signatures, attestations and SBOMs of cosign
+/// and of the OCI referrers fallback are named after the digest that they belong to, and indexes of SOCI after a tag.
 pub fn tagged(images: &[Image]) -> Vec<(&str, &Image)> {
     let all = || images.iter().flat_map(|image| image.tags.iter().map(move |tag| (tag.as_str(), image)));
     let known: HashSet<_> = all().map(|(tag, _)| tag).collect();

@@ -107,9 +107,9 @@ pub fn doubts(variables: &BTreeMap<&'static str, String>) -> Vec<String> {
     is_too_long.then(doubt).into_iter().collect()
 }
 
-/// The environment variables of the function for all repositories: those that most repositories have in common, and rules
-/// for the others. If there are repositories without a suggestion, only those with one are served: the others would be
-/// reported as incomplete.
+/// The environment variables of the function for all repositories: those that most repositories have in common, and
+/// rules for the others. If there are repositories without a suggestion, only those with one are served: the others
+/// would be reported as incomplete.
 pub fn variables(
     repositories: &[(&RepositoryName, &RepositorySettings)],
     are_all: bool,

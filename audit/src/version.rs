@@ -13,8 +13,8 @@ use crate::scan::{Image, RepositoryScan, tagged};
 /// among them does not matter, and few enough that a platform which was added or dropped is noticed within days.
 const SIBLINGS_EACH_WAY: usize = 5;
 
-/// How many versions with known platforms a major line needs to be compared by itself: with fewer, one broken build among
-/// them would be the majority.
+/// How many versions with known platforms a major line needs to be compared by itself: with fewer, one broken build
+/// among them would be the majority.
 const MIN_LINE: usize = 3;
 
 /// How many hexadecimal digits are a hash of a commit: Git abbreviates to seven.
@@ -51,7 +51,8 @@ pub struct Version<'a> {
     /// The platforms that it has by its platform tags, or by its list where that was read, in ascending order of their
     /// positions. `None`, where nothing tells them.
     pub platforms: Option<Vec<usize>>,
-    /// The platforms that most of its siblings have, and that were built before it, in ascending order of their positions.
+    /// The platforms that most of its siblings have, and that were built before it, in ascending order of their
+    /// positions.
     pub expected: Vec<usize>,
     /// When the newest of its images was first pushed; of its own tag, where it has no platform tags.
     pub pushed_at: SystemTime,
