@@ -20,7 +20,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 pub(crate) use client::{OPERATION_TIMEOUT, QUOTA_CODE};
 pub use client::{Priority, Registries, behavior_version};
 pub use gate::{Gate, WritePlace};
-pub use scan::{Page, ScannedImage, StoredImage};
+pub use scan::{Page, ScannedImage, StoredImage, StoredRepository};
 
 use client::SharedState;
 use ecr_multiarch_core::error::{Extent, Resource};

@@ -12,6 +12,8 @@
   const SERIES = 6;
   /** How long typing pauses before the filter applies, in milliseconds. */
   const TYPING = 120;
+  /** How long a button says that it has copied, in milliseconds: long enough to be read. */
+  const COPIED = 2_000;
 
   const byId = (id) => document.getElementById(id);
   const number = new Intl.NumberFormat("en");
@@ -52,7 +54,7 @@
     versions.sort((one, other) => (one.version.pushed_at < other.version.pushed_at ? 1 : one.version.pushed_at > other.version.pushed_at ? -1 : 0));
   }
 
-  const state = { repository: "", kind: "", text: "", only: false, page: 0, guessPage: 0, shown: new Map() };
+  const state = { repository: "", kind: "", text: "", only: false, page: 0, guessPage: 0 };
   let matching = { findings: report.findings, versions };
 
   const announce = (text) => {
@@ -62,14 +64,19 @@
   const copy = async (text, button) => {
     try {
       await navigator.clipboard.writeText(text);
-      announce("Copied.");
+      byId("copied").textContent = "Copied.";
+      button.textContent = "Copied";
+      setTimeout(() => {
+        button.textContent = "Copy";
+        byId("copied").textContent = "";
+      }, COPIED);
     } catch {
       // Without permission: select it, so that the reader can copy it.
       const range = document.createRange();
       range.selectNodeContents(button.parentElement.querySelector("code, pre"));
       getSelection().removeAllRanges();
       getSelection().addRange(range);
-      announce("Selected. Copy it with the keyboard.");
+      byId("copied").textContent = "Selected. Copy it with the keyboard.";
     }
   };
   const copyButton = (text, label) => {
@@ -100,8 +107,9 @@
         html("div", isBad ? { class: "bad" } : {}, html("dt", { class: "text" }, name), html("dd", {}, value, ...(when ? [" ", html("small", {}, when)] : []))),
       ),
     );
-    const notes = [report.deep ? "Manifests and configs were read." : "By scans alone: contents of lists, configs and revisions were not read. --deep reads them."];
+    const notes = [report.deep ? (report.failures.length === 0 ? "Manifests and configs were read." : "Manifests and configs were read, except where it says otherwise.") : "By scans alone: contents of lists, configs and revisions were not read. --deep reads them."];
     if (totals.settling > 0) notes.push(`${counted(totals.settling, "version", "versions")} of the last hour ${totals.settling === 1 ? "is" : "are"} not judged.`);
+    if (totals.archived > 0) notes.push(`${counted(totals.archived, "archived version", "archived versions")} ${totals.archived === 1 ? "is" : "are"} not judged.`);
     byId("mode").textContent = notes.join(" ");
     if (report.failures.length > 0) {
       const failures = byId("failures");
@@ -133,6 +141,9 @@
         html("li", { class: `c${index}` }, html("span", { class: `swatch d${index}`, "aria-hidden": "true" }), html("span", { class: "text" }, covered.platform)),
       ),
     );
+    if (!isEmpty) {
+      byId("legend").append(html("li", {}, html("span", { class: "swatch bars", "aria-hidden": "true" }), "versions in the period"));
+    }
     const chart = byId("chart");
     if (isEmpty) {
       chart.replaceChildren(html("p", { class: "quiet" }, "The platforms of no version are known."));
@@ -239,6 +250,9 @@
       const text = JSON.stringify(finding.request);
       item.append(html("div", { class: "request" }, html("code", {}, text), copyButton(text, `Copy the request for ${finding.key}`)));
     }
+    if (finding.obstacle) {
+      item.append(html("div", { class: "quiet text" }, `No request mends it yet: ${finding.obstacle}.`));
+    }
     return item;
   };
 
@@ -263,7 +277,8 @@
         return html("td", { class: "center" }, html("span", { class: `cell ${state}` }, html("span", { class: "hidden" }, text)));
       });
       const kinds = [...new Set(row.findings.map((finding) => finding.kind))].map((kind) => html("span", { class: "badge" }, titles.get(kind)));
-      const findings = row.version.settling ? ["too young to be judged"] : kinds;
+      const unjudged = row.version.settling ? "too young to be judged" : row.version.archived ? "archived" : undefined;
+      const findings = unjudged ? [unjudged] : kinds;
       const version = html("th", { scope: "row" }, html("code", {}, state.repository ? row.version.tag : row.key));
       version.title = row.key;
       return html("tr", {}, version, ...cells, html("td", {}, named[row.version.names]), html("td", {}, row.version.pushed_at.slice(0, 10)), html("td", {}, ...findings));
@@ -284,7 +299,16 @@
     const lines = Object.entries(report.settings).map(([name, value]) => `${name}=${value}`);
     if (lines.length === 0) return;
     const text = lines.join("\n");
-    byId("settings").replaceChildren(html("div", { class: "stack" }, html("p", {}, "Settings of the function for these repositories:"), html("pre", {}, text), copyButton(text, "Copy the settings")));
+    byId("settings").replaceChildren(
+      html(
+        "div",
+        { class: "stack" },
+        html("p", {}, "Settings of the function for these repositories:"),
+        ...(report.settings_doubts ?? []).map((doubt) => html("p", {}, doubt)),
+        html("pre", {}, text),
+        copyButton(text, "Copy the settings"),
+      ),
+    );
   };
 
   const showGuesses = () => {
@@ -326,7 +350,8 @@
     state.page = 0;
     showFindings();
     showMatrix();
-    announce(`${counted(matching.findings.length, "finding", "findings")} and ${counted(matching.versions.length, "version", "versions")} match.`);
+    const note = state.kind === "alias-behind" ? " Aliases are not versions." : "";
+    announce(`${counted(matching.findings.length, "finding", "findings")} and ${counted(matching.versions.length, "version", "versions")} match.${note}`);
   };
   const chooseRepository = () => {
     state.guessPage = 0;

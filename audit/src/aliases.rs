@@ -1,6 +1,6 @@
 //! Aliases: tags such as `latest`, `1` and `1.2` beside the releases that they should follow.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::SystemTime;
 
 use ecr_multiarch_core::Release;
@@ -9,7 +9,8 @@ use ecr_multiarch_core::alias::template::AliasTemplate;
 use ecr_multiarch_core::oci::tag::Tag;
 
 use crate::finding::Problem;
-use crate::scan::{Image, RepositoryScan, is_attachment};
+use crate::guess::Guess;
+use crate::scan::{Image, RepositoryScan, tagged};
 use crate::version::SETTLING_TIME;
 
 /// The aliases that are looked for: those that everyone uses.
@@ -32,16 +33,31 @@ pub struct Aliases<'a> {
     markers: BTreeSet<&'a str>,
 }
 
+/// An alias that does not name what it should.
+#[derive(Debug)]
+pub struct AliasProblem<'a> {
+    /// The alias.
+    pub tag: &'a str,
+    /// What it names.
+    pub image: &'a Image,
+    /// The highest release of its line.
+    pub highest: &'a Release,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
 impl<'a> Aliases<'a> {
-    /// Finds the aliases of a repository. Releases that are yanked count for none.
-    pub fn of(scan: &'a RepositoryScan) -> Self {
+    /// Finds the aliases of a repository. Releases that are yanked count for none, and a tag with platform tags of its
+    /// own is a version.
+    pub fn of(scan: &'a RepositoryScan, guess: &Guess) -> Self {
         let templates: Vec<AliasTemplate> = TEMPLATES.iter().filter_map(|text| text.parse().ok()).collect();
+        let all = tagged(&scan.images);
         let tagged = || {
-            let tags = scan.images.iter().filter(|image| image.is_image_or_list());
-            tags.flat_map(|image| image.tags.iter().map(move |tag| (tag.as_str(), image)))
-                .filter(|(tag, _)| !is_attachment(tag))
-                .filter_map(|(text, image)| Some((text, text.parse::<Tag>().ok()?, image)))
+            let tags = all.iter().filter(|(_, image)| image.is_image_or_list());
+            tags.filter_map(|(text, image)| Some((*text, text.parse::<Tag>().ok()?, *image)))
         };
+        let versions: HashSet<_> =
+            tagged().filter_map(|(text, ..)| guess.parse(text)).map(|(version, _)| version).collect();
         let (mut markers, mut yanked) = (BTreeSet::new(), BTreeSet::new());
         for (text, tag, _) in tagged() {
             if let Some(marker) = YankMarker::from_tag(&tag) {
@@ -62,7 +78,7 @@ impl<'a> Aliases<'a> {
             releases_of.entry(image.digest).or_default().push(release);
         }
         let alias = |(text, tag, image): (&'a str, Tag, &'a Image)| {
-            let highest = lines.get(&tag)?.clone();
+            let highest = lines.get(&tag).filter(|_| !versions.contains(text))?.clone();
             let is_of_line =
                 |release: &&Release| templates.iter().any(|template| template.alias(release).as_ref() == Some(&tag));
             let named = releases_of.get(&image.digest).into_iter().flatten().filter(is_of_line).max().cloned();
@@ -76,14 +92,16 @@ impl<'a> Aliases<'a> {
         self.aliases.contains_key(tag) || self.markers.contains(tag)
     }
 
-    /// The aliases that do not name what they should, each with the highest release of its line.
-    pub fn problems(&self, now: SystemTime) -> impl Iterator<Item = (&'a str, SystemTime, &Release, Problem)> {
-        self.aliases.iter().filter_map(move |(tag, Alias { image, highest: (highest, release_image), named })| {
+    /// The aliases that do not name what they should.
+    pub fn problems(&'a self, now: SystemTime) -> impl Iterator<Item = AliasProblem<'a>> {
+        self.aliases.iter().filter_map(move |(tag, alias)| {
+            let Alias { image, highest: (highest, release_image), named } = alias;
             let age = now.duration_since(release_image.pushed_at).unwrap_or_default();
             let problem = match named {
                 Some(named) if named == highest => return None,
                 // The alias is about to be moved.
                 _ if age < SETTLING_TIME => return None,
+                Some(_) if alias.follows_pushes() => return None,
                 Some(named) => Problem::AliasBehind { names: Some(named.to_string()), highest: highest.to_string() },
                 None if image.pushed_at < release_image.pushed_at => {
                     Problem::AliasBehind { names: None, highest: highest.to_string() }
@@ -94,7 +112,27 @@ impl<'a> Aliases<'a> {
                 }
                 None => return None,
             };
-            Some((*tag, image.pushed_at, highest, problem))
+            Some(AliasProblem { tag, image, highest, problem })
         })
+    }
+
+    /// The aliases that name a release which was pushed after the highest one, in full sentences.
+    pub fn doubts(&self) -> impl Iterator<Item = String> {
+        self.aliases.iter().filter(|(_, alias)| alias.follows_pushes()).filter_map(|(tag, alias)| {
+            let (named, highest) = (alias.named.as_ref()?, &alias.highest.0);
+            Some(format!(
+                "{tag} names {named}, which was pushed after {highest}, the highest release: is the order of releases \
+                 another one?"
+            ))
+        })
+    }
+}
+
+impl Alias<'_> {
+    /// Whether it names a release that was pushed after the highest one: its project may have begun to number its
+    /// releases anew.
+    fn follows_pushes(&self) -> bool {
+        let (highest, highest_image) = &self.highest;
+        self.named.as_ref().is_some_and(|named| named != highest && highest_image.pushed_at < self.image.pushed_at)
     }
 }

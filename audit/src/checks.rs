@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
+use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::platform::Platform;
+use ecr_multiarch_core::reconcile::observation::all_differing_revisions;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
-use ecr_multiarch_core::{Digest, RepositoryName};
+use ecr_multiarch_core::settings::tag_scheme::{PlatformTag, TagScheme};
 
-use crate::aliases::Aliases;
+use crate::aliases::{AliasProblem, Aliases};
 use crate::finding::{Finding, PlatformRevision, Problem};
-use crate::reading::{ListEntry, Reading};
+use crate::obstacle::Obstacle;
+use crate::reading::{ConfigFacts, ListEntry, Reading};
 use crate::request::{Request, Target};
 use crate::scan::{ByDigest, Image, RepositoryScan};
 use crate::version::{PlatformImage, Version, Versions, shown};
@@ -19,25 +22,36 @@ pub fn findings(
     scan: &RepositoryScan,
     versions: &Versions<'_>,
     aliases: &Aliases<'_>,
+    tag_scheme: Option<&TagScheme>,
     target: &Target,
     now: SystemTime,
 ) -> Vec<Finding> {
     let by_digest = scan.by_digest();
     let reading = scan.reading.as_ref();
-    let check_of = |version| Check { repository: &scan.name, version, platforms: &versions.platforms, reading, target };
+    let check_of = |version| Check { scan, version, platforms: &versions.platforms, reading, tag_scheme, target };
     let mut findings = Vec::new();
-    for version in versions.all.iter().filter(|version| !version.is_settling(now)) {
+    let is_judged = |version: &&Version<'_>| !version.is_settling(now) && !version.is_archived();
+    for version in versions.all.iter().filter(is_judged) {
         let check = check_of(version);
         let mut problems = check.by_scan();
+        problems.extend(check.archived(&by_digest));
         problems.extend(reading.into_iter().flat_map(|reading| check.by_reading(reading, &by_digest)));
         findings.extend(problems.into_iter().map(|problem| check.finding(problem)));
     }
-    for (tag, pushed_at, highest, problem) in aliases.problems(now) {
+    for AliasProblem { tag, image, highest, problem } in aliases.problems(now) {
         let version = versions.all.iter().find(|version| version.tag == highest.tag().as_str());
         let is_published = |version: &&Version<'_>| version.own.is_some_and(Image::is_list);
-        let check = version.filter(is_published).map(check_of).filter(Check::can_be_assembled);
-        let request = check.map(|check| check.assemble(false));
-        findings.push(Finding { repository: scan.name.clone(), tag: tag.to_owned(), pushed_at, problem, request });
+        let mend = match version.filter(is_published).map(check_of) {
+            Some(check) => check.mend(!image.is_list()).and_then(|request| movable(scan, tag, request)),
+            None => Err(Obstacle::ReleaseWithoutList(highest.to_string())),
+        };
+        findings.push(Finding {
+            repository: scan.name.clone(),
+            tag: tag.to_owned(),
+            pushed_at: image.pushed_at,
+            problem,
+            mend: Some(mend),
+        });
     }
     findings.sort_by(|one, other| {
         let order = |finding: &Finding| (finding.problem.kind(), std::cmp::Reverse(finding.pushed_at));
@@ -48,39 +62,77 @@ pub fn findings(
 
 /// The check of one version.
 struct Check<'a> {
-    repository: &'a RepositoryName,
+    scan: &'a RepositoryScan,
     version: &'a Version<'a>,
     platforms: &'a [String],
     reading: Option<&'a Reading>,
+    tag_scheme: Option<&'a TagScheme>,
     target: &'a Target,
 }
 
 impl Check<'_> {
     fn assemble(&self, force: bool) -> Request {
         Request::Assemble {
-            repository: self.repository.clone(),
+            repository: self.scan.name.clone(),
             version: self.version.tag.to_owned(),
             force,
             target: self.target.clone(),
         }
     }
 
-    /// Whether the function would publish the version, as far as the audit knows: it has all platforms, and nothing
-    /// that was read holds it back.
-    fn can_be_assembled(&self) -> bool {
-        let Version { images, expected, .. } = self.version;
-        // A platform that only the list has is not complete: the function makes lists from platform tags.
-        let is_tagged = |platform: &usize| images.iter().any(|image| image.platform == *platform);
-        let is_complete = self.tagged_platforms() > 1 && expected.iter().all(is_tagged);
-        let is_pullable = images.iter().all(|image| !image.image.is_archived);
-        is_complete
-            && is_pullable
-            && self.reading.is_none_or(|reading| {
-                let facts = || images.iter().flat_map(|image| reading.images_of(image.image.digest));
-                let are_readable = facts().all(|digest| matches!(reading.facts(digest), Some(Ok(_))));
-                let is_mismatched = |image: &PlatformImage<'_>| self.mismatch(image, reading).is_some();
-                are_readable && !images.iter().any(is_mismatched) && revisions(facts(), reading).is_none()
-            })
+    /// The request that publishes the version.
+    fn mend(&self, force: bool) -> Result<Request, Obstacle> {
+        self.obstacle(force).map_or_else(|| Ok(self.assemble(force)), Err)
+    }
+
+    /// Why the function would not publish the version under the suggested settings, as far as the audit knows.
+    fn obstacle(&self, force: bool) -> Option<Obstacle> {
+        let Some(scheme) = self.tag_scheme else { return Some(Obstacle::NoSettings) };
+        let platform_tags = self.version.tag.parse().ok().and_then(|tag| scheme.platform_tags(&tag).ok());
+        let Some(platform_tags) = platform_tags else { return Some(Obstacle::NotServed) };
+        let mut images = Vec::new();
+        for PlatformTag { tag, .. } in &platform_tags {
+            match self.version.images.iter().find(|image| image.tag == tag.as_str()) {
+                None => return Some(Obstacle::TagMissing(tag.to_string())),
+                Some(image) if image.image.is_archived => return Some(Obstacle::Archived(image.tag.to_owned())),
+                Some(image) => images.push(image),
+            }
+        }
+        self.obstacle_by_reading(self.reading?, scheme, &platform_tags, &images, force)
+    }
+
+    /// What manifests and configs show of it.
+    fn obstacle_by_reading(
+        &self,
+        reading: &Reading,
+        scheme: &TagScheme,
+        platform_tags: &[PlatformTag],
+        images: &[&PlatformImage<'_>],
+        force: bool,
+    ) -> Option<Obstacle> {
+        let mut stated = Vec::new();
+        for (image, PlatformTag { platform, .. }) in images.iter().zip(platform_tags) {
+            let mut facts = reading.images_of(image.image.digest).into_iter().map(|digest| reading.facts(digest));
+            if !facts.all(|facts| matches!(facts, Some(Ok(_)))) {
+                return Some(Obstacle::Unreadable(image.tag.to_owned()));
+            }
+            if self.mismatch(image, reading).is_some() {
+                return Some(Obstacle::WrongPlatform(image.tag.to_owned()));
+            }
+            // Of an index, the image of the platform of the tag is published.
+            let facts = reading.facts_of_images(image.image.digest).into_iter();
+            stated.push(facts.filter(|facts| platform.matches(&facts.platform)).find_map(|facts| facts.revision));
+        }
+        if all_differing_revisions(stated.iter().map(Option::as_deref)).is_some() {
+            return Some(Obstacle::MixedRevisions);
+        }
+        // With force, the function replaces whatever the tag names.
+        let own = self.version.own.filter(|_| !force)?;
+        let is_served = |platform: &Platform| scheme.platforms().iter().any(|served| served.matches(platform));
+        let is_foreign = |entry: &&ListEntry| !entry.platform.as_ref().is_some_and(is_served);
+        let foreign = reading.entries(own.digest)?.iter().find(is_foreign)?;
+        let platform = foreign.platform.as_ref().map_or_else(|| foreign.digest.to_string(), shown);
+        Some(Obstacle::ForeignPlatform(platform))
     }
 
     /// How many platforms have a tag. One may have several, in different spellings.
@@ -90,8 +142,8 @@ impl Check<'_> {
     }
 
     fn finding(&self, problem: Problem) -> Finding {
-        let request = match &problem {
-            Problem::SingleImage { .. } => Some(true),
+        let force = match &problem {
+            Problem::SingleImage { .. } => Some(!self.version.own.is_some_and(Image::is_list)),
             Problem::ListMissing { .. }
             | Problem::ListOlderThanImage { .. }
             | Problem::ListDiffersFromTags { .. }
@@ -100,14 +152,18 @@ impl Check<'_> {
             // What only a new image mends.
             _ => None,
         };
-        let request = request.filter(|_| self.can_be_assembled()).map(|force| self.assemble(force));
         Finding {
-            repository: self.repository.clone(),
+            repository: self.scan.name.clone(),
             tag: self.version.tag.to_owned(),
             pushed_at: self.version.pushed_at,
             problem,
-            request,
+            mend: force.map(|force| self.mend(force).and_then(|request| self.movable(request))),
         }
+    }
+
+    /// The request, unless the version's own tag exists and cannot be moved.
+    fn movable(&self, request: Request) -> Result<Request, Obstacle> {
+        if self.version.own.is_some() { movable(self.scan, self.version.tag, request) } else { Ok(request) }
     }
 
     /// The platform of a tag that its image contradicts.
@@ -117,11 +173,51 @@ impl Check<'_> {
         Some(mismatch(image.tag.to_owned(), said.platform(), &is))
     }
 
+    fn differing_list(&self, entries: &[ListEntry], reading: &Reading) -> Option<Problem> {
+        let images = &self.version.images;
+        let is_absent = |image: &&PlatformImage<'_>| {
+            // The images of an index are known only where it was read.
+            let is_known = !image.image.is_list() || reading.entries(image.image.digest).is_some();
+            let of_tag = reading.images_of(image.image.digest);
+            is_known && !entries.iter().any(|entry| of_tag.contains(&entry.digest))
+        };
+        let platform_tags: Vec<_> = images.iter().filter(is_absent).map(|image| image.tag.to_owned()).collect();
+        let tagged: Vec<_> = images.iter().flat_map(|image| reading.images_of(image.image.digest)).collect();
+        let is_of_tag = |platform: &String| {
+            images.iter().any(|image| self.platforms.get(image.platform).is_some_and(|tagged| tagged == platform))
+        };
+        let untagged: BTreeSet<_> = entries
+            .iter()
+            .filter(|entry| !images.is_empty() && !tagged.contains(&entry.digest))
+            .filter_map(|entry| entry.platform.as_ref().map(shown))
+            .filter(|platform| !is_of_tag(platform))
+            .collect();
+        let untagged: Vec<_> = untagged.into_iter().collect();
+        let differs = !platform_tags.is_empty() || !untagged.is_empty();
+        differs.then_some(Problem::ListDiffersFromTags { platform_tags, untagged })
+    }
+
+    /// The entries of a list, if it was read.
+    fn entries(&self, list: &Image) -> Option<&[ListEntry]> {
+        self.reading?.entries(list.digest)
+    }
+
+    /// Whether a list is the index of one image, though there are images of several platforms: it has a single entry,
+    /// or is what the tag of one platform names.
+    fn is_single_index(&self, own: &Image) -> bool {
+        let images = &self.version.images;
+        let is_other = |image: &PlatformImage<'_>| image.image.digest != own.digest;
+        let is_of_tag = || images.iter().any(|image| !is_other(image)) && images.iter().any(is_other);
+        let has_one_entry = || self.entries(own).is_some_and(|entries| entries.len() == 1);
+        own.is_list() && self.tagged_platforms() > 1 && (is_of_tag() || has_one_entry())
+    }
+
     fn names(&self, positions: &[usize]) -> Vec<String> {
         positions.iter().filter_map(|position| self.platforms.get(*position).cloned()).collect()
     }
 
-    /// The problems that a scan shows. Whether a list is older than its images says nothing where its entries are known.
+    /// The problems that a scan shows. Whether a list is older than its images says nothing where its entries are
+    /// known.
     fn by_scan(&self) -> Vec<Problem> {
         let Version { images, own, platforms, expected, .. } = self.version;
         let missing = self.version.missing();
@@ -131,22 +227,36 @@ impl Check<'_> {
         let lacks = (!missing.is_empty()).then(|| Problem::MissingPlatform {
             present: self.names(platforms.as_deref().unwrap_or_default()),
             missing: self.names(&missing),
+            has_unread_list: own.is_some_and(|own| own.is_list() && self.entries(own).is_none()),
         });
         let list = match own {
-            None if tagged > 1 && missing.is_empty() => Some(Problem::ListMissing { platform_tags: tags() }),
-            Some(own) if own.is_list() && self.reading.is_none_or(|reading| reading.entries(own.digest).is_none()) => {
-                older_list(own, images)
+            None if tagged > 1 && missing.is_empty() && !images.iter().any(|image| image.image.is_archived) => {
+                Some(Problem::ListMissing { platform_tags: tags() })
             }
+            Some(own) if self.is_single_index(own) => {
+                Some(Problem::SingleImage { platform_tags: tags(), release: None })
+            }
+            Some(own) if own.is_list() && self.entries(own).is_none() => older_list(own, images),
             Some(own) if !own.is_list() && own.is_image_or_list() && !images.is_empty() && is_multi_platform => {
                 Some(Problem::SingleImage { platform_tags: tags(), release: None })
             }
             _ => None,
         };
-        let own = own.iter().map(|own| (self.version.tag, *own));
-        let named = own.chain(images.iter().map(|PlatformImage { tag, image, .. }| (*tag, *image)));
-        let archived = named.filter(|(_, image)| image.is_archived);
-        let archived: Vec<_> = archived.map(|(tag, _)| Problem::ImageArchived { image: tag.to_owned() }).collect();
-        lacks.into_iter().chain(list).chain(archived).collect()
+        lacks.into_iter().chain(list).collect()
+    }
+
+    /// The archived images of a version whose list can be pulled, or of one without a list. Where the list is archived,
+    /// so is the version, and lifecycle policies archive one image after another.
+    fn archived(&self, by_digest: &ByDigest<'_>) -> Option<Problem> {
+        let Version { images, own, .. } = self.version;
+        let tagged = images.iter().filter(|image| image.image.is_archived).map(|image| image.tag.to_owned());
+        let entries = || self.reading?.entries((*own)?.digest);
+        let is_untagged = |entry: &&ListEntry| !images.iter().any(|tagged| tagged.image.digest == entry.digest);
+        let is_archived = |entry: &&ListEntry| by_digest.get(&entry.digest).is_some_and(|image| image.is_archived);
+        let listed = entries().into_iter().flatten().filter(is_untagged).filter(is_archived);
+        let archived: Vec<_> = tagged.chain(listed.map(|entry| entry.digest.to_string())).collect();
+        let is_active = own.is_none_or(|own| !own.is_archived);
+        (is_active && !archived.is_empty()).then_some(Problem::ImageArchived { images: archived })
     }
 
     /// The problems that only manifests and configs show.
@@ -162,7 +272,9 @@ impl Check<'_> {
             problems.extend(unreadable(reading, image.tag, image.image.digest));
         }
         if let Some(entries) = entries {
-            problems.extend(differing_list(images, entries, reading));
+            if !own.is_some_and(|own| self.is_single_index(own)) {
+                problems.extend(self.differing_list(entries, reading));
+            }
             problems.extend(duplicates(entries));
             for entry in entries {
                 problems.extend(self.entry_problem(entry, reading, by_digest, &mismatched));
@@ -171,12 +283,11 @@ impl Check<'_> {
             // A repository may hold charts and other artifacts; beside platform tags they are a mistake.
             problems.extend(unreadable(reading, self.version.tag, own.digest));
         }
-        // Those of the list, or of the platform tags where there is no list.
-        let digests: Vec<_> = match entries {
-            Some(entries) => entries.iter().map(|entry| entry.digest).collect(),
-            None => images.iter().flat_map(|image| reading.images_of(image.image.digest)).collect(),
-        };
-        problems.extend(revisions(digests, reading));
+        // Those of the platform tags, of which the list is to be made; if they agree, those of the list that is there.
+        let tagged = images.iter().flat_map(|image| reading.facts_of_images(image.image.digest));
+        let of_entry = |entry: &ListEntry| reading.facts(entry.digest)?.ok();
+        let listed = || revisions(entries?.iter().filter_map(of_entry));
+        problems.extend(revisions(tagged).or_else(listed));
         problems
     }
 
@@ -187,13 +298,10 @@ impl Check<'_> {
         by_digest: &ByDigest<'_>,
         mismatched: &BTreeSet<Digest>,
     ) -> Option<Problem> {
-        let Some(image) = by_digest.get(&entry.digest) else {
+        if !by_digest.contains_key(&entry.digest) {
             return Some(Problem::ImageGone { platform: entry.platform.as_ref().map(shown), digest: entry.digest });
-        };
-        let is_tagged = self.version.images.iter().any(|tagged| tagged.image.digest == entry.digest);
-        if image.is_archived && !is_tagged {
-            return Some(Problem::ImageArchived { image: entry.digest.to_string() });
         }
+        let is_tagged = self.version.images.iter().any(|tagged| tagged.image.digest == entry.digest);
         match (reading.facts(entry.digest)?, &entry.platform) {
             (Ok(facts), Some(said)) if said.contradicts(&facts.platform) && !mismatched.contains(&entry.digest) => {
                 Some(mismatch(format!("the entry {}", entry.digest), said, &facts.platform))
@@ -206,10 +314,15 @@ impl Check<'_> {
     }
 }
 
-/// The revisions of images, if they differ.
-fn revisions(images: impl IntoIterator<Item = Digest>, reading: &Reading) -> Option<Problem> {
+/// The request that moves a tag which exists, unless that is immutable.
+fn movable(scan: &RepositoryScan, tag: &str, request: Request) -> Result<Request, Obstacle> {
+    if scan.mutability.is_immutable(tag) { Err(Obstacle::Immutable(tag.to_owned())) } else { Ok(request) }
+}
+
+/// The revisions of images, if those that are stated differ.
+fn revisions(images: impl IntoIterator<Item = ConfigFacts>) -> Option<Problem> {
     let mut revisions = Vec::new();
-    for facts in images.into_iter().filter_map(|digest| reading.facts(digest)?.ok()) {
+    for facts in images {
         let platform = shown(&facts.platform.normalized());
         revisions.extend(facts.revision.map(|revision| PlatformRevision { platform, revision }));
     }
@@ -227,17 +340,6 @@ fn older_list(list: &Image, images: &[PlatformImage<'_>]) -> Option<Problem> {
         list_pushed_at: list.pushed_at,
         image_pushed_at,
     })
-}
-
-fn differing_list(images: &[PlatformImage<'_>], entries: &[ListEntry], reading: &Reading) -> Option<Problem> {
-    let is_absent = |image: &&PlatformImage<'_>| {
-        // The images of an index are known only where it was read.
-        let is_known = !image.image.is_list() || reading.entries(image.image.digest).is_some();
-        let of_tag = reading.images_of(image.image.digest);
-        is_known && !entries.iter().any(|entry| of_tag.contains(&entry.digest))
-    };
-    let platform_tags: Vec<_> = images.iter().filter(is_absent).map(|image| image.tag.to_owned()).collect();
-    (!platform_tags.is_empty()).then_some(Problem::ListDiffersFromTags { platform_tags })
 }
 
 fn duplicates(entries: &[ListEntry]) -> impl Iterator<Item = Problem> {

@@ -6,6 +6,7 @@ use ecr_multiarch_core::{Digest, RepositoryName};
 use serde::Serialize;
 
 use crate::calendar::rfc_3339;
+use crate::obstacle::Obstacle;
 use crate::request::Request;
 
 /// How many revisions a message shows: more than most versions have platforms. A hostile list can have a thousand.
@@ -21,8 +22,11 @@ pub enum Problem {
         present: Vec<String>,
         /// The platforms that it lacks.
         missing: Vec<String>,
+        /// Whether it has a list that was not read, which may have them.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        has_unread_list: bool,
     },
-    /// A tag that should name a manifest list names a single image.
+    /// A tag that should name a manifest list names a single image, or an index of one platform.
     SingleImage {
         /// The platform tags beside it.
         platform_tags: Vec<String>,
@@ -50,6 +54,9 @@ pub enum Problem {
     ListDiffersFromTags {
         /// The platform tags whose images it lacks.
         platform_tags: Vec<String>,
+        /// The platforms of its entries that no platform tag names, though tags name others.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        untagged: Vec<String>,
     },
     /// An image is of another platform than its tag or its list says.
     PlatformMismatch {
@@ -86,10 +93,10 @@ pub enum Problem {
         /// The image.
         digest: Digest,
     },
-    /// An image of the version is archived.
+    /// Images of the version are archived, and the version is not.
     ImageArchived {
-        /// The tag or the digest of the image.
-        image: String,
+        /// The tags of the images; their digests, where a list names them without a tag.
+        images: Vec<String>,
     },
     /// A manifest or a config cannot be read as that of a container image.
     Unreadable {
@@ -191,7 +198,7 @@ impl Kind {
             ),
             Self::ImageArchived => (
                 "Image archived",
-                "An archived image cannot be pulled until it is restored.",
+                "The version is there, and an archived image of it cannot be pulled until it is restored.",
                 "Restore the image, or push it again.",
             ),
             Self::PlatformMismatch => (
@@ -203,20 +210,20 @@ impl Kind {
             Self::SingleImage => (
                 "Single image in place of a list",
                 "The tag names the image of one platform. All other platforms pull an image that they cannot run.",
-                "Let CI push platform tags only, and then replace the image with the list. The request replaces it \
-                 because of \"force\".",
+                "Let CI push platform tags only, and then replace the image with the list: requests do that with \"force\". \
+                 A finding without a request says what prevents it.",
             ),
             Self::ListMissing => (
                 "List missing",
                 "All platforms were pushed, and nothing made the manifest list. The version cannot be pulled by its own \
                  tag.",
-                "Assemble the list.",
+                "Assemble the list. A finding without a request says what prevents it.",
             ),
             Self::ListDiffersFromTags => (
                 "List differs from its tags",
                 "The list has other images than the platform tags name. Those who pull by version get an older build, \
                  or lack a platform.",
-                "Assemble the list again.",
+                "Assemble the list again. A finding without a request says what prevents it.",
             ),
             Self::ListOlderThanImage => (
                 "List older than an image",
@@ -270,7 +277,10 @@ impl Problem {
     /// What is wrong with this tag, in one line.
     pub fn message(&self) -> String {
         match self {
-            Self::MissingPlatform { present, missing } => match present.as_slice() {
+            Self::MissingPlatform { missing, has_unread_list: true, .. } => {
+                format!("has no tag for {}, and its list was not read", missing.join(", "))
+            }
+            Self::MissingPlatform { present, missing, .. } => match present.as_slice() {
                 [] => format!("has no {}", missing.join(", ")),
                 present => format!("has {}, but not {}", present.join(", "), missing.join(", ")),
             },
@@ -287,8 +297,12 @@ impl Problem {
                 platform_tags.join(", "),
                 rfc_3339(*image_pushed_at)
             ),
-            Self::ListDiffersFromTags { platform_tags } => {
-                format!("does not have the image of {}", platform_tags.join(", "))
+            Self::ListDiffersFromTags { platform_tags, untagged } => {
+                let lacks = || format!("does not have the image of {}", platform_tags.join(", "));
+                let has = || format!("has an image of {}, which no tag names", untagged.join(", "));
+                let lacks = (!platform_tags.is_empty()).then(lacks);
+                let has = (!untagged.is_empty()).then(has);
+                lacks.into_iter().chain(has).collect::<Vec<_>>().join(", and ")
             }
             Self::PlatformMismatch { said_by, said, is } => {
                 format!("{said_by} says {said}, and the image is for {is}")
@@ -310,7 +324,9 @@ impl Problem {
             }
             Self::ImageGone { platform: Some(platform), digest } => format!("names {digest} of {platform}"),
             Self::ImageGone { platform: None, digest } => format!("names {digest}"),
-            Self::ImageArchived { image } => format!("{image} is archived"),
+            Self::ImageArchived { images } => {
+                format!("{} {} archived", images.join(", "), if images.len() == 1 { "is" } else { "are" })
+            }
             Self::Unreadable { image, reason } => format!("{image}: {reason}"),
         }
     }
@@ -327,8 +343,20 @@ pub struct Finding {
     pub pushed_at: SystemTime,
     /// What is wrong.
     pub problem: Problem,
+    /// The request that mends it, or why none does yet; `None`, where only a new image or a person mends it.
+    pub mend: Option<Result<Request, Obstacle>>,
+}
+
+impl Finding {
     /// The request that mends it, if one does.
-    pub request: Option<Request>,
+    pub fn request(&self) -> Option<&Request> {
+        self.mend.as_ref()?.as_ref().ok()
+    }
+
+    /// Why no request mends it yet, where one would mend others of its kind.
+    pub fn obstacle(&self) -> Option<&Obstacle> {
+        self.mend.as_ref()?.as_ref().err()
+    }
 }
 
 impl Serialize for Finding {
@@ -341,8 +369,11 @@ impl Serialize for Finding {
             problem: &'a Problem,
             message: String,
             request: Option<&'a Request>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            obstacle: Option<String>,
         }
-        let Self { repository, tag, pushed_at: _, problem, request } = self;
-        Entry { repository, tag, problem, message: problem.message(), request: request.as_ref() }.serialize(serializer)
+        let Self { repository, tag, pushed_at: _, problem, mend: _ } = self;
+        let (message, obstacle) = (problem.message(), self.obstacle().map(ToString::to_string));
+        Entry { repository, tag, problem, message, request: self.request(), obstacle }.serialize(serializer)
     }
 }

@@ -56,7 +56,7 @@ impl Layout {
             let (before, after) = (&tag[..at], &tag[at + self.separator.len_utf8()..]);
             let (version, part) = if self.is_platform_first { (after, before) } else { (before, after) };
             // A version is a tag of its own, and a tag does not begin so.
-            let is_version = !version.is_empty() && !version.starts_with(['.', '-']);
+            let is_version = !version.is_empty() && !version.starts_with(['.', '-']) && !names_windows(version);
             is_version.then(|| Some(DividedTag { version, part, spelled: SpelledPlatform::read(part)? }))?
         };
         let mut positions = tag.match_indices(self.separator).map(|(at, _)| at);
@@ -111,7 +111,7 @@ impl Guess {
                 continue;
             }
             for layout in Layout::ALL {
-                if layout.divide(tag).is_some_and(|divided| !divided.spelled.is_weak) {
+                if is_strong(layout, tag) {
                     *votes.entry(layout).or_default() += 1;
                 }
             }
@@ -124,6 +124,15 @@ impl Guess {
             guess.count_parts(layout, tags);
             guess.doubt_layout(layout, &votes);
             guess.doubt_spellings();
+        }
+        let of_windows: BTreeSet<_> =
+            tags.iter().copied().filter(|tag| names_windows(tag) && guess.parse(tag).is_none()).collect();
+        if let Some(example) = of_windows.first() {
+            guess.doubts.push(format!(
+                "{} name a version of Windows, such as {example}: their platforms are not guessed, and the settings can \
+                 name them, as in windows(10.0.20348)/amd64=ltsc2022.",
+                tags_counted(of_windows.len())
+            ));
         }
         if !bare.is_empty() {
             let example = bare.first().copied().unwrap_or_default();
@@ -196,12 +205,39 @@ impl Guess {
         self.doubts.extend(doubts);
     }
 
+    /// Doubts the layout, if the newest tag that names a platform has another one.
+    pub fn doubt_newest<'a>(&mut self, mut newest_first: impl Iterator<Item = &'a str>) {
+        let divided = |tag: &&str| Layout::ALL.into_iter().find(|layout| is_strong(*layout, tag));
+        let newest = newest_first.find_map(|tag| Some((tag, divided(&tag)?)));
+        if let (Some(chosen), Some((tag, other))) = (self.layout, newest)
+            && !is_strong(chosen, tag)
+        {
+            self.doubts.push(format!(
+                "{tag}, the newest tag of a platform, is {}: the settings do not serve it.",
+                other.template()
+            ));
+        }
+    }
+
     /// The version and the platform of a platform tag. `None`, if the tag is none by this guess.
     pub fn parse<'a>(&self, tag: &'a str) -> Option<(&'a str, &str)> {
         let divided = self.layout?.divide(tag)?;
         let guessed = self.platforms.iter().find(|guessed| guessed.tag_part == divided.part)?;
         Some((divided.version, &guessed.platform))
     }
+}
+
+/// Whether a tag names a platform by this layout without doubt.
+fn is_strong(layout: Layout, tag: &str) -> bool {
+    layout.divide(tag).is_some_and(|divided| !divided.spelled.is_weak)
+}
+
+/// Whether a text names Windows or one of its versions, whose images are none of Linux though the platform beside it is
+/// spelled alike.
+fn names_windows(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let is_ltsc = || lower.split("ltsc").skip(1).any(|rest| rest.starts_with(|char: char| char.is_ascii_digit()));
+    ["windows", "nanoserver", "servercore"].iter().any(|name| lower.contains(name)) || is_ltsc()
 }
 
 /// A number of tags in words.
@@ -282,6 +318,23 @@ mod tests {
             ]
         );
         assert_eq!(guess.parse("1.2-aarch64"), Some(("1.2", "linux/arm64")));
+    }
+
+    #[test]
+    fn versions_of_windows_are_not_guessed() {
+        let tags = "1.0-amd64 1.0-arm64 1.0-windowsservercore-ltsc2022-amd64 1.0-nanoserver-amd64 1.0-ltsc2019-amd64";
+        let guess = guess(tags);
+        assert_eq!((guess.platform_tags, guess.tags), (2, 5));
+        assert_eq!(
+            guess.doubts,
+            ["3 tags name a version of Windows, such as 1.0-ltsc2019-amd64: their platforms are not guessed, and the \
+                 settings can name them, as in windows(10.0.20348)/amd64=ltsc2022."]
+        );
+        check(
+            "1.0-amd64 1.0-windows-amd64",
+            "{version}-{platform}",
+            &["linux/amd64=amd64:1", "windows/amd64=windows-amd64:1"],
+        );
     }
 
     #[test]

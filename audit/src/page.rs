@@ -1,8 +1,8 @@
 //! The report as one HTML file, which needs no network.
 //!
-//! The page has a policy that allows its own style and its own script by their hashes, and nothing else: no request, and
-//! no text that becomes HTML. The report is data of a script element, which the browser does not run, and the script
-//! writes it into text nodes.
+//! The page has a policy that allows its own style and its own script by their hashes, and nothing else: no request,
+//! and no text that becomes HTML. The report is data of a script element, which the browser does not run, and the
+//! script writes it into text nodes.
 
 use sha2::{Digest as _, Sha256};
 
@@ -61,7 +61,8 @@ fn escape(json: &str) -> String {
     escaped
 }
 
-/// The hash of an inline element, as a content security policy names it. (Content Security Policy Level 3, `hash-source`.)
+/// The hash of an inline element, as a content security policy names it. (Content Security Policy Level 3,
+/// `hash-source`.)
 fn source_hash(text: &str) -> String {
     format!("sha256-{}", base64(&Sha256::digest(text)))
 }

@@ -5,7 +5,6 @@
 use std::collections::{HashMap, HashSet};
 
 use ecr_multiarch_core::Digest;
-use ecr_multiarch_core::excerpt::ImageText;
 use ecr_multiarch_core::oci::annotations::REVISION;
 use ecr_multiarch_core::oci::descriptor::Descriptor;
 use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES, is_image_config};
@@ -15,7 +14,8 @@ use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::oci::platform::Platform;
 use ecr_multiarch_core::reconcile::observation::{ConfigResult, ImageConfigs};
 
-use crate::scan::{Image, is_attachment};
+use crate::scan::{Image, tagged};
+use crate::text::{excerpt, plain};
 
 /// An entry of a manifest list that is an image: attestations and other artifacts are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub struct ConfigFacts {
 #[derive(Debug, Default)]
 pub struct Reading {
     lists: HashMap<Digest, Vec<ListEntry>>,
+    /// The revisions that lists state.
+    list_revisions: HashMap<Digest, String>,
     images: HashMap<Digest, ImageFacts>,
     configs: HashMap<Digest, Result<ImageConfig, String>>,
     unreadable: HashMap<Digest, String>,
@@ -54,21 +56,16 @@ pub struct Reading {
     artifacts: HashSet<Digest>,
 }
 
-/// A text of an image as the report shows it: cut to a length that a person reads.
-fn excerpt(text: &str) -> String {
-    ImageText::from(text).as_str().to_owned()
-}
-
 impl Reading {
-    /// The manifests to read first: those of all tags, each once. Attachments are not among them, and neither is what is
-    /// archived.
+    /// The manifests to read first: those of all tags, each once. Attachments are not among them, and neither is what
+    /// is archived.
     pub fn of_tags(images: &[Image]) -> Vec<Digest> {
         let is_read = |image: &&Image| {
-            !image.is_archived
-                && (image.media_type.is_empty() || image.is_image_or_list())
-                && image.tags.iter().any(|tag| !is_attachment(tag))
+            !image.is_archived && !image.is_artifact() && (image.media_type.is_empty() || image.is_image_or_list())
         };
-        images.iter().filter(is_read).map(|image| image.digest).collect()
+        let mut seen = HashSet::new();
+        let tagged = tagged(images).into_iter().map(|(_, image)| image).filter(is_read);
+        tagged.map(|image| image.digest).filter(|digest| seen.insert(*digest)).collect()
     }
 
     /// The manifests to read after that: the images that lists name and that were not read, as far as the scan knows
@@ -130,25 +127,17 @@ impl Reading {
                     platform: entry.specified_platform().map(Platform::normalized),
                 });
                 self.lists.insert(digest, entries.collect());
+                let revision = index.annotations.get(REVISION).filter(|revision| !revision.is_empty());
+                self.list_revisions.extend(revision.map(|revision| (digest, excerpt(revision))));
             }
         }
         Ok(())
-    }
-
-    /// Adds a manifest that could not be read.
-    pub fn add_unreadable(&mut self, digest: Digest, reason: impl Into<String>) {
-        self.unreadable.insert(digest, reason.into());
     }
 
     /// Adds configs, each of which may be invalid.
     pub fn add_configs(&mut self, configs: ImageConfigs) {
         let facts = |config: ConfigResult| config.map_err(|invalid| reason(&invalid));
         self.configs.extend(configs.into_iter().map(|(digest, config)| (digest, facts(config))));
-    }
-
-    /// Adds a config that could not be read.
-    pub fn add_unreadable_config(&mut self, digest: Digest, reason: impl Into<String>) {
-        self.configs.insert(digest, Err(reason.into()));
     }
 
     /// The entries of a list; `None`, if the digest is not that of a list that was read.
@@ -179,6 +168,15 @@ impl Reading {
         })
     }
 
+    /// What the images that a digest stands for state of themselves, as far as they can be read. The revision is that
+    /// of the index, where its image states none.
+    pub fn facts_of_images(&self, digest: Digest) -> Vec<ConfigFacts> {
+        let of_index = || self.list_revisions.get(&digest).cloned();
+        let facts = |image| self.facts(image)?.ok();
+        let facts = self.images_of(digest).into_iter().filter_map(facts);
+        facts.map(|facts| ConfigFacts { revision: facts.revision.or_else(of_index), ..facts }).collect()
+    }
+
     /// Whether a digest is that of an artifact which is no container image, such as a chart.
     pub fn is_artifact(&self, digest: Digest) -> bool {
         self.artifacts.contains(&digest)
@@ -191,7 +189,7 @@ impl Reading {
 }
 
 fn reason(invalid: &InvalidImage) -> String {
-    invalid.to_string()
+    plain(&invalid.to_string())
 }
 
 #[cfg(test)]
@@ -206,6 +204,7 @@ mod tests {
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             pushed_at: SystemTime::UNIX_EPOCH,
             media_type: media_type.to_string(),
+            artifact_media_type: String::new(),
             is_archived: false,
         }
     }

@@ -13,8 +13,8 @@ use crate::coverage::Coverage;
 use crate::finding::{Finding, Kind, KindTexts};
 use crate::guess::Guess;
 use crate::request::{Request, Target};
-use crate::scan::{Image, RepositoryScan, is_attachment};
-use crate::suggestion::{RepositorySettings, variables};
+use crate::scan::{Image, RepositoryScan, tagged};
+use crate::suggestion::{RepositorySettings, Suggestion, doubts, variables};
 use crate::version::{Version, Versions};
 
 /// What was audited.
@@ -51,6 +51,9 @@ pub struct Report {
     pub totals: Totals,
     /// Settings for the function, as environment variables; empty, where no repository needs it.
     pub settings: BTreeMap<&'static str, String>,
+    /// Why the function would not take these settings as they are, in full sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub settings_doubts: Vec<String>,
     /// The kinds of the findings, in the order of the findings.
     pub kinds: Vec<KindReport>,
     /// The findings, by repository.
@@ -78,6 +81,8 @@ pub struct Totals {
     pub findings: usize,
     /// The versions that were not judged, since they were pushed within the last hour.
     pub settling: usize,
+    /// The versions that were not judged, since everything of them is archived.
+    pub archived: usize,
 }
 
 /// A kind of which there are findings.
@@ -140,6 +145,9 @@ pub struct VersionReport {
     /// Whether it was pushed within the last hour, and so is not judged.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub settling: bool,
+    /// Whether everything of it is archived, and it is not judged.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub archived: bool,
 }
 
 /// What the tag of a version names.
@@ -178,21 +186,26 @@ impl Audit {
 
     /// Audits a repository. Returns how many findings and versions it has.
     pub fn add(&mut self, scan: &RepositoryScan) -> (usize, usize) {
-        let tags = scan.images.iter().flat_map(|image| image.tags.iter().map(String::as_str));
-        let tags: Vec<_> = tags.filter(|tag| !is_attachment(tag)).collect();
+        let tags = tagged(&scan.images).into_iter().filter(|(_, image)| !image.is_artifact());
+        let tags: Vec<_> = tags.map(|(tag, _)| tag).collect();
         let mut guess = Guess::of(&tags);
-        let aliases = Aliases::of(scan);
+        let aliases = Aliases::of(scan, &guess);
         let versions = Versions::of(scan, &guess, &aliases);
-        let findings = checks::findings(scan, &versions, &aliases, &self.target, self.now);
-        let settings = RepositorySettings::of(&guess, &versions).unwrap_or_else(|reason| {
+        let suggestion = Suggestion::of(&guess, &versions).unwrap_or_else(|reason| {
             guess.doubts.push(format!("The function does not accept these settings: {reason}."));
             None
         });
+        let mut newest: Vec<_> = tagged(&scan.images).into_iter().filter(|(_, image)| !image.is_artifact()).collect();
+        newest.sort_unstable_by_key(|(tag, image)| std::cmp::Reverse((image.pushed_at, *tag)));
+        guess.doubt_newest(newest.into_iter().map(|(tag, _)| tag));
+        guess.doubts.extend(aliases.doubts());
+        let tag_scheme = suggestion.as_ref().map(|suggestion| &suggestion.tag_scheme);
+        let findings = checks::findings(scan, &versions, &aliases, tag_scheme, &self.target, self.now);
         let counts = (findings.len(), versions.all.len());
         self.repositories.push(RepositoryReport {
             name: scan.name.clone(),
             guess,
-            settings,
+            settings: suggestion.map(|suggestion| suggestion.settings),
             findings: findings.len(),
             request: self.sweep(&scan.name, &findings),
             versions: versions.all.iter().map(|version| VersionReport::of(version, self.now)).collect(),
@@ -205,11 +218,14 @@ impl Audit {
 
     /// The sweep that mends what single requests would mend one by one. A sweep replaces no single image.
     fn sweep(&self, repository: &RepositoryName, findings: &[Finding]) -> Option<Request> {
-        let mended = |finding: &&Finding| matches!(finding.request, Some(Request::Assemble { force: false, .. }));
+        let mended = |finding: &&Finding| matches!(finding.request(), Some(Request::Assemble { force: false, .. }));
         let mut mended = findings.iter().filter(mended).peekable();
         mended.peek()?;
-        // What a scan does not show, the sweep finds only where it compares.
-        let deep = mended.any(|finding| finding.problem.kind().is_deep());
+        // What a scan does not show, the sweep finds only where it compares: an index of one image looks like a list.
+        let deep = mended.any(|finding| {
+            let kind = finding.problem.kind();
+            kind.is_deep() || kind == Kind::SingleImage
+        });
         Some(Request::Sweep { repositories: vec![repository.clone()], deep, target: self.target.clone() })
     }
 
@@ -251,13 +267,16 @@ impl Audit {
             tags_with_findings: tags.len(),
             findings: findings.len(),
             settling: versions().filter(|version| version.settling).count(),
+            archived: versions().filter(|version| version.archived).count(),
         };
+        let settings = variables(&settings, settings.len() == repositories.len());
         Report {
             registry,
             audited_at: rfc_3339(now),
             deep: is_deep,
             totals,
-            settings: variables(&settings),
+            settings_doubts: doubts(&settings),
+            settings,
             kinds,
             timeline: TimelineReport { unit: timeline.unit(), periods: timeline.labels() },
             coverage,
@@ -282,14 +301,16 @@ impl RepositoryReport {
 
 impl VersionReport {
     fn of(version: &Version<'_>, now: SystemTime) -> Self {
-        let settling = version.is_settling(now);
+        let archived = version.is_archived();
+        let settling = !archived && version.is_settling(now);
         Self {
             tag: version.tag.to_owned(),
             pushed_at: version.pushed_at,
             platforms: version.platforms.clone(),
-            missing: if settling { Vec::new() } else { version.missing() },
+            missing: if settling || archived { Vec::new() } else { version.missing() },
             names: Named::of(version.own),
             settling,
+            archived,
         }
     }
 }

@@ -7,8 +7,8 @@ use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::settings::tag_scheme::TagScheme;
 use serde::Serialize;
 
-use crate::guess::Guess;
-use crate::version::Versions;
+use crate::guess::{Guess, Layout};
+use crate::version::{Version, Versions};
 
 /// How many of the newest versions tell which platforms are built today: few enough that a platform which was added or
 /// dropped is noticed soon, and enough that a broken build among them does not matter.
@@ -23,7 +23,16 @@ pub struct RepositorySettings {
     pub platforms: String,
 }
 
-impl RepositorySettings {
+/// The settings for one repository, as text and as the function reads them.
+#[derive(Debug)]
+pub struct Suggestion {
+    /// The text.
+    pub settings: RepositorySettings,
+    /// The platform tags that the function would serve.
+    pub tag_scheme: TagScheme,
+}
+
+impl Suggestion {
     /// The settings of a repository. `None`, where there is no list to make: its newest versions have fewer than two
     /// platforms by their tags.
     ///
@@ -39,9 +48,9 @@ impl RepositorySettings {
         for (position, platform) in versions.platforms.iter().enumerate() {
             let has = newest.iter().filter(|version| version.images.iter().any(|image| image.platform == position));
             if 2 * has.count() >= newest.len()
-                && let Some(guessed) = guess.platforms.iter().find(|guessed| guessed.platform == *platform)
+                && let Some(part) = usual_part(layout, &newest, position)
             {
-                platforms.push(configured(&guessed.platform, &guessed.tag_part)?);
+                platforms.push(configured(platform, part)?);
             }
         }
         if platforms.len() < 2 {
@@ -51,10 +60,22 @@ impl RepositorySettings {
         let tag_template = layout.template();
         let parsed = platforms.iter().map(|(_, platform)| platform.clone()).collect();
         let template = tag_template.parse().map_err(|invalid| format!("{invalid}"))?;
-        TagScheme::new(template, parsed).map_err(|invalid| invalid.to_string())?;
+        let tag_scheme = TagScheme::new(template, parsed).map_err(|invalid| invalid.to_string())?;
         let platforms: Vec<_> = platforms.into_iter().map(|(text, _)| text).collect();
-        Ok(Some(Self { tag_template, platforms: platforms.join(",") }))
+        let settings = RepositorySettings { tag_template, platforms: platforms.join(",") };
+        Ok(Some(Self { settings, tag_scheme }))
     }
+}
+
+/// The part that names a platform in the most tags of these versions: an older spelling is not that of the next push.
+fn usual_part<'a>(layout: Layout, versions: &[&Version<'a>], platform: usize) -> Option<&'a str> {
+    let images = versions.iter().flat_map(|version| &version.images).filter(|image| image.platform == platform);
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for divided in images.filter_map(|image| layout.divide(image.tag)) {
+        *counts.entry(divided.part).or_default() += 1;
+    }
+    // Of as many, the one that sorts first.
+    counts.into_iter().rev().max_by_key(|(_, count)| *count).map(|(part, _)| part)
 }
 
 /// A platform of the settings, with its tag part where it is not the default.
@@ -69,9 +90,30 @@ fn configured(platform: &str, tag_part: &str) -> Result<(String, ConfiguredPlatf
     Ok((text, configured))
 }
 
-/// The environment variables of the function for all repositories: those that most repositories have in common, and rules
-/// for the others.
-pub fn variables(repositories: &[(&RepositoryName, &RepositorySettings)]) -> BTreeMap<&'static str, String> {
+/// How many bytes the environment variables of a Lambda function may have together: 4 KB. (AWS Lambda developer guide,
+/// "Lambda quotas".)
+const MAX_ENVIRONMENT_BYTES: usize = 4_096;
+
+/// What keeps the function from taking these variables as they are, in full sentences.
+pub fn doubts(variables: &BTreeMap<&'static str, String>) -> Vec<String> {
+    let bytes: usize = variables.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let is_too_long = bytes > MAX_ENVIRONMENT_BYTES;
+    let doubt = || {
+        format!(
+            "These settings have {bytes} bytes, and Lambda accepts 4,096 of all environment variables together: use globs \
+             in place of the names of repositories."
+        )
+    };
+    is_too_long.then(doubt).into_iter().collect()
+}
+
+/// The environment variables of the function for all repositories: those that most repositories have in common, and
+/// rules for the others. If there are repositories without a suggestion, only those with one are served: the others
+/// would be reported as incomplete.
+pub fn variables(
+    repositories: &[(&RepositoryName, &RepositorySettings)],
+    are_all: bool,
+) -> BTreeMap<&'static str, String> {
     #[derive(Serialize)]
     struct Rule<'a> {
         repositories: Vec<&'a RepositoryName>,
@@ -97,6 +139,10 @@ pub fn variables(repositories: &[(&RepositoryName, &RepositorySettings)]) -> BTr
         .collect();
     let mut variables =
         BTreeMap::from([("PLATFORMS", common.platforms.clone()), ("TAG_TEMPLATE", common.tag_template.clone())]);
+    if !are_all {
+        let names: Vec<_> = repositories.iter().map(|(name, _)| name.as_str()).collect();
+        variables.insert("REPOSITORIES", names.join(","));
+    }
     if !rules.is_empty()
         && let Ok(rules) = serde_json::to_string(&rules)
     {
@@ -121,8 +167,9 @@ mod tests {
         let other = settings("{platform}-{version}", "linux/amd64=x86_64,linux/arm/v7");
         let [one, two, three]: [RepositoryName; 3] =
             ["team-a/x", "team-a/y", "team-b/z"].map(|name| name.parse().unwrap());
-        let variables = variables(&[(&one, &usual), (&two, &usual), (&three, &other)]);
+        let variables = variables(&[(&one, &usual), (&two, &usual), (&three, &other)], false);
         let settings = Settings::from_lookup(|name| variables.get(name).cloned()).unwrap();
+        assert!(settings.for_repository(&"data/batch".parse().unwrap()).is_none());
         for (repository, tag, version) in
             [(&one, "1.0-aarch64", "1.0"), (&two, "1.0-amd64", "1.0"), (&three, "x86_64-1.0", "1.0")]
         {
@@ -135,7 +182,10 @@ mod tests {
     fn repositories_that_agree_need_no_rules() {
         let usual = settings("{version}-{platform}", "linux/amd64,linux/arm64");
         let name = "app".parse().unwrap();
-        assert_eq!(variables(&[(&name, &usual)]).keys().copied().collect::<Vec<_>>(), ["PLATFORMS", "TAG_TEMPLATE"]);
-        assert_eq!(variables(&[]), BTreeMap::new());
+        assert_eq!(
+            variables(&[(&name, &usual)], true).keys().copied().collect::<Vec<_>>(),
+            ["PLATFORMS", "TAG_TEMPLATE"]
+        );
+        assert_eq!(variables(&[], false), BTreeMap::new());
     }
 }

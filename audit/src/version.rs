@@ -1,17 +1,24 @@
 //! The versions of a repository, and the platforms that each of them has.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, SystemTime};
 
 use ecr_multiarch_core::Release;
 
 use crate::aliases::Aliases;
 use crate::guess::Guess;
-use crate::scan::{Image, RepositoryScan, is_attachment};
+use crate::scan::{Image, RepositoryScan, tagged};
 
 /// How many versions before and after one, in the order of their pushes, are its siblings: enough that one broken build
 /// among them does not matter, and few enough that a platform which was added or dropped is noticed within days.
 const SIBLINGS_EACH_WAY: usize = 5;
+
+/// How many versions with known platforms a major line needs to be compared by itself: with fewer, one broken build
+/// among them would be the majority.
+const MIN_LINE: usize = 3;
+
+/// How many hexadecimal digits are a hash of a commit: Git abbreviates to seven.
+const MIN_HASH: usize = 7;
 
 /// How long a version may take from its newest push until it is judged: its build is still running, or the list is
 /// being made. It is the `INCOMPLETE_AFTER` of the function's settings.
@@ -44,11 +51,12 @@ pub struct Version<'a> {
     /// The platforms that it has by its platform tags, or by its list where that was read, in ascending order of their
     /// positions. `None`, where nothing tells them.
     pub platforms: Option<Vec<usize>>,
-    /// The platforms that most of its siblings have, and that were built before it, in ascending order of their positions.
+    /// The platforms that most of its siblings have, and that were built before it, in ascending order of their
+    /// positions.
     pub expected: Vec<usize>,
     /// When the newest of its images was first pushed; of its own tag, where it has no platform tags.
     pub pushed_at: SystemTime,
-    /// Whether it is a release; only those are siblings of a release.
+    /// Whether it is a release; only those are siblings of a release, and others only of their shape.
     pub is_release: bool,
 }
 
@@ -68,6 +76,11 @@ impl Version<'_> {
         self.expected.iter().copied().filter(|expected| !platforms.contains(expected)).collect()
     }
 
+    /// Whether everything of it is archived, as lifecycle policies do with old versions.
+    pub fn is_archived(&self) -> bool {
+        self.own.into_iter().chain(self.images.iter().map(|image| image.image)).all(|image| image.is_archived)
+    }
+
     /// Whether it is too young to be judged. A push after `now`, by clocks that differ, is young.
     pub fn is_settling(&self, now: SystemTime) -> bool {
         now.duration_since(self.pushed_at).unwrap_or_default() < SETTLING_TIME
@@ -79,15 +92,14 @@ impl<'a> Versions<'a> {
     pub fn of(scan: &'a RepositoryScan, guess: &Guess, aliases: &Aliases<'_>) -> Self {
         let mut platforms = PlatformNames::default();
         let mut versions = HashMap::<&str, Record<'a>>::new();
-        for image in &scan.images {
-            for tag in image.tags.iter().map(String::as_str).filter(|tag| !is_attachment(tag)) {
-                match guess.parse(tag) {
-                    Some((version, platform)) => {
-                        let Some(platform) = platforms.position(platform) else { continue };
-                        versions.entry(version).or_default().images.push(PlatformImage { platform, tag, image });
-                    }
-                    None => versions.entry(tag).or_default().own = Some(image),
+        for (tag, image) in tagged(&scan.images) {
+            match guess.parse(tag) {
+                Some(_) if image.is_artifact() => {}
+                Some((version, platform)) => {
+                    let Some(platform) = platforms.position(platform) else { continue };
+                    versions.entry(version).or_default().images.push(PlatformImage { platform, tag, image });
                 }
+                None => versions.entry(tag).or_default().own = Some(image),
             }
         }
         let mut all: Vec<_> = versions
@@ -133,18 +145,16 @@ impl<'a> Versions<'a> {
     }
 
     fn expect_platforms_of_siblings(&mut self) {
-        for is_release in [true, false] {
-            let is_family = |version: &Version<'_>| version.is_release == is_release && version.platforms.is_some();
-            let family: Vec<_> = (0..self.all.len()).filter(|index| is_family(&self.all[*index])).collect();
+        for Family { members, is_judged } in self.families() {
             let mut first_with = vec![None; self.platforms.len()];
-            for (at, index) in family.iter().enumerate() {
+            for (at, index) in members.iter().enumerate() {
                 for platform in self.all[*index].platforms.iter().flatten() {
                     first_with[*platform] = Some(at);
                 }
             }
-            for (at, index) in family.iter().enumerate() {
-                let newer = &family[at.saturating_sub(SIBLINGS_EACH_WAY)..at];
-                let older = &family[at + 1..(at + 1 + SIBLINGS_EACH_WAY).min(family.len())];
+            for (at, index) in members.iter().enumerate().filter(|(at, _)| is_judged[*at]) {
+                let newer = &members[at.saturating_sub(SIBLINGS_EACH_WAY)..at];
+                let older = &members[at + 1..(at + 1 + SIBLINGS_EACH_WAY).min(members.len())];
                 let siblings = newer.len() + older.len();
                 let mut counts = BTreeMap::<usize, usize>::new();
                 for sibling in newer.iter().chain(older) {
@@ -160,6 +170,63 @@ impl<'a> Versions<'a> {
             }
         }
     }
+
+    /// The families of the versions whose platforms are known. Releases are compared within their major line, which may
+    /// be built in a way of its own; in a line with few versions, with all releases.
+    fn families(&self) -> Vec<Family> {
+        let mut by_shape = BTreeMap::<String, Vec<usize>>::new();
+        let mut by_major = BTreeMap::<&str, Vec<usize>>::new();
+        let mut releases = Vec::new();
+        let known = || self.all.iter().enumerate().filter(|(_, version)| version.platforms.is_some());
+        for (index, version) in known() {
+            if version.is_release {
+                releases.push(index);
+                let major = version.tag.split('.').next().unwrap_or_default();
+                by_major.entry(major.trim_start_matches('v')).or_default().push(index);
+            } else {
+                by_shape.entry(shape(version.tag)).or_default().push(index);
+            }
+        }
+        let all = |members: Vec<usize>| Family { is_judged: vec![true; members.len()], members };
+        let (lines, few): (Vec<_>, Vec<_>) = by_major.into_values().partition(|line| line.len() >= MIN_LINE);
+        let few: BTreeSet<_> = few.into_iter().flatten().collect();
+        let is_judged = releases.iter().map(|index| few.contains(index)).collect();
+        let others = Family { members: releases, is_judged };
+        by_shape.into_values().chain(lines).map(all).chain([others]).collect()
+    }
+}
+
+/// Versions that are built alike, by their positions in [`Versions::all`].
+struct Family {
+    members: Vec<usize>,
+    /// Whether each member is judged by this family.
+    is_judged: Vec<bool>,
+}
+
+/// A tag with `#` in place of its numbers and hashes, so that tags of one shape are of one pipeline: `pr-#`, `main-#`,
+/// `#.#.#-alpine`.
+fn shape(tag: &str) -> String {
+    let is_hash = |word: &str| word.len() >= MIN_HASH && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut shape = String::new();
+    for part in tag.split_inclusive(|char: char| !char.is_ascii_alphanumeric()) {
+        let word = part.trim_end_matches(|char: char| !char.is_ascii_alphanumeric());
+        if is_hash(word) {
+            shape.push('#');
+        } else {
+            let mut numbers = word.split(|char: char| char.is_ascii_digit());
+            shape.push_str(numbers.next().unwrap_or_default());
+            let mut is_number = false;
+            for text in numbers {
+                if !is_number {
+                    shape.push('#');
+                }
+                is_number = text.is_empty();
+                shape.push_str(text);
+            }
+        }
+        shape.push_str(&part[word.len()..]);
+    }
+    shape
 }
 
 #[derive(Debug, Default)]
@@ -223,6 +290,24 @@ impl<'a> Record<'a> {
 
 /// A platform as the report names it. The text is that of an image, so it is cut to a length that a person reads.
 pub(crate) fn shown(platform: &ecr_multiarch_core::oci::platform::Platform) -> String {
-    let text = platform.to_string();
-    ecr_multiarch_core::excerpt::ImageText::from(text.as_str()).as_str().to_owned()
+    crate::text::excerpt(&platform.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shape_leaves_numbers_and_hashes_out() {
+        for (tag, expected) in [
+            ("pr-12", "pr-#"),
+            ("main-1a2b3c4", "main-#"),
+            ("1.22.3-alpine3.19", "#.#.#-alpine#.#"),
+            ("v2.0.0-rc1", "v#.#.#-rc#"),
+            ("feature_x-abc", "feature_x-abc"),
+            ("20260101", "#"),
+        ] {
+            assert_eq!(shape(tag), expected, "{tag}");
+        }
+    }
 }

@@ -89,6 +89,49 @@ fn releases_and_other_versions_are_not_siblings() {
 }
 
 #[test]
+fn versions_of_another_shape_are_no_siblings() {
+    let mut scan = Scan::new();
+    for day in 1..=6 {
+        let (main, release) = (format!("main-{day}a2b3c4"), format!("1.{day}.0"));
+        for version in [&main, &release] {
+            scan = scan.images(version, day, &["amd64", "arm64"]).lists(&[(version, day)]);
+        }
+        if day % 3 == 0 {
+            scan = scan.images(&format!("pr-{day}"), day, &["amd64"]);
+            scan = scan.images(&format!("{release}-alpine"), day, &["amd64"]);
+        }
+    }
+    scan.check(&[]);
+}
+
+#[test]
+fn releases_are_compared_within_their_major_line() {
+    let mut scan = Scan::new();
+    for day in 1..=6 {
+        let version = format!("2.{day}.0");
+        scan = scan.images(&version, 2 * day, &["amd64", "arm64"]).lists(&[(&version, 2 * day)]);
+        if day < 5 {
+            scan = scan.images(&format!("1.9.{day}"), 2 * day + 1, &["amd64"]);
+        }
+    }
+    scan.images("3.0.0", 20, &["amd64"]).check(&["missing-platform 3.0.0: has linux/amd64, but not linux/arm64"]);
+}
+
+#[test]
+fn settings_spell_platforms_as_the_newest_versions_do() {
+    let mut scan = Scan::new();
+    for day in 1..=20 {
+        let parts = if day <= 15 { ["amd64", "arm64"] } else { ["amd64", "aarch64"] };
+        scan = scan.images(&format!("1.{day}.0"), day, &parts);
+    }
+    assert_eq!(scan.report()["settings"]["PLATFORMS"], "linux/amd64,linux/arm64=aarch64");
+    let report = scan.image("amd64-2.0.0", 30).report();
+    let doubts = report["repositories"][0]["guess"]["doubts"].as_array().unwrap();
+    let doubt = "amd64-2.0.0, the newest tag of a platform, is {platform}-{version}: the settings do not serve it.";
+    assert!(doubts.contains(&doubt.into()), "{doubts:?}");
+}
+
+#[test]
 fn two_spellings_are_one_platform() {
     Scan::new().images("1.0.0", 1, &["arm64", "aarch64"]).check(&[]);
 }
@@ -155,8 +198,26 @@ fn list_that_was_pushed_before_an_image_is_old() {
 
 #[test]
 fn archived_image_is_found_by_scan() {
-    let scan = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]).lists(&[("1.0.0", 1)]).archive("1.0.0-arm64");
+    let scan = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]).lists(&[("1.0.0", 1)]);
+    let scan = scan.archive("1.0.0-arm64");
     scan.check(&["image-archived 1.0.0: 1.0.0-arm64 is archived"]);
+    scan.archive("1.0.0-amd64").check(&["image-archived 1.0.0: 1.0.0-amd64, 1.0.0-arm64 are archived"]);
+    let scan = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]).archive("1.0.0-arm64");
+    scan.check(&["image-archived 1.0.0: 1.0.0-arm64 is archived"]);
+}
+
+#[test]
+fn version_that_was_archived_as_a_whole_is_not_judged() {
+    let scan = Scan::new()
+        .images("1.0.0", 1, &["amd64", "arm64"])
+        .lists(&[("1.0.0", 0)])
+        .images("1.1.0", 2, &["amd64"])
+        .images("1.2.0", 3, &["amd64", "arm64"])
+        .lists(&[("1.2.0", 3)]);
+    let tags = ["1.0.0-amd64", "1.0.0-arm64", "1.0.0", "1.1.0-amd64"];
+    let scan = tags.iter().fold(scan, |scan, tag| scan.archive(tag));
+    scan.check(&[]);
+    assert_eq!(scan.report()["totals"]["archived"], 2);
 }
 
 #[test]
@@ -201,6 +262,141 @@ fn alias_that_names_an_image_beside_lists_is_found() {
 }
 
 #[test]
+fn alias_that_names_an_image_is_moved_by_force() {
+    let lists = [("1.0.0", 1)];
+    let scan = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]).lists(&lists).image("latest", 2);
+    scan.check(&["single-image latest: names a single image, while release 1.0.0 is a manifest list"]);
+    let report = scan.report();
+    assert_eq!(report["findings"][0]["request"]["force"], true);
+    assert_eq!(report["repositories"][0]["request"], serde_json::Value::Null);
+    let scan = Scan::new().images("1.0.0", 2, &["amd64", "arm64"]).lists(&[("1.0.0", 2)]).image("latest", 1);
+    scan.check(&["alias-behind latest: names no release, and is older than 1.0.0, the highest"]);
+    assert_eq!(scan.report()["findings"][0]["request"]["force"], true);
+    assert_eq!(scan.report()["repositories"][0]["request"], serde_json::Value::Null);
+}
+
+#[test]
+fn tag_with_platform_tags_of_its_own_is_no_alias() {
+    let both = ["amd64", "arm64"];
+    let scan = Scan::new().images("1.2", 1, &both).lists(&[("1.2", 1)]).images("1.2.1", 2, &both);
+    scan.lists(&[("1.2.1", 2)]).check(&[]);
+}
+
+#[test]
+fn alias_that_left_a_higher_release_of_before_is_a_doubt() {
+    let scan = Scan::new().lists(&[("2024.12.1", 1), ("1.0.0 latest 1 1.0", 9)]);
+    scan.check(&[]);
+    assert_eq!(
+        scan.report()["repositories"][0]["guess"]["doubts"],
+        serde_json::json!([
+            "latest names 1.0.0, which was pushed after 2024.12.1, the highest release: is the order of releases another one?"
+        ])
+    );
+}
+
+#[test]
+fn request_needs_each_tag_of_the_suggested_settings() {
+    let scan = Scan::new()
+        .images("1.0.0", 1, &["amd64", "arm64"])
+        .images("1.1.0", 2, &["amd64", "arm64"])
+        .images("1.2.0", 3, &["amd64", "aarch64"])
+        .lists(&[("1.0.0", 1), ("1.1.0", 2)]);
+    scan.check(&["list-missing 1.2.0: names nothing, beside 1.2.0-amd64, 1.2.0-aarch64"]);
+    let finding = &scan.report()["findings"][0];
+    assert_eq!(finding["request"], serde_json::Value::Null);
+    assert_eq!(finding["obstacle"], "it has no tag 1.2.0-arm64");
+}
+
+#[test]
+fn repository_without_suggested_settings_has_no_request() {
+    let mut scan = Scan::new().images("1.0.0", 0, &["amd64", "arm64"]);
+    for day in 1..=6 {
+        scan = scan.images(&format!("1.{day}.0"), day, &["amd64"]);
+    }
+    scan.check(&["list-missing 1.0.0: names nothing, beside 1.0.0-amd64, 1.0.0-arm64"]);
+    let finding = &scan.report()["findings"][0];
+    assert_eq!(finding["request"], serde_json::Value::Null);
+    assert_eq!(finding["obstacle"], "the audit suggests no settings for its repository");
+}
+
+#[test]
+fn immutable_tag_that_exists_has_no_request() {
+    let scan = || Scan::new().images("1.0.0", 2, &["amd64", "arm64"]);
+    for (scan, obstacle) in [
+        (scan().lists(&[("1.0.0", 1)]), "the tag 1.0.0 is immutable: delete it first"),
+        (scan().image("1.0.0", 1), "the tag 1.0.0 is immutable: delete it first"),
+        (scan().lists(&[("1.0.0", 2), ("0.9.0 latest", 1)]), "the tag latest is immutable: delete it first"),
+    ] {
+        let finding = scan.immutable(&[]).report()["findings"][0].clone();
+        assert_eq!((&finding["request"], &finding["obstacle"]), (&().into(), &obstacle.into()));
+    }
+    let moved = [
+        scan().immutable(&[]),
+        scan().lists(&[("1.0.0", 1)]).immutable(&["1.*"]),
+        scan().lists(&[("1.0.0", 2), ("0.9.0 latest", 1)]).immutable(&["l*st"]),
+    ];
+    for scan in moved {
+        assert_eq!(scan.report()["findings"][0]["request"]["action"], "assemble");
+    }
+}
+
+#[test]
+fn artifact_is_no_version_and_no_vote() {
+    let chart = "application/vnd.cncf.helm.config.v1+json";
+    let scan = Scan::new()
+        .image("1.0.0-amd64", 1)
+        .image("1.0.0-arm64", 1)
+        .image("2.0.0", 1)
+        .artifact("1.0.0-amd64", chart)
+        .artifact("1.0.0-arm64", chart)
+        .artifact("2.0.0", chart);
+    scan.check(&[]);
+    let report = scan.report();
+    assert_eq!(report["totals"]["versions"], 0);
+    assert_eq!(report["repositories"][0]["guess"]["tag_template"], serde_json::Value::Null);
+    let scan = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]);
+    let config = "application/vnd.oci.image.config.v1+json";
+    let scan = scan.artifact("1.0.0-amd64", config).image("1.0.0", 1).artifact("1.0.0", chart);
+    scan.check(&[]);
+    assert_eq!(scan.report()["repositories"][0]["versions"][0]["names"], "other");
+}
+
+#[test]
+fn index_of_soci_is_an_attachment() {
+    for tags in [["1.0.0-amd64", "1.0.0-arm64"], ["amd64-1.0.0", "arm64-1.0.0"]] {
+        let mut scan = Scan::new().lists(&[("1.0.0", 2)]).image("1.0.0-soci", 2);
+        for tag in tags {
+            scan = scan.image(tag, 1).image(&format!("{tag}-soci"), 1);
+        }
+        scan.check(&[]);
+        let report = scan.report();
+        assert_eq!(
+            (&report["totals"]["versions"], &report["repositories"][0]["guess"]["tags"]),
+            (&1.into(), &3.into())
+        );
+    }
+    assert_eq!(Scan::new().image("1.0.0-soci", 1).report()["totals"]["versions"], 1);
+}
+
+#[test]
+fn index_of_one_platform_under_the_version_tag_is_a_single_image() {
+    let scan = Scan::new().lists(&[("1.0.0-amd64", 1), ("1.0.0-arm64", 1)]).alias("1.0.0-amd64", "1.0.0");
+    scan.check(&["single-image 1.0.0: names a single image, beside 1.0.0-amd64, 1.0.0-arm64"]);
+    assert_eq!(scan.report()["findings"][0]["request"]["action"], "assemble");
+    assert_eq!(scan.report()["findings"][0]["request"].get("force"), None, "an index needs none");
+    assert_eq!(scan.report()["repositories"][0]["request"]["deep"], true, "to a scan, it is a list");
+}
+
+#[test]
+fn platform_beside_a_list_that_was_not_read_has_no_tag() {
+    let scan = Scan::new()
+        .images("1.0.0", 1, &["amd64", "arm64"])
+        .images("1.1.0", 2, &["amd64"])
+        .lists(&[("1.0.0", 1), ("1.1.0", 2)]);
+    scan.check(&["missing-platform 1.1.0: has no tag for linux/arm64, and its list was not read"]);
+}
+
+#[test]
 fn number_without_releases_is_no_alias() {
     Scan::new().lists(&[("1.0.0 1.0 1 latest", 1), ("2026", 1), ("20260101", 1)]).check(&[]);
 }
@@ -226,6 +422,23 @@ fn settings_are_those_of_the_newest_versions() {
         report["settings"],
         serde_json::json!({"PLATFORMS": "linux/amd64,linux/arm64=aarch64", "TAG_TEMPLATE": "{version}-{platform}"})
     );
+}
+
+#[test]
+fn repositories_without_settings_are_left_out_of_the_suggestion() {
+    let multi = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]);
+    let batch = Scan::new().images("1.0.0", 1, &["amd64"]);
+    let settings = |repositories: &[(&str, &Scan)]| {
+        let report = support::report(repositories, at(100));
+        (report.settings.get("REPOSITORIES").cloned(), report.settings_doubts)
+    };
+    assert_eq!(settings(&[("shop/b", &multi), ("shop/a", &multi)]), (None, vec![]));
+    let of_three = settings(&[("shop/b", &multi), ("data/batch", &batch), ("shop/a", &multi)]);
+    assert_eq!(of_three, (Some("shop/a,shop/b".to_owned()), vec![]));
+    let names: Vec<_> = (0..400).map(|index| format!("shop/team-{index}")).collect();
+    let many: Vec<_> = names.iter().map(|name| (name.as_str(), &multi)).chain([("data/batch", &batch)]).collect();
+    let (_, doubts) = settings(&many);
+    assert!(doubts.len() == 1 && doubts[0].contains("4,096") && doubts[0].contains("globs"), "{doubts:?}");
 }
 
 #[test]
@@ -400,11 +613,98 @@ mod deep {
             scan = scan.list(version, day, &entries.map(|(tag, part)| entry(&tag, part)));
         }
         let scan = scan.untag("1.1.0-s390x").config_image("1.1.0-arm64", 3, &config("arm64", "1.1.0")).read();
-        scan.check(&[]);
+        scan.check(&["list-differs-from-tags 1.1.0: has an image of linux/s390x, which no tag names"]);
         let scan = scan.config_image("1.1.0-arm64", 3, &config("arm64", "1.1.0 ")).read();
         let report = scan.report();
         assert_eq!(report["findings"][0]["kind"], "list-differs-from-tags");
         assert_eq!(report["findings"][0]["request"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn list_with_an_image_whose_tag_is_gone_differs() {
+        let scan = Scan::new()
+            .config_image("1.0.0-amd64", 1, &config("amd64", "r1"))
+            .config_image("1.0.0-arm64", 1, &config("arm64", "r1"))
+            .config_image("old", 1, &config("s390x", "r1"))
+            .list("1.0.0", 1, &[entry("1.0.0-amd64", "amd64"), entry("1.0.0-arm64", "arm64"), entry("old", "s390x")])
+            .untag("old")
+            .read();
+        scan.check(&["list-differs-from-tags 1.0.0: has an image of linux/s390x, which no tag names"]);
+    }
+
+    #[test]
+    fn list_of_one_image_beside_several_tags_is_a_single_image() {
+        let scan = Scan::new()
+            .config_image("1.0.0-amd64", 1, &config("amd64", "r1"))
+            .config_image("1.0.0-arm64", 1, &config("arm64", "r1"))
+            .list("1.0.0", 1, &[entry("1.0.0-amd64", "amd64")])
+            .read();
+        scan.check(&["single-image 1.0.0: names a single image, beside 1.0.0-amd64, 1.0.0-arm64"]);
+        assert_eq!(scan.report()["findings"][0]["request"].get("force"), None);
+    }
+
+    #[test]
+    fn version_is_not_held_back_while_a_revision_is_not_known() {
+        let scan = Scan::new()
+            .config_image("1.0.0-amd64", 1, &config("amd64", "r1"))
+            .config_image("1.0.0-arm64", 1, &config("arm64", "r2"))
+            .config_image("1.0.0-s390x", 1, &config("s390x", ""))
+            .read();
+        let finding = scan.report()["findings"][0].clone();
+        assert_eq!((&finding["kind"], &finding["request"]["action"]), (&"list-missing".into(), &"assemble".into()));
+    }
+
+    #[test]
+    fn revision_of_an_index_is_that_of_its_image() {
+        let mut scan = Scan::new();
+        for (part, revision) in [("amd64", "r1"), ("arm64", "r2")] {
+            let image = format!("{part} of {revision}").replace(' ', "-");
+            scan = scan.config_image(&image, 1, &config(part, "")).index_of(&image, part, revision).untag(&image);
+        }
+        let scan = scan.read();
+        scan.check(&[
+            "list-missing 1.0.0: names nothing, beside 1.0.0-amd64, 1.0.0-arm64",
+            "mixed-revisions 1.0.0: linux/amd64 is built from r1, linux/arm64 is built from r2",
+        ]);
+        assert_eq!(scan.report()["findings"][0]["obstacle"], "its images are built from different revisions");
+    }
+
+    #[test]
+    fn list_of_a_platform_without_settings_has_no_request() {
+        let mut scan = Scan::new();
+        for day in 0..6 {
+            let version = format!("1.{day}.0");
+            let (amd64, arm64, other) = (format!("{version}-amd64"), format!("{version}-arm64"), format!("x{day}"));
+            scan = scan
+                .config_image(&amd64, day, &config("amd64", &version))
+                .config_image(&arm64, day, &config("arm64", &version))
+                .config_image(&other, day, &config("s390x", &version))
+                .list(&version, day, &[entry(&amd64, "amd64"), entry(&arm64, "arm64"), entry(&other, "s390x")])
+                .untag(&other);
+        }
+        let report = scan.config_image("1.5.0-arm64", 7, &config("arm64", "")).read().report();
+        let finding = &report["findings"][0];
+        assert_eq!((&finding["kind"], &finding["request"]), (&"list-differs-from-tags".into(), &().into()));
+        let obstacle = "its list has linux/s390x, which the suggested settings do not serve";
+        assert_eq!(finding["obstacle"], obstacle);
+    }
+
+    #[test]
+    fn revisions_of_platform_tags_differ_also_beside_a_list() {
+        let scan = Scan::new()
+            .config_image("1.0.0-amd64", 1, &config("amd64", "r1"))
+            .config_image("old", 1, &config("arm64", "r1"))
+            .list("1.0.0", 1, &[entry("1.0.0-amd64", "amd64"), entry("old", "arm64")])
+            .untag("old")
+            .config_image("1.0.0-arm64", 2, &config("arm64", "r2"))
+            .read();
+        scan.check(&[
+            "list-differs-from-tags 1.0.0: does not have the image of 1.0.0-arm64",
+            "mixed-revisions 1.0.0: linux/amd64 is built from r1, linux/arm64 is built from r2",
+        ]);
+        let finding = &scan.report()["findings"][0];
+        assert_eq!(finding["request"], serde_json::Value::Null);
+        assert_eq!(finding["obstacle"], "its images are built from different revisions");
     }
 
     #[test]

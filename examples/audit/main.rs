@@ -23,6 +23,7 @@ use ecr_multiarch::ecr::{Priority, Registries};
 use ecr_multiarch_audit::page;
 use ecr_multiarch_audit::report::{Audit, AuditedRegistry, Report};
 use ecr_multiarch_audit::request::Target;
+use ecr_multiarch_audit::text::plain;
 use ecr_multiarch_core::RegistryId;
 use tokio::time::Instant;
 
@@ -49,7 +50,7 @@ async fn main() -> ExitCode {
         _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
     };
     if let Err(message) = &result {
-        eprintln!("{message}");
+        eprintln!("{}", plain(message));
     }
     exit_code(options.fail_on_findings, result.as_ref().ok()).into()
 }
@@ -84,12 +85,12 @@ async fn audit(options: &Options, registries: &Registries, now: SystemTime) -> R
     let id = RegistryId { account: options.account.clone(), region: region.clone() };
     let registry = registries.open(&id, Priority::Background, Instant::now() + PATIENCE);
     let target = Target { account: options.account.clone(), region: options.region.clone() };
-    let audited = AuditedRegistry { account: options.account.clone(), region };
-    let mut audit = Audit::new(audited, target, now, options.deep);
     let progress = Progress::new();
-    let names = scan::repositories(&registry, &options.repositories).await;
-    let names = names.map_err(|error| scan::message(&error))?;
-    scan::audit_all(&registry, names, options.deep, &mut audit, &progress).await;
+    let repositories = scan::repositories(&registry, &options.repositories).await?;
+    let own_account = || repositories.first()?.account.clone();
+    let audited = AuditedRegistry { account: options.account.clone().or_else(own_account), region };
+    let mut audit = Audit::new(audited, target, now, options.deep);
+    scan::audit_all(&registry, repositories, options.deep, &mut audit, &progress).await;
     progress.finish();
     Ok(audit.finish())
 }

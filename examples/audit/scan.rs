@@ -1,10 +1,10 @@
 //! The scans of an audit, and the reads of a deep one.
 
-use ecr_multiarch::ecr::{ReadError, Registry, SharedRead, StoredImage};
+use ecr_multiarch::ecr::{ReadError, Registry, SharedRead, StoredImage, StoredRepository};
 use ecr_multiarch_audit::reading::Reading;
 use ecr_multiarch_audit::report::Audit;
-use ecr_multiarch_audit::scan::{Image, RepositoryScan};
-use ecr_multiarch_core::reconcile::observation::Manifests;
+use ecr_multiarch_audit::scan::{Image, RepositoryScan, TagMutability};
+use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
 use ecr_multiarch_core::{Digest, Error, ErrorType, Reference, RepositoryGlob, RepositoryName};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -23,52 +23,57 @@ const MAX_READ_BYTES: usize = 8 << 20;
 /// How many configs are asked for together. The client limits how many of them are in flight.
 const CONFIGS_PER_READ: usize = 64;
 
-/// The names to audit, in ascending order. They are scanned only where a glob does not name one.
+/// The repositories to audit, in ascending order of their names. They are scanned only where a glob does not name one:
+/// names alone need no permission to scan, and tell nothing of immutable tags.
 ///
 /// # Errors
-/// That of the scan of the repository names.
-pub async fn repositories(registry: &Registry, globs: &[RepositoryGlob]) -> Result<Vec<RepositoryName>, Error> {
-    let literals: Option<Vec<_>> = globs.iter().map(RepositoryGlob::literal).collect();
-    let mut names = match literals {
-        Some(names) if !names.is_empty() => names,
+/// That of the scan of the repository names; and a glob that matches none of them, since it is a mistake.
+pub async fn repositories(registry: &Registry, globs: &[RepositoryGlob]) -> Result<Vec<StoredRepository>, String> {
+    let named = |name| StoredRepository { name, account: None, is_immutable: false, exclusions: Vec::new() };
+    let literals: Option<Vec<_>> = globs.iter().map(|glob| glob.literal().map(named)).collect();
+    let mut found = match literals {
+        Some(named) if !named.is_empty() => named,
         _ => {
-            let (mut names, mut next) = (Vec::new(), None);
+            let (mut found, mut next) = (Vec::new(), None);
             loop {
-                let page = registry.scan_repositories(next).await?;
-                names.extend(page.rows);
+                let page = registry.scan_stored_repositories(next).await.map_err(|error| message(&error))?;
+                found.extend(page.rows);
                 next = page.next;
                 if next.is_none() {
-                    break names;
+                    break found;
                 }
             }
         }
     };
-    names.retain(|name| globs.is_empty() || globs.iter().any(|glob| glob.matches(name)));
-    names.sort_unstable();
-    names.dedup();
-    Ok(names)
+    if let Some(glob) = globs.iter().find(|glob| !found.iter().any(|found| glob.matches(&found.name))) {
+        return Err(format!("no repository matches '{glob}'"));
+    }
+    found.retain(|found| globs.is_empty() || globs.iter().any(|glob| glob.matches(&found.name)));
+    found.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    found.dedup_by(|one, other| one.name == other.name);
+    Ok(found)
 }
 
 /// Audits repositories, in the order in which their scans end.
 pub async fn audit_all(
     registry: &Registry,
-    names: Vec<RepositoryName>,
+    repositories: Vec<StoredRepository>,
     is_deep: bool,
     audit: &mut Audit,
     progress: &Progress,
 ) {
-    progress.begin(names.len());
-    let scans = names.into_iter().map(async |name| {
-        let scan = scan(registry, &name, is_deep, progress).await;
-        (name, scan)
+    progress.begin(repositories.len());
+    let scans = repositories.into_iter().map(async |repository| {
+        let scan = scan(registry, &repository, is_deep, progress).await;
+        (repository.name, scan)
     });
     let mut scans = stream::iter(scans).buffer_unordered(MAX_PARALLEL_REPOSITORIES);
     while let Some((name, result)) = scans.next().await {
         match result {
             Ok((scan, unread)) => {
                 audit.add(&scan);
-                if let Some(error) = unread {
-                    audit.add_failure(name, format!("not read: {}", message(&error)));
+                if let Some(unread) = unread {
+                    audit.add_failure(name, unread);
                 }
             }
             Err(error) => audit.add_failure(name, message(&error)),
@@ -82,13 +87,16 @@ pub fn message(error: &Error) -> String {
     format!("{}: {error}", error.error_type())
 }
 
-/// Scans a repository. Where it cannot be read, the scan is audited all the same, and the error is in the result.
+/// Scans a repository. Where it cannot be read, or not all of it, the rest is audited all the same, and the result says
+/// why.
 async fn scan(
     registry: &Registry,
-    name: &RepositoryName,
+    repository: &StoredRepository,
     is_deep: bool,
     progress: &Progress,
-) -> Result<(RepositoryScan, Option<Error>), Error> {
+) -> Result<(RepositoryScan, Option<String>), Error> {
+    let StoredRepository { name, account: _, is_immutable, exclusions } = repository;
+    let mutability = TagMutability { are_immutable: *is_immutable, exclusions: exclusions.clone() };
     let (mut images, mut next) = (Vec::new(), None);
     loop {
         progress.show(name, &format!("{} images", images.len()));
@@ -99,33 +107,54 @@ async fn scan(
             break;
         }
     }
-    let (reading, error) = if is_deep {
-        match read(registry, name, &images, progress).await {
-            Ok(reading) => (Some(reading), None),
-            Err(error) => (None, Some(error)),
+    let (reading, unread) = if is_deep {
+        let mut unread = Unread::default();
+        match read(registry, name, &images, &mut unread, progress).await {
+            Ok(reading) => (Some(reading), unread.message()),
+            Err(error) => (None, Some(format!("not read: {}", message(&error)))),
         }
     } else {
         (None, None)
     };
-    Ok((RepositoryScan { name: name.clone(), images, reading }, error))
+    Ok((RepositoryScan { name: name.clone(), mutability, images, reading }, unread))
+}
+
+/// The images that ECR refused to hand out. That is not their fault, so it is no finding.
+#[derive(Debug, Default)]
+struct Unread {
+    count: usize,
+    first: Option<Error>,
+}
+
+impl Unread {
+    fn add(&mut self, error: Error) {
+        self.count += 1;
+        self.first.get_or_insert(error);
+    }
+
+    fn message(&self) -> Option<String> {
+        let images = if self.count == 1 { "image" } else { "images" };
+        Some(format!("{} {images} not read: {}", self.count, message(self.first.as_ref()?)))
+    }
 }
 
 fn image(stored: StoredImage) -> Option<Image> {
-    let StoredImage { image, is_archived } = stored;
+    let StoredImage { image, artifact_media_type, is_archived } = stored;
     let (digest, tags, pushed_at, media_type) = (image.digest?, image.tags, image.pushed_at, image.media_type);
-    Some(Image { digest, tags, pushed_at, media_type, is_archived })
+    Some(Image { digest, tags, pushed_at, media_type, artifact_media_type, is_archived })
 }
 
 async fn read(
     registry: &Registry,
     name: &RepositoryName,
     images: &[Image],
+    unread: &mut Unread,
     progress: &Progress,
 ) -> Result<Reading, Error> {
     let mut reading = Reading::default();
-    read_manifests(registry, name, Reading::of_tags(images), &mut reading, progress).await?;
+    read_manifests(registry, name, Reading::of_tags(images), &mut reading, unread, progress).await?;
     let entries = reading.of_entries(images);
-    read_manifests(registry, name, entries, &mut reading, progress).await?;
+    read_manifests(registry, name, entries, &mut reading, unread, progress).await?;
     let configs = reading.of_configs();
     for (index, digests) in configs.chunks(CONFIGS_PER_READ).enumerate() {
         progress.show(name, &format!("{} of {} configs", index * CONFIGS_PER_READ, configs.len()));
@@ -138,7 +167,7 @@ async fn read(
             match registry.get_configs(name, &[*digest]).await {
                 Ok(found) => reading.add_configs(found),
                 Err(error) if concerns_all(&error) => return Err(error),
-                Err(error) => reading.add_unreadable_config(*digest, message(&error)),
+                Err(error) => unread.add(error),
             }
         }
     }
@@ -155,6 +184,7 @@ async fn read_manifests(
     name: &RepositoryName,
     digests: Vec<Digest>,
     reading: &mut Reading,
+    unread: &mut Unread,
     progress: &Progress,
 ) -> Result<(), Error> {
     let mut done = 0;
@@ -165,16 +195,18 @@ async fn read_manifests(
         progress.show(name, &format!("{done} of {} manifests", digests.len()));
         for (digest, manifest) in results {
             match manifest {
-                Ok((media_type, text)) => reading.add_manifest(digest, &media_type, &text),
-                Err(reason) => reading.add_unreadable(digest, reason),
+                Ok(Some(manifest)) => reading.add_manifest(digest, &manifest.media_type, &manifest.text),
+                // It was deleted during the audit.
+                Ok(None) => {}
+                Err(error) => unread.add(error),
             }
         }
     }
     Ok(())
 }
 
-/// A manifest with its media type, or why it cannot be read.
-type ReadManifest = (Digest, Result<(String, std::sync::Arc<str>), String>);
+/// A manifest, if it is there, or why ECR does not hand it out.
+type ReadManifest = (Digest, Result<Option<StoredManifest>, Error>);
 
 async fn read_together(
     registry: &Registry,
@@ -192,7 +224,7 @@ async fn read_together(
                 let reference = [Reference::Digest(*digest)];
                 match registry.batch_get_manifests(name, &reference).await {
                     Ok(mut found) => results.push(taken(*digest, &mut found)),
-                    Err(ReadError::Image(error)) => results.push((*digest, Err(message(&error)))),
+                    Err(ReadError::Image(error)) => results.push((*digest, Err(error))),
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -203,7 +235,5 @@ async fn read_together(
 }
 
 fn taken(digest: Digest, found: &mut Manifests) -> ReadManifest {
-    let manifest = found.remove(&Reference::Digest(digest));
-    let manifest = manifest.ok_or_else(|| "it was deleted during the audit".to_owned());
-    (digest, manifest.map(|manifest| (manifest.media_type, manifest.text)))
+    (digest, Ok(found.remove(&Reference::Digest(digest))))
 }

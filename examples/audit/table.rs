@@ -1,6 +1,6 @@
 //! The report as text for a terminal.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
@@ -8,6 +8,7 @@ use ecr_multiarch_audit::calendar::Unit;
 use ecr_multiarch_audit::coverage::Coverage;
 use ecr_multiarch_audit::finding::Finding;
 use ecr_multiarch_audit::report::{Report, RepositoryReport};
+use ecr_multiarch_audit::text::plain;
 
 /// How many of the last periods the coverage shows: a year of months, and a quarter of weeks.
 const PERIODS_SHOWN: usize = 12;
@@ -18,11 +19,6 @@ pub struct ReportText<'a> {
     pub report: &'a Report,
     /// How many findings of a repository are shown.
     pub rows: usize,
-}
-
-/// A text without the characters that control a terminal: it may come from an image.
-fn plain(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char }).collect()
 }
 
 /// A number of things in words.
@@ -41,8 +37,9 @@ impl fmt::Display for ReportText<'_> {
         self.write_coverage(f)?;
         self.write_kinds(f)?;
         self.write_settings(f)?;
+        self.write_requests(f)?;
         for failure in &self.report.failures {
-            writeln!(f, "{}: not audited: {}", failure.repository, plain(&failure.message))?;
+            writeln!(f, "{}: not audited completely: {}", failure.repository, plain(&failure.message))?;
         }
         Ok(())
     }
@@ -78,7 +75,11 @@ impl ReportText<'_> {
             table.load_style(NOTHING);
             for finding in findings.iter().take(self.rows) {
                 let title = finding.problem.kind().texts().title;
-                table.add_row([title.to_owned(), plain(&finding.tag), plain(&finding.problem.message())]);
+                let mut message = finding.problem.message();
+                if let Some(obstacle) = finding.obstacle() {
+                    let _ = write!(message, " (no request: {obstacle})");
+                }
+                table.add_row([title.to_owned(), plain(&finding.tag), plain(&message)]);
             }
             writeln!(f, "{}", table.trim_fmt())?;
         }
@@ -129,6 +130,19 @@ impl ReportText<'_> {
         writeln!(f)
     }
 
+    fn write_requests(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.report.repositories.iter().all(|repository| repository.request.is_none()) {
+            return Ok(());
+        }
+        writeln!(f, "requests to the function ecr-multiarch")?;
+        writeln!(f, " before it is deployed: cargo run --release --example sweep -- --dry-run")?;
+        writeln!(
+            f,
+            " afterwards: aws lambda invoke --function-name SWEEPER --cli-binary-format raw-in-base64-out --payload \
+             REQUEST /dev/stdout\n"
+        )
+    }
+
     fn write_settings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.report.settings.is_empty() {
             return Ok(());
@@ -136,6 +150,9 @@ impl ReportText<'_> {
         writeln!(f, "settings of the function for these repositories")?;
         for (name, value) in &self.report.settings {
             writeln!(f, " {name}={value}")?;
+        }
+        for doubt in &self.report.settings_doubts {
+            writeln!(f, " doubt: {doubt}")?;
         }
         writeln!(f)
     }
@@ -148,9 +165,13 @@ pub fn summary(report: &Report, calls: u64) -> String {
         0 => String::new(),
         settling => format!(" ({settling} of the last hour not judged)"),
     };
+    let archived = match totals.archived {
+        0 => String::new(),
+        archived => format!(" ({archived} archived and not judged)"),
+    };
     let how = if report.deep { "scans and reads" } else { "scans alone; --deep finds more" };
     format!(
-        "{} in {}{settling} of {}, by {how}; {calls} calls to ECR",
+        "{} in {}{settling}{archived} of {}, by {how}; {calls} calls to ECR",
         counted(totals.findings, "finding", "findings"),
         counted(totals.versions, "version", "versions"),
         counted(totals.repositories, "repository", "repositories"),

@@ -9,7 +9,7 @@ use ecr_multiarch::connections::Connections;
 use ecr_multiarch::ecr::{Registries, behavior_version};
 use ecr_multiarch_audit::report::Report;
 use local_ecr::image::{Entry, Image, Index};
-use local_ecr::{Fault, FaultKind, LocalEcr, Options as EcrOptions};
+use local_ecr::{Fault, FaultKind, LocalEcr, Mutability, Options as EcrOptions};
 
 use crate::options::Options;
 use crate::table::{ReportText, summary};
@@ -44,15 +44,20 @@ fn later() -> SystemTime {
 }
 
 /// Audits as with these options at a time. Returns the number of calls as well.
-async fn audited(ecr: &LocalEcr, options: &[&str], now: SystemTime) -> (Report, u64) {
+async fn audit(ecr: &LocalEcr, options: &[&str], now: SystemTime) -> (Result<Report, String>, u64) {
     let sdk = aws_config::defaults(behavior_version())
         .endpoint_url(ecr.url())
         .region(Region::new(ecr.home().id().region.clone()))
         .credentials_provider(Credentials::new("local", "local", None, None, "local"));
     let registries = Registries::load(sdk, Connections::without_proxy(), 1.0).await;
     let options = Options::parse_from(std::iter::once(&"audit").chain(options));
-    let report = crate::audit(&options, &registries, now).await.unwrap();
+    let report = crate::audit(&options, &registries, now).await;
     (report, registries.calls())
+}
+
+async fn audited(ecr: &LocalEcr, options: &[&str], now: SystemTime) -> (Report, u64) {
+    let (report, calls) = audit(ecr, options, now).await;
+    (report.unwrap(), calls)
 }
 
 fn findings(report: &Report) -> Vec<String> {
@@ -84,8 +89,19 @@ async fn globs_select_repositories() {
     let names = |report: &Report| report.repositories.iter().map(|found| found.name.to_string()).collect::<Vec<_>>();
     let (report, _) = audited(&ecr, &["--repositories", "team-a/*"], later()).await;
     assert_eq!(names(&report), ["team-a/app", "team-a/web"]);
+    assert_eq!(report.registry.account.unwrap().as_str(), ecr.home().id().account);
     let (report, calls) = audited(&ecr, &["--repositories", "team-b/app"], later()).await;
     assert_eq!((names(&report), calls), (vec!["team-b/app".to_owned()], 1));
+}
+
+#[tokio::test]
+async fn glob_that_matches_nothing_is_an_error() {
+    let ecr = start_ecr();
+    push(&ecr, "team-a/app", "1.0", &["amd64", "arm64"]);
+    let globs = "team-a/*,team-x/*";
+    let error = audit(&ecr, &["--repositories", globs], later()).await.0.unwrap_err();
+    assert_eq!(error, "no repository matches 'team-x/*'");
+    assert_eq!(crate::exit_code(false, None), 2);
 }
 
 #[tokio::test]
@@ -180,7 +196,10 @@ async fn unreadable_image_hides_no_other() {
     push(&ecr, "app", "1.1.0", &["amd64", "arm64"]);
     ecr.home().fail("app", &ecr.home().tag("app", "1.1.0-arm64").unwrap(), "UpstreamAccessDenied");
     let (report, _) = audited(&ecr, &["--deep"], later()).await;
-    assert_eq!(findings(&report), ["app 1.1.0: list-missing", "app 1.1.0: unreadable"]);
+    assert_eq!(findings(&report), ["app 1.1.0: list-missing"], "that ECR refuses is not the fault of the image");
+    let message = &report.failures[0].message;
+    assert!(message.starts_with("1 image not read: RegistryRefused"), "{message}");
+    assert_eq!(report.failures.len(), 1);
 }
 
 #[tokio::test]
@@ -197,6 +216,26 @@ async fn repository_that_cannot_be_read_is_audited_by_its_scan() {
         let message = &report.failures[0].message;
         assert!(message.starts_with("not read: AccessDenied") && message.contains(operation), "{message}");
     }
+}
+
+#[tokio::test]
+async fn immutable_tags_and_artifacts_are_known_from_scans() {
+    let ecr = start_ecr();
+    push(&ecr, "app", "1.0.0", &["amd64", "arm64"]);
+    ecr.home().push("app", Some("1.0.0"), &image("amd64", "single"));
+    ecr.home().set_mutability("app", Mutability::ImmutableWithExclusion(vec!["latest".to_owned()]));
+    let media_type = "application/vnd.oci.image.manifest.v1+json";
+    let config = serde_json::json!({
+        "mediaType": "application/vnd.cncf.helm.config.v1+json", "size": 0,
+        "digest": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    });
+    let chart = serde_json::json!({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": []});
+    ecr.home().store_raw("chart", Some("1.0.0-amd64"), media_type, chart.to_string(), None);
+    let (report, _) = audited(&ecr, &[], later()).await;
+    assert_eq!(findings(&report), ["app 1.0.0: single-image"]);
+    let obstacle = report.findings[0].obstacle().unwrap().to_string();
+    assert_eq!(obstacle, "the tag 1.0.0 is immutable: delete it first");
+    assert_eq!((report.totals.versions, report.repositories[1].guess.tags), (1, 0));
 }
 
 #[tokio::test]
@@ -237,10 +276,11 @@ async fn text_of_an_image_cannot_control_the_terminal() {
     let ecr = start_ecr();
     let home = ecr.home();
     home.push("app", Some("1.0-amd64"), &image("amd64", "1").revision("\u{1b}[2Jone"));
-    home.push("app", Some("1.0-arm64"), &image("arm64", "1").revision("two\r\n"));
+    home.push("app", Some("1.0-arm64"), &image("arm64", "1").revision("two\r\n\u{202e}\u{2066}\u{200b}"));
     let (report, _) = audited(&ecr, &["--deep"], later()).await;
     let text = ReportText { report: &report, rows: 20 }.to_string();
     assert!(text.contains("\u{fffd}[2Jone") && !text.contains('\u{1b}') && !text.contains('\r'), "{text}");
+    assert!(text.contains("two") && !text.contains(['\u{202e}', '\u{2066}', '\u{200b}']), "{text}");
 }
 
 #[tokio::test]

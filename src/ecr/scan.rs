@@ -3,9 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_ecr::Client;
-use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter, TagStatus};
+use aws_sdk_ecr::operation::describe_repositories::DescribeRepositoriesOutput;
+use aws_sdk_ecr::types::{
+    DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter, ImageTagMutability, Repository, TagStatus,
+};
 use ecr_multiarch_core::error::Resource;
-use ecr_multiarch_core::{Digest, Error, IamAction, RepositoryName};
+use ecr_multiarch_core::{AccountId, Digest, Error, IamAction, RepositoryName};
 
 use super::{Registry, error};
 
@@ -30,8 +33,23 @@ pub struct ScannedImage {
 pub struct StoredImage {
     /// What every scan says of it. It may have no tags.
     pub image: ScannedImage,
+    /// The media type of its config, or of the artifact that it is; empty where ECR does not say, as of lists.
+    pub artifact_media_type: String,
     /// Whether it is archived, so that it cannot be pulled.
     pub is_archived: bool,
+}
+
+/// A repository with what the audit needs of its description.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRepository {
+    /// Its name.
+    pub name: RepositoryName,
+    /// The account of its registry.
+    pub account: Option<AccountId>,
+    /// Whether its tags are immutable, except those that a filter excludes.
+    pub is_immutable: bool,
+    /// The filters of the tags for which the opposite holds. In each, `*` stands for any characters.
+    pub exclusions: Vec<String>,
 }
 
 /// A page of a scan.
@@ -49,6 +67,23 @@ impl Registry {
     /// # Errors
     /// Every error of ECR.
     pub async fn scan_repositories(&self, from: Option<String>) -> Result<Page<RepositoryName>, Error> {
+        let output = self.describe_repositories(from).await?;
+        let rows = output.repositories.unwrap_or_default().into_iter();
+        let rows = rows.filter_map(|repository| repository.repository_name?.parse().ok()).collect();
+        Ok(Page { rows, next: output.next_token })
+    }
+
+    /// Scans a page of the repositories, with what the audit needs of them; the function needs their names only.
+    ///
+    /// # Errors
+    /// Every error of ECR.
+    pub async fn scan_stored_repositories(&self, from: Option<String>) -> Result<Page<StoredRepository>, Error> {
+        let output = self.describe_repositories(from).await?;
+        let rows = output.repositories.unwrap_or_default().into_iter().filter_map(stored_repository).collect();
+        Ok(Page { rows, next: output.next_token })
+    }
+
+    async fn describe_repositories(&self, from: Option<String>) -> Result<DescribeRepositoriesOutput, Error> {
         let action = IamAction::DescribeRepositories;
         let send = async |client: &Client| {
             client
@@ -60,10 +95,7 @@ impl Registry {
                 .await
         };
         let resource = || Resource::Registry(self.id.clone());
-        let output = self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))?;
-        let rows = output.repositories.unwrap_or_default().into_iter();
-        let rows = rows.filter_map(|repository| repository.repository_name?.parse().ok()).collect();
-        Ok(Page { rows, next: output.next_token })
+        self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))
     }
 
     /// Scans a page of the tagged images of a repository.
@@ -121,13 +153,25 @@ impl Registry {
         };
         let resource = || Resource::Repository(repository.clone());
         let output = self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))?;
-        let stored_image = |image: ImageDetail| {
+        let stored_image = |mut image: ImageDetail| {
+            let artifact_media_type = image.artifact_media_type.take().unwrap_or_default();
             let is_active = image.image_status.as_ref().is_none_or(|status| *status == ImageStatus::Active);
-            Some(StoredImage { image: scanned_image(image)?, is_archived: !is_active })
+            Some(StoredImage { image: scanned_image(image)?, artifact_media_type, is_archived: !is_active })
         };
         let rows = output.image_details.unwrap_or_default().into_iter().filter_map(stored_image).collect();
         Ok(Page { rows, next: output.next_token })
     }
+}
+
+fn stored_repository(repository: Repository) -> Option<StoredRepository> {
+    let is_immutable = matches!(
+        repository.image_tag_mutability,
+        Some(ImageTagMutability::Immutable | ImageTagMutability::ImmutableWithExclusion)
+    );
+    let filters = repository.image_tag_mutability_exclusion_filters.unwrap_or_default();
+    let exclusions = filters.into_iter().map(|filter| filter.filter).collect();
+    let account = repository.registry_id.and_then(|account| account.parse().ok());
+    Some(StoredRepository { name: repository.repository_name?.parse().ok()?, account, is_immutable, exclusions })
 }
 
 fn scanned_image(image: ImageDetail) -> Option<ScannedImage> {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use ecr_multiarch_audit::reading::Reading;
 use ecr_multiarch_audit::report::{Audit, AuditedRegistry, Report};
 use ecr_multiarch_audit::request::Target;
-use ecr_multiarch_audit::scan::{Image, RepositoryScan};
+use ecr_multiarch_audit::scan::{Image, RepositoryScan, TagMutability};
 use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::media_type::MediaType;
@@ -29,6 +29,7 @@ pub struct Scan {
     manifests: BTreeMap<Digest, String>,
     configs: BTreeMap<Digest, String>,
     is_read: bool,
+    mutability: TagMutability,
 }
 
 /// The config of an image, with a revision if it is not empty.
@@ -53,7 +54,15 @@ impl Scan {
             image.tags.retain(|tag| !tags.contains(tag));
         }
         let media_type = media_type.to_string();
-        self.images.push(Image { digest, tags, pushed_at: at(day), media_type, is_archived: false });
+        let artifact_media_type = String::new();
+        self.images.push(Image {
+            digest,
+            tags,
+            pushed_at: at(day),
+            media_type,
+            artifact_media_type,
+            is_archived: false,
+        });
         self
     }
 
@@ -106,6 +115,19 @@ impl Scan {
         self.push(tag, day, MediaType::OciIndex, digest)
     }
 
+    /// An index of one image under the platform tag of version 1.0.0, with a revision.
+    pub fn index_of(mut self, image: &str, architecture: &str, revision: &str) -> Self {
+        let platform = json!({"os": "linux", "architecture": architecture});
+        let entry = json!({
+            "mediaType": MediaType::OciManifest, "size": 1, "digest": self.digest(image), "platform": platform
+        });
+        let annotations = json!({"org.opencontainers.image.revision": revision});
+        let text = json!({"manifests": [entry], "annotations": annotations}).to_string();
+        let digest = Digest::sha256(&text);
+        self.manifests.insert(digest, text);
+        self.push(&format!("1.0.0-{architecture}"), 1, MediaType::OciIndex, digest)
+    }
+
     /// An image with this manifest.
     pub fn raw(mut self, tag: &str, day: u32, text: &str) -> Self {
         let digest = Digest::sha256(text);
@@ -142,6 +164,19 @@ impl Scan {
         let position = self.position(tag);
         self.images.remove(position);
         self
+    }
+
+    /// Makes the image of a tag an artifact of this type, by what ECR states.
+    pub fn artifact(mut self, tag: &str, media_type: &str) -> Self {
+        let position = self.position(tag);
+        media_type.clone_into(&mut self.images[position].artifact_media_type);
+        self
+    }
+
+    /// Makes all tags immutable that no filter excludes.
+    pub fn immutable(self, exclusions: &[&str]) -> Self {
+        let exclusions = exclusions.iter().map(|filter| (*filter).to_owned()).collect();
+        Self { mutability: TagMutability { are_immutable: true, exclusions }, ..self }
     }
 
     pub fn archive(mut self, tag: &str) -> Self {
@@ -185,6 +220,7 @@ impl Scan {
     fn scan(&self, name: &str) -> RepositoryScan {
         RepositoryScan {
             name: name.parse().unwrap(),
+            mutability: self.mutability.clone(),
             images: self.images.clone(),
             reading: self.is_read.then(|| self.reading()),
         }

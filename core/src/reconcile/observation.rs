@@ -307,17 +307,19 @@ pub fn tags(manifests: &Manifests) -> BTreeMap<Tag, Digest> {
     manifests.iter().filter_map(tag).collect()
 }
 
+/// The revisions of images, if all state one and they differ.
+pub fn all_differing_revisions<'a>(revisions: impl Iterator<Item = Option<&'a str>>) -> Option<Vec<&'a str>> {
+    let revisions: Vec<_> = revisions.collect::<Option<_>>()?;
+    revisions.windows(2).any(|pair| pair[0] != pair[1]).then_some(revisions)
+}
+
 /// A message with the revision of each platform, if all state one and they differ.
 pub fn differing_revisions(sources: &[SourceImage]) -> Option<String> {
-    let revisions: Option<Vec<&String>> = sources.iter().map(|source| source.revision.as_ref()).collect();
-    let revisions = revisions?;
-    if revisions.windows(2).all(|pair| pair[0] == pair[1]) {
-        return None;
-    }
+    let revisions = all_differing_revisions(sources.iter().map(|source| source.revision.as_deref()))?;
     let each: Vec<_> = sources
         .iter()
         .zip(revisions)
-        .map(|(source, it)| format!("{} from {}", source.platform, ImageText::from(it.as_str())))
+        .map(|(source, it)| format!("{} from {}", source.platform, ImageText::from(it)))
         .collect();
     Some(format!(
         "the platforms were built from different revisions: {}; push them from the same one, or set REVISIONS to any",

@@ -1,0 +1,33 @@
+//! Texts of images and of ECR, as a person reads them.
+
+use ecr_multiarch_core::excerpt::ImageText;
+
+/// A text without the characters that control a terminal, that are not seen, or that change the order of those around
+/// them: whoever pushes an image chooses it.
+pub fn plain(text: &str) -> String {
+    text.chars().map(|char| if is_misleading(char) { char::REPLACEMENT_CHARACTER } else { char }).collect()
+}
+
+/// A text of an image, plain and cut to a length that a person reads.
+pub(crate) fn excerpt(text: &str) -> String {
+    plain(ImageText::from(text).as_str())
+}
+
+/// Whether a character is a control character, has no width, separates lines, or sets the direction of text. (Unicode
+/// Standard Annex #9, "Directional Formatting Characters".)
+fn is_misleading(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn misleading_characters_are_replaced() {
+        for char in ["\u{1b}", "\n", "\u{85}", "\u{200e}", "\u{2028}", "\u{202e}", "\u{2066}", "\u{feff}"] {
+            assert_eq!(excerpt(&format!("é{char}…")), "é\u{fffd}…", "{char:?}");
+        }
+    }
+}
