@@ -10,8 +10,8 @@ use ecr_multiarch_core::oci::tag::Tag;
 
 use crate::finding::Problem;
 use crate::guess::Guess;
-use crate::scan::{Image, RepositoryScan, tagged};
-use crate::version::SETTLING_TIME;
+use crate::image::{Image, SETTLING_TIME, tagged};
+use crate::scan::RepositoryScan;
 
 /// The aliases that are looked for: those that everyone uses.
 pub const TEMPLATES: [&str; 3] = ["{major}.{minor}", "{major}", "latest"];

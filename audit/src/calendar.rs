@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 const SECONDS_PER_DAY: u64 = 86_400;
 
@@ -51,6 +51,14 @@ impl fmt::Display for Date {
         let Self { year, month, day } = self;
         write!(f, "{year:04}-{month:02}-{day:02}")
     }
+}
+
+/// Serializes a time as [`rfc_3339`] writes it.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn serialize_rfc_3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc_3339(*time))
 }
 
 /// The time as RFC 3339 writes it, to the second.

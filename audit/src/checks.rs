@@ -11,10 +11,11 @@ use ecr_multiarch_core::settings::tag_scheme::{PlatformTag, TagScheme};
 
 use crate::aliases::{AliasProblem, Aliases};
 use crate::finding::{Finding, PlatformRevision, Problem};
+use crate::image::{ByDigest, Image};
 use crate::obstacle::Obstacle;
 use crate::reading::{ConfigFacts, ListEntry, Reading};
 use crate::request::{Request, Target};
-use crate::scan::{ByDigest, Image, RepositoryScan};
+use crate::scan::RepositoryScan;
 use crate::version::{PlatformImage, Version, Versions, shown};
 
 /// The findings of a repository, those of a kind together and of the newest versions first.

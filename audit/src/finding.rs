@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use ecr_multiarch_core::{Digest, RepositoryName};
 use serde::Serialize;
 
-use crate::calendar::rfc_3339;
+use crate::calendar::{rfc_3339, serialize_rfc_3339};
 use crate::obstacle::Obstacle;
 use crate::request::Request;
 
@@ -44,10 +44,10 @@ pub enum Problem {
         /// The platform tags of the newer images.
         platform_tags: Vec<String>,
         /// When the list was pushed.
-        #[serde(serialize_with = "time")]
+        #[serde(serialize_with = "serialize_rfc_3339")]
         list_pushed_at: SystemTime,
         /// When the newest image was pushed.
-        #[serde(serialize_with = "time")]
+        #[serde(serialize_with = "serialize_rfc_3339")]
         image_pushed_at: SystemTime,
     },
     /// A manifest list does not have the images that the platform tags name.
@@ -114,10 +114,6 @@ pub struct PlatformRevision {
     pub platform: String,
     /// The revision.
     pub revision: String,
-}
-
-fn time<S: serde::Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&rfc_3339(*time))
 }
 
 /// The kind of a problem, in the order of the report: what breaks pulls first.

@@ -9,8 +9,8 @@
 //! scan (and reading) ──> guess ──> versions ──> findings, coverage ──> report ──> JSON, page
 //! ```
 //!
-//! * [`scan`]: the images of a repository, as `DescribeImages` lists them; [`reading`]: manifests and configs, which
-//!   only a deep audit reads;
+//! * [`scan`]: a repository and its [`image`]s, as ECR lists them; [`reading`]: manifests and configs, which only a deep
+//!   audit reads;
 //! * [`guess`]: the tag template and the platforms of a repository; [`spelling`]: how tags spell platforms;
 //! * [`version`]: its versions, and the platforms that each of them has;
 //! * [`finding`]: the problems, each with what it means, what to do, and the [`request`] that mends it or the
@@ -26,6 +26,7 @@ pub mod checks;
 pub mod coverage;
 pub mod finding;
 pub mod guess;
+pub mod image;
 pub mod obstacle;
 pub mod page;
 pub mod reading;

@@ -14,7 +14,7 @@ use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::oci::platform::Platform;
 use ecr_multiarch_core::reconcile::observation::{ConfigResult, ImageConfigs};
 
-use crate::scan::{Image, tagged};
+use crate::image::{Image, tagged};
 use crate::text::{excerpt, plain};
 
 /// An entry of a manifest list that is an image: attestations and other artifacts are left out.
@@ -177,7 +177,7 @@ impl Reading {
         facts.map(|facts| ConfigFacts { revision: facts.revision.or_else(of_index), ..facts }).collect()
     }
 
-    /// Whether a digest is that of an artifact which is no container image, such as a chart.
+    /// Whether a digest is that of an artifact other than a container image, such as a chart.
     pub fn is_artifact(&self, digest: Digest) -> bool {
         self.artifacts.contains(&digest)
     }

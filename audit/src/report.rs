@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use ecr_multiarch_core::{AccountId, Region, RepositoryName};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::aliases::Aliases;
-use crate::calendar::{Timeline, Unit, rfc_3339};
+use crate::calendar::{Timeline, Unit, rfc_3339, serialize_rfc_3339};
 use crate::checks;
 use crate::coverage::Coverage;
 use crate::finding::{Finding, Kind, KindTexts};
 use crate::guess::Guess;
+use crate::image::{Image, tagged};
 use crate::request::{Request, Target};
-use crate::scan::{Image, RepositoryScan, tagged};
+use crate::scan::RepositoryScan;
 use crate::suggestion::{RepositorySettings, Suggestion, doubts, variables};
 use crate::version::{Version, Versions};
 
@@ -113,7 +114,7 @@ pub struct RepositoryReport {
     pub name: RepositoryName,
     /// What was guessed.
     pub guess: Guess,
-    /// Settings for it; `None`, where there is no list to make.
+    /// Settings for it; `None` if it needs no lists.
     pub settings: Option<RepositorySettings>,
     /// How many findings it has.
     pub findings: usize,
@@ -133,7 +134,7 @@ pub struct VersionReport {
     /// Its tag.
     pub tag: String,
     /// When its newest image was pushed.
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "serialize_rfc_3339")]
     pub pushed_at: SystemTime,
     /// The positions of its platforms in those of the repository; `None`, where nothing tells them.
     pub platforms: Option<Vec<usize>>,
@@ -173,10 +174,6 @@ pub struct Failure {
     pub message: String,
 }
 
-fn time<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&rfc_3339(*time))
-}
-
 impl Audit {
     /// An audit of this registry, with requests for this target.
     pub fn new(registry: AuditedRegistry, target: Target, now: SystemTime, is_deep: bool) -> Self {
@@ -184,24 +181,21 @@ impl Audit {
         Self { registry, target, now, is_deep, repositories, findings, failures }
     }
 
-    /// Audits a repository. Returns how many findings and versions it has.
-    pub fn add(&mut self, scan: &RepositoryScan) -> (usize, usize) {
-        let tags = tagged(&scan.images).into_iter().filter(|(_, image)| !image.is_artifact());
-        let tags: Vec<_> = tags.map(|(tag, _)| tag).collect();
-        let mut guess = Guess::of(&tags);
+    /// Audits a repository.
+    pub fn add(&mut self, scan: &RepositoryScan) {
+        let mut tags: Vec<_> = tagged(&scan.images).into_iter().filter(|(_, image)| !image.is_artifact()).collect();
+        let mut guess = Guess::of(&tags.iter().map(|(tag, _)| *tag).collect::<Vec<_>>());
         let aliases = Aliases::of(scan, &guess);
         let versions = Versions::of(scan, &guess, &aliases);
         let suggestion = Suggestion::of(&guess, &versions).unwrap_or_else(|reason| {
             guess.doubts.push(format!("The function does not accept these settings: {reason}."));
             None
         });
-        let mut newest: Vec<_> = tagged(&scan.images).into_iter().filter(|(_, image)| !image.is_artifact()).collect();
-        newest.sort_unstable_by_key(|(tag, image)| std::cmp::Reverse((image.pushed_at, *tag)));
-        guess.doubt_newest(newest.into_iter().map(|(tag, _)| tag));
+        tags.sort_unstable_by_key(|(tag, image)| std::cmp::Reverse((image.pushed_at, *tag)));
+        guess.doubt_newest(tags.into_iter().map(|(tag, _)| tag));
         guess.doubts.extend(aliases.doubts());
         let tag_scheme = suggestion.as_ref().map(|suggestion| &suggestion.tag_scheme);
         let findings = checks::findings(scan, &versions, &aliases, tag_scheme, &self.target, self.now);
-        let counts = (findings.len(), versions.all.len());
         self.repositories.push(RepositoryReport {
             name: scan.name.clone(),
             guess,
@@ -213,7 +207,6 @@ impl Audit {
             coverage: Coverage::default(),
         });
         self.findings.extend(findings);
-        counts
     }
 
     /// The sweep that mends what single requests would mend one by one. A sweep replaces no single image.

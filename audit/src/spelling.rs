@@ -32,7 +32,7 @@ pub struct SpelledPlatform {
 }
 
 impl SpelledPlatform {
-    /// Reads a part of a tag. `None`, if it is no known spelling.
+    /// Reads a part of a tag. `None` if the spelling is unknown.
     pub fn read(part: &str) -> Option<Self> {
         let normalized = part.to_ascii_lowercase().replace(['_', '.'], "-");
         let (system, architecture) = SYSTEMS

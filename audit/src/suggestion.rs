@@ -33,7 +33,7 @@ pub struct Suggestion {
 }
 
 impl Suggestion {
-    /// The settings of a repository. `None`, where there is no list to make: its newest versions have fewer than two
+    /// The settings of a repository. `None` if it needs no lists: its newest versions have fewer than two
     /// platforms by their tags.
     ///
     /// # Errors

@@ -1,13 +1,14 @@
 //! The versions of a repository, and the platforms that each of them has.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use ecr_multiarch_core::Release;
 
 use crate::aliases::Aliases;
 use crate::guess::Guess;
-use crate::scan::{Image, RepositoryScan, tagged};
+use crate::image::{Image, SETTLING_TIME, tagged};
+use crate::scan::RepositoryScan;
 
 /// How many versions before and after one, in the order of their pushes, are its siblings: enough that one broken build
 /// among them does not matter, and few enough that a platform which was added or dropped is noticed within days.
@@ -19,10 +20,6 @@ const MIN_LINE: usize = 3;
 
 /// How many hexadecimal digits are a hash of a commit: Git abbreviates to seven.
 const MIN_HASH: usize = 7;
-
-/// How long a version may take from its newest push until it is judged: its build is still running, or the list is
-/// being made. It is the `INCOMPLETE_AFTER` of the function's settings.
-pub const SETTLING_TIME: Duration = Duration::from_hours(1);
 
 /// How many platforms a repository may have in the report. The known spellings are fewer; only lists of hostile content
 /// can have more, and theirs are left out.

@@ -1,9 +1,10 @@
 //! The scans of an audit, and the reads of a deep one.
 
 use ecr_multiarch::ecr::{ReadError, Registry, SharedRead, StoredImage, StoredRepository};
+use ecr_multiarch_audit::image::Image;
 use ecr_multiarch_audit::reading::Reading;
 use ecr_multiarch_audit::report::Audit;
-use ecr_multiarch_audit::scan::{Image, RepositoryScan, TagMutability};
+use ecr_multiarch_audit::scan::{RepositoryScan, TagMutability};
 use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
 use ecr_multiarch_core::{Digest, Error, ErrorType, Reference, RepositoryGlob, RepositoryName};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_ecr::Client;
+use aws_sdk_ecr::operation::describe_images::DescribeImagesOutput;
 use aws_sdk_ecr::operation::describe_repositories::DescribeRepositoriesOutput;
 use aws_sdk_ecr::types::{
     DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter, ImageTagMutability, Repository, TagStatus,
@@ -107,20 +108,8 @@ impl Registry {
         repository: &RepositoryName,
         from: Option<String>,
     ) -> Result<Page<ScannedImage>, Error> {
-        let action = IamAction::DescribeImages;
-        let send = async |client: &Client| {
-            client
-                .describe_images()
-                .set_registry_id(self.account())
-                .repository_name(repository.as_str())
-                .filter(DescribeImagesFilter::builder().tag_status(TagStatus::Tagged).build())
-                .max_results(PAGE_SIZE)
-                .set_next_token(from.clone())
-                .send()
-                .await
-        };
-        let resource = || Resource::Repository(repository.clone());
-        let output = self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))?;
+        let filter = DescribeImagesFilter::builder().tag_status(TagStatus::Tagged).build();
+        let output = self.describe_images(repository, filter, from).await?;
         let rows = output.image_details.unwrap_or_default().into_iter().filter_map(scanned_image).collect();
         Ok(Page { rows, next: output.next_token })
     }
@@ -136,10 +125,26 @@ impl Registry {
         with_untagged: bool,
         from: Option<String>,
     ) -> Result<Page<StoredImage>, Error> {
-        let action = IamAction::DescribeImages;
         let tags = if with_untagged { TagStatus::Any } else { TagStatus::Tagged };
         // Without a filter by status, ECR leaves archived images out.
         let filter = DescribeImagesFilter::builder().tag_status(tags).image_status(ImageStatusFilter::Any).build();
+        let output = self.describe_images(repository, filter, from).await?;
+        let stored_image = |mut image: ImageDetail| {
+            let artifact_media_type = image.artifact_media_type.take().unwrap_or_default();
+            let is_active = image.image_status.as_ref().is_none_or(|status| *status == ImageStatus::Active);
+            Some(StoredImage { image: scanned_image(image)?, artifact_media_type, is_archived: !is_active })
+        };
+        let rows = output.image_details.unwrap_or_default().into_iter().filter_map(stored_image).collect();
+        Ok(Page { rows, next: output.next_token })
+    }
+
+    async fn describe_images(
+        &self,
+        repository: &RepositoryName,
+        filter: DescribeImagesFilter,
+        from: Option<String>,
+    ) -> Result<DescribeImagesOutput, Error> {
+        let action = IamAction::DescribeImages;
         let send = async |client: &Client| {
             client
                 .describe_images()
@@ -152,14 +157,7 @@ impl Registry {
                 .await
         };
         let resource = || Resource::Repository(repository.clone());
-        let output = self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))?;
-        let stored_image = |mut image: ImageDetail| {
-            let artifact_media_type = image.artifact_media_type.take().unwrap_or_default();
-            let is_active = image.image_status.as_ref().is_none_or(|status| *status == ImageStatus::Active);
-            Some(StoredImage { image: scanned_image(image)?, artifact_media_type, is_archived: !is_active })
-        };
-        let rows = output.image_details.unwrap_or_default().into_iter().filter_map(stored_image).collect();
-        Ok(Page { rows, next: output.next_token })
+        self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))
     }
 }
 

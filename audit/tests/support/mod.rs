@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use ecr_multiarch_audit::image::Image;
 use ecr_multiarch_audit::reading::Reading;
 use ecr_multiarch_audit::report::{Audit, AuditedRegistry, Report};
 use ecr_multiarch_audit::request::Target;
-use ecr_multiarch_audit::scan::{Image, RepositoryScan, TagMutability};
+use ecr_multiarch_audit::scan::{RepositoryScan, TagMutability};
 use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::media_type::MediaType;
