@@ -200,7 +200,7 @@ fn sweep_once() {
         let lookup = |name: &str| variables.iter().find(|(variable, _)| variable.name() == name);
         let settings = Settings::from_lookup(|name| lookup(name).map(|(_, value)| value.clone()));
         let settings = settings.unwrap();
-        let registries = Registries::from_environment(settings.sweep().puts_per_second).await.unwrap();
+        let registries = Registries::from_environment(settings.sweep().puts_per_second).unwrap();
         let region = registries.own_region().unwrap();
         let begun = Instant::now();
         let deadline = begun + Duration::from_hours(1);

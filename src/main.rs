@@ -24,7 +24,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), StartError> {
     let settings = Settings::from_lookup(|name| std::env::var(name).ok())?;
-    let registries = Registries::from_environment(settings.sweep().puts_per_second).await?;
+    let registries = Registries::from_environment(settings.sweep().puts_per_second)?;
     registries.warm_up();
     let handler = &Handler::new(settings, registries);
     runtime::serve(async |payload, invocation| Response::to(payload, &invocation, handler).await).await

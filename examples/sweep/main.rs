@@ -43,7 +43,7 @@ async fn main() -> ExitCode {
 
 async fn run(options: &Options) -> Result<SweepReport, String> {
     let settings = Settings::from_lookup(|name| options.setting(name)).map_err(|error| error.to_string())?;
-    let registries = Registries::from_environment(settings.sweep().puts_per_second).await;
+    let registries = Registries::from_terminal(settings.sweep().puts_per_second).await;
     let registries = registries.map_err(|error| error.to_string())?;
     let region = options.region.clone().or_else(|| registries.own_region());
     let region = region.ok_or("no Region: pass --region or set AWS_REGION")?;

@@ -26,7 +26,7 @@ use super::gate::Gate;
 use super::response_limit;
 use crate::blob::BlobClient;
 use crate::connections::{CONNECT_TIMEOUT, Connections};
-use crate::endpoint::Endpoint;
+use crate::sdk_environment::SdkEnvironment;
 
 /// The defaults of the SDK, pinned so that an update of the SDK does not change them.
 pub fn behavior_version() -> BehaviorVersion {
@@ -73,7 +73,6 @@ pub(super) struct SharedState {
 #[derive(Debug)]
 pub struct Registries {
     sdk: SdkConfig,
-    endpoint: Endpoint,
     clients: Mutex<HashMap<Region, Client>>,
     gates: Mutex<HashMap<(RegistryId, Priority), Arc<Gate>>>,
     sweep_puts_per_second: f64,
@@ -81,37 +80,42 @@ pub struct Registries {
 }
 
 impl Registries {
-    /// Loads endpoints, credentials and Region from the environment.
+    /// Takes endpoints, credentials and Region from the variables of a function's environment.
     ///
     /// # Errors
-    /// [`InvalidSetting`], if an endpoint variable of the SDK holds no URL.
-    pub async fn from_environment(sweep_puts_per_second: f64) -> Result<Self, InvalidSetting> {
-        let endpoint = Endpoint::from_lookup(|name| std::env::var(name).ok())?;
-        let loader = aws_config::defaults(behavior_version());
-        let registries = Self::load(loader, Connections::from_environment(), sweep_puts_per_second).await;
-        Ok(Self { endpoint, ..registries })
+    /// [`InvalidSetting`], if a variable of the SDK is invalid.
+    pub fn from_environment(sweep_puts_per_second: f64) -> Result<Self, InvalidSetting> {
+        let sdk = variables()?.sdk_config();
+        Ok(Self::new(sdk, Connections::from_environment(), sweep_puts_per_second))
     }
 
-    /// Loads endpoints, credentials and Region by a loader; connections, timeouts and retries are set here.
+    /// Takes endpoints, credentials and Region from wherever the SDK finds them, as a program at a terminal does: also
+    /// from profiles and single sign-on.
+    ///
+    /// # Errors
+    /// [`InvalidSetting`], if a variable of the SDK is invalid.
+    pub async fn from_terminal(sweep_puts_per_second: f64) -> Result<Self, InvalidSetting> {
+        let mut loader = aws_config::defaults(behavior_version());
+        if let Some(url) = variables()?.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        Ok(Self::load(loader, Connections::from_environment(), sweep_puts_per_second).await)
+    }
+
+    /// Takes endpoints, credentials and Region from a loader, which uses the same connections.
     pub async fn load(loader: ConfigLoader, connections: Connections, sweep_puts_per_second: f64) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(OPERATION_TIMEOUT)
-            .build();
-        let sdk = loader
-            .http_client(connections.http_client())
-            // Each client has its own. Stated here, so that the SDK reads no variable for it, which may be invalid.
-            .retry_config(RetryConfig::standard())
-            .timeout_config(timeouts)
-            // Every response is read completely within the timeout of its attempt, so no stream can stall unnoticed.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .load()
-            .await;
+        // Each client has its own retries. Stated here, so that the SDK reads no variable for it, which may be invalid.
+        let loader = loader.http_client(connections.http_client()).retry_config(RetryConfig::standard());
+        Self::new(loader.load().await, connections, sweep_puts_per_second)
+    }
+
+    fn new(sdk: SdkConfig, connections: Connections, sweep_puts_per_second: f64) -> Self {
+        let http_client = connections.http_client();
+        let sdk = sdk.into_builder().http_client(http_client).behavior_version(behavior_version()).build();
         let shared =
             SharedState { blobs: BlobClient::new(connections), configs: ConfigCache::default(), calls: Arc::default() };
         Self {
             sdk,
-            endpoint: Endpoint::OfSdk,
             clients: Mutex::default(),
             gates: Mutex::default(),
             sweep_puts_per_second,
@@ -164,16 +168,25 @@ impl Registries {
             .with_max_attempts(MAX_ATTEMPTS)
             .with_initial_backoff(INITIAL_BACKOFF)
             .with_max_backoff(MAX_BACKOFF);
-        let mut config = aws_sdk_ecr::config::Builder::from(&self.sdk)
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
+            .build();
+        let config = aws_sdk_ecr::config::Builder::from(&self.sdk)
             .region(aws_sdk_ecr::config::Region::new(region.to_string()))
             .retry_config(retries)
             .retry_classifier(NotRetried)
+            .timeout_config(timeouts)
+            // Every response is read completely within the timeout of its attempt, so no stream can stall unnoticed.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .interceptor(CallCounter(Arc::clone(&self.shared.calls)));
-        if let Endpoint::WithoutEmptyVariables(url) = &self.endpoint {
-            config.set_endpoint_url(url.clone());
-        }
         Client::from_conf(config.build())
     }
+}
+
+/// The variables of this process.
+fn variables() -> Result<SdkEnvironment, InvalidSetting> {
+    SdkEnvironment::from_lookup(|name| std::env::var(name).ok())
 }
 
 /// Counts the attempts that are sent.
