@@ -36,10 +36,7 @@ fn text_after_the_input_is_invalid_request() {
 
 #[test]
 fn missing_credentials_are_named() {
-    let bed = TestBed::with(|function| {
-        let function = function.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
-        function.env("AWS_EC2_METADATA_DISABLED", "true")
-    });
+    let bed = TestBed::with(|function| function.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY"));
     let failure = bed.assemble("1");
     assert_failure(&failure, "RegistryUnavailable", &["ecr:BatchGetImage", "no AWS credentials", "execution role"]);
 }

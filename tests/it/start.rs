@@ -82,15 +82,23 @@ fn invalid_setting_is_reported_to_lambda() {
     }
 }
 
-const ENDPOINT_VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"];
+/// The endpoint variables of the SDK, with invalid values and a part of what is expected.
+const INVALID_ENDPOINTS: [(&str, &[&str], &str); 4] = [
+    ("AWS_ENDPOINT_URL_ECR", INVALID_URLS, "https://"),
+    ("AWS_ENDPOINT_URL", INVALID_URLS, "https://"),
+    ("AWS_USE_FIPS_ENDPOINT", &["yes"], "true, false"),
+    ("AWS_USE_DUALSTACK_ENDPOINT", &["1"], "true, false"),
+];
+const INVALID_URLS: &[&str] =
+    &["not a url", "localhost:4566", "ftp://ecr.example", "http://", "https://a b", "http://a?b=c"];
 
 #[test]
 fn invalid_endpoint_is_one_message_at_the_start() {
-    for variable in ENDPOINT_VARIABLES {
-        for value in ["not a url", "localhost:4566", "ftp://ecr.example", "http://", "https://a b", "http://a?b=c"] {
+    for (variable, values, expected) in INVALID_ENDPOINTS {
+        for value in values {
             let exit = run_to_exit(|function| function.env(variable, value));
             let message = only_line(&exit.log)["message"].as_str().unwrap().to_owned();
-            assert_contains(&message, &[variable, value, "https://"]);
+            assert_contains(&message, &[variable, value, expected]);
             let [reported] = exit.init_errors.as_slice() else { panic!("{:?}", exit.init_errors) };
             assert_eq!(
                 (&reported["errorType"], &reported["errorMessage"]),
@@ -114,6 +122,17 @@ fn empty_endpoint_is_absent() {
     let function = none.env("AWS_REGION", "nowhere-1").start();
     let failure = function.invoke(&assemble_request("app", "1"));
     assert_failure(&failure, "RegistryUnavailable", &["ecr:BatchGetImage"]);
+}
+
+#[test]
+fn profiles_are_not_read() {
+    let ecr = LocalEcr::start(Options::default()).unwrap();
+    push_images(&ecr.home(), "app", "1");
+    let folder = tempfile::tempdir().unwrap();
+    let profile = folder.path().join("config");
+    std::fs::write(&profile, "[default]\nendpoint_url = http://127.0.0.1:1\nuse_fips_endpoint = true\n").unwrap();
+    let function = FunctionBuilder::new(&ecr).env("AWS_CONFIG_FILE", profile.to_str().unwrap());
+    assert_outcome(&function.env("AWS_PROFILE", "absent").start().invoke(&assemble_request("app", "1")), "published");
 }
 
 #[test]
