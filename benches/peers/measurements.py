@@ -8,7 +8,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 from statistics import linear_regression, median
@@ -173,6 +173,7 @@ def cold_function(bench: Bench, candidate: LambdaCandidate) -> tuple[dict[str, f
             "warm_cpu_ms": (warm_cpu - repeated_cpu) / bench.scale.events * 1_000,
             "warm_requests": len(warm["requests"]) / bench.scale.events,
             "peak_mib": process.peak_mib(),
+            **asdict(process.resident()),
         }
     return sample, counts(traffic)
 

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,18 @@ class Usage:
     seconds: float
     cpu_seconds: float
     peak_mib: float
+
+
+@dataclass(frozen=True)
+class Resident:
+    """The memory of a program that is resident, in MiB."""
+
+    program_mib: float
+    """Of its file."""
+    libraries_mib: float
+    """Of all other files."""
+    data_mib: float
+    """Of heap, stacks and whatever else has no file."""
 
 
 class MeasuredProcess:
@@ -65,6 +78,21 @@ class MeasuredProcess:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         kib = next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")), "0")
         return int(kib) / 1024
+
+    def resident(self) -> Resident:
+        """What its memory is made of now."""
+        program = os.readlink(f"/proc/{self.process.pid}/exe")
+        kib = Counter[str]()
+        kind = ""
+        for line in Path(f"/proc/{self.process.pid}/smaps").read_text().splitlines():
+            name, *values = line.split()
+            if name == "Rss:":
+                kib[kind] += int(values[0])
+            elif not name.endswith(":"):
+                # The first line of a mapping: its addresses, rights, offset, device and inode, and maybe its file.
+                file = " ".join(values[4:])
+                kind = "program" if file == program else "libraries" if file.startswith("/") else "data"
+        return Resident(kib["program"] / 1024, kib["libraries"] / 1024, kib["data"] / 1024)
 
     def end(self) -> None:
         """Kills the program."""

@@ -101,7 +101,12 @@ def of_targets(figures: Figures) -> str:
         rows.append([what, fraction(target), *ratios])
     rows.append(["peak memory", f"{TARGET_PEAK_MIB} MiB", f"{function['peak_mib']:.1f} MiB", ""])
     header = ["the function", "target", "measured, of `boto3`", "of `boto3-checks`"]
-    return paragraph("The targets of the function, as a part of what the boto3 handler takes:") + table(header, rows)
+    text = paragraph("The targets of the function, as a part of what the boto3 handler takes:") + table(header, rows)
+    return f"{text}\n" + paragraph(
+        f"In the end {function['program_mib']:.1f} MiB of the function's memory are pages of its program, which Linux maps "
+        f"by sixteens around each that is used, {function['libraries_mib']:.1f} MiB of the C library and those beside it, "
+        f"and {function['data_mib']:.1f} MiB its own data."
+    )
 
 
 def of_floor(latency: Figures, point: Figures, round_trip: str) -> float:
