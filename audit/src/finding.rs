@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use ecr_multiarch_core::{Digest, RepositoryName};
 use serde::Serialize;
+use strum::VariantArray;
 
 use crate::calendar::{rfc_3339, serialize_rfc_3339};
 use crate::obstacle::Obstacle;
@@ -117,7 +118,7 @@ pub struct PlatformRevision {
 }
 
 /// The kind of a problem, in the order of the report: what breaks pulls first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, VariantArray)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "each is documented at its problem, and by its texts")]
 pub enum Kind {
@@ -148,20 +149,7 @@ pub struct KindTexts {
 
 impl Kind {
     /// All kinds, in their order.
-    pub const ALL: [Self; 12] = [
-        Self::MissingPlatform,
-        Self::ImageGone,
-        Self::ImageArchived,
-        Self::PlatformMismatch,
-        Self::SingleImage,
-        Self::ListMissing,
-        Self::ListDiffersFromTags,
-        Self::ListOlderThanImage,
-        Self::MixedRevisions,
-        Self::DuplicatePlatform,
-        Self::AliasBehind,
-        Self::Unreadable,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Whether only a deep audit finds it.
     pub const fn is_deep(self) -> bool {

@@ -244,8 +244,8 @@ impl Audit {
             repository.coverage = Coverage::of(versions, &timeline);
         }
         let counted = |kind: Kind| findings.iter().filter(|finding| finding.problem.kind() == kind).count();
-        let kinds = Kind::ALL.map(|kind| KindReport { kind, texts: kind.texts(), findings: counted(kind) });
-        let kinds = kinds.into_iter().filter(|kind| kind.findings > 0).collect();
+        let kinds = Kind::ALL.iter().map(|&kind| KindReport { kind, texts: kind.texts(), findings: counted(kind) });
+        let kinds = kinds.filter(|kind| kind.findings > 0).collect();
         let settings: Vec<_> = repositories
             .iter()
             .filter_map(|repository| Some((&repository.name, repository.settings.as_ref()?)))

@@ -7,7 +7,7 @@ fn audit_depends_on_nothing_that_does_io() {
     let manifest = include_str!("../Cargo.toml");
     let section = manifest.split_once("\n[dependencies]\n").unwrap().1.split("\n[").next().unwrap();
     let names = section.lines().filter_map(|line| line.split(['.', ' ', '=']).next()).filter(|name| !name.is_empty());
-    assert_eq!(names.collect::<Vec<_>>(), ["ecr-multiarch-core", "serde", "serde_json", "sha2"]);
+    assert_eq!(names.collect::<Vec<_>>(), ["ecr-multiarch-core", "serde", "serde_json", "sha2", "strum"]);
 }
 
 #[test]
