@@ -110,6 +110,7 @@
     const notes = [report.deep ? (report.failures.length === 0 ? "Manifests and configs were read." : "Manifests and configs were read, except where it says otherwise.") : "By scans alone: contents of lists, configs and revisions were not read. --deep reads them."];
     if (totals.settling > 0) notes.push(`${counted(totals.settling, "version", "versions")} of the last hour ${totals.settling === 1 ? "is" : "are"} not judged.`);
     if (totals.archived > 0) notes.push(`${counted(totals.archived, "archived version", "archived versions")} ${totals.archived === 1 ? "is" : "are"} not judged.`);
+    notes.push(...(report.limits ?? []));
     byId("mode").textContent = notes.join(" ");
     if (report.failures.length > 0) {
       const failures = byId("failures");

@@ -317,7 +317,7 @@ impl Check<'_> {
 
 /// The request that moves a tag which exists, unless that is immutable.
 fn movable(scan: &RepositoryScan, tag: &str, request: Request) -> Result<Request, Obstacle> {
-    if scan.mutability.is_immutable(tag) { Err(Obstacle::Immutable(tag.to_owned())) } else { Ok(request) }
+    if scan.is_immutable(tag) { Err(Obstacle::Immutable(tag.to_owned())) } else { Ok(request) }
 }
 
 /// The revisions of images, if those that are stated differ.

@@ -36,6 +36,7 @@ pub struct Audit {
     is_deep: bool,
     repositories: Vec<RepositoryReport>,
     findings: Vec<Finding>,
+    limits: Vec<String>,
     failures: Vec<Failure>,
 }
 
@@ -65,6 +66,9 @@ pub struct Report {
     pub coverage: Coverage,
     /// The repositories, in ascending order.
     pub repositories: Vec<RepositoryReport>,
+    /// What the audit could not find out of all repositories, and what follows, in full sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
     /// What could not be scanned or read.
     pub failures: Vec<Failure>,
 }
@@ -177,8 +181,8 @@ pub struct Failure {
 impl Audit {
     /// An audit of this registry, with requests for this target.
     pub fn new(registry: AuditedRegistry, target: Target, now: SystemTime, is_deep: bool) -> Self {
-        let (repositories, findings, failures) = Default::default();
-        Self { registry, target, now, is_deep, repositories, findings, failures }
+        let (repositories, findings, limits, failures) = Default::default();
+        Self { registry, target, now, is_deep, repositories, findings, limits, failures }
     }
 
     /// Audits a repository.
@@ -227,9 +231,14 @@ impl Audit {
         self.failures.push(Failure { repository, message: message.into() });
     }
 
+    /// Adds what the audit could not find out of all repositories, and what follows, in full sentences.
+    pub fn add_limit(&mut self, limit: impl Into<String>) {
+        self.limits.push(limit.into());
+    }
+
     /// The report.
     pub fn finish(self) -> Report {
-        let Self { registry, target: _, now, is_deep, mut repositories, mut findings, mut failures } = self;
+        let Self { registry, target: _, now, is_deep, mut repositories, mut findings, limits, mut failures } = self;
         repositories.sort_by(|one, other| one.name.cmp(&other.name));
         findings.sort_by(|one, other| one.repository.cmp(&other.repository));
         failures.sort_by(|one, other| one.repository.cmp(&other.repository));
@@ -275,6 +284,7 @@ impl Audit {
             coverage,
             repositories,
             findings,
+            limits,
             failures,
         }
     }

@@ -10,8 +10,8 @@ use crate::reading::Reading;
 pub struct RepositoryScan {
     /// Its name.
     pub name: RepositoryName,
-    /// Which of its tags are immutable.
-    pub mutability: TagMutability,
+    /// Which of its tags are immutable, if that is known.
+    pub mutability: Option<TagMutability>,
     /// Its images; untagged ones as well if there is a reading.
     pub images: Vec<Image>,
     /// Its manifests and configs, if they were read.
@@ -22,6 +22,11 @@ impl RepositoryScan {
     /// The images by their digests.
     pub fn by_digest(&self) -> ByDigest<'_> {
         self.images.iter().map(|image| (image.digest, image)).collect()
+    }
+
+    /// Whether a tag that exists may not be moved, as far as is known.
+    pub fn is_immutable(&self, tag: &str) -> bool {
+        self.mutability.as_ref().is_some_and(|mutability| mutability.is_immutable(tag))
     }
 }
 

@@ -87,8 +87,7 @@ async fn audit(options: &Options, registries: &Registries, now: SystemTime) -> R
     let target = Target { account: options.account.clone(), region: options.region.clone() };
     let progress = Progress::new();
     let repositories = scan::repositories(&registry, &options.repositories).await?;
-    let own_account = || repositories.first()?.account.clone();
-    let audited = AuditedRegistry { account: options.account.clone().or_else(own_account), region };
+    let audited = AuditedRegistry { account: options.account.clone().or(repositories.account.clone()), region };
     let mut audit = Audit::new(audited, target, now, options.deep);
     scan::audit_all(&registry, repositories, options.deep, &mut audit, &progress).await;
     progress.finish();

@@ -38,6 +38,9 @@ impl fmt::Display for ReportText<'_> {
         self.write_kinds(f)?;
         self.write_settings(f)?;
         self.write_requests(f)?;
+        for limit in &self.report.limits {
+            writeln!(f, "{}", plain(limit))?;
+        }
         for failure in &self.report.failures {
             writeln!(f, "{}: not audited completely: {}", failure.repository, plain(&failure.message))?;
         }

@@ -91,7 +91,54 @@ async fn globs_select_repositories() {
     assert_eq!(names(&report), ["team-a/app", "team-a/web"]);
     assert_eq!(report.registry.account.unwrap().as_str(), ecr.home().id().account);
     let (report, calls) = audited(&ecr, &["--repositories", "team-b/app"], later()).await;
-    assert_eq!((names(&report), calls), (vec!["team-b/app".to_owned()], 1));
+    assert_eq!((names(&report), calls), (vec!["team-b/app".to_owned()], 2));
+}
+
+/// A version whose own tag names an image and is immutable, and the options that name its repository.
+fn push_immutable(ecr: &LocalEcr) -> [&'static str; 2] {
+    push(ecr, "app", "1.0.0", &["amd64", "arm64"]);
+    ecr.home().push("app", Some("1.0.0"), &image("amd64", "single"));
+    ecr.home().set_mutability("app", Mutability::Immutable);
+    ["--repositories", "app"]
+}
+
+#[tokio::test]
+async fn named_repository_is_described() {
+    let ecr = start_ecr();
+    let options = push_immutable(&ecr);
+    let (report, _) = audited(&ecr, &options, later()).await;
+    assert_eq!(report.registry.account.unwrap().as_str(), ecr.home().id().account);
+    assert_eq!(report.findings[0].obstacle().unwrap().to_string(), "the tag 1.0.0 is immutable: delete it first");
+    assert_eq!(report.limits, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn repositories_are_described_until_all_names_are_found() {
+    let ecr = start_ecr();
+    push(&ecr, "aa", "1.0.0", &["amd64", "arm64"]);
+    (0..1_000).for_each(|index| ecr.home().create(&format!("b-{index}")));
+    assert_eq!(audited(&ecr, &["--repositories", "aa"], later()).await.1, 2);
+    assert_eq!(audited(&ecr, &["--repositories", "aa,b-9"], later()).await.1, 3);
+    push(&ecr, "cc", "1.0.0", &["amd64", "arm64"]);
+    assert_eq!(audited(&ecr, &["--repositories", "aa,cc"], later()).await.1, 4, "cc is on the second page");
+}
+
+#[tokio::test]
+async fn named_repository_is_audited_even_if_ecr_does_not_describe_it() {
+    let ecr = start_ecr();
+    let options = push_immutable(&ecr);
+    let message = "User is not authorized to perform: ecr:DescribeRepositories";
+    ecr.faults().add(Fault::on("DescribeRepositories", FaultKind::client_error("AccessDeniedException", message)));
+    let (report, _) = audited(&ecr, &options, later()).await;
+    assert_eq!(findings(&report), ["app 1.0.0: single-image"]);
+    assert_eq!((report.registry.account.as_ref(), report.findings[0].obstacle()), (None, None));
+    let [limit] = report.limits.as_slice() else { panic!("{:?}", report.limits) };
+    let reason = "so a request for one that exists may fail. (AccessDenied: ";
+    assert!(limit.contains(reason) && limit.contains("ecr:DescribeRepositories"), "{limit}");
+    assert!(ReportText { report: &report, rows: 20 }.to_string().ends_with(&format!("\n{limit}\n")));
+    assert_eq!(crate::exit_code(false, Some(&report)), 0);
+    let error = audit(&ecr, &["--repositories", "a*"], later()).await.0.unwrap_err();
+    assert!(error.starts_with("AccessDenied"), "{error}");
 }
 
 #[tokio::test]

@@ -179,12 +179,13 @@ describe("hostile texts", () => {
 
   test("are shown as they are, and do nothing", async (t) => {
     const page = await open(t, browser, "hostile");
-    const { findings, failures } = report("hostile");
+    const { findings, failures, limits } = report("hostile");
     assert.ok(JSON.stringify(findings).includes("</script>") && findings.some(({ message }) => message.includes("onerror")));
     for (const more of await page.locator(".kind > button:visible").all()) await more.click();
     const shown = await texts(page, ".kind li span.text");
     assert.deepEqual(shown.sort(), findings.map(({ message }) => message).sort());
     assert.ok((await page.locator("#failures").textContent()).includes(failures[0].message));
+    assert.ok((await page.locator("#mode").textContent()).includes(limits[0]));
     for (const row of await page.locator("#matrix tbody tr").all()) await row.hover();
     assert.deepEqual(await hostile(page), { ran: null, elements: 0, scripts: 2 });
     assert.deepEqual(page.seen, { requests: [], problems: [] });

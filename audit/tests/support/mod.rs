@@ -221,7 +221,7 @@ impl Scan {
     fn scan(&self, name: &str) -> RepositoryScan {
         RepositoryScan {
             name: name.parse().unwrap(),
-            mutability: self.mutability.clone(),
+            mutability: Some(self.mutability.clone()),
             images: self.images.clone(),
             reading: self.is_read.then(|| self.reading()),
         }
