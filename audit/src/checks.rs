@@ -16,7 +16,8 @@ use crate::obstacle::Obstacle;
 use crate::reading::{ConfigFacts, ListEntry, Reading};
 use crate::request::{Request, Target};
 use crate::scan::RepositoryScan;
-use crate::version::{PlatformImage, Version, Versions, shown};
+use crate::text::shown;
+use crate::version::{PlatformImage, Version, Versions};
 
 /// The findings of a repository, those of a kind together and of the newest versions first.
 pub fn findings(
@@ -169,9 +170,14 @@ impl Check<'_> {
 
     /// The platform of a tag that its image contradicts.
     fn mismatch(&self, image: &PlatformImage<'_>, reading: &Reading) -> Option<Problem> {
-        let said: ConfiguredPlatform = self.platforms.get(image.platform)?.parse().ok()?;
-        let is = other_platform(said.platform(), image.image.digest, reading)?;
+        let said = self.tagged_platform(image)?;
+        let is = other_platform(&said, image.image.digest, reading)?;
         Some(mismatch(image.tag.to_owned(), said.platform(), &is))
+    }
+
+    /// The platform that a tag says.
+    fn tagged_platform(&self, image: &PlatformImage<'_>) -> Option<ConfiguredPlatform> {
+        self.platforms.get(image.platform)?.parse().ok()
     }
 
     fn differing_list(&self, entries: &[ListEntry], reading: &Reading) -> Option<Problem> {
@@ -184,14 +190,14 @@ impl Check<'_> {
         };
         let platform_tags: Vec<_> = images.iter().filter(is_absent).map(|image| image.tag.to_owned()).collect();
         let tagged: Vec<_> = images.iter().flat_map(|image| reading.images_of(image.image.digest)).collect();
-        let is_of_tag = |platform: &String| {
-            images.iter().any(|image| self.platforms.get(image.platform).is_some_and(|tagged| tagged == platform))
-        };
+        let platforms: Vec<_> = images.iter().filter_map(|image| self.tagged_platform(image)).collect();
+        let is_of_tag = |stated: &Platform| platforms.iter().any(|said| !is_other(said, stated));
         let untagged: BTreeSet<_> = entries
             .iter()
             .filter(|entry| !images.is_empty() && !tagged.contains(&entry.digest))
-            .filter_map(|entry| entry.platform.as_ref().map(shown))
-            .filter(|platform| !is_of_tag(platform))
+            .filter_map(|entry| entry.platform.as_ref())
+            .filter(|stated| !is_of_tag(stated))
+            .map(shown)
             .collect();
         let untagged: Vec<_> = untagged.into_iter().collect();
         let differs = !platform_tags.is_empty() || !untagged.is_empty();
@@ -355,13 +361,19 @@ fn duplicates(entries: &[ListEntry]) -> impl Iterator<Item = Problem> {
 }
 
 /// The platform of an image, or of an index without an image of this platform, that is another one.
-fn other_platform(said: &Platform, digest: Digest, reading: &Reading) -> Option<Platform> {
+fn other_platform(said: &ConfiguredPlatform, digest: Digest, reading: &Reading) -> Option<Platform> {
     let platforms: Vec<_> = match reading.entries(digest) {
         Some(entries) => entries.iter().map(|entry| entry.platform.clone()).collect::<Option<_>>()?,
         None => vec![reading.facts(digest)?.ok()?.platform],
     };
-    let is_other = platforms.iter().all(|platform| said.contradicts(platform));
-    platforms.into_iter().next().filter(|_| is_other)
+    let are_others = platforms.iter().all(|platform| is_other(said, platform));
+    platforms.into_iter().next().filter(|_| are_others)
+}
+
+/// Whether a platform is another one than a tag says. What it leaves open is no contradiction, and neither is an
+/// `os.version` that goes on where that of the tag ends.
+fn is_other(said: &ConfiguredPlatform, stated: &Platform) -> bool {
+    !said.matches(stated) && said.platform().contradicts(stated)
 }
 
 fn mismatch(said_by: String, said: &Platform, is: &Platform) -> Problem {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use serde::{Serialize, Serializer};
 
 use crate::spelling::SpelledPlatform;
@@ -81,6 +82,13 @@ pub struct GuessedPlatform {
     pub tags: usize,
 }
 
+impl GuessedPlatform {
+    /// Whether its part can be something else.
+    fn is_weak(&self) -> bool {
+        SpelledPlatform::read(&self.tag_part).is_some_and(|spelled| spelled.is_weak)
+    }
+}
+
 /// What was guessed of a repository, and what speaks for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Guess {
@@ -129,8 +137,8 @@ impl Guess {
             tags.iter().copied().filter(|tag| names_windows(tag) && guess.parse(tag).is_none()).collect();
         if let Some(example) = of_windows.first() {
             guess.doubts.push(format!(
-                "{} name a version of Windows, such as {example}: their platforms are not guessed, and the settings can \
-                 name them, as in windows(10.0.20348)/amd64=ltsc2022.",
+                "{} name Windows, such as {example}: their platforms are not guessed, and the settings can name them, as \
+                 in windows(10.0.20348)/amd64=ltsc2022.",
                 tags_counted(of_windows.len())
             ));
         }
@@ -150,7 +158,7 @@ impl Guess {
             divided().filter(|divided| !divided.spelled.is_weak).map(|divided| divided.version).collect();
         let mut parts = HashMap::<&str, (String, usize)>::new();
         for DividedTag { version, part, spelled } in divided() {
-            // A number after a version is a platform only beside a tag that is one without doubt.
+            // What can be something else is a platform only beside a tag that is one without doubt.
             if !spelled.is_weak || strong.contains(version) {
                 parts.entry(part).or_insert_with(|| (spelled.platform, 0)).1 += 1;
             }
@@ -165,7 +173,30 @@ impl Guess {
                 .cmp(&one.tags)
                 .then_with(|| (&one.platform, &one.tag_part).cmp(&(&other.platform, &other.tag_part)))
         });
+        self.leave_out_families();
         self.platform_tags = self.platforms.iter().map(|platform| platform.tags).sum();
+    }
+
+    /// Leaves out what can be something else and covers a platform that other tags name: the settings accept no two
+    /// such platforms.
+    fn leave_out_families(&mut self) {
+        let parse = |guessed: &GuessedPlatform| guessed.platform.parse::<ConfiguredPlatform>().ok();
+        let all: Vec<_> = self.platforms.iter().filter_map(parse).collect();
+        let covered = |guessed: &GuessedPlatform| {
+            let family = parse(guessed).filter(|_| guessed.is_weak())?;
+            all.iter().find(|other| family.overlaps(other) && !family.is_equivalent_to(other))
+        };
+        let mut doubts = Vec::new();
+        self.platforms.retain(|guessed| {
+            let covered = covered(guessed);
+            doubts.extend(covered.map(|covered| {
+                let GuessedPlatform { platform, tag_part, tags } = guessed;
+                let tags = tags_counted(*tags);
+                format!("{tag_part} in {tags} can be {platform}, which covers {covered}: it is not guessed.")
+            }));
+            covered.is_none()
+        });
+        self.doubts.extend(doubts);
     }
 
     fn doubt_layout(&mut self, chosen: Layout, votes: &[(Layout, usize)]) {
@@ -193,7 +224,7 @@ impl Guess {
             } else {
                 first.insert(&other.platform, other);
             }
-            if SpelledPlatform::read(&other.tag_part).is_some_and(|spelled| spelled.is_weak) {
+            if other.is_weak() {
                 doubts.push(format!(
                     "{} in {} is taken for {}, and can be something else.",
                     other.tag_part,
@@ -321,19 +352,60 @@ mod tests {
     }
 
     #[test]
-    fn versions_of_windows_are_not_guessed() {
-        let tags = "1.0-amd64 1.0-arm64 1.0-windowsservercore-ltsc2022-amd64 1.0-nanoserver-amd64 1.0-ltsc2019-amd64";
-        let guess = guess(tags);
-        assert_eq!((guess.platform_tags, guess.tags), (2, 5));
-        assert_eq!(
-            guess.doubts,
-            ["3 tags name a version of Windows, such as 1.0-ltsc2019-amd64: their platforms are not guessed, and the \
-                 settings can name them, as in windows(10.0.20348)/amd64=ltsc2022."]
-        );
+    fn releases_of_windows_are_platforms() {
         check(
             "1.0-amd64 1.0-windows-amd64",
             "{version}-{platform}",
             &["linux/amd64=amd64:1", "windows/amd64=windows-amd64:1"],
+        );
+        check(
+            "1.0-amd64 1.0-windows-ltsc2019-amd64 1.0-windows-ltsc2022-amd64",
+            "{version}-{platform}",
+            &[
+                "linux/amd64=amd64:1",
+                "windows(10.0.17763)/amd64=windows-ltsc2019-amd64:1",
+                "windows(10.0.20348)/amd64=windows-ltsc2022-amd64:1",
+            ],
+        );
+    }
+
+    #[test]
+    fn windows_without_an_architecture_is_a_doubt() {
+        for (part, platform) in [("windows", "windows/amd64"), ("ltsc2022", "windows(10.0.20348)/amd64")] {
+            let tags = format!("1.0-amd64 1.0-{part}");
+            check(&tags, "{version}-{platform}", &["linux/amd64=amd64:1", &format!("{platform}={part}:1")]);
+            let doubt = format!("{part} in 1 tag is taken for {platform}, and can be something else.");
+            assert_eq!(guess(&tags).doubts, [doubt]);
+            let alone = guess(&format!("1.0-amd64 1.1-{part}"));
+            assert_eq!((alone.platform_tags, alone.doubts.len()), (1, 1), "{:?}", alone.doubts);
+        }
+    }
+
+    #[test]
+    fn family_beside_its_members_is_no_platform() {
+        for (family, platform, member, covered) in [
+            ("windows", "windows/amd64", "windows-ltsc2022-amd64", "windows(10.0.20348)/amd64"),
+            ("arm", "linux/arm", "armv7", "linux/arm/v7"),
+        ] {
+            let tags = format!("1.0-amd64 1.0-{family} 1.0-{member}");
+            let (guess, expected) = (guess(&tags), format!("{covered}={member}:1"));
+            check(&tags, "{version}-{platform}", &["linux/amd64=amd64:1", &expected]);
+            let doubt = format!("{family} in 1 tag can be {platform}, which covers {covered}: it is not guessed.");
+            assert!(guess.doubts.contains(&doubt), "{:?}", guess.doubts);
+        }
+    }
+
+    #[test]
+    fn other_names_of_windows_are_not_guessed() {
+        let tags = "1.0-amd64 1.0-arm64 1.0-windowsservercore-ltsc2022-amd64 1.0-nanoserver-amd64 1.0-windows-2019";
+        let guess = guess(tags);
+        assert_eq!((guess.platform_tags, guess.tags), (2, 5));
+        assert_eq!(
+            guess.doubts,
+            [
+                "3 tags name Windows, such as 1.0-nanoserver-amd64: their platforms are not guessed, and the settings can \
+                 name them, as in windows(10.0.20348)/amd64=ltsc2022."
+            ]
         );
     }
 

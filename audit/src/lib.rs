@@ -29,6 +29,7 @@ pub mod guess;
 pub mod image;
 pub mod obstacle;
 pub mod page;
+pub mod platform_names;
 pub mod reading;
 pub mod report;
 pub mod request;

@@ -8,6 +8,7 @@ use ecr_multiarch_core::Release;
 use crate::aliases::Aliases;
 use crate::guess::Guess;
 use crate::image::{Image, SETTLING_TIME, tagged};
+use crate::platform_names::PlatformNames;
 use crate::scan::RepositoryScan;
 
 /// How many versions before and after one, in the order of their pushes, are its siblings: enough that one broken build
@@ -20,10 +21,6 @@ const MIN_LINE: usize = 3;
 
 /// How many hexadecimal digits are a hash of a commit: Git abbreviates to seven.
 const MIN_HASH: usize = 7;
-
-/// How many platforms a repository may have in the report. The known spellings are fewer; only lists of hostile content
-/// can have more, and theirs are left out.
-const MAX_PLATFORMS: usize = 64;
 
 /// The image of a platform tag.
 #[derive(Debug, Clone)]
@@ -87,7 +84,7 @@ impl Version<'_> {
 impl<'a> Versions<'a> {
     /// The versions of a repository. Attachments, aliases without platform tags and yank markers are none.
     pub fn of(scan: &'a RepositoryScan, guess: &Guess, aliases: &Aliases<'_>) -> Self {
-        let mut platforms = PlatformNames::default();
+        let mut platforms = PlatformNames::new(guess);
         let mut versions = HashMap::<&str, Record<'a>>::new();
         for (tag, image) in tagged(&scan.images) {
             match guess.parse(tag) {
@@ -106,7 +103,7 @@ impl<'a> Versions<'a> {
             .collect();
         // Of pushes in the same second, the tag that sorts last counts as the newest.
         all.sort_by(|one, other| (other.pushed_at, other.tag).cmp(&(one.pushed_at, one.tag)));
-        let mut versions = Self { platforms: platforms.names, all };
+        let mut versions = Self { platforms: platforms.into_names(), all };
         versions.sort_platforms();
         versions.expect_platforms_of_siblings();
         versions
@@ -227,28 +224,6 @@ fn shape(tag: &str) -> String {
 }
 
 #[derive(Debug, Default)]
-struct PlatformNames {
-    names: Vec<String>,
-    positions: HashMap<String, usize>,
-}
-
-impl PlatformNames {
-    /// The position of a platform; `None`, if there are too many.
-    fn position(&mut self, name: &str) -> Option<usize> {
-        if let Some(position) = self.positions.get(name) {
-            return Some(*position);
-        }
-        let position = self.names.len();
-        if position == MAX_PLATFORMS {
-            return None;
-        }
-        self.names.push(name.to_owned());
-        self.positions.insert(name.to_owned(), position);
-        Some(position)
-    }
-}
-
-#[derive(Debug, Default)]
 struct Record<'a> {
     images: Vec<PlatformImage<'a>>,
     own: Option<&'a Image>,
@@ -269,12 +244,12 @@ impl<'a> Record<'a> {
             if let Some(entries) = reading.entries(own.digest) {
                 is_known = true;
                 let stated = entries.iter().filter_map(|entry| entry.platform.as_ref());
-                present.extend(stated.filter_map(|platform| platforms.position(&shown(platform))));
+                present.extend(stated.filter_map(|platform| platforms.position_of(platform)));
             } else if images.is_empty()
                 && let Some(Ok(facts)) = reading.facts(own.digest)
             {
                 is_known = true;
-                present.extend(platforms.position(&shown(&facts.platform.normalized())));
+                present.extend(platforms.position_of(&facts.platform.normalized()));
             }
         }
         present.sort_unstable();
@@ -283,11 +258,6 @@ impl<'a> Record<'a> {
         let platforms = is_known.then_some(present);
         Some(Version { tag, images, own, platforms, expected: Vec::new(), pushed_at, is_release })
     }
-}
-
-/// A platform as the report names it. The text is that of an image, so it is cut to a length that a person reads.
-pub(crate) fn shown(platform: &ecr_multiarch_core::oci::platform::Platform) -> String {
-    crate::text::excerpt(&platform.to_string())
 }
 
 #[cfg(test)]

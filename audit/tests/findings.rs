@@ -456,7 +456,7 @@ fn findings_are_ordered_by_kind_and_newest_first() {
 }
 
 mod deep {
-    use super::support::{Scan, config, entry};
+    use super::support::{Scan, config, entry, windows_config, windows_entry};
 
     /// A version with two platforms whose list is right.
     fn right() -> Scan {
@@ -618,6 +618,52 @@ mod deep {
         let report = scan.report();
         assert_eq!(report["findings"][0]["kind"], "list-differs-from-tags");
         assert_eq!(report["findings"][0]["request"], serde_json::Value::Null);
+    }
+
+    /// Versions of Linux and two releases of Windows, whose updates change the `os.version` of each version.
+    fn of_windows() -> Scan {
+        let mut scan = Scan::new();
+        for day in 0..4 {
+            let version = format!("1.{day}.0");
+            let tags =
+                ["amd64", "windows-ltsc2019-amd64", "windows-ltsc2022-amd64"].map(|part| format!("{version}-{part}"));
+            let [old, new] = ["10.0.17763", "10.0.20348"].map(|build| format!("{build}.{}", 1_000 + day));
+            scan = scan
+                .config_image(&tags[0], day, &config("amd64", &version))
+                .config_image(&tags[1], day, &windows_config(&old))
+                .config_image(&tags[2], day, &windows_config(&new))
+                .list(
+                    &version,
+                    day,
+                    &[entry(&tags[0], "amd64"), windows_entry(&tags[1], &old), windows_entry(&tags[2], &new)],
+                );
+        }
+        scan.read()
+    }
+
+    #[test]
+    fn updates_of_windows_are_no_other_platforms() {
+        let scan = of_windows();
+        scan.check(&[]);
+        let report = scan.report();
+        let platforms = ["linux/amd64", "windows(10.0.17763)/amd64", "windows(10.0.20348)/amd64"];
+        assert_eq!(report["repositories"][0]["platforms"], serde_json::json!(platforms));
+        let spelled = "linux/amd64,windows(10.0.17763)/amd64=windows-ltsc2019-amd64,\
+                       windows(10.0.20348)/amd64=windows-ltsc2022-amd64";
+        assert_eq!(report["settings"]["PLATFORMS"], spelled);
+    }
+
+    #[test]
+    fn image_of_another_release_of_windows_is_a_mismatch() {
+        let scan = of_windows().config_image("1.3.0-windows-ltsc2022-amd64", 4, &windows_config("10.0.17763.9"));
+        scan.check(&[
+            "platform-mismatch 1.3.0: 1.3.0-windows-ltsc2022-amd64 says windows(10.0.20348)/amd64, and the image is for \
+             windows(10.0.17763.9)/amd64",
+            "list-differs-from-tags 1.3.0: does not have the image of 1.3.0-windows-ltsc2022-amd64",
+        ]);
+        let report = scan.untag("1.3.0-windows-ltsc2022-amd64").report();
+        let message = "has an image of windows(10.0.20348.1003)/amd64, which no tag names";
+        assert_eq!(report["findings"][0]["message"], message);
     }
 
     #[test]

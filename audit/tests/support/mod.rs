@@ -39,9 +39,22 @@ pub fn config(architecture: &str, revision: &str) -> String {
     json!({"os": "linux", "architecture": architecture, "config": {"Labels": labels}}).to_string()
 }
 
-/// An entry of a list: the tag of the image, and the architecture that the list states.
-pub fn entry(tag: &str, architecture: &str) -> (String, String) {
-    (tag.to_owned(), architecture.to_owned())
+/// The config of an image of Windows.
+pub fn windows_config(os_version: &str) -> String {
+    json!({"os": "windows", "os.version": os_version, "architecture": "amd64"}).to_string()
+}
+
+/// An entry of a list: the tag of the image, and the platform that the list states.
+pub type Entry = (String, Value);
+
+/// An entry of Linux.
+pub fn entry(tag: &str, architecture: &str) -> Entry {
+    (tag.to_owned(), json!({"os": "linux", "architecture": architecture}))
+}
+
+/// An entry of Windows.
+pub fn windows_entry(tag: &str, os_version: &str) -> Entry {
+    (tag.to_owned(), json!({"os": "windows", "os.version": os_version, "architecture": "amd64"}))
 }
 
 impl Scan {
@@ -101,12 +114,11 @@ impl Scan {
     }
 
     /// A list of images that have these tags now.
-    pub fn list(mut self, tag: &str, day: u32, entries: &[(String, String)]) -> Self {
+    pub fn list(mut self, tag: &str, day: u32, entries: &[Entry]) -> Self {
         let entries: Vec<Value> = entries
             .iter()
-            .map(|(tag, architecture)| {
+            .map(|(tag, platform)| {
                 let digest = self.digest(tag);
-                let platform = json!({"os": "linux", "architecture": architecture});
                 json!({"mediaType": MediaType::OciManifest, "size": 1, "digest": digest, "platform": platform})
             })
             .collect();
