@@ -318,6 +318,7 @@
     state.guessPage = Math.min(state.guessPage, pages - 1);
     const rows = all.slice(state.guessPage * ROWS, (state.guessPage + 1) * ROWS).map(({ name, guess, request }) => {
       const platforms = guess.platforms.map((guessed) => `${guessed.platform}=${guessed.tag_part} (${number.format(guessed.tags)})`);
+      const aliases = guess.aliases.map(({ template, tags }) => `${template} (${number.format(tags)})`);
       const mend = html("td", { class: "wrap" });
       if (request) {
         const text = JSON.stringify(request);
@@ -330,11 +331,12 @@
         html("td", {}, guess.tag_template ? html("code", {}, guess.tag_template) : "no tag names a platform"),
         html("td", { class: "wrap" }, html("span", { class: "text" }, platforms.join(", "))),
         html("td", {}, `${number.format(guess.platform_tags)} of ${number.format(guess.tags)}`),
+        html("td", { class: "wrap" }, html("span", { class: "text" }, aliases.join(", "))),
         html("td", { class: "wrap" }, html("span", { class: "text" }, guess.doubts.join(" "))),
         mend,
       );
     });
-    const head = ["Repository", "Tag template", "Platforms (tags)", "Platform tags", "Doubts", "Sweep that mends it"].map((text) => html("th", { scope: "col" }, text));
+    const head = ["Repository", "Tag template", "Platforms (tags)", "Platform tags", "Aliases (tags)", "Doubts", "Sweep that mends it"].map((text) => html("th", { scope: "col" }, text));
     byId("guess-table").replaceChildren(html("thead", {}, html("tr", {}, ...head)), html("tbody", {}, ...rows));
     showPager("guess-", state.guessPage, pages);
   };

@@ -16,6 +16,7 @@ use crate::obstacle::Obstacle;
 use crate::reading::{ConfigFacts, ListEntry, Reading};
 use crate::request::{Request, Target};
 use crate::scan::RepositoryScan;
+use crate::suggestion::Suggestion;
 use crate::text::shown;
 use crate::version::{PlatformImage, Version, Versions};
 
@@ -24,12 +25,18 @@ pub fn findings(
     scan: &RepositoryScan,
     versions: &Versions<'_>,
     aliases: &Aliases<'_>,
-    tag_scheme: Option<&TagScheme>,
+    suggestion: Option<&Suggestion>,
     target: &Target,
     now: SystemTime,
 ) -> Vec<Finding> {
     let by_digest = scan.by_digest();
     let reading = scan.reading.as_ref();
+    let tag_scheme = suggestion.map(|suggestion| &suggestion.tag_scheme);
+    let is_served = |alias: &str| {
+        let gives =
+            |suggestion: &Suggestion| alias.parse().is_ok_and(|alias| suggestion.aliases.template_of(&alias).is_some());
+        suggestion.is_some_and(gives)
+    };
     let check_of = |version| Check { scan, version, platforms: &versions.platforms, reading, tag_scheme, target };
     let mut findings = Vec::new();
     let is_judged = |version: &&Version<'_>| !version.is_settling(now) && !version.is_archived();
@@ -47,12 +54,13 @@ pub fn findings(
             Some(check) => check.mend(!image.is_list()).and_then(|request| movable(scan, tag, request)),
             None => Err(Obstacle::ReleaseWithoutList(highest.to_string())),
         };
+        let left_out = || Obstacle::AliasLeftOut(tag.to_owned());
         findings.push(Finding {
             repository: scan.name.clone(),
             tag: tag.to_owned(),
             pushed_at: image.pushed_at,
             problem,
-            mend: Some(mend),
+            mend: Some(mend.and_then(|request| if is_served(tag) { Ok(request) } else { Err(left_out()) })),
         });
     }
     findings.sort_by(|one, other| {

@@ -227,7 +227,8 @@ impl Kind {
             Self::AliasBehind => (
                 "Alias behind",
                 "The alias names an older release than the highest one of its line. Those who follow it miss a release.",
-                "Set ALIASES, and assemble the highest release: its aliases move with it.",
+                "Set ALIASES, and assemble the highest release: its aliases move with it. A finding without a request \
+                 says what prevents it.",
             ),
             Self::Unreadable => (
                 "Unreadable",

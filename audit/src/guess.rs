@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use serde::{Serialize, Serializer};
 
+use crate::guessed_alias::GuessedAlias;
 use crate::spelling::SpelledPlatform;
 
 /// How tags join version and platform.
@@ -97,6 +98,8 @@ pub struct Guess {
     pub layout: Option<Layout>,
     /// The platforms, each in every spelling, those with the most tags first.
     pub platforms: Vec<GuessedPlatform>,
+    /// The aliases, in the order of `ALIASES`.
+    pub aliases: Vec<GuessedAlias>,
     /// How many tags are platform tags by this guess.
     pub platform_tags: usize,
     /// How many tags there are, without those of signatures and other attachments.

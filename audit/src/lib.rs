@@ -26,6 +26,7 @@ pub mod checks;
 pub mod coverage;
 pub mod finding;
 pub mod guess;
+pub mod guessed_alias;
 pub mod image;
 pub mod obstacle;
 pub mod page;

@@ -190,6 +190,7 @@ impl Audit {
         let mut tags: Vec<_> = tagged(&scan.images).into_iter().filter(|(_, image)| !image.is_artifact()).collect();
         let mut guess = Guess::of(&tags.iter().map(|(tag, _)| *tag).collect::<Vec<_>>());
         let aliases = Aliases::of(scan, &guess);
+        guess.aliases = aliases.guessed();
         let versions = Versions::of(scan, &guess, &aliases);
         let suggestion = Suggestion::of(&guess, &versions).unwrap_or_else(|reason| {
             guess.doubts.push(format!("The function does not accept these settings: {reason}."));
@@ -198,8 +199,8 @@ impl Audit {
         tags.sort_unstable_by_key(|(tag, image)| std::cmp::Reverse((image.pushed_at, *tag)));
         guess.doubt_newest(tags.into_iter().map(|(tag, _)| tag));
         guess.doubts.extend(aliases.doubts());
-        let tag_scheme = suggestion.as_ref().map(|suggestion| &suggestion.tag_scheme);
-        let findings = checks::findings(scan, &versions, &aliases, tag_scheme, &self.target, self.now);
+        guess.doubts.extend(aliases.unguessed().filter(|_| suggestion.is_some()));
+        let findings = checks::findings(scan, &versions, &aliases, suggestion.as_ref(), &self.target, self.now);
         self.repositories.push(RepositoryReport {
             name: scan.name.clone(),
             guess,

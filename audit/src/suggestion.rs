@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use ecr_multiarch_core::RepositoryName;
+use ecr_multiarch_core::alias::policy::AliasPolicy;
+use ecr_multiarch_core::alias::template::InvalidAliasTemplate;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::settings::tag_scheme::TagScheme;
 use serde::Serialize;
@@ -21,6 +23,9 @@ pub struct RepositorySettings {
     pub tag_template: String,
     /// `PLATFORMS`: those that at least half of the newest versions have.
     pub platforms: String,
+    /// `ALIASES`: those that follow releases; empty, if there are none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub aliases: String,
 }
 
 /// The settings for one repository, as text and as the function reads them.
@@ -30,6 +35,8 @@ pub struct Suggestion {
     pub settings: RepositorySettings,
     /// The platform tags that the function would serve.
     pub tag_scheme: TagScheme,
+    /// The aliases that it would move.
+    pub aliases: AliasPolicy,
 }
 
 impl Suggestion {
@@ -62,8 +69,12 @@ impl Suggestion {
         let template = tag_template.parse().map_err(|invalid| format!("{invalid}"))?;
         let tag_scheme = TagScheme::new(template, parsed).map_err(|invalid| invalid.to_string())?;
         let platforms: Vec<_> = platforms.into_iter().map(|(text, _)| text).collect();
-        let settings = RepositorySettings { tag_template, platforms: platforms.join(",") };
-        Ok(Some(Self { settings, tag_scheme }))
+        let aliases: Vec<_> = guess.aliases.iter().map(|guessed| guessed.template).collect();
+        let settings = RepositorySettings { tag_template, platforms: platforms.join(","), aliases: aliases.join(",") };
+        let templates: Result<_, _> = aliases.into_iter().map(str::parse).collect();
+        let templates = templates.map_err(|invalid: InvalidAliasTemplate| invalid.to_string())?;
+        let aliases = AliasPolicy::new(templates, &tag_scheme).map_err(|invalid| invalid.to_string())?;
+        Ok(Some(Self { settings, tag_scheme, aliases }))
     }
 }
 
@@ -117,8 +128,12 @@ pub fn variables(
     #[derive(Serialize)]
     struct Rule<'a> {
         repositories: Vec<&'a RepositoryName>,
-        platforms: &'a str,
-        tag_template: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        platforms: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tag_template: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        aliases: Option<&'a str>,
     }
     let mut groups = BTreeMap::<&RepositorySettings, Vec<&RepositoryName>>::new();
     for (name, settings) in repositories {
@@ -130,15 +145,24 @@ pub fn variables(
     groups.sort_by_key(|(settings, names)| (std::cmp::Reverse(names.len()), is_unusual(settings)));
     let mut groups = groups.into_iter();
     let Some((common, _)) = groups.next() else { return BTreeMap::new() };
+    // A rule states what differs; the variables supply the rest.
+    let differing = |field: fn(&RepositorySettings) -> &String, settings| {
+        let value: &String = field(settings);
+        (value != field(common)).then_some(value.as_str())
+    };
     let rules: Vec<_> = groups
         .map(|(settings, repositories)| Rule {
             repositories,
-            platforms: &settings.platforms,
-            tag_template: &settings.tag_template,
+            platforms: differing(|settings| &settings.platforms, settings),
+            tag_template: differing(|settings| &settings.tag_template, settings),
+            aliases: differing(|settings| &settings.aliases, settings),
         })
         .collect();
     let mut variables =
         BTreeMap::from([("PLATFORMS", common.platforms.clone()), ("TAG_TEMPLATE", common.tag_template.clone())]);
+    if !common.aliases.is_empty() {
+        variables.insert("ALIASES", common.aliases.clone());
+    }
     if !are_all {
         let names: Vec<_> = repositories.iter().map(|(name, _)| name.as_str()).collect();
         variables.insert("REPOSITORIES", names.join(","));
@@ -157,14 +181,15 @@ mod tests {
 
     use super::*;
 
-    fn settings(template: &str, platforms: &str) -> RepositorySettings {
-        RepositorySettings { tag_template: template.to_owned(), platforms: platforms.to_owned() }
+    fn settings(template: &str, platforms: &str, aliases: &str) -> RepositorySettings {
+        let [tag_template, platforms, aliases] = [template, platforms, aliases].map(str::to_owned);
+        RepositorySettings { tag_template, platforms, aliases }
     }
 
     #[test]
     fn function_accepts_the_settings_and_applies_them() {
-        let usual = settings("{version}-{platform}", "linux/amd64,linux/arm64=aarch64");
-        let other = settings("{platform}-{version}", "linux/amd64=x86_64,linux/arm/v7");
+        let usual = settings("{version}-{platform}", "linux/amd64,linux/arm64=aarch64", "{major},latest");
+        let other = settings("{platform}-{version}", "linux/amd64=x86_64,linux/arm/v7", "");
         let [one, two, three]: [RepositoryName; 3] =
             ["team-a/x", "team-a/y", "team-b/z"].map(|name| name.parse().unwrap());
         let variables = variables(&[(&one, &usual), (&two, &usual), (&three, &other)], false);
@@ -173,14 +198,25 @@ mod tests {
         for (repository, tag, version) in
             [(&one, "1.0-aarch64", "1.0"), (&two, "1.0-amd64", "1.0"), (&three, "x86_64-1.0", "1.0")]
         {
-            let scheme = &settings.for_repository(repository).unwrap().tag_scheme;
-            assert_eq!(scheme.parse(&tag.parse().unwrap()).unwrap().version.as_str(), version, "{repository}");
+            let settings = settings.for_repository(repository).unwrap();
+            let parsed = settings.tag_scheme.parse(&tag.parse().unwrap()).unwrap();
+            assert_eq!(parsed.version.as_str(), version, "{repository}");
+            assert_eq!(settings.aliases.is_empty(), *repository == three, "{repository}");
         }
     }
 
     #[test]
+    fn rule_states_only_what_differs() {
+        let usual = settings("{version}-{platform}", "linux/amd64,linux/arm64", "latest");
+        let other = RepositorySettings { aliases: "{major},latest".to_owned(), ..usual.clone() };
+        let [one, two, three]: [RepositoryName; 3] = ["one", "two", "three"].map(|name| name.parse().unwrap());
+        let variables = variables(&[(&one, &usual), (&two, &usual), (&three, &other)], true);
+        assert_eq!(variables["RULES"], r#"[{"repositories":["three"],"aliases":"{major},latest"}]"#);
+    }
+
+    #[test]
     fn repositories_that_agree_need_no_rules() {
-        let usual = settings("{version}-{platform}", "linux/amd64,linux/arm64");
+        let usual = settings("{version}-{platform}", "linux/amd64,linux/arm64", "");
         let name = "app".parse().unwrap();
         assert_eq!(
             variables(&[(&name, &usual)], true).keys().copied().collect::<Vec<_>>(),

@@ -220,6 +220,92 @@ fn version_that_was_archived_as_a_whole_is_not_judged() {
     assert_eq!(scan.report()["totals"]["archived"], 2);
 }
 
+/// Releases of two platforms with lists, each with its aliases, a day apart.
+fn releases(releases: &[(&str, &str)]) -> Scan {
+    (1..).zip(releases).fold(Scan::new(), |scan, (day, (release, aliases))| {
+        let scan = scan.images(release, day, &["amd64", "arm64"]).lists(&[(release, day)]);
+        scan.alias(release, aliases)
+    })
+}
+
+/// The aliases of the suggested settings, and the doubts.
+fn aliases(scan: &Scan) -> (Option<String>, Vec<String>) {
+    let report = support::report(&[("app", scan)], at(100));
+    (report.settings.get("ALIASES").cloned(), report.repositories[0].guess.doubts.clone())
+}
+
+#[test]
+fn tags_that_follow_releases_are_guessed_as_aliases() {
+    let scan = releases(&[("1.1.0", "1.1"), ("1.2.0", "1.2 1"), ("2.0.0", "2.0 2 latest")]);
+    scan.check(&[]);
+    let guess = &scan.report()["repositories"][0]["guess"];
+    let counts = [("{major}.{minor}", 3), ("{major}", 2), ("latest", 1)];
+    let counts = counts.map(|(template, tags)| serde_json::json!({"template": template, "tags": tags}));
+    assert_eq!(guess["aliases"], serde_json::json!(counts));
+    assert_eq!(aliases(&scan), (Some("{major}.{minor},{major},latest".to_owned()), vec![]));
+    assert_eq!(aliases(&releases(&[("v1.1.0", "v1.1 latest")])).0.unwrap(), "{major}.{minor},latest");
+}
+
+#[test]
+fn repository_without_aliases_gets_none() {
+    assert_eq!(aliases(&releases(&[("1.1.0", ""), ("1.2.0", "stable")])), (None, vec![]));
+    let report = support::report(
+        &[("with", &releases(&[("1.0.0", "latest")])), ("without", &releases(&[("1.0.0", "")]))],
+        at(100),
+    );
+    assert_eq!(report.settings.get("ALIASES"), None);
+    assert_eq!(report.settings["RULES"], r#"[{"repositories":["with"],"aliases":"latest"}]"#);
+}
+
+#[test]
+fn alias_that_is_behind_is_guessed_all_the_same() {
+    let scan = releases(&[("1.1.0", "latest"), ("1.2.0", "")]);
+    scan.check(&["alias-behind latest: names 1.1.0; the highest is 1.2.0"]);
+    assert_eq!(aliases(&scan), (Some("latest".to_owned()), vec![]));
+    assert_eq!(scan.report()["findings"][0]["request"]["version"], "1.2.0");
+}
+
+#[test]
+fn alias_of_something_else_is_left_out() {
+    let scan = releases(&[("1.1.0", "1.1")]).lists(&[("latest", 9)]);
+    let doubt = "ALIASES leaves latest out: latest names no release.";
+    assert_eq!(aliases(&scan), (Some("{major}.{minor}".to_owned()), vec![doubt.to_owned()]));
+    let scan = releases(&[("1.1.0", "1.1"), ("1.2.0", "1.2"), ("1.3.0", "")]).lists(&[("1.3", 9)]);
+    assert_eq!(aliases(&scan), (Some("{major}.{minor}".to_owned()), vec![]), "one of three");
+    let scan = scan.lists(&[("1.2", 9)]);
+    let doubt = "ALIASES leaves {major}.{minor} out: 1.2 names no release.";
+    assert_eq!(aliases(&scan), (None, vec![doubt.to_owned()]), "two of three");
+}
+
+#[test]
+fn alias_that_follows_pushes_is_left_out() {
+    let (aliases, doubts) = aliases(&releases(&[("2024.12.1", "2024"), ("1.0.0", "1 latest")]));
+    assert_eq!(aliases.unwrap(), "{major}");
+    let doubt = "ALIASES leaves latest out: latest follows pushes, and the function follows the highest number.";
+    assert!(doubts.contains(&doubt.to_owned()), "{doubts:?}");
+}
+
+#[test]
+fn alias_that_is_a_version_elsewhere_is_left_out() {
+    let scan = releases(&[("1.1.0", "1.1 latest"), ("1.2", "")]);
+    let doubt = "ALIASES leaves {major}.{minor} out: 1.2 has platform tags of its own.";
+    assert_eq!(aliases(&scan), (Some("latest".to_owned()), vec![doubt.to_owned()]));
+}
+
+#[test]
+fn alias_that_is_left_out_has_no_request() {
+    let both = ["amd64", "arm64"];
+    let scan = releases(&[("1.1.0", "1.1 latest"), ("1.2.0", "")]).images("1.3", 9, &both).lists(&[("1.3", 9)]);
+    let scan = scan.lists(&[("1.2", 1)]);
+    scan.check(&[
+        "alias-behind 1.2: names no release, and is older than 1.2.0, the highest",
+        "alias-behind latest: names 1.1.0; the highest is 1.2.0",
+    ]);
+    let findings = &scan.report()["findings"];
+    assert_eq!(findings[0]["obstacle"], "the suggested ALIASES do not give 1.2");
+    assert_eq!(findings[1]["request"]["version"], "1.2.0");
+}
+
 #[test]
 fn alias_of_an_older_release_is_behind() {
     let scan =

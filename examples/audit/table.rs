@@ -70,6 +70,11 @@ impl ReportText<'_> {
             }
             None => writeln!(f, "\n no tag names a platform")?,
         }
+        if !guess.aliases.is_empty() {
+            let aliases: Vec<_> =
+                guess.aliases.iter().map(|guessed| format!("{} ({})", guessed.template, guessed.tags)).collect();
+            writeln!(f, " aliases: {}", aliases.join(", "))?;
+        }
         for doubt in &guess.doubts {
             writeln!(f, " doubt: {}", plain(doubt))?;
         }

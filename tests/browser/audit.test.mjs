@@ -31,6 +31,10 @@ describe("the page", () => {
     assert.equal(await rows(page), Math.min(50, totals.versions));
     assert.equal(await page.locator("#chart polyline").count(), coverage.platforms.length);
     assert.equal(await page.locator("#guess-table tbody tr").count(), repositories.length);
+    const aliases = repositories.find(({ name }) => name === "shop/search").guess.aliases;
+    assert.ok(aliases.length > 0);
+    const guessed = aliases.map(({ template, tags }) => `${template} (${tags})`).join(", ");
+    assert.ok((await page.locator("#guess-table").textContent()).includes(guessed), guessed);
     assert.ok((await page.locator("#settings pre").textContent()).includes(`PLATFORMS=${settings.PLATFORMS}`));
     assert.match(await page.locator("#how").textContent(), /aws lambda invoke .*sweep -- --dry-run/s);
     assert.ok((await texts(page, "#legend li")).includes("versions in the period"));
