@@ -216,7 +216,7 @@ impl Audit {
 
     /// The sweep that mends what single requests would mend one by one. A sweep replaces no single image.
     fn sweep(&self, repository: &RepositoryName, findings: &[Finding]) -> Option<Request> {
-        let mended = |finding: &&Finding| matches!(finding.request(), Some(Request::Assemble { force: false, .. }));
+        let mended = |finding: &&Finding| finding.request().is_some_and(|request| !request.is_forced());
         let mut mended = findings.iter().filter(mended).peekable();
         mended.peek()?;
         // What a scan does not show, the sweep finds only where it compares: an index of one image looks like a list.

@@ -44,6 +44,21 @@ pub enum Request {
     },
 }
 
+/// The command that sends a sweep. A sweep takes up to 15 minutes; unless it is told to wait, the client gives up after
+/// one, and sends the request again.
+pub const SWEEP_COMMAND: &str = "aws lambda invoke --function-name SweeperArn --cli-read-timeout 0 \
+                                 --cli-binary-format raw-in-base64-out --payload 'REQUEST' /dev/stdout";
+/// The command that sends an assemble request, which takes 30 seconds at most.
+pub const ASSEMBLE_COMMAND: &str = "aws lambda invoke --function-name AssemblerArn \
+                                    --cli-binary-format raw-in-base64-out --payload 'REQUEST' /dev/stdout";
+
+impl Request {
+    /// Whether it replaces a single image, which a sweep does not.
+    pub const fn is_forced(&self) -> bool {
+        matches!(self, Self::Assemble { force: true, .. })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use ecr_multiarch_core::Input;

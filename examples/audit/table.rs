@@ -8,6 +8,7 @@ use ecr_multiarch_audit::calendar::Unit;
 use ecr_multiarch_audit::coverage::Coverage;
 use ecr_multiarch_audit::finding::Finding;
 use ecr_multiarch_audit::report::{Report, RepositoryReport};
+use ecr_multiarch_audit::request::{ASSEMBLE_COMMAND, Request, SWEEP_COMMAND};
 use ecr_multiarch_audit::text::plain;
 
 /// How many of the last periods the coverage shows: a year of months, and a quarter of weeks.
@@ -24,6 +25,11 @@ pub struct ReportText<'a> {
 /// A number of things in words.
 fn counted(count: usize, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
+}
+
+/// The request of a finding that the sweep of its repository does not mend.
+fn forced(finding: &Finding) -> Option<&Request> {
+    finding.request().filter(|request| request.is_forced())
 }
 
 impl fmt::Display for ReportText<'_> {
@@ -94,7 +100,7 @@ impl ReportText<'_> {
         if let hidden @ 1.. = findings.len().saturating_sub(self.rows) {
             writeln!(f, " and {hidden} more")?;
         }
-        if let Some(request) = &repository.request {
+        for request in findings.iter().take(self.rows).filter_map(forced).chain(&repository.request) {
             writeln!(f, " request: {}", serde_json::to_string(request).map_err(|_| fmt::Error)?)?;
         }
         writeln!(f)
@@ -139,15 +145,25 @@ impl ReportText<'_> {
     }
 
     fn write_requests(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.report.repositories.iter().all(|repository| repository.request.is_none()) {
+        let has_sweep = self.report.repositories.iter().any(|repository| repository.request.is_some());
+        let has_assemble = self.report.findings.iter().any(|finding| forced(finding).is_some());
+        if !has_sweep && !has_assemble {
             return Ok(());
         }
-        writeln!(f, "requests to the function ecr-multiarch")?;
-        writeln!(f, " before it is deployed: cargo run --release --example sweep -- --dry-run")?;
         writeln!(
             f,
-            " afterwards: aws lambda invoke --function-name SWEEPER --cli-binary-format raw-in-base64-out --payload \
-             REQUEST /dev/stdout\n"
+            "requests to the function ecr-multiarch, once it is deployed with these settings, and with the permission \
+             lambda:InvokeFunction"
+        )?;
+        if has_sweep {
+            writeln!(f, " sweep: {SWEEP_COMMAND}\n   SweeperArn stands for that output of its stack.")?;
+        }
+        if has_assemble {
+            writeln!(f, " assemble: {ASSEMBLE_COMMAND}\n   AssemblerArn stands for that output of its stack.")?;
+        }
+        writeln!(
+            f,
+            " before that, with these settings in the environment: cargo run --release --example sweep -- --dry-run\n"
         )
     }
 

@@ -319,6 +319,26 @@ async fn table_shows_findings_what_to_do_and_settings() {
 }
 
 #[tokio::test]
+async fn table_names_what_its_requests_need() {
+    let ecr = start_ecr();
+    push(&ecr, "app", "1.0.0", &["amd64", "arm64"]);
+    let text = async || {
+        let (report, _) = audited(&ecr, &[], later()).await;
+        ReportText { report: &report, rows: 20 }.to_string()
+    };
+    let sweep = " sweep: aws lambda invoke --function-name SweeperArn --cli-read-timeout 0 ";
+    let assemble = " assemble: aws lambda invoke --function-name AssemblerArn ";
+    let forced = r#" request: {"action":"assemble","repository":"app","version":"1.0.0","force":true}"#;
+    let found = |text: &str| [sweep, assemble, forced, "lambda:InvokeFunction"].map(|part| text.contains(part));
+    assert_eq!(found(&text().await), [true, false, false, true]);
+    ecr.home().push("app", Some("1.0.0"), &image("amd64", "single"));
+    assert_eq!(found(&text().await), [false, true, true, true]);
+    push_with_list(&ecr, "app", "1.1.0", &[]);
+    push(&ecr, "app", "1.2.0", &["amd64", "arm64"]);
+    assert_eq!(found(&text().await), [true; 4]);
+}
+
+#[tokio::test]
 async fn text_of_an_image_cannot_control_the_terminal() {
     let ecr = start_ecr();
     let home = ecr.home();
