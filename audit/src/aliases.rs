@@ -8,7 +8,9 @@ use ecr_multiarch_core::alias::marker::YankMarker;
 use ecr_multiarch_core::alias::template::AliasTemplate;
 use ecr_multiarch_core::oci::tag::Tag;
 
-use crate::finding::Problem;
+use crate::alias::Alias;
+use crate::alias_problem::AliasProblem;
+use crate::following::Following;
 use crate::guess::Guess;
 use crate::guessed_alias::GuessedAlias;
 use crate::image::{Image, SETTLING_TIME, tagged};
@@ -17,30 +19,6 @@ use crate::scan::RepositoryScan;
 /// The aliases that are looked for: those that everyone uses.
 pub const TEMPLATES: [&str; 3] = ["{major}.{minor}", "{major}", "latest"];
 
-/// A tag that is named like an alias of at least one release.
-#[derive(Debug)]
-struct Alias<'a> {
-    template: &'static str,
-    image: &'a Image,
-    /// The highest release of its line, with its image.
-    highest: (Release, &'a Image),
-    /// The highest release of its line that has the same image as the alias.
-    named: Option<Release>,
-}
-
-/// What an alias follows.
-#[derive(Debug, PartialEq, Eq)]
-enum Following {
-    /// The highest release of its line, which it names.
-    Highest,
-    /// The same, which it does not name.
-    HighestWithout(Problem),
-    /// The newest push, of a release that is not the highest: its project may have begun to number its releases anew.
-    Pushes,
-    /// Something else, such as a branch.
-    SomethingElse,
-}
-
 /// The aliases of a repository.
 #[derive(Debug, Default)]
 pub struct Aliases<'a> {
@@ -48,19 +26,6 @@ pub struct Aliases<'a> {
     markers: BTreeSet<&'a str>,
     /// A version with platform tags of its own that a template can give, for each template of which there is one.
     versions: BTreeMap<&'static str, &'a str>,
-}
-
-/// An alias that does not name what it should.
-#[derive(Debug)]
-pub struct AliasProblem<'a> {
-    /// The alias.
-    pub tag: &'a str,
-    /// What it names.
-    pub image: &'a Image,
-    /// The highest release of its line.
-    pub highest: &'a Release,
-    /// What is wrong.
-    pub problem: Problem,
 }
 
 impl<'a> Aliases<'a> {
@@ -179,31 +144,5 @@ impl<'a> Aliases<'a> {
         // The function takes a version of such a name for an alias, and publishes no list for it.
         let version = self.versions.get(template).filter(|_| count > 0)?;
         Some(format!("{version} has platform tags of its own"))
-    }
-}
-
-impl Alias<'_> {
-    fn following(&self) -> Following {
-        let Self { image, highest: (highest, highest_image), named, .. } = self;
-        let behind = |names: Option<&Release>| {
-            let names = names.map(ToString::to_string);
-            Following::HighestWithout(Problem::AliasBehind { names, highest: highest.to_string() })
-        };
-        match named {
-            Some(named) if named == highest => Following::Highest,
-            Some(_) if highest_image.pushed_at < image.pushed_at => Following::Pushes,
-            Some(named) => behind(Some(named)),
-            None if image.pushed_at < highest_image.pushed_at => behind(None),
-            // An image in place of a list is a problem, whatever it follows.
-            None if !image.is_list() && highest_image.is_list() => {
-                let (platform_tags, release) = (Vec::new(), Some(highest.to_string()));
-                Following::HighestWithout(Problem::SingleImage { platform_tags, release })
-            }
-            None => Following::SomethingElse,
-        }
-    }
-
-    fn follows_releases(&self) -> bool {
-        matches!(self.following(), Following::Highest | Following::HighestWithout(_))
     }
 }

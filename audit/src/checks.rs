@@ -9,16 +9,22 @@ use ecr_multiarch_core::reconcile::observation::all_differing_revisions;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::settings::tag_scheme::{PlatformTag, TagScheme};
 
-use crate::aliases::{AliasProblem, Aliases};
-use crate::finding::{Finding, PlatformRevision, Problem};
+use crate::alias_problem::AliasProblem;
+use crate::aliases::Aliases;
+use crate::finding::Finding;
 use crate::image::{ByDigest, Image};
 use crate::obstacle::Obstacle;
+use crate::platform_image::PlatformImage;
+use crate::platform_revision::PlatformRevision;
+use crate::problem::Problem;
 use crate::reading::{ConfigFacts, ListEntry, Reading};
-use crate::request::{Request, Target};
+use crate::request::Request;
 use crate::scan::RepositoryScan;
 use crate::suggestion::Suggestion;
+use crate::target::Target;
 use crate::text::shown;
-use crate::version::{PlatformImage, Version, Versions};
+use crate::version::Version;
+use crate::versions::Versions;
 
 /// The findings of a repository, those of a kind together and of the newest versions first.
 pub fn findings(

@@ -3,92 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
+use crate::divided_tag::DividedTag;
 use crate::guessed_alias::GuessedAlias;
-use crate::spelling::SpelledPlatform;
-
-/// How tags join version and platform.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Layout {
-    is_platform_first: bool,
-    separator: char,
-}
-
-/// A platform tag, divided by a layout.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DividedTag<'a> {
-    /// The version.
-    pub version: &'a str,
-    /// The part that spells the platform.
-    pub part: &'a str,
-    /// What it spells.
-    pub spelled: SpelledPlatform,
-}
-
-impl Layout {
-    /// All layouts that are tried, those that are used most first: of two with as many tags, the first one wins.
-    pub const ALL: [Self; 6] = {
-        const fn layout(is_platform_first: bool, separator: char) -> Layout {
-            Layout { is_platform_first, separator }
-        }
-        [
-            layout(false, '-'),
-            layout(true, '-'),
-            layout(false, '_'),
-            layout(false, '.'),
-            layout(true, '_'),
-            layout(true, '.'),
-        ]
-    };
-
-    /// The tag template of the settings.
-    pub fn template(self) -> String {
-        let separator = self.separator;
-        if self.is_platform_first {
-            format!("{{platform}}{separator}{{version}}")
-        } else {
-            format!("{{version}}{separator}{{platform}}")
-        }
-    }
-
-    /// Divides a tag, with the longest part that spells a platform. `None`, if the tag has no such part.
-    pub fn divide(self, tag: &str) -> Option<DividedTag<'_>> {
-        let divided = |at: usize| {
-            let (before, after) = (&tag[..at], &tag[at + self.separator.len_utf8()..]);
-            let (version, part) = if self.is_platform_first { (after, before) } else { (before, after) };
-            // A version is a tag of its own, and a tag does not begin so.
-            let is_version = !version.is_empty() && !version.starts_with(['.', '-']) && !names_windows(version);
-            is_version.then(|| Some(DividedTag { version, part, spelled: SpelledPlatform::read(part)? }))?
-        };
-        let mut positions = tag.match_indices(self.separator).map(|(at, _)| at);
-        if self.is_platform_first { positions.rev().find_map(divided) } else { positions.find_map(divided) }
-    }
-}
-
-impl Serialize for Layout {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.template())
-    }
-}
-
-/// A platform as the tags of a repository spell it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct GuessedPlatform {
-    /// The platform.
-    pub platform: String,
-    /// The part of the tags that names it.
-    pub tag_part: String,
-    /// How many tags have this part.
-    pub tags: usize,
-}
-
-impl GuessedPlatform {
-    /// Whether its part can be something else.
-    fn is_weak(&self) -> bool {
-        SpelledPlatform::read(&self.tag_part).is_some_and(|spelled| spelled.is_weak)
-    }
-}
+use crate::guessed_platform::GuessedPlatform;
+use crate::layout::Layout;
+use crate::spelling::{SpelledPlatform, names_windows};
+use crate::text::counted;
 
 /// What was guessed of a repository, and what speaks for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -122,7 +44,7 @@ impl Guess {
                 continue;
             }
             for layout in Layout::ALL {
-                if is_strong(layout, tag) {
+                if layout.is_strong(tag) {
                     *votes.entry(layout).or_default() += 1;
                 }
             }
@@ -140,16 +62,16 @@ impl Guess {
             tags.iter().copied().filter(|tag| names_windows(tag) && guess.parse(tag).is_none()).collect();
         if let Some(example) = of_windows.first() {
             guess.doubts.push(format!(
-                "{} name Windows, such as {example}: their platforms are not guessed, and the settings can name them, as \
-                 in windows(10.0.20348)/amd64=ltsc2022.",
-                tags_counted(of_windows.len())
+                "{} name Windows, such as {example}: their platforms are not guessed, and the settings can name them, \
+                 as in windows(10.0.20348)/amd64=ltsc2022.",
+                counted(of_windows.len(), "tag", "tags")
             ));
         }
         if !bare.is_empty() {
             let example = bare.first().copied().unwrap_or_default();
             guess.doubts.push(format!(
                 "{} name a platform and no version, such as {example}: no tag template can serve them.",
-                tags_counted(bare.len())
+                counted(bare.len(), "tag", "tags")
             ));
         }
         guess
@@ -194,7 +116,7 @@ impl Guess {
             let covered = covered(guessed);
             doubts.extend(covered.map(|covered| {
                 let GuessedPlatform { platform, tag_part, tags } = guessed;
-                let tags = tags_counted(*tags);
+                let tags = counted(*tags, "tag", "tags");
                 format!("{tag_part} in {tags} can be {platform}, which covers {covered}: it is not guessed.")
             }));
             covered.is_none()
@@ -206,7 +128,11 @@ impl Guess {
         let winner = votes.iter().find(|(layout, _)| *layout == chosen).map_or(0, |(_, votes)| *votes);
         for (layout, votes) in votes {
             if *layout != chosen && *votes * DOUBTFUL_SHARE >= winner {
-                self.doubts.push(format!("{} can be read as {} as well.", tags_counted(*votes), layout.template()));
+                self.doubts.push(format!(
+                    "{} can be read as {} as well.",
+                    counted(*votes, "tag", "tags"),
+                    layout.template()
+                ));
             }
         }
     }
@@ -220,9 +146,9 @@ impl Guess {
                     "{} is spelled {} ({}) and {} ({}): the settings serve one spelling of a platform.",
                     one.platform,
                     one.tag_part,
-                    tags_counted(one.tags),
+                    counted(one.tags, "tag", "tags"),
                     other.tag_part,
-                    tags_counted(other.tags),
+                    counted(other.tags, "tag", "tags"),
                 ));
             } else {
                 first.insert(&other.platform, other);
@@ -231,7 +157,7 @@ impl Guess {
                 doubts.push(format!(
                     "{} in {} is taken for {}, and can be something else.",
                     other.tag_part,
-                    tags_counted(other.tags),
+                    counted(other.tags, "tag", "tags"),
                     other.platform
                 ));
             }
@@ -241,10 +167,10 @@ impl Guess {
 
     /// Doubts the layout, if the newest tag that names a platform has another one.
     pub fn doubt_newest<'a>(&mut self, mut newest_first: impl Iterator<Item = &'a str>) {
-        let divided = |tag: &&str| Layout::ALL.into_iter().find(|layout| is_strong(*layout, tag));
+        let divided = |tag: &&str| Layout::ALL.into_iter().find(|layout| layout.is_strong(tag));
         let newest = newest_first.find_map(|tag| Some((tag, divided(&tag)?)));
         if let (Some(chosen), Some((tag, other))) = (self.layout, newest)
-            && !is_strong(chosen, tag)
+            && !chosen.is_strong(tag)
         {
             self.doubts.push(format!(
                 "{tag}, the newest tag of a platform, is {}: the settings do not serve it.",
@@ -259,24 +185,6 @@ impl Guess {
         let guessed = self.platforms.iter().find(|guessed| guessed.tag_part == divided.part)?;
         Some((divided.version, &guessed.platform))
     }
-}
-
-/// Whether a tag names a platform by this layout without doubt.
-fn is_strong(layout: Layout, tag: &str) -> bool {
-    layout.divide(tag).is_some_and(|divided| !divided.spelled.is_weak)
-}
-
-/// Whether a text names Windows or one of its versions, whose images are none of Linux though the platform beside it is
-/// spelled alike.
-fn names_windows(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let is_ltsc = || lower.split("ltsc").skip(1).any(|rest| rest.starts_with(|char: char| char.is_ascii_digit()));
-    ["windows", "nanoserver", "servercore"].iter().any(|name| lower.contains(name)) || is_ltsc()
-}
-
-/// A number of tags in words.
-fn tags_counted(count: usize) -> String {
-    if count == 1 { "1 tag".to_owned() } else { format!("{count} tags") }
 }
 
 #[cfg(test)]
@@ -347,9 +255,8 @@ mod tests {
         let guess = guess("1.0-arm64 1.1-arm64 1.2-aarch64");
         assert_eq!(
             guess.doubts,
-            [
-                "linux/arm64 is spelled arm64 (2 tags) and aarch64 (1 tag): the settings serve one spelling of a platform."
-            ]
+            ["linux/arm64 is spelled arm64 (2 tags) and aarch64 (1 tag): the settings serve one spelling of a \
+                 platform."]
         );
         assert_eq!(guess.parse("1.2-aarch64"), Some(("1.2", "linux/arm64")));
     }
@@ -405,10 +312,8 @@ mod tests {
         assert_eq!((guess.platform_tags, guess.tags), (2, 5));
         assert_eq!(
             guess.doubts,
-            [
-                "3 tags name Windows, such as 1.0-nanoserver-amd64: their platforms are not guessed, and the settings can \
-                 name them, as in windows(10.0.20348)/amd64=ltsc2022."
-            ]
+            ["3 tags name Windows, such as 1.0-nanoserver-amd64: their platforms are not guessed, and the settings \
+                 can name them, as in windows(10.0.20348)/amd64=ltsc2022."]
         );
     }
 

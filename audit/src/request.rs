@@ -1,18 +1,9 @@
 //! Requests to the function that mend a finding, once it is deployed.
 
-use ecr_multiarch_core::{AccountId, Region, RepositoryName};
+use ecr_multiarch_core::RepositoryName;
 use serde::Serialize;
 
-/// A registry as a request names it: what the audit was told, so that the request reaches the same one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Target {
-    /// The account; absent, if it is the function's own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub account: Option<AccountId>,
-    /// The Region; absent, if it is the function's own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub region: Option<Region>,
-}
+use crate::target::Target;
 
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -69,6 +69,14 @@ impl SpelledPlatform {
     }
 }
 
+/// Whether a text names Windows or one of its versions, whose images are none of Linux though the platform beside it is
+/// spelled alike.
+pub(crate) fn names_windows(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let is_ltsc = || lower.split("ltsc").skip(1).any(|rest| rest.starts_with(|char: char| char.is_ascii_digit()));
+    ["windows", "nanoserver", "servercore"].iter().any(|name| lower.contains(name)) || is_ltsc()
+}
+
 /// Removes the first word that is known, and returns what is known of it.
 fn remove<T>(words: &mut Vec<&str>, known: impl Fn(&str) -> Option<T>) -> Option<T> {
     let (at, found) = words.iter().enumerate().find_map(|(at, word)| Some((at, known(word)?)))?;

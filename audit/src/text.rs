@@ -19,6 +19,11 @@ pub(crate) fn shown(platform: &Platform) -> String {
     excerpt(&platform.to_string())
 }
 
+/// A number of things in words.
+pub fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
 /// Whether a character is a control character, has no width, separates lines, or sets the direction of text. (Unicode
 /// Standard Annex #9, "Directional Formatting Characters".)
 fn is_misleading(char: char) -> bool {

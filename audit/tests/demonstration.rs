@@ -8,7 +8,7 @@
 mod demonstration;
 mod support;
 
-use ecr_multiarch_audit::finding::Kind;
+use ecr_multiarch_audit::kind::Kind;
 
 #[test]
 fn demonstration_has_every_kind_of_finding() {

@@ -191,9 +191,8 @@ fn single_image_of_a_repository_with_one_platform_is_right() {
 #[test]
 fn list_that_was_pushed_before_an_image_is_old() {
     let scan = Scan::new().images("1.0.0", 2, &["amd64", "arm64"]).lists(&[("1.0.0", 1)]);
-    scan.check(&[
-        "list-older-than-image 1.0.0: was pushed at 2026-01-02T00:00:00Z, and 1.0.0-amd64, 1.0.0-arm64 at 2026-01-03T00:00:00Z",
-    ]);
+    scan.check(&["list-older-than-image 1.0.0: was pushed at 2026-01-02T00:00:00Z, and 1.0.0-amd64, 1.0.0-arm64 at \
+         2026-01-03T00:00:00Z"]);
 }
 
 #[test]
@@ -375,7 +374,8 @@ fn alias_that_left_a_higher_release_of_before_is_a_doubt() {
     assert_eq!(
         scan.report()["repositories"][0]["guess"]["doubts"],
         serde_json::json!([
-            "latest names 1.0.0, which was pushed after 2024.12.1, the highest release: is the order of releases another one?"
+            "latest names 1.0.0, which was pushed after 2024.12.1, the highest release: is the order of releases \
+             another one?"
         ])
     );
 }
@@ -743,8 +743,8 @@ mod deep {
     fn image_of_another_release_of_windows_is_a_mismatch() {
         let scan = of_windows().config_image("1.3.0-windows-ltsc2022-amd64", 4, &windows_config("10.0.17763.9"));
         scan.check(&[
-            "platform-mismatch 1.3.0: 1.3.0-windows-ltsc2022-amd64 says windows(10.0.20348)/amd64, and the image is for \
-             windows(10.0.17763.9)/amd64",
+            "platform-mismatch 1.3.0: 1.3.0-windows-ltsc2022-amd64 says windows(10.0.20348)/amd64, and the image is \
+             for windows(10.0.17763.9)/amd64",
             "list-differs-from-tags 1.3.0: does not have the image of 1.3.0-windows-ltsc2022-amd64",
         ]);
         let report = scan.untag("1.3.0-windows-ltsc2022-amd64").report();

@@ -20,9 +20,11 @@ use std::time::{Duration, SystemTime};
 
 use clap::Parser as _;
 use ecr_multiarch::ecr::{Priority, Registries};
+use ecr_multiarch_audit::audit::Audit;
+use ecr_multiarch_audit::audited_registry::AuditedRegistry;
 use ecr_multiarch_audit::page;
-use ecr_multiarch_audit::report::{Audit, AuditedRegistry, Report};
-use ecr_multiarch_audit::request::Target;
+use ecr_multiarch_audit::report::Report;
+use ecr_multiarch_audit::target::Target;
 use ecr_multiarch_audit::text::plain;
 use ecr_multiarch_core::RegistryId;
 use tokio::time::Instant;

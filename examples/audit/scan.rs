@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ecr_multiarch::ecr::{ReadError, Registry, SharedRead, StoredImage, StoredRepository};
+use ecr_multiarch_audit::audit::Audit;
 use ecr_multiarch_audit::image::Image;
 use ecr_multiarch_audit::reading::Reading;
-use ecr_multiarch_audit::report::Audit;
-use ecr_multiarch_audit::scan::{RepositoryScan, TagMutability};
+use ecr_multiarch_audit::scan::RepositoryScan;
+use ecr_multiarch_audit::tag_mutability::TagMutability;
 use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
 use ecr_multiarch_core::{AccountId, Digest, Error, ErrorType, Reference, RepositoryGlob, RepositoryName};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};

@@ -7,9 +7,10 @@ use comfy_table::presets::NOTHING;
 use ecr_multiarch_audit::calendar::Unit;
 use ecr_multiarch_audit::coverage::Coverage;
 use ecr_multiarch_audit::finding::Finding;
-use ecr_multiarch_audit::report::{Report, RepositoryReport};
+use ecr_multiarch_audit::report::Report;
+use ecr_multiarch_audit::report::repository::RepositoryReport;
 use ecr_multiarch_audit::request::{ASSEMBLE_COMMAND, Request, SWEEP_COMMAND};
-use ecr_multiarch_audit::text::plain;
+use ecr_multiarch_audit::text::{counted, plain};
 
 /// How many of the last periods the coverage shows: a year of months, and a quarter of weeks.
 const PERIODS_SHOWN: usize = 12;
@@ -20,11 +21,6 @@ pub struct ReportText<'a> {
     pub report: &'a Report,
     /// How many findings of a repository are shown.
     pub rows: usize,
-}
-
-/// A number of things in words.
-fn counted(count: usize, one: &str, several: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 /// The request of a finding that the sweep of its repository does not mend.

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use ecr_multiarch_audit::audit::Audit;
+use ecr_multiarch_audit::audited_registry::AuditedRegistry;
 use ecr_multiarch_audit::image::Image;
 use ecr_multiarch_audit::reading::Reading;
-use ecr_multiarch_audit::report::{Audit, AuditedRegistry, Report};
-use ecr_multiarch_audit::request::Target;
-use ecr_multiarch_audit::scan::{RepositoryScan, TagMutability};
+use ecr_multiarch_audit::report::Report;
+use ecr_multiarch_audit::scan::RepositoryScan;
+use ecr_multiarch_audit::tag_mutability::TagMutability;
+use ecr_multiarch_audit::target::Target;
 use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::media_type::MediaType;
