@@ -1,6 +1,6 @@
 //! The checks of a repository's versions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 
 use ecr_multiarch_core::Digest;
@@ -53,8 +53,9 @@ pub fn findings(
         problems.extend(reading.into_iter().flat_map(|reading| check.by_reading(reading, &by_digest)));
         findings.extend(problems.into_iter().map(|problem| check.finding(problem)));
     }
+    let by_tag: HashMap<_, _> = versions.all.iter().map(|version| (version.tag, version)).collect();
     for AliasProblem { tag, image, highest, problem } in aliases.problems(now) {
-        let version = versions.all.iter().find(|version| version.tag == highest.tag().as_str());
+        let version = by_tag.get(highest.tag().as_str()).copied();
         let is_published = |version: &&Version<'_>| version.own.is_some_and(Image::is_list);
         let mend = match version.filter(is_published).map(check_of) {
             Some(check) => check.mend(!image.is_list()).and_then(|request| movable(scan, tag, request)),
