@@ -1,6 +1,6 @@
 "use strict";
-// Shows the report. Whatever a tag, a label or a manifest holds becomes a text node: nothing is ever parsed as HTML, and
-// the page's policy lets the browser refuse it.
+// Shows the report. Whatever a tag, a label or a manifest holds becomes a text node: nothing is ever parsed as HTML,
+// and the page's policy lets the browser refuse it.
 (() => {
   const report = JSON.parse(document.getElementById("report").textContent);
   /** How many rows a table has at a time: the size of the document does not depend on that of the report. */
@@ -21,12 +21,14 @@
   const share = (part, all) => (all === 0 ? "" : `${Math.floor((100 * part) / all)}%`);
 
   const NAMESPACES = { svg: "http://www.w3.org/2000/svg", html: "http://www.w3.org/1999/xhtml" };
-  const makeIn = (namespace) => (name, attributes = {}, ...children) => {
-    const element = document.createElementNS(NAMESPACES[namespace], name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    element.append(...children);
-    return element;
-  };
+  const makeIn =
+    (namespace) =>
+    (name, attributes = {}, ...children) => {
+      const element = document.createElementNS(NAMESPACES[namespace], name);
+      for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+      element.append(...children);
+      return element;
+    };
   const html = makeIn("html");
   const svg = makeIn("svg");
 
@@ -51,7 +53,9 @@
     }),
   );
   if (report.repositories.length > 1) {
-    versions.sort((one, other) => (one.version.pushed_at < other.version.pushed_at ? 1 : one.version.pushed_at > other.version.pushed_at ? -1 : 0));
+    versions.sort((one, other) =>
+      one.version.pushed_at < other.version.pushed_at ? 1 : one.version.pushed_at > other.version.pushed_at ? -1 : 0,
+    );
   }
 
   const state = { repository: "", kind: "", text: "", only: false, page: 0, guessPage: 0 };
@@ -88,7 +92,8 @@
   const showHead = () => {
     const { registry } = report;
     const account = registry.account ? `Account ${registry.account}` : "Own account";
-    byId("what").textContent = `${account} in ${registry.region}, ${report.audited_at.slice(0, 16).replace("T", " ")} UTC`;
+    byId("what").textContent =
+      `${account} in ${registry.region}, ${report.audited_at.slice(0, 16).replace("T", " ")} UTC`;
     document.title = `Audit of multi-architecture images in ${registry.region}`;
     const { totals } = report;
     const tiles = [
@@ -99,23 +104,55 @@
       ...report.coverage.platforms.slice(0, 2).map((covered) => {
         // The last period with a version tells where the platform is today.
         const last = report.coverage.versions.findLastIndex((count) => count > 0);
-        return [covered.platform, share(covered.versions[last], report.coverage.versions[last]), false, `in ${report.timeline.periods[last]}`];
+        return [
+          covered.platform,
+          share(covered.versions[last], report.coverage.versions[last]),
+          false,
+          `in ${report.timeline.periods[last]}`,
+        ];
       }),
     ];
     byId("totals").replaceChildren(
       ...tiles.map(([name, value, isBad, when]) =>
-        html("div", isBad ? { class: "bad" } : {}, html("dt", { class: "text" }, name), html("dd", {}, value, ...(when ? [" ", html("small", {}, when)] : []))),
+        html(
+          "div",
+          isBad ? { class: "bad" } : {},
+          html("dt", { class: "text" }, name),
+          html("dd", {}, value, ...(when ? [" ", html("small", {}, when)] : [])),
+        ),
       ),
     );
-    const notes = [report.deep ? (report.failures.length === 0 ? "Manifests and configs were read." : "Manifests and configs were read, except where it says otherwise.") : "By scans alone: contents of lists, configs and revisions were not read. --deep reads them."];
-    if (totals.settling > 0) notes.push(`${counted(totals.settling, "version", "versions")} of the last hour ${totals.settling === 1 ? "is" : "are"} not judged.`);
-    if (totals.archived > 0) notes.push(`${counted(totals.archived, "archived version", "archived versions")} ${totals.archived === 1 ? "is" : "are"} not judged.`);
+    const areNotJudged = (count) => `${count === 1 ? "is" : "are"} not judged.`;
+    const readExceptFailures = report.failures.length === 0 ? "" : ", except where it says otherwise";
+    const notes = [
+      report.deep
+        ? `Manifests and configs were read${readExceptFailures}.`
+        : "By scans alone: contents of lists, configs and revisions were not read. --deep reads them.",
+    ];
+    if (totals.settling > 0) {
+      const settling = counted(totals.settling, "version", "versions");
+      notes.push(`${settling} of the last hour ${areNotJudged(totals.settling)}`);
+    }
+    if (totals.archived > 0) {
+      const archived = counted(totals.archived, "archived version", "archived versions");
+      notes.push(`${archived} ${areNotJudged(totals.archived)}`);
+    }
+    notes.push(...(report.limits ?? []));
     byId("mode").textContent = notes.join(" ");
     if (report.failures.length > 0) {
       const failures = byId("failures");
       failures.hidden = false;
-      const items = report.failures.slice(0, ROWS).map((failure) => html("li", { class: "text" }, `${failure.repository}: ${failure.message}`));
-      failures.replaceChildren(html("p", {}, `${counted(report.failures.length, "repository was", "repositories were")} not audited completely:`), html("ul", {}, ...items));
+      const items = report.failures
+        .slice(0, ROWS)
+        .map((failure) => html("li", { class: "text" }, `${failure.repository}: ${failure.message}`));
+      failures.replaceChildren(
+        html(
+          "p",
+          {},
+          `${counted(report.failures.length, "repository was", "repositories were")} not audited completely:`,
+        ),
+        html("ul", {}, ...items),
+      );
     }
   };
 
@@ -126,9 +163,13 @@
       return element;
     };
     byId("repository").append(
-      ...report.repositories.map(({ name, findings }) => option(name, findings > 0 ? `${name} (${number.format(findings)})` : name)),
+      ...report.repositories.map(({ name, findings }) =>
+        option(name, findings > 0 ? `${name} (${number.format(findings)})` : name),
+      ),
     );
-    byId("kind").append(...report.kinds.map(({ kind, title, findings }) => option(kind, `${title} (${number.format(findings)})`)));
+    byId("kind").append(
+      ...report.kinds.map(({ kind, title, findings }) => option(kind, `${title} (${number.format(findings)})`)),
+    );
   };
 
   const showCoverage = () => {
@@ -137,12 +178,21 @@
     byId("unit").textContent = unit;
     const isEmpty = coverage.platforms.length === 0;
     byId("legend").replaceChildren(
-      ...coverage.platforms.slice(0, SERIES).map((covered, index) =>
-        html("li", { class: `c${index}` }, html("span", { class: `swatch d${index}`, "aria-hidden": "true" }), html("span", { class: "text" }, covered.platform)),
-      ),
+      ...coverage.platforms
+        .slice(0, SERIES)
+        .map((covered, index) =>
+          html(
+            "li",
+            { class: `c${index}` },
+            html("span", { class: `swatch d${index}`, "aria-hidden": "true" }),
+            html("span", { class: "text" }, covered.platform),
+          ),
+        ),
     );
     if (!isEmpty) {
-      byId("legend").append(html("li", {}, html("span", { class: "swatch bars", "aria-hidden": "true" }), "versions in the period"));
+      byId("legend").append(
+        html("li", {}, html("span", { class: "swatch bars", "aria-hidden": "true" }), "versions in the period"),
+      );
     }
     const chart = byId("chart");
     if (isEmpty) {
@@ -151,10 +201,22 @@
       return;
     }
     chart.replaceChildren(drawChart(coverage, periods, Math.max(chart.clientWidth, 240)));
-    const head = html("tr", {}, html("th", { scope: "col" }, unit), html("th", { scope: "col" }, "versions"), ...coverage.platforms.map((covered) => html("th", { scope: "col" }, covered.platform)));
+    const head = html(
+      "tr",
+      {},
+      html("th", { scope: "col" }, unit),
+      html("th", { scope: "col" }, "versions"),
+      ...coverage.platforms.map((covered) => html("th", { scope: "col" }, covered.platform)),
+    );
     const rows = periods.map((period, index) => {
       const all = coverage.versions[index];
-      const cells = coverage.platforms.map((covered) => html("td", {}, all === 0 ? "" : `${share(covered.versions[index], all)} (${number.format(covered.versions[index])})`));
+      const cells = coverage.platforms.map((covered) =>
+        html(
+          "td",
+          {},
+          all === 0 ? "" : `${share(covered.versions[index], all)} (${number.format(covered.versions[index])})`,
+        ),
+      );
       return html("tr", {}, html("th", { scope: "row" }, period), html("td", {}, number.format(all)), ...cells);
     });
     byId("coverage-table").replaceChildren(html("thead", {}, head), html("tbody", {}, ...rows.reverse()));
@@ -163,13 +225,27 @@
   const drawChart = (coverage, periods, width) => {
     const height = width < 480 ? 180 : 220;
     const box = { left: 36, right: width - 8, top: 10, bottom: height - 24 };
-    const x = (index) => (periods.length === 1 ? (box.left + box.right) / 2 : box.left + 8 + ((box.right - box.left - 16) * index) / (periods.length - 1));
+    const x = (index) =>
+      periods.length === 1
+        ? (box.left + box.right) / 2
+        : box.left + 8 + ((box.right - box.left - 16) * index) / (periods.length - 1);
     const y = (part) => box.bottom - (box.bottom - box.top) * part;
     const last = coverage.versions.findLastIndex((count) => count > 0);
-    const now = coverage.platforms.slice(0, SERIES).map((covered) => `${covered.platform} ${share(covered.versions[last], coverage.versions[last])}`);
-    const description = `${periods[0]} to ${periods.at(-1)}. In ${periods[last]}: ${now.join(", ")} of ${counted(coverage.versions[last], "version", "versions")}.`;
-    const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-labelledby": "chart-title chart-text" });
-    picture.append(svg("title", { id: "chart-title" }, "Share of versions with each platform over time"), svg("desc", { id: "chart-text" }, description));
+    const now = coverage.platforms
+      .slice(0, SERIES)
+      .map((covered) => `${covered.platform} ${share(covered.versions[last], coverage.versions[last])}`);
+    const lastVersions = counted(coverage.versions[last], "version", "versions");
+    const shares = `In ${periods[last]}: ${now.join(", ")} of ${lastVersions}.`;
+    const description = `${periods[0]} to ${periods.at(-1)}. ${shares}`;
+    const picture = svg("svg", {
+      viewBox: `0 0 ${width} ${height}`,
+      role: "img",
+      "aria-labelledby": "chart-title chart-text",
+    });
+    picture.append(
+      svg("title", { id: "chart-title" }, "Share of versions with each platform over time"),
+      svg("desc", { id: "chart-text" }, description),
+    );
     for (const part of [0, 0.5, 1]) {
       picture.append(svg("line", { class: "grid", x1: box.left, x2: box.right, y1: y(part), y2: y(part) }));
       picture.append(svg("text", { x: box.left - 6, y: y(part) + 4, "text-anchor": "end" }, `${part * 100}%`));
@@ -179,7 +255,13 @@
     coverage.versions.forEach((count, index) => {
       if (count === 0) return;
       const top = y((0.25 * count) / most);
-      const bar = svg("rect", { class: "bar", x: x(index) - barWidth / 2, width: barWidth, y: top, height: box.bottom - top });
+      const bar = svg("rect", {
+        class: "bar",
+        x: x(index) - barWidth / 2,
+        width: barWidth,
+        y: top,
+        height: box.bottom - top,
+      });
       bar.append(svg("title", {}, `${periods[index]}: ${counted(count, "version", "versions")}`));
       picture.append(bar);
     });
@@ -187,20 +269,29 @@
     periods.forEach((period, index) => {
       if ((periods.length - 1 - index) % labels !== 0) return;
       const anchor = periods.length > 1 && index === periods.length - 1 ? "end" : index === 0 ? "start" : "middle";
-      picture.append(svg("text", { x: anchor === "end" ? box.right : x(index), y: height - 7, "text-anchor": anchor }, period));
+      picture.append(
+        svg("text", { x: anchor === "end" ? box.right : x(index), y: height - 7, "text-anchor": anchor }, period),
+      );
     });
     // Periods without a version have no share: the line goes on to the next one that has.
     coverage.platforms.slice(0, SERIES).forEach((covered, series) => {
       const points = covered.versions.flatMap((count, index) => {
         const all = coverage.versions[index];
-        return all === 0 ? [] : [{ x: x(index), y: y(count / all), text: `${periods[index]}: ${covered.platform} ${share(count, all)}` }];
+        return all === 0
+          ? []
+          : [{ x: x(index), y: y(count / all), text: `${periods[index]}: ${covered.platform} ${share(count, all)}` }];
       });
       const line = points.map((point) => `${point.x.toFixed(1)},${point.y.toFixed(1)}`).join(" ");
       picture.append(svg("polyline", { class: `series c${series} d${series}`, points: line }));
       if (points.length <= 60) {
         picture.append(
           ...points.map((point) => {
-            const dot = svg("circle", { class: `dot c${series}`, cx: point.x.toFixed(1), cy: point.y.toFixed(1), r: 2.5 });
+            const dot = svg("circle", {
+              class: `dot c${series}`,
+              cx: point.x.toFixed(1),
+              cy: point.y.toFixed(1),
+              r: 2.5,
+            });
             dot.append(svg("title", {}, point.text));
             return dot;
           }),
@@ -217,7 +308,9 @@
       if (group) group.push(finding);
       else groups.set(finding.kind, [finding]);
     }
-    const sections = report.kinds.filter((kind) => groups.has(kind.kind)).map((kind) => showKind(kind, groups.get(kind.kind)));
+    const sections = report.kinds
+      .filter((kind) => groups.has(kind.kind))
+      .map((kind) => showKind(kind, groups.get(kind.kind)));
     const none = report.findings.length === 0 ? "Nothing was found." : "No finding matches the filters.";
     byId("kinds").replaceChildren(...(sections.length > 0 ? sections : [html("p", { class: "quiet" }, none)]));
   };
@@ -241,14 +334,38 @@
     });
     showMore(FINDINGS);
     const heading = html("h3", {}, `${kind.title} `, html("span", { class: "n" }, number.format(findings.length)));
-    return html("div", { class: "kind" }, heading, html("p", {}, html("span", { class: "quiet" }, kind.meaning), " ", kind.remedy), list, rest);
+    return html(
+      "div",
+      { class: "kind" },
+      heading,
+      html("p", {}, html("span", { class: "quiet" }, kind.meaning), " ", kind.remedy),
+      list,
+      rest,
+    );
   };
 
   const showFinding = (finding) => {
-    const item = html("li", {}, html("div", { class: "text" }, html("code", {}, finding.key), " ", html("span", { class: "text" }, finding.message)));
+    const item = html(
+      "li",
+      {},
+      html(
+        "div",
+        { class: "text" },
+        html("code", {}, finding.key),
+        " ",
+        html("span", { class: "text" }, finding.message),
+      ),
+    );
     if (finding.request) {
       const text = JSON.stringify(finding.request);
-      item.append(html("div", { class: "request" }, html("code", {}, text), copyButton(text, `Copy the request for ${finding.key}`)));
+      item.append(
+        html(
+          "div",
+          { class: "request" },
+          html("code", {}, text),
+          copyButton(text, `Copy the request for ${finding.key}`),
+        ),
+      );
     }
     if (finding.obstacle) {
       item.append(html("div", { class: "quiet text" }, `No request mends it yet: ${finding.obstacle}.`));
@@ -269,21 +386,48 @@
     const rows = matching.versions.slice(state.page * ROWS, (state.page + 1) * ROWS);
     // The columns are those of the rows that are shown: a registry may have many platforms.
     const platforms = [...new Set(rows.flatMap((row) => row.repository.platforms))];
-    const column = (text, isCentered) => html("th", isCentered ? { scope: "col", class: "center" } : { scope: "col" }, text);
-    const head = html("tr", {}, column("Version"), ...platforms.map((platform) => column(platform, true)), column("Its tag names"), column("Newest push"), column("Findings"));
+    const column = (text, isCentered) =>
+      html("th", isCentered ? { scope: "col", class: "center" } : { scope: "col" }, text);
+    const head = html(
+      "tr",
+      {},
+      column("Version"),
+      ...platforms.map((platform) => column(platform, true)),
+      column("Its tag names"),
+      column("Newest push"),
+      column("Findings"),
+    );
     const body = rows.map((row) => {
       const cells = platforms.map((platform) => {
         const [state, text] = cellOf(row, platform);
-        return html("td", { class: "center" }, html("span", { class: `cell ${state}` }, html("span", { class: "hidden" }, text)));
+        return html(
+          "td",
+          { class: "center" },
+          html("span", { class: `cell ${state}` }, html("span", { class: "hidden" }, text)),
+        );
       });
-      const kinds = [...new Set(row.findings.map((finding) => finding.kind))].map((kind) => html("span", { class: "badge" }, titles.get(kind)));
+      const kinds = [...new Set(row.findings.map((finding) => finding.kind))].map((kind) =>
+        html("span", { class: "badge" }, titles.get(kind)),
+      );
       const unjudged = row.version.settling ? "too young to be judged" : row.version.archived ? "archived" : undefined;
       const findings = unjudged ? [unjudged] : kinds;
       const version = html("th", { scope: "row" }, html("code", {}, state.repository ? row.version.tag : row.key));
       version.title = row.key;
-      return html("tr", {}, version, ...cells, html("td", {}, named[row.version.names]), html("td", {}, row.version.pushed_at.slice(0, 10)), html("td", {}, ...findings));
+      return html(
+        "tr",
+        {},
+        version,
+        ...cells,
+        html("td", {}, named[row.version.names]),
+        html("td", {}, row.version.pushed_at.slice(0, 10)),
+        html("td", {}, ...findings),
+      );
     });
-    const caption = html("caption", {}, state.repository ? `Versions of ${state.repository}` : "Versions of all repositories, the newest push first");
+    const caption = html(
+      "caption",
+      {},
+      state.repository ? `Versions of ${state.repository}` : "Versions of all repositories, the newest push first",
+    );
     byId("matrix").replaceChildren(caption, html("thead", {}, head), html("tbody", {}, ...body));
     showPager("", state.page, pages);
   };
@@ -316,11 +460,16 @@
     const pages = Math.max(1, Math.ceil(all.length / ROWS));
     state.guessPage = Math.min(state.guessPage, pages - 1);
     const rows = all.slice(state.guessPage * ROWS, (state.guessPage + 1) * ROWS).map(({ name, guess, request }) => {
-      const platforms = guess.platforms.map((guessed) => `${guessed.platform}=${guessed.tag_part} (${number.format(guessed.tags)})`);
+      const platforms = guess.platforms.map(
+        (guessed) => `${guessed.platform}=${guessed.tag_part} (${number.format(guessed.tags)})`,
+      );
+      const aliases = guess.aliases.map(({ template, tags }) => `${template} (${number.format(tags)})`);
       const mend = html("td", { class: "wrap" });
       if (request) {
         const text = JSON.stringify(request);
-        mend.append(html("div", { class: "request" }, html("code", {}, text), copyButton(text, `Copy the sweep of ${name}`)));
+        mend.append(
+          html("div", { class: "request" }, html("code", {}, text), copyButton(text, `Copy the sweep of ${name}`)),
+        );
       }
       return html(
         "tr",
@@ -329,18 +478,30 @@
         html("td", {}, guess.tag_template ? html("code", {}, guess.tag_template) : "no tag names a platform"),
         html("td", { class: "wrap" }, html("span", { class: "text" }, platforms.join(", "))),
         html("td", {}, `${number.format(guess.platform_tags)} of ${number.format(guess.tags)}`),
+        html("td", { class: "wrap" }, html("span", { class: "text" }, aliases.join(", "))),
         html("td", { class: "wrap" }, html("span", { class: "text" }, guess.doubts.join(" "))),
         mend,
       );
     });
-    const head = ["Repository", "Tag template", "Platforms (tags)", "Platform tags", "Doubts", "Sweep that mends it"].map((text) => html("th", { scope: "col" }, text));
+    const head = [
+      "Repository",
+      "Tag template",
+      "Platforms (tags)",
+      "Platform tags",
+      "Aliases (tags)",
+      "Doubts",
+      "Sweep that mends it",
+    ].map((text) => html("th", { scope: "col" }, text));
     byId("guess-table").replaceChildren(html("thead", {}, html("tr", {}, ...head)), html("tbody", {}, ...rows));
     showPager("guess-", state.guessPage, pages);
   };
 
   const filter = () => {
     const text = state.text.trim().toLowerCase();
-    const isChosen = (finding) => (!state.repository || finding.repository === state.repository) && (!state.kind || finding.kind === state.kind) && (!text || finding.searched.includes(text));
+    const isChosen = (finding) =>
+      (!state.repository || finding.repository === state.repository) &&
+      (!state.kind || finding.kind === state.kind) &&
+      (!text || finding.searched.includes(text));
     const isShown = ({ repository, searched, findings }) =>
       (!state.repository || repository.name === state.repository) &&
       (!state.kind || findings.some((finding) => finding.kind === state.kind)) &&
@@ -351,7 +512,9 @@
     showFindings();
     showMatrix();
     const note = state.kind === "alias-behind" ? " Aliases are not versions." : "";
-    announce(`${counted(matching.findings.length, "finding", "findings")} and ${counted(matching.versions.length, "version", "versions")} match.${note}`);
+    const findingsMatching = counted(matching.findings.length, "finding", "findings");
+    const versionsMatching = counted(matching.versions.length, "version", "versions");
+    announce(`${findingsMatching} and ${versionsMatching} match.${note}`);
   };
   const chooseRepository = () => {
     state.guessPage = 0;
@@ -388,10 +551,11 @@
     chooseRepository();
     filter();
   });
-  const turn = (id, field, by, show) => byId(id).addEventListener("click", () => {
-    state[field] += by;
-    show();
-  });
+  const turn = (id, field, by, show) =>
+    byId(id).addEventListener("click", () => {
+      state[field] += by;
+      show();
+    });
   turn("previous", "page", -1, showMatrix);
   turn("next", "page", 1, showMatrix);
   turn("guess-previous", "guessPage", -1, showGuesses);

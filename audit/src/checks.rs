@@ -1,6 +1,6 @@
 //! The checks of a repository's versions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 
 use ecr_multiarch_core::Digest;
@@ -9,26 +9,40 @@ use ecr_multiarch_core::reconcile::observation::all_differing_revisions;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::settings::tag_scheme::{PlatformTag, TagScheme};
 
-use crate::aliases::{AliasProblem, Aliases};
-use crate::finding::{Finding, PlatformRevision, Problem};
+use crate::alias_problem::AliasProblem;
+use crate::aliases::Aliases;
+use crate::finding::Finding;
 use crate::image::{ByDigest, Image};
 use crate::obstacle::Obstacle;
+use crate::platform_image::PlatformImage;
+use crate::platform_revision::PlatformRevision;
+use crate::problem::Problem;
 use crate::reading::{ConfigFacts, ListEntry, Reading};
-use crate::request::{Request, Target};
+use crate::request::Request;
 use crate::scan::RepositoryScan;
-use crate::version::{PlatformImage, Version, Versions, shown};
+use crate::suggestion::Suggestion;
+use crate::target::Target;
+use crate::text::shown;
+use crate::version::Version;
+use crate::versions::Versions;
 
 /// The findings of a repository, those of a kind together and of the newest versions first.
 pub fn findings(
     scan: &RepositoryScan,
     versions: &Versions<'_>,
     aliases: &Aliases<'_>,
-    tag_scheme: Option<&TagScheme>,
+    suggestion: Option<&Suggestion>,
     target: &Target,
     now: SystemTime,
 ) -> Vec<Finding> {
     let by_digest = scan.by_digest();
     let reading = scan.reading.as_ref();
+    let tag_scheme = suggestion.map(|suggestion| &suggestion.tag_scheme);
+    let is_served = |alias: &str| {
+        let gives =
+            |suggestion: &Suggestion| alias.parse().is_ok_and(|alias| suggestion.aliases.template_of(&alias).is_some());
+        suggestion.is_some_and(gives)
+    };
     let check_of = |version| Check { scan, version, platforms: &versions.platforms, reading, tag_scheme, target };
     let mut findings = Vec::new();
     let is_judged = |version: &&Version<'_>| !version.is_settling(now) && !version.is_archived();
@@ -39,19 +53,21 @@ pub fn findings(
         problems.extend(reading.into_iter().flat_map(|reading| check.by_reading(reading, &by_digest)));
         findings.extend(problems.into_iter().map(|problem| check.finding(problem)));
     }
+    let by_tag: HashMap<_, _> = versions.all.iter().map(|version| (version.tag, version)).collect();
     for AliasProblem { tag, image, highest, problem } in aliases.problems(now) {
-        let version = versions.all.iter().find(|version| version.tag == highest.tag().as_str());
+        let version = by_tag.get(highest.tag().as_str()).copied();
         let is_published = |version: &&Version<'_>| version.own.is_some_and(Image::is_list);
         let mend = match version.filter(is_published).map(check_of) {
             Some(check) => check.mend(!image.is_list()).and_then(|request| movable(scan, tag, request)),
             None => Err(Obstacle::ReleaseWithoutList(highest.to_string())),
         };
+        let left_out = || Obstacle::AliasLeftOut(tag.to_owned());
         findings.push(Finding {
             repository: scan.name.clone(),
             tag: tag.to_owned(),
             pushed_at: image.pushed_at,
             problem,
-            mend: Some(mend),
+            mend: Some(mend.and_then(|request| if is_served(tag) { Ok(request) } else { Err(left_out()) })),
         });
     }
     findings.sort_by(|one, other| {
@@ -169,9 +185,14 @@ impl Check<'_> {
 
     /// The platform of a tag that its image contradicts.
     fn mismatch(&self, image: &PlatformImage<'_>, reading: &Reading) -> Option<Problem> {
-        let said: ConfiguredPlatform = self.platforms.get(image.platform)?.parse().ok()?;
-        let is = other_platform(said.platform(), image.image.digest, reading)?;
+        let said = self.tagged_platform(image)?;
+        let is = other_platform(&said, image.image.digest, reading)?;
         Some(mismatch(image.tag.to_owned(), said.platform(), &is))
+    }
+
+    /// The platform that a tag says.
+    fn tagged_platform(&self, image: &PlatformImage<'_>) -> Option<ConfiguredPlatform> {
+        self.platforms.get(image.platform)?.parse().ok()
     }
 
     fn differing_list(&self, entries: &[ListEntry], reading: &Reading) -> Option<Problem> {
@@ -184,14 +205,14 @@ impl Check<'_> {
         };
         let platform_tags: Vec<_> = images.iter().filter(is_absent).map(|image| image.tag.to_owned()).collect();
         let tagged: Vec<_> = images.iter().flat_map(|image| reading.images_of(image.image.digest)).collect();
-        let is_of_tag = |platform: &String| {
-            images.iter().any(|image| self.platforms.get(image.platform).is_some_and(|tagged| tagged == platform))
-        };
+        let platforms: Vec<_> = images.iter().filter_map(|image| self.tagged_platform(image)).collect();
+        let is_of_tag = |stated: &Platform| platforms.iter().any(|said| !is_other(said, stated));
         let untagged: BTreeSet<_> = entries
             .iter()
             .filter(|entry| !images.is_empty() && !tagged.contains(&entry.digest))
-            .filter_map(|entry| entry.platform.as_ref().map(shown))
-            .filter(|platform| !is_of_tag(platform))
+            .filter_map(|entry| entry.platform.as_ref())
+            .filter(|stated| !is_of_tag(stated))
+            .map(shown)
             .collect();
         let untagged: Vec<_> = untagged.into_iter().collect();
         let differs = !platform_tags.is_empty() || !untagged.is_empty();
@@ -317,7 +338,7 @@ impl Check<'_> {
 
 /// The request that moves a tag which exists, unless that is immutable.
 fn movable(scan: &RepositoryScan, tag: &str, request: Request) -> Result<Request, Obstacle> {
-    if scan.mutability.is_immutable(tag) { Err(Obstacle::Immutable(tag.to_owned())) } else { Ok(request) }
+    if scan.is_immutable(tag) { Err(Obstacle::Immutable(tag.to_owned())) } else { Ok(request) }
 }
 
 /// The revisions of images, if those that are stated differ.
@@ -355,13 +376,19 @@ fn duplicates(entries: &[ListEntry]) -> impl Iterator<Item = Problem> {
 }
 
 /// The platform of an image, or of an index without an image of this platform, that is another one.
-fn other_platform(said: &Platform, digest: Digest, reading: &Reading) -> Option<Platform> {
+fn other_platform(said: &ConfiguredPlatform, digest: Digest, reading: &Reading) -> Option<Platform> {
     let platforms: Vec<_> = match reading.entries(digest) {
         Some(entries) => entries.iter().map(|entry| entry.platform.clone()).collect::<Option<_>>()?,
         None => vec![reading.facts(digest)?.ok()?.platform],
     };
-    let is_other = platforms.iter().all(|platform| said.contradicts(platform));
-    platforms.into_iter().next().filter(|_| is_other)
+    let are_others = platforms.iter().all(|platform| is_other(said, platform));
+    platforms.into_iter().next().filter(|_| are_others)
+}
+
+/// Whether a platform is another one than a tag says. What it leaves open is no contradiction, and neither is an
+/// `os.version` that goes on where that of the tag ends.
+fn is_other(said: &ConfiguredPlatform, stated: &Platform) -> bool {
+    !said.matches(stated) && said.platform().contradicts(stated)
 }
 
 fn mismatch(said_by: String, said: &Platform, is: &Platform) -> Problem {

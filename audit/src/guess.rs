@@ -2,84 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde::{Serialize, Serializer};
+use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
+use serde::Serialize;
 
-use crate::spelling::SpelledPlatform;
-
-/// How tags join version and platform.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Layout {
-    is_platform_first: bool,
-    separator: char,
-}
-
-/// A platform tag, divided by a layout.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DividedTag<'a> {
-    /// The version.
-    pub version: &'a str,
-    /// The part that spells the platform.
-    pub part: &'a str,
-    /// What it spells.
-    pub spelled: SpelledPlatform,
-}
-
-impl Layout {
-    /// All layouts that are tried, those that are used most first: of two with as many tags, the first one wins.
-    pub const ALL: [Self; 6] = {
-        const fn layout(is_platform_first: bool, separator: char) -> Layout {
-            Layout { is_platform_first, separator }
-        }
-        [
-            layout(false, '-'),
-            layout(true, '-'),
-            layout(false, '_'),
-            layout(false, '.'),
-            layout(true, '_'),
-            layout(true, '.'),
-        ]
-    };
-
-    /// The tag template of the settings.
-    pub fn template(self) -> String {
-        let separator = self.separator;
-        if self.is_platform_first {
-            format!("{{platform}}{separator}{{version}}")
-        } else {
-            format!("{{version}}{separator}{{platform}}")
-        }
-    }
-
-    /// Divides a tag, with the longest part that spells a platform. `None`, if the tag has no such part.
-    pub fn divide(self, tag: &str) -> Option<DividedTag<'_>> {
-        let divided = |at: usize| {
-            let (before, after) = (&tag[..at], &tag[at + self.separator.len_utf8()..]);
-            let (version, part) = if self.is_platform_first { (after, before) } else { (before, after) };
-            // A version is a tag of its own, and a tag does not begin so.
-            let is_version = !version.is_empty() && !version.starts_with(['.', '-']) && !names_windows(version);
-            is_version.then(|| Some(DividedTag { version, part, spelled: SpelledPlatform::read(part)? }))?
-        };
-        let mut positions = tag.match_indices(self.separator).map(|(at, _)| at);
-        if self.is_platform_first { positions.rev().find_map(divided) } else { positions.find_map(divided) }
-    }
-}
-
-impl Serialize for Layout {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.template())
-    }
-}
-
-/// A platform as the tags of a repository spell it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct GuessedPlatform {
-    /// The platform.
-    pub platform: String,
-    /// The part of the tags that names it.
-    pub tag_part: String,
-    /// How many tags have this part.
-    pub tags: usize,
-}
+use crate::divided_tag::DividedTag;
+use crate::guessed_alias::GuessedAlias;
+use crate::guessed_platform::GuessedPlatform;
+use crate::layout::Layout;
+use crate::spelling::{SpelledPlatform, names_windows};
+use crate::text::counted;
 
 /// What was guessed of a repository, and what speaks for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -89,6 +20,8 @@ pub struct Guess {
     pub layout: Option<Layout>,
     /// The platforms, each in every spelling, those with the most tags first.
     pub platforms: Vec<GuessedPlatform>,
+    /// The aliases, in the order of `ALIASES`.
+    pub aliases: Vec<GuessedAlias>,
     /// How many tags are platform tags by this guess.
     pub platform_tags: usize,
     /// How many tags there are, without those of signatures and other attachments.
@@ -111,7 +44,7 @@ impl Guess {
                 continue;
             }
             for layout in Layout::ALL {
-                if is_strong(layout, tag) {
+                if layout.is_strong(tag) {
                     *votes.entry(layout).or_default() += 1;
                 }
             }
@@ -129,16 +62,16 @@ impl Guess {
             tags.iter().copied().filter(|tag| names_windows(tag) && guess.parse(tag).is_none()).collect();
         if let Some(example) = of_windows.first() {
             guess.doubts.push(format!(
-                "{} name a version of Windows, such as {example}: their platforms are not guessed, and the settings can \
-                 name them, as in windows(10.0.20348)/amd64=ltsc2022.",
-                tags_counted(of_windows.len())
+                "{} name Windows, such as {example}: their platforms are not guessed, and the settings can name them, \
+                 as in windows(10.0.20348)/amd64=ltsc2022.",
+                counted(of_windows.len(), "tag", "tags")
             ));
         }
         if !bare.is_empty() {
             let example = bare.first().copied().unwrap_or_default();
             guess.doubts.push(format!(
                 "{} name a platform and no version, such as {example}: no tag template can serve them.",
-                tags_counted(bare.len())
+                counted(bare.len(), "tag", "tags")
             ));
         }
         guess
@@ -150,7 +83,7 @@ impl Guess {
             divided().filter(|divided| !divided.spelled.is_weak).map(|divided| divided.version).collect();
         let mut parts = HashMap::<&str, (String, usize)>::new();
         for DividedTag { version, part, spelled } in divided() {
-            // A number after a version is a platform only beside a tag that is one without doubt.
+            // What can be something else is a platform only beside a tag that is one without doubt.
             if !spelled.is_weak || strong.contains(version) {
                 parts.entry(part).or_insert_with(|| (spelled.platform, 0)).1 += 1;
             }
@@ -165,14 +98,41 @@ impl Guess {
                 .cmp(&one.tags)
                 .then_with(|| (&one.platform, &one.tag_part).cmp(&(&other.platform, &other.tag_part)))
         });
+        self.leave_out_families();
         self.platform_tags = self.platforms.iter().map(|platform| platform.tags).sum();
+    }
+
+    /// Leaves out what can be something else and covers a platform that other tags name: the settings accept no two
+    /// such platforms.
+    fn leave_out_families(&mut self) {
+        let parse = |guessed: &GuessedPlatform| guessed.platform.parse::<ConfiguredPlatform>().ok();
+        let all: Vec<_> = self.platforms.iter().filter_map(parse).collect();
+        let covered = |guessed: &GuessedPlatform| {
+            let family = parse(guessed).filter(|_| guessed.is_weak())?;
+            all.iter().find(|other| family.overlaps(other) && !family.is_equivalent_to(other))
+        };
+        let mut doubts = Vec::new();
+        self.platforms.retain(|guessed| {
+            let covered = covered(guessed);
+            doubts.extend(covered.map(|covered| {
+                let GuessedPlatform { platform, tag_part, tags } = guessed;
+                let tags = counted(*tags, "tag", "tags");
+                format!("{tag_part} in {tags} can be {platform}, which covers {covered}: it is not guessed.")
+            }));
+            covered.is_none()
+        });
+        self.doubts.extend(doubts);
     }
 
     fn doubt_layout(&mut self, chosen: Layout, votes: &[(Layout, usize)]) {
         let winner = votes.iter().find(|(layout, _)| *layout == chosen).map_or(0, |(_, votes)| *votes);
         for (layout, votes) in votes {
             if *layout != chosen && *votes * DOUBTFUL_SHARE >= winner {
-                self.doubts.push(format!("{} can be read as {} as well.", tags_counted(*votes), layout.template()));
+                self.doubts.push(format!(
+                    "{} can be read as {} as well.",
+                    counted(*votes, "tag", "tags"),
+                    layout.template()
+                ));
             }
         }
     }
@@ -186,18 +146,18 @@ impl Guess {
                     "{} is spelled {} ({}) and {} ({}): the settings serve one spelling of a platform.",
                     one.platform,
                     one.tag_part,
-                    tags_counted(one.tags),
+                    counted(one.tags, "tag", "tags"),
                     other.tag_part,
-                    tags_counted(other.tags),
+                    counted(other.tags, "tag", "tags"),
                 ));
             } else {
                 first.insert(&other.platform, other);
             }
-            if SpelledPlatform::read(&other.tag_part).is_some_and(|spelled| spelled.is_weak) {
+            if other.is_weak() {
                 doubts.push(format!(
                     "{} in {} is taken for {}, and can be something else.",
                     other.tag_part,
-                    tags_counted(other.tags),
+                    counted(other.tags, "tag", "tags"),
                     other.platform
                 ));
             }
@@ -207,10 +167,10 @@ impl Guess {
 
     /// Doubts the layout, if the newest tag that names a platform has another one.
     pub fn doubt_newest<'a>(&mut self, mut newest_first: impl Iterator<Item = &'a str>) {
-        let divided = |tag: &&str| Layout::ALL.into_iter().find(|layout| is_strong(*layout, tag));
+        let divided = |tag: &&str| Layout::ALL.into_iter().find(|layout| layout.is_strong(tag));
         let newest = newest_first.find_map(|tag| Some((tag, divided(&tag)?)));
         if let (Some(chosen), Some((tag, other))) = (self.layout, newest)
-            && !is_strong(chosen, tag)
+            && !chosen.is_strong(tag)
         {
             self.doubts.push(format!(
                 "{tag}, the newest tag of a platform, is {}: the settings do not serve it.",
@@ -225,24 +185,6 @@ impl Guess {
         let guessed = self.platforms.iter().find(|guessed| guessed.tag_part == divided.part)?;
         Some((divided.version, &guessed.platform))
     }
-}
-
-/// Whether a tag names a platform by this layout without doubt.
-fn is_strong(layout: Layout, tag: &str) -> bool {
-    layout.divide(tag).is_some_and(|divided| !divided.spelled.is_weak)
-}
-
-/// Whether a text names Windows or one of its versions, whose images are none of Linux though the platform beside it is
-/// spelled alike.
-fn names_windows(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let is_ltsc = || lower.split("ltsc").skip(1).any(|rest| rest.starts_with(|char: char| char.is_ascii_digit()));
-    ["windows", "nanoserver", "servercore"].iter().any(|name| lower.contains(name)) || is_ltsc()
-}
-
-/// A number of tags in words.
-fn tags_counted(count: usize) -> String {
-    if count == 1 { "1 tag".to_owned() } else { format!("{count} tags") }
 }
 
 #[cfg(test)]
@@ -313,27 +255,65 @@ mod tests {
         let guess = guess("1.0-arm64 1.1-arm64 1.2-aarch64");
         assert_eq!(
             guess.doubts,
-            [
-                "linux/arm64 is spelled arm64 (2 tags) and aarch64 (1 tag): the settings serve one spelling of a platform."
-            ]
+            ["linux/arm64 is spelled arm64 (2 tags) and aarch64 (1 tag): the settings serve one spelling of a \
+                 platform."]
         );
         assert_eq!(guess.parse("1.2-aarch64"), Some(("1.2", "linux/arm64")));
     }
 
     #[test]
-    fn versions_of_windows_are_not_guessed() {
-        let tags = "1.0-amd64 1.0-arm64 1.0-windowsservercore-ltsc2022-amd64 1.0-nanoserver-amd64 1.0-ltsc2019-amd64";
-        let guess = guess(tags);
-        assert_eq!((guess.platform_tags, guess.tags), (2, 5));
-        assert_eq!(
-            guess.doubts,
-            ["3 tags name a version of Windows, such as 1.0-ltsc2019-amd64: their platforms are not guessed, and the \
-                 settings can name them, as in windows(10.0.20348)/amd64=ltsc2022."]
-        );
+    fn releases_of_windows_are_platforms() {
         check(
             "1.0-amd64 1.0-windows-amd64",
             "{version}-{platform}",
             &["linux/amd64=amd64:1", "windows/amd64=windows-amd64:1"],
+        );
+        check(
+            "1.0-amd64 1.0-windows-ltsc2019-amd64 1.0-windows-ltsc2022-amd64",
+            "{version}-{platform}",
+            &[
+                "linux/amd64=amd64:1",
+                "windows(10.0.17763)/amd64=windows-ltsc2019-amd64:1",
+                "windows(10.0.20348)/amd64=windows-ltsc2022-amd64:1",
+            ],
+        );
+    }
+
+    #[test]
+    fn windows_without_an_architecture_is_a_doubt() {
+        for (part, platform) in [("windows", "windows/amd64"), ("ltsc2022", "windows(10.0.20348)/amd64")] {
+            let tags = format!("1.0-amd64 1.0-{part}");
+            check(&tags, "{version}-{platform}", &["linux/amd64=amd64:1", &format!("{platform}={part}:1")]);
+            let doubt = format!("{part} in 1 tag is taken for {platform}, and can be something else.");
+            assert_eq!(guess(&tags).doubts, [doubt]);
+            let alone = guess(&format!("1.0-amd64 1.1-{part}"));
+            assert_eq!((alone.platform_tags, alone.doubts.len()), (1, 1), "{:?}", alone.doubts);
+        }
+    }
+
+    #[test]
+    fn family_beside_its_members_is_no_platform() {
+        for (family, platform, member, covered) in [
+            ("windows", "windows/amd64", "windows-ltsc2022-amd64", "windows(10.0.20348)/amd64"),
+            ("arm", "linux/arm", "armv7", "linux/arm/v7"),
+        ] {
+            let tags = format!("1.0-amd64 1.0-{family} 1.0-{member}");
+            let (guess, expected) = (guess(&tags), format!("{covered}={member}:1"));
+            check(&tags, "{version}-{platform}", &["linux/amd64=amd64:1", &expected]);
+            let doubt = format!("{family} in 1 tag can be {platform}, which covers {covered}: it is not guessed.");
+            assert!(guess.doubts.contains(&doubt), "{:?}", guess.doubts);
+        }
+    }
+
+    #[test]
+    fn other_names_of_windows_are_not_guessed() {
+        let tags = "1.0-amd64 1.0-arm64 1.0-windowsservercore-ltsc2022-amd64 1.0-nanoserver-amd64 1.0-windows-2019";
+        let guess = guess(tags);
+        assert_eq!((guess.platform_tags, guess.tags), (2, 5));
+        assert_eq!(
+            guess.doubts,
+            ["3 tags name Windows, such as 1.0-nanoserver-amd64: their platforms are not guessed, and the settings \
+                 can name them, as in windows(10.0.20348)/amd64=ltsc2022."]
         );
     }
 

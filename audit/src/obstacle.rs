@@ -23,6 +23,8 @@ pub enum Obstacle {
     ForeignPlatform(String),
     /// The tag exists and cannot be moved.
     Immutable(String),
+    /// The suggested settings have no alias of this name.
+    AliasLeftOut(String),
     /// The release that an alias should name has no manifest list.
     ReleaseWithoutList(String),
 }
@@ -41,6 +43,7 @@ impl fmt::Display for Obstacle {
                 write!(f, "its list has {platform}, which the suggested settings do not serve")
             }
             Self::Immutable(tag) => write!(f, "the tag {tag} is immutable: delete it first"),
+            Self::AliasLeftOut(alias) => write!(f, "the suggested ALIASES do not give {alias}"),
             Self::ReleaseWithoutList(release) => write!(f, "release {release} has no manifest list"),
         }
     }

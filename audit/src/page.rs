@@ -7,6 +7,7 @@
 use sha2::{Digest as _, Sha256};
 
 use crate::report::Report;
+use crate::request::{ASSEMBLE_COMMAND, SWEEP_COMMAND};
 
 const PAGE: &str = include_str!("../page/page.html");
 const STYLE: &str = include_str!("../page/page.css");
@@ -23,6 +24,8 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
         ("style hash", style_hash.as_str()),
         ("script hash", &script_hash),
         ("style", STYLE),
+        ("sweep command", SWEEP_COMMAND),
+        ("assemble command", ASSEMBLE_COMMAND),
         ("report", &report),
         ("script", SCRIPT),
     ];
@@ -115,7 +118,10 @@ mod tests {
     fn every_place_is_filled_and_values_are_not_templates() {
         assert_eq!(fill("a{{x}}b{{y}}c", &[("x", "{{y}}"), ("y", "2")]), "a{{y}}b2c");
         let places: Vec<_> = PAGE.split("{{").skip(1).filter_map(|place| Some(place.split_once("}}")?.0)).collect();
-        assert_eq!(places, ["style hash", "script hash", "style", "report", "script"]);
+        assert_eq!(
+            places,
+            ["style hash", "script hash", "style", "assemble command", "sweep command", "report", "script"]
+        );
     }
 
     #[test]

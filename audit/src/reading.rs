@@ -229,7 +229,8 @@ mod tests {
         let artifact =
             attestation.replace(r#""size":1"#, r#""size":1,"artifactType":"soci""#).replace("unknown", "arm64");
         let list = format!(
-            r#"{{"manifests":[{{"mediaType":"m","size":1,"digest":"{child_digest}","platform":{{"os":"linux","architecture":"aarch64"}}}},{attestation},{artifact}]}}"#
+            r#"{{"manifests":[{{"mediaType":"m","size":1,"digest":"{child_digest}",
+                "platform":{{"os":"linux","architecture":"aarch64"}}}},{attestation},{artifact}]}}"#
         );
         let list_digest = Digest::sha256(&list);
         let images =
@@ -268,7 +269,8 @@ mod tests {
             ("{", MediaType::OciIndex.as_str(), "JSON"),
             ("{}", "text/html", "its media type is \"text/html\""),
             (
-                r#"{"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","size":2,"digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}"#,
+                r#"{"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","size":2,
+                    "digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}"#,
                 MediaType::OciManifest.as_str(),
                 "artifact",
             ),

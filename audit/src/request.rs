@@ -1,18 +1,9 @@
 //! Requests to the function that mend a finding, once it is deployed.
 
-use ecr_multiarch_core::{AccountId, Region, RepositoryName};
+use ecr_multiarch_core::RepositoryName;
 use serde::Serialize;
 
-/// A registry as a request names it: what the audit was told, so that the request reaches the same one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Target {
-    /// The account; absent, if it is the function's own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub account: Option<AccountId>,
-    /// The Region; absent, if it is the function's own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub region: Option<Region>,
-}
+use crate::target::Target;
 
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,6 +33,21 @@ pub enum Request {
         #[serde(flatten)]
         target: Target,
     },
+}
+
+/// The command that sends a sweep. A sweep takes up to 15 minutes; unless it is told to wait, the client gives up after
+/// one, and sends the request again.
+pub const SWEEP_COMMAND: &str = "aws lambda invoke --function-name SweeperArn --cli-read-timeout 0 \
+                                 --cli-binary-format raw-in-base64-out --payload 'REQUEST' /dev/stdout";
+/// The command that sends an assemble request, which takes 30 seconds at most.
+pub const ASSEMBLE_COMMAND: &str = "aws lambda invoke --function-name AssemblerArn \
+                                    --cli-binary-format raw-in-base64-out --payload 'REQUEST' /dev/stdout";
+
+impl Request {
+    /// Whether it replaces a single image, which a sweep does not.
+    pub const fn is_forced(&self) -> bool {
+        matches!(self, Self::Assemble { force: true, .. })
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How tags spell platforms: `amd64`, `x86_64`, `arm64v8`, `linux-amd64`.
+//! How tags spell platforms: `amd64`, `x86_64`, `arm64v8`, `linux-amd64`, `windows-ltsc2022-amd64`.
 
 /// Architectures with their variants, as the settings of the function name them, and their spellings with hyphens for
 /// separators. They are those of Go (`GOARCH`), of the kernel (`uname -m`), of Debian, and of the official images.
@@ -22,12 +22,18 @@ const WEAK: [(&str, &str); 3] = [("386", "386"), ("arm", "arm"), ("amd64", "x86"
 
 const SYSTEMS: [&str; 2] = ["linux", "windows"];
 
+/// The releases of Windows Server for whose containers images are made, as tags spell them, and the `os.version` of
+/// their images up to the build; what follows it changes with every update. (Microsoft Learn, "Windows container
+/// version compatibility".)
+const WINDOWS_RELEASES: [(&str, &str); 4] =
+    [("ltsc2016", "10.0.14393"), ("ltsc2019", "10.0.17763"), ("ltsc2022", "10.0.20348"), ("ltsc2025", "10.0.26100")];
+
 /// The platform that a part of a tag names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpelledPlatform {
-    /// The platform, such as `linux/arm64`.
+    /// The platform, such as `linux/arm64` or `windows(10.0.20348)/amd64`.
     pub platform: String,
-    /// Whether the part can be something else: `386` can be a build number.
+    /// Whether the part can be something else: `386` can be a build number, and `windows` names no architecture.
     pub is_weak: bool,
 }
 
@@ -35,20 +41,47 @@ impl SpelledPlatform {
     /// Reads a part of a tag. `None` if the spelling is unknown.
     pub fn read(part: &str) -> Option<Self> {
         let normalized = part.to_ascii_lowercase().replace(['_', '.'], "-");
-        let (system, architecture) = SYSTEMS
-            .into_iter()
-            .find_map(|system| Some((Some(system), normalized.strip_prefix(system)?.trim_start_matches('-'))))
-            .unwrap_or((None, &normalized));
+        let mut words: Vec<_> = normalized.split('-').collect();
+        let os_version = remove(&mut words, |word| Some(WINDOWS_RELEASES.iter().find(|(name, _)| *name == word)?.1));
+        let system = remove(&mut words, |word| SYSTEMS.into_iter().find(|system| *system == word));
+        let rest = words.join("-");
+        // Some write no separator behind the system.
+        let joined = || SYSTEMS.into_iter().find_map(|system| Some((Some(system), rest.strip_prefix(system)?)));
+        let (system, architecture) =
+            system.map(|system| (Some(system), rest.as_str())).or_else(joined).unwrap_or((None, &rest));
+        let system = system.or_else(|| os_version.map(|_| "windows"));
         let strong = STRONG.iter().find(|(_, spellings)| spellings.contains(&architecture));
         let weak = || WEAK.iter().find(|(_, spelling)| *spelling == architecture);
         let (architecture, is_weak) = match (strong, weak()) {
-            (Some((architecture, _)), _) => (architecture, false),
-            // An operating system in front leaves no doubt.
-            (None, Some((architecture, _))) => (architecture, system.is_none()),
+            (Some((architecture, _)), _) => (*architecture, false),
+            // An operating system leaves no doubt.
+            (None, Some((architecture, _))) => (*architecture, system.is_none()),
+            // Nearly all images of Windows are of this architecture.
+            (None, None) if system == Some("windows") && architecture.is_empty() => ("amd64", true),
             (None, None) => return None,
         };
-        Some(Self { platform: format!("{}/{architecture}", system.unwrap_or("linux")), is_weak })
+        let platform = match (system.unwrap_or("linux"), os_version) {
+            ("windows", Some(os_version)) => format!("windows({os_version})/{architecture}"),
+            (_, Some(_)) => return None,
+            (system, None) => format!("{system}/{architecture}"),
+        };
+        Some(Self { platform, is_weak })
     }
+}
+
+/// Whether a text names Windows or one of its versions, whose images are none of Linux though the platform beside it is
+/// spelled alike.
+pub(crate) fn names_windows(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let is_ltsc = || lower.split("ltsc").skip(1).any(|rest| rest.starts_with(|char: char| char.is_ascii_digit()));
+    ["windows", "nanoserver", "servercore"].iter().any(|name| lower.contains(name)) || is_ltsc()
+}
+
+/// Removes the first word that is known, and returns what is known of it.
+fn remove<T>(words: &mut Vec<&str>, known: impl Fn(&str) -> Option<T>) -> Option<T> {
+    let (at, found) = words.iter().enumerate().find_map(|(at, word)| Some((at, known(word)?)))?;
+    words.remove(at);
+    Some(found)
 }
 
 #[cfg(test)]
@@ -72,6 +105,10 @@ mod tests {
             ("linuxarm64", "linux/arm64"),
             ("linux-386", "linux/386"),
             ("windows-amd64", "windows/amd64"),
+            ("windowsamd64", "windows/amd64"),
+            ("windows-ltsc2022-amd64", "windows(10.0.20348)/amd64"),
+            ("amd64-windows-ltsc2025", "windows(10.0.26100)/amd64"),
+            ("ltsc2019_amd64", "windows(10.0.17763)/amd64"),
             ("s390x", "linux/s390x"),
         ] {
             let expected = SpelledPlatform { platform: expected.to_owned(), is_weak: false };
@@ -81,7 +118,14 @@ mod tests {
 
     #[test]
     fn spelling_that_can_be_something_else_is_weak() {
-        for (part, platform) in [("386", "linux/386"), ("arm", "linux/arm"), ("x86", "linux/amd64")] {
+        for (part, platform) in [
+            ("386", "linux/386"),
+            ("arm", "linux/arm"),
+            ("x86", "linux/amd64"),
+            ("windows", "windows/amd64"),
+            ("windows-ltsc2022", "windows(10.0.20348)/amd64"),
+            ("ltsc2016", "windows(10.0.14393)/amd64"),
+        ] {
             let expected = SpelledPlatform { platform: platform.to_owned(), is_weak: true };
             assert_eq!(SpelledPlatform::read(part), Some(expected), "{part}");
         }
@@ -89,7 +133,9 @@ mod tests {
 
     #[test]
     fn other_text_is_no_platform() {
-        for part in ["", "linux", "linux-", "1.2.3", "alpine", "amd641", "64", "latest", "windows-ltsc2022"] {
+        let of_linux = ["", "linux", "linux-", "1.2.3", "alpine", "amd641", "64", "latest", "linux-ltsc2022-amd64"];
+        let of_windows = ["windows-ltsc2028", "ltsc", "windowsservercore-ltsc2022", "nanoserver-1809", "windows-2022"];
+        for part in of_linux.into_iter().chain(of_windows) {
             assert_eq!(SpelledPlatform::read(part), None, "{part}");
         }
     }
@@ -101,6 +147,10 @@ mod tests {
             for system in SYSTEMS {
                 assert!(format!("{system}/{architecture}").parse::<ConfiguredPlatform>().is_ok(), "{architecture}");
             }
+        }
+        for (name, _) in WINDOWS_RELEASES {
+            let platform = SpelledPlatform::read(name).unwrap().platform;
+            assert!(platform.parse::<ConfiguredPlatform>().is_ok(), "{platform}");
         }
     }
 }

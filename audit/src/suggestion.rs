@@ -1,27 +1,21 @@
-//! The settings of the function for what was guessed.
+//! The settings of the function for what was guessed of a repository.
 
 use std::collections::BTreeMap;
 
-use ecr_multiarch_core::RepositoryName;
+use ecr_multiarch_core::alias::policy::AliasPolicy;
+use ecr_multiarch_core::alias::template::InvalidAliasTemplate;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::settings::tag_scheme::TagScheme;
-use serde::Serialize;
 
-use crate::guess::{Guess, Layout};
-use crate::version::{Version, Versions};
+use crate::guess::Guess;
+use crate::layout::Layout;
+use crate::repository_settings::RepositorySettings;
+use crate::version::Version;
+use crate::versions::Versions;
 
 /// How many of the newest versions tell which platforms are built today: few enough that a platform which was added or
 /// dropped is noticed soon, and enough that a broken build among them does not matter.
 const NEWEST_VERSIONS: usize = 5;
-
-/// The settings for one repository.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct RepositorySettings {
-    /// `TAG_TEMPLATE`.
-    pub tag_template: String,
-    /// `PLATFORMS`: those that at least half of the newest versions have.
-    pub platforms: String,
-}
 
 /// The settings for one repository, as text and as the function reads them.
 #[derive(Debug)]
@@ -30,6 +24,8 @@ pub struct Suggestion {
     pub settings: RepositorySettings,
     /// The platform tags that the function would serve.
     pub tag_scheme: TagScheme,
+    /// The aliases that it would move.
+    pub aliases: AliasPolicy,
 }
 
 impl Suggestion {
@@ -62,8 +58,12 @@ impl Suggestion {
         let template = tag_template.parse().map_err(|invalid| format!("{invalid}"))?;
         let tag_scheme = TagScheme::new(template, parsed).map_err(|invalid| invalid.to_string())?;
         let platforms: Vec<_> = platforms.into_iter().map(|(text, _)| text).collect();
-        let settings = RepositorySettings { tag_template, platforms: platforms.join(",") };
-        Ok(Some(Self { settings, tag_scheme }))
+        let aliases: Vec<_> = guess.aliases.iter().map(|guessed| guessed.template).collect();
+        let settings = RepositorySettings { tag_template, platforms: platforms.join(","), aliases: aliases.join(",") };
+        let templates: Result<_, _> = aliases.into_iter().map(str::parse).collect();
+        let templates = templates.map_err(|invalid: InvalidAliasTemplate| invalid.to_string())?;
+        let aliases = AliasPolicy::new(templates, &tag_scheme).map_err(|invalid| invalid.to_string())?;
+        Ok(Some(Self { settings, tag_scheme, aliases }))
     }
 }
 
@@ -88,104 +88,4 @@ fn configured(platform: &str, tag_part: &str) -> Result<(String, ConfiguredPlatf
     let text = format!("{platform}={tag_part}");
     let configured = parse(&text)?;
     Ok((text, configured))
-}
-
-/// How many bytes the environment variables of a Lambda function may have together: 4 KB. (AWS Lambda developer guide,
-/// "Lambda quotas".)
-const MAX_ENVIRONMENT_BYTES: usize = 4_096;
-
-/// What keeps the function from taking these variables as they are, in full sentences.
-pub fn doubts(variables: &BTreeMap<&'static str, String>) -> Vec<String> {
-    let bytes: usize = variables.iter().map(|(name, value)| name.len() + value.len()).sum();
-    let is_too_long = bytes > MAX_ENVIRONMENT_BYTES;
-    let doubt = || {
-        format!(
-            "These settings have {bytes} bytes, and Lambda accepts 4,096 of all environment variables together: use globs \
-             in place of the names of repositories."
-        )
-    };
-    is_too_long.then(doubt).into_iter().collect()
-}
-
-/// The environment variables of the function for all repositories: those that most repositories have in common, and
-/// rules for the others. If there are repositories without a suggestion, only those with one are served: the others
-/// would be reported as incomplete.
-pub fn variables(
-    repositories: &[(&RepositoryName, &RepositorySettings)],
-    are_all: bool,
-) -> BTreeMap<&'static str, String> {
-    #[derive(Serialize)]
-    struct Rule<'a> {
-        repositories: Vec<&'a RepositoryName>,
-        platforms: &'a str,
-        tag_template: &'a str,
-    }
-    let mut groups = BTreeMap::<&RepositorySettings, Vec<&RepositoryName>>::new();
-    for (name, settings) in repositories {
-        groups.entry(settings).or_default().push(name);
-    }
-    let mut groups: Vec<_> = groups.into_iter().collect();
-    // Of as many, those with the template that is the function's default.
-    let is_unusual = |settings: &RepositorySettings| settings.tag_template != "{version}-{platform}";
-    groups.sort_by_key(|(settings, names)| (std::cmp::Reverse(names.len()), is_unusual(settings)));
-    let mut groups = groups.into_iter();
-    let Some((common, _)) = groups.next() else { return BTreeMap::new() };
-    let rules: Vec<_> = groups
-        .map(|(settings, repositories)| Rule {
-            repositories,
-            platforms: &settings.platforms,
-            tag_template: &settings.tag_template,
-        })
-        .collect();
-    let mut variables =
-        BTreeMap::from([("PLATFORMS", common.platforms.clone()), ("TAG_TEMPLATE", common.tag_template.clone())]);
-    if !are_all {
-        let names: Vec<_> = repositories.iter().map(|(name, _)| name.as_str()).collect();
-        variables.insert("REPOSITORIES", names.join(","));
-    }
-    if !rules.is_empty()
-        && let Ok(rules) = serde_json::to_string(&rules)
-    {
-        variables.insert("RULES", rules);
-    }
-    variables
-}
-
-#[cfg(test)]
-mod tests {
-    use ecr_multiarch_core::Settings;
-
-    use super::*;
-
-    fn settings(template: &str, platforms: &str) -> RepositorySettings {
-        RepositorySettings { tag_template: template.to_owned(), platforms: platforms.to_owned() }
-    }
-
-    #[test]
-    fn function_accepts_the_settings_and_applies_them() {
-        let usual = settings("{version}-{platform}", "linux/amd64,linux/arm64=aarch64");
-        let other = settings("{platform}-{version}", "linux/amd64=x86_64,linux/arm/v7");
-        let [one, two, three]: [RepositoryName; 3] =
-            ["team-a/x", "team-a/y", "team-b/z"].map(|name| name.parse().unwrap());
-        let variables = variables(&[(&one, &usual), (&two, &usual), (&three, &other)], false);
-        let settings = Settings::from_lookup(|name| variables.get(name).cloned()).unwrap();
-        assert!(settings.for_repository(&"data/batch".parse().unwrap()).is_none());
-        for (repository, tag, version) in
-            [(&one, "1.0-aarch64", "1.0"), (&two, "1.0-amd64", "1.0"), (&three, "x86_64-1.0", "1.0")]
-        {
-            let scheme = &settings.for_repository(repository).unwrap().tag_scheme;
-            assert_eq!(scheme.parse(&tag.parse().unwrap()).unwrap().version.as_str(), version, "{repository}");
-        }
-    }
-
-    #[test]
-    fn repositories_that_agree_need_no_rules() {
-        let usual = settings("{version}-{platform}", "linux/amd64,linux/arm64");
-        let name = "app".parse().unwrap();
-        assert_eq!(
-            variables(&[(&name, &usual)], true).keys().copied().collect::<Vec<_>>(),
-            ["PLATFORMS", "TAG_TEMPLATE"]
-        );
-        assert_eq!(variables(&[], false), BTreeMap::new());
-    }
 }

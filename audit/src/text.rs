@@ -1,6 +1,7 @@
 //! Texts of images and of ECR, as a person reads them.
 
 use ecr_multiarch_core::excerpt::ImageText;
+use ecr_multiarch_core::oci::platform::Platform;
 
 /// A text without the characters that control a terminal, that are not seen, or that change the order of those around
 /// them: whoever pushes an image chooses it.
@@ -11,6 +12,16 @@ pub fn plain(text: &str) -> String {
 /// A text of an image, plain and cut to a length that a person reads.
 pub(crate) fn excerpt(text: &str) -> String {
     plain(ImageText::from(text).as_str())
+}
+
+/// A platform as the report shows it. Its text is that of an image.
+pub(crate) fn shown(platform: &Platform) -> String {
+    excerpt(&platform.to_string())
+}
+
+/// A number of things in words.
+pub fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 /// Whether a character is a control character, has no width, separates lines, or sets the direction of text. (Unicode

@@ -191,9 +191,8 @@ fn single_image_of_a_repository_with_one_platform_is_right() {
 #[test]
 fn list_that_was_pushed_before_an_image_is_old() {
     let scan = Scan::new().images("1.0.0", 2, &["amd64", "arm64"]).lists(&[("1.0.0", 1)]);
-    scan.check(&[
-        "list-older-than-image 1.0.0: was pushed at 2026-01-02T00:00:00Z, and 1.0.0-amd64, 1.0.0-arm64 at 2026-01-03T00:00:00Z",
-    ]);
+    scan.check(&["list-older-than-image 1.0.0: was pushed at 2026-01-02T00:00:00Z, and 1.0.0-amd64, 1.0.0-arm64 at \
+         2026-01-03T00:00:00Z"]);
 }
 
 #[test]
@@ -218,6 +217,92 @@ fn version_that_was_archived_as_a_whole_is_not_judged() {
     let scan = tags.iter().fold(scan, |scan, tag| scan.archive(tag));
     scan.check(&[]);
     assert_eq!(scan.report()["totals"]["archived"], 2);
+}
+
+/// Releases of two platforms with lists, each with its aliases, a day apart.
+fn releases(releases: &[(&str, &str)]) -> Scan {
+    (1..).zip(releases).fold(Scan::new(), |scan, (day, (release, aliases))| {
+        let scan = scan.images(release, day, &["amd64", "arm64"]).lists(&[(release, day)]);
+        scan.alias(release, aliases)
+    })
+}
+
+/// The aliases of the suggested settings, and the doubts.
+fn aliases(scan: &Scan) -> (Option<String>, Vec<String>) {
+    let report = support::report(&[("app", scan)], at(100));
+    (report.settings.get("ALIASES").cloned(), report.repositories[0].guess.doubts.clone())
+}
+
+#[test]
+fn tags_that_follow_releases_are_guessed_as_aliases() {
+    let scan = releases(&[("1.1.0", "1.1"), ("1.2.0", "1.2 1"), ("2.0.0", "2.0 2 latest")]);
+    scan.check(&[]);
+    let guess = &scan.report()["repositories"][0]["guess"];
+    let counts = [("{major}.{minor}", 3), ("{major}", 2), ("latest", 1)];
+    let counts = counts.map(|(template, tags)| serde_json::json!({"template": template, "tags": tags}));
+    assert_eq!(guess["aliases"], serde_json::json!(counts));
+    assert_eq!(aliases(&scan), (Some("{major}.{minor},{major},latest".to_owned()), vec![]));
+    assert_eq!(aliases(&releases(&[("v1.1.0", "v1.1 latest")])).0.unwrap(), "{major}.{minor},latest");
+}
+
+#[test]
+fn repository_without_aliases_gets_none() {
+    assert_eq!(aliases(&releases(&[("1.1.0", ""), ("1.2.0", "stable")])), (None, vec![]));
+    let report = support::report(
+        &[("with", &releases(&[("1.0.0", "latest")])), ("without", &releases(&[("1.0.0", "")]))],
+        at(100),
+    );
+    assert_eq!(report.settings.get("ALIASES"), None);
+    assert_eq!(report.settings["RULES"], r#"[{"repositories":["with"],"aliases":"latest"}]"#);
+}
+
+#[test]
+fn alias_that_is_behind_is_guessed_all_the_same() {
+    let scan = releases(&[("1.1.0", "latest"), ("1.2.0", "")]);
+    scan.check(&["alias-behind latest: names 1.1.0; the highest is 1.2.0"]);
+    assert_eq!(aliases(&scan), (Some("latest".to_owned()), vec![]));
+    assert_eq!(scan.report()["findings"][0]["request"]["version"], "1.2.0");
+}
+
+#[test]
+fn alias_of_something_else_is_left_out() {
+    let scan = releases(&[("1.1.0", "1.1")]).lists(&[("latest", 9)]);
+    let doubt = "ALIASES leaves latest out: latest names no release.";
+    assert_eq!(aliases(&scan), (Some("{major}.{minor}".to_owned()), vec![doubt.to_owned()]));
+    let scan = releases(&[("1.1.0", "1.1"), ("1.2.0", "1.2"), ("1.3.0", "")]).lists(&[("1.3", 9)]);
+    assert_eq!(aliases(&scan), (Some("{major}.{minor}".to_owned()), vec![]), "one of three");
+    let scan = scan.lists(&[("1.2", 9)]);
+    let doubt = "ALIASES leaves {major}.{minor} out: 1.2 names no release.";
+    assert_eq!(aliases(&scan), (None, vec![doubt.to_owned()]), "two of three");
+}
+
+#[test]
+fn alias_that_follows_pushes_is_left_out() {
+    let (aliases, doubts) = aliases(&releases(&[("2024.12.1", "2024"), ("1.0.0", "1 latest")]));
+    assert_eq!(aliases.unwrap(), "{major}");
+    let doubt = "ALIASES leaves latest out: latest follows pushes, and the function follows the highest number.";
+    assert!(doubts.contains(&doubt.to_owned()), "{doubts:?}");
+}
+
+#[test]
+fn alias_that_is_a_version_elsewhere_is_left_out() {
+    let scan = releases(&[("1.1.0", "1.1 latest"), ("1.2", "")]);
+    let doubt = "ALIASES leaves {major}.{minor} out: 1.2 has platform tags of its own.";
+    assert_eq!(aliases(&scan), (Some("latest".to_owned()), vec![doubt.to_owned()]));
+}
+
+#[test]
+fn alias_that_is_left_out_has_no_request() {
+    let both = ["amd64", "arm64"];
+    let scan = releases(&[("1.1.0", "1.1 latest"), ("1.2.0", "")]).images("1.3", 9, &both).lists(&[("1.3", 9)]);
+    let scan = scan.lists(&[("1.2", 1)]);
+    scan.check(&[
+        "alias-behind 1.2: names no release, and is older than 1.2.0, the highest",
+        "alias-behind latest: names 1.1.0; the highest is 1.2.0",
+    ]);
+    let findings = &scan.report()["findings"];
+    assert_eq!(findings[0]["obstacle"], "the suggested ALIASES do not give 1.2");
+    assert_eq!(findings[1]["request"]["version"], "1.2.0");
 }
 
 #[test]
@@ -289,7 +374,8 @@ fn alias_that_left_a_higher_release_of_before_is_a_doubt() {
     assert_eq!(
         scan.report()["repositories"][0]["guess"]["doubts"],
         serde_json::json!([
-            "latest names 1.0.0, which was pushed after 2024.12.1, the highest release: is the order of releases another one?"
+            "latest names 1.0.0, which was pushed after 2024.12.1, the highest release: is the order of releases \
+             another one?"
         ])
     );
 }
@@ -456,7 +542,7 @@ fn findings_are_ordered_by_kind_and_newest_first() {
 }
 
 mod deep {
-    use super::support::{Scan, config, entry};
+    use super::support::{Scan, config, entry, windows_config, windows_entry};
 
     /// A version with two platforms whose list is right.
     fn right() -> Scan {
@@ -618,6 +704,52 @@ mod deep {
         let report = scan.report();
         assert_eq!(report["findings"][0]["kind"], "list-differs-from-tags");
         assert_eq!(report["findings"][0]["request"], serde_json::Value::Null);
+    }
+
+    /// Versions of Linux and two releases of Windows, whose updates change the `os.version` of each version.
+    fn of_windows() -> Scan {
+        let mut scan = Scan::new();
+        for day in 0..4 {
+            let version = format!("1.{day}.0");
+            let tags =
+                ["amd64", "windows-ltsc2019-amd64", "windows-ltsc2022-amd64"].map(|part| format!("{version}-{part}"));
+            let [old, new] = ["10.0.17763", "10.0.20348"].map(|build| format!("{build}.{}", 1_000 + day));
+            scan = scan
+                .config_image(&tags[0], day, &config("amd64", &version))
+                .config_image(&tags[1], day, &windows_config(&old))
+                .config_image(&tags[2], day, &windows_config(&new))
+                .list(
+                    &version,
+                    day,
+                    &[entry(&tags[0], "amd64"), windows_entry(&tags[1], &old), windows_entry(&tags[2], &new)],
+                );
+        }
+        scan.read()
+    }
+
+    #[test]
+    fn updates_of_windows_are_no_other_platforms() {
+        let scan = of_windows();
+        scan.check(&[]);
+        let report = scan.report();
+        let platforms = ["linux/amd64", "windows(10.0.17763)/amd64", "windows(10.0.20348)/amd64"];
+        assert_eq!(report["repositories"][0]["platforms"], serde_json::json!(platforms));
+        let spelled = "linux/amd64,windows(10.0.17763)/amd64=windows-ltsc2019-amd64,\
+                       windows(10.0.20348)/amd64=windows-ltsc2022-amd64";
+        assert_eq!(report["settings"]["PLATFORMS"], spelled);
+    }
+
+    #[test]
+    fn image_of_another_release_of_windows_is_a_mismatch() {
+        let scan = of_windows().config_image("1.3.0-windows-ltsc2022-amd64", 4, &windows_config("10.0.17763.9"));
+        scan.check(&[
+            "platform-mismatch 1.3.0: 1.3.0-windows-ltsc2022-amd64 says windows(10.0.20348)/amd64, and the image is \
+             for windows(10.0.17763.9)/amd64",
+            "list-differs-from-tags 1.3.0: does not have the image of 1.3.0-windows-ltsc2022-amd64",
+        ]);
+        let report = scan.untag("1.3.0-windows-ltsc2022-amd64").report();
+        let message = "has an image of windows(10.0.20348.1003)/amd64, which no tag names";
+        assert_eq!(report["findings"][0]["message"], message);
     }
 
     #[test]

@@ -8,10 +8,12 @@
 
 mod support;
 
+use ecr_multiarch_audit::kind::Kind;
+use ecr_multiarch_audit::report::Report;
 use support::{Scan, at, config, entry};
 
-#[test]
-fn report_has_the_known_fields() {
+/// A report with every kind of finding.
+fn report() -> Report {
     let app = Scan::new()
         .config_image("1.0.0-amd64", 0, &config("amd64", "one"))
         .config_image("1.0.0-arm64", 0, &config("arm64", "two"))
@@ -33,9 +35,32 @@ fn report_has_the_known_fields() {
         .images("2.0", 0, &["x86_64", "aarch64"])
         .image("aarch64-2.1", 2)
         .images("2.2", 200, &["x86_64"])
-        .lists(&[("2.3", 5)]);
-    let report = support::report(&[("team-a/app", &app), ("team-b/web", &web)], at(200));
-    let actual = serde_json::to_string_pretty(&report).unwrap() + "\n";
+        .lists(&[("2.3", 5)])
+        .lists(&[("2.4", 6)])
+        .images("2.4", 7, &["x86_64", "aarch64"]);
+    let jobs = Scan::new()
+        .config_image("3.0.0-amd64", 10, &config("amd64", "six"))
+        .config_image("old", 10, &config("arm64", "six"))
+        .list("3.0.0", 10, &[entry("3.0.0-amd64", "amd64"), entry("old", "arm64")])
+        .delete("old")
+        .config_image("3.0.0-arm64", 11, &config("arm64", "six of the next day"))
+        .config_image("3.1.0-amd64", 12, &config("amd64", "seven"))
+        .config_image("3.1.0-arm64", 12, &config("arm64", "seven"))
+        .list("3.1.0", 12, &[entry("3.1.0-amd64", "amd64"), entry("3.1.0-arm64", "arm64")])
+        .archive("3.1.0-arm64")
+        .read();
+    support::report(&[("team-a/app", &app), ("team-b/web", &web), ("team-c/jobs", &jobs)], at(200))
+}
+
+#[test]
+fn report_has_every_kind_of_finding() {
+    let kinds: Vec<_> = report().kinds.iter().map(|found| found.kind).collect();
+    assert_eq!(kinds, Kind::ALL);
+}
+
+#[test]
+fn report_has_the_known_fields() {
+    let actual = serde_json::to_string_pretty(&report()).unwrap() + "\n";
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/report.json");
     if std::env::var_os("GOLDEN").is_some() {
         std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden")).unwrap();

@@ -4,9 +4,12 @@
 
 use std::time::SystemTime;
 
+use ecr_multiarch_audit::audit::Audit;
+use ecr_multiarch_audit::audited_registry::AuditedRegistry;
 use ecr_multiarch_audit::page;
-use ecr_multiarch_audit::report::{Audit, AuditedRegistry, Failure, Report};
-use ecr_multiarch_audit::request::Target;
+use ecr_multiarch_audit::report::Report;
+use ecr_multiarch_audit::report::failure::Failure;
+use ecr_multiarch_audit::target::Target;
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -20,9 +20,11 @@ use std::time::{Duration, SystemTime};
 
 use clap::Parser as _;
 use ecr_multiarch::ecr::{Priority, Registries};
+use ecr_multiarch_audit::audit::Audit;
+use ecr_multiarch_audit::audited_registry::AuditedRegistry;
 use ecr_multiarch_audit::page;
-use ecr_multiarch_audit::report::{Audit, AuditedRegistry, Report};
-use ecr_multiarch_audit::request::Target;
+use ecr_multiarch_audit::report::Report;
+use ecr_multiarch_audit::target::Target;
 use ecr_multiarch_audit::text::plain;
 use ecr_multiarch_core::RegistryId;
 use tokio::time::Instant;
@@ -87,8 +89,7 @@ async fn audit(options: &Options, registries: &Registries, now: SystemTime) -> R
     let target = Target { account: options.account.clone(), region: options.region.clone() };
     let progress = Progress::new();
     let repositories = scan::repositories(&registry, &options.repositories).await?;
-    let own_account = || repositories.first()?.account.clone();
-    let audited = AuditedRegistry { account: options.account.clone().or_else(own_account), region };
+    let audited = AuditedRegistry { account: options.account.clone().or(repositories.account.clone()), region };
     let mut audit = Audit::new(audited, target, now, options.deep);
     scan::audit_all(&registry, repositories, options.deep, &mut audit, &progress).await;
     progress.finish();

@@ -1,12 +1,15 @@
 //! The scans of an audit, and the reads of a deep one.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ecr_multiarch::ecr::{ReadError, Registry, SharedRead, StoredImage, StoredRepository};
+use ecr_multiarch_audit::audit::Audit;
 use ecr_multiarch_audit::image::Image;
 use ecr_multiarch_audit::reading::Reading;
-use ecr_multiarch_audit::report::Audit;
-use ecr_multiarch_audit::scan::{RepositoryScan, TagMutability};
+use ecr_multiarch_audit::scan::RepositoryScan;
+use ecr_multiarch_audit::tag_mutability::TagMutability;
 use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
-use ecr_multiarch_core::{Digest, Error, ErrorType, Reference, RepositoryGlob, RepositoryName};
+use ecr_multiarch_core::{AccountId, Digest, Error, ErrorType, Reference, RepositoryGlob, RepositoryName};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::progress::Progress;
@@ -24,49 +27,78 @@ const MAX_READ_BYTES: usize = 8 << 20;
 /// How many configs are asked for together. The client limits how many of them are in flight.
 const CONFIGS_PER_READ: usize = 64;
 
-/// The repositories to audit, in ascending order of their names. They are scanned only where a glob does not name one:
-/// names alone need no permission to scan, and tell nothing of immutable tags.
+/// The repositories to audit.
+#[derive(Debug)]
+pub struct Repositories {
+    /// In ascending order of their names, each with the mutability of its tags, if that is known.
+    all: Vec<(RepositoryName, Option<TagMutability>)>,
+    /// The account of their registry, if ECR told it.
+    pub account: Option<AccountId>,
+    /// Why ECR did not describe them, though their names are known.
+    undescribed: Option<Error>,
+}
+
+/// Describes the repositories to audit. Where there are only names and no globs, they are audited even if ECR does not
+/// describe them.
 ///
 /// # Errors
-/// That of the scan of the repository names; and a glob that matches none of them, since it is a mistake.
-pub async fn repositories(registry: &Registry, globs: &[RepositoryGlob]) -> Result<Vec<StoredRepository>, String> {
-    let named = |name| StoredRepository { name, account: None, is_immutable: false, exclusions: Vec::new() };
-    let literals: Option<Vec<_>> = globs.iter().map(|glob| glob.literal().map(named)).collect();
-    let mut found = match literals {
-        Some(named) if !named.is_empty() => named,
-        _ => {
-            let (mut found, mut next) = (Vec::new(), None);
-            loop {
-                let page = registry.scan_stored_repositories(next).await.map_err(|error| message(&error))?;
-                found.extend(page.rows);
-                next = page.next;
-                if next.is_none() {
-                    break found;
-                }
-            }
-        }
+/// That of the scan of the repositories; and a glob that matches none of them, since it is a mistake.
+pub async fn repositories(registry: &Registry, globs: &[RepositoryGlob]) -> Result<Repositories, String> {
+    let literals: Option<BTreeSet<_>> = globs.iter().map(RepositoryGlob::literal).collect();
+    let names = literals.filter(|names| !names.is_empty());
+    let (described, undescribed) = match (describe(registry, globs, names.as_ref()).await, &names) {
+        (Ok(described), _) => (described, None),
+        (Err(error), Some(_)) => (Vec::new(), Some(error)),
+        (Err(error), None) => return Err(message(&error)),
     };
-    if let Some(glob) = globs.iter().find(|glob| !found.iter().any(|found| glob.matches(&found.name))) {
+    let account = described.iter().find_map(|repository| repository.account.clone());
+    let mut all: BTreeMap<_, _> = names.into_iter().flatten().map(|name| (name, None)).collect();
+    all.extend(described.into_iter().map(|repository| {
+        let StoredRepository { name, account: _, is_immutable, exclusions } = repository;
+        (name, Some(TagMutability { are_immutable: is_immutable, exclusions }))
+    }));
+    if let Some(glob) = globs.iter().find(|glob| !all.keys().any(|name| glob.matches(name))) {
         return Err(format!("no repository matches '{glob}'"));
     }
-    found.retain(|found| globs.is_empty() || globs.iter().any(|glob| glob.matches(&found.name)));
-    found.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-    found.dedup_by(|one, other| one.name == other.name);
-    Ok(found)
+    Ok(Repositories { all: all.into_iter().collect(), account, undescribed })
+}
+
+/// Describes the repositories that globs match; of names, until all are found.
+async fn describe(
+    registry: &Registry,
+    globs: &[RepositoryGlob],
+    names: Option<&BTreeSet<RepositoryName>>,
+) -> Result<Vec<StoredRepository>, Error> {
+    let is_chosen = |name: &_| globs.is_empty() || globs.iter().any(|glob| glob.matches(name));
+    let (mut described, mut next) = (Vec::new(), None);
+    loop {
+        let page = registry.scan_stored_repositories(next).await?;
+        described.extend(page.rows.into_iter().filter(|repository| is_chosen(&repository.name)));
+        next = page.next;
+        if next.is_none() || names.is_some_and(|names| described.len() == names.len()) {
+            return Ok(described);
+        }
+    }
 }
 
 /// Audits repositories, in the order in which their scans end.
 pub async fn audit_all(
     registry: &Registry,
-    repositories: Vec<StoredRepository>,
+    repositories: Repositories,
     is_deep: bool,
     audit: &mut Audit,
     progress: &Progress,
 ) {
-    progress.begin(repositories.len());
-    let scans = repositories.into_iter().map(async |repository| {
-        let scan = scan(registry, &repository, is_deep, progress).await;
-        (repository.name, scan)
+    if let Some(error) = repositories.undescribed {
+        audit.add_limit(format!(
+            "Which tags are immutable is not known, so a request for one that exists may fail. ({})",
+            message(&error)
+        ));
+    }
+    progress.begin(repositories.all.len());
+    let scans = repositories.all.into_iter().map(async |(name, mutability)| {
+        let scan = scan(registry, &name, mutability, is_deep, progress).await;
+        (name, scan)
     });
     let mut scans = stream::iter(scans).buffer_unordered(MAX_PARALLEL_REPOSITORIES);
     while let Some((name, result)) = scans.next().await {
@@ -92,12 +124,11 @@ pub fn message(error: &Error) -> String {
 /// why.
 async fn scan(
     registry: &Registry,
-    repository: &StoredRepository,
+    name: &RepositoryName,
+    mutability: Option<TagMutability>,
     is_deep: bool,
     progress: &Progress,
 ) -> Result<(RepositoryScan, Option<String>), Error> {
-    let StoredRepository { name, account: _, is_immutable, exclusions } = repository;
-    let mutability = TagMutability { are_immutable: *is_immutable, exclusions: exclusions.clone() };
     let (mut images, mut next) = (Vec::new(), None);
     loop {
         progress.show(name, &format!("{} images", images.len()));

@@ -7,8 +7,10 @@ use comfy_table::presets::NOTHING;
 use ecr_multiarch_audit::calendar::Unit;
 use ecr_multiarch_audit::coverage::Coverage;
 use ecr_multiarch_audit::finding::Finding;
-use ecr_multiarch_audit::report::{Report, RepositoryReport};
-use ecr_multiarch_audit::text::plain;
+use ecr_multiarch_audit::report::Report;
+use ecr_multiarch_audit::report::repository::RepositoryReport;
+use ecr_multiarch_audit::request::{ASSEMBLE_COMMAND, Request, SWEEP_COMMAND};
+use ecr_multiarch_audit::text::{counted, plain};
 
 /// How many of the last periods the coverage shows: a year of months, and a quarter of weeks.
 const PERIODS_SHOWN: usize = 12;
@@ -21,9 +23,9 @@ pub struct ReportText<'a> {
     pub rows: usize,
 }
 
-/// A number of things in words.
-fn counted(count: usize, one: &str, several: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { several })
+/// The request of a finding that the sweep of its repository does not mend.
+fn forced(finding: &Finding) -> Option<&Request> {
+    finding.request().filter(|request| request.is_forced())
 }
 
 impl fmt::Display for ReportText<'_> {
@@ -38,6 +40,9 @@ impl fmt::Display for ReportText<'_> {
         self.write_kinds(f)?;
         self.write_settings(f)?;
         self.write_requests(f)?;
+        for limit in &self.report.limits {
+            writeln!(f, "{}", plain(limit))?;
+        }
         for failure in &self.report.failures {
             writeln!(f, "{}: not audited completely: {}", failure.repository, plain(&failure.message))?;
         }
@@ -67,6 +72,11 @@ impl ReportText<'_> {
             }
             None => writeln!(f, "\n no tag names a platform")?,
         }
+        if !guess.aliases.is_empty() {
+            let aliases: Vec<_> =
+                guess.aliases.iter().map(|guessed| format!("{} ({})", guessed.template, guessed.tags)).collect();
+            writeln!(f, " aliases: {}", aliases.join(", "))?;
+        }
         for doubt in &guess.doubts {
             writeln!(f, " doubt: {}", plain(doubt))?;
         }
@@ -86,7 +96,7 @@ impl ReportText<'_> {
         if let hidden @ 1.. = findings.len().saturating_sub(self.rows) {
             writeln!(f, " and {hidden} more")?;
         }
-        if let Some(request) = &repository.request {
+        for request in findings.iter().take(self.rows).filter_map(forced).chain(&repository.request) {
             writeln!(f, " request: {}", serde_json::to_string(request).map_err(|_| fmt::Error)?)?;
         }
         writeln!(f)
@@ -131,15 +141,25 @@ impl ReportText<'_> {
     }
 
     fn write_requests(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.report.repositories.iter().all(|repository| repository.request.is_none()) {
+        let has_sweep = self.report.repositories.iter().any(|repository| repository.request.is_some());
+        let has_assemble = self.report.findings.iter().any(|finding| forced(finding).is_some());
+        if !has_sweep && !has_assemble {
             return Ok(());
         }
-        writeln!(f, "requests to the function ecr-multiarch")?;
-        writeln!(f, " before it is deployed: cargo run --release --example sweep -- --dry-run")?;
         writeln!(
             f,
-            " afterwards: aws lambda invoke --function-name SWEEPER --cli-binary-format raw-in-base64-out --payload \
-             REQUEST /dev/stdout\n"
+            "requests to the function ecr-multiarch, once it is deployed with these settings, and with the permission \
+             lambda:InvokeFunction"
+        )?;
+        if has_sweep {
+            writeln!(f, " sweep: {SWEEP_COMMAND}\n   SweeperArn stands for that output of its stack.")?;
+        }
+        if has_assemble {
+            writeln!(f, " assemble: {ASSEMBLE_COMMAND}\n   AssemblerArn stands for that output of its stack.")?;
+        }
+        writeln!(
+            f,
+            " before that, with these settings in the environment: cargo run --release --example sweep -- --dry-run\n"
         )
     }
 

@@ -91,7 +91,54 @@ async fn globs_select_repositories() {
     assert_eq!(names(&report), ["team-a/app", "team-a/web"]);
     assert_eq!(report.registry.account.unwrap().as_str(), ecr.home().id().account);
     let (report, calls) = audited(&ecr, &["--repositories", "team-b/app"], later()).await;
-    assert_eq!((names(&report), calls), (vec!["team-b/app".to_owned()], 1));
+    assert_eq!((names(&report), calls), (vec!["team-b/app".to_owned()], 2));
+}
+
+/// A version whose own tag names an image and is immutable, and the options that name its repository.
+fn push_immutable(ecr: &LocalEcr) -> [&'static str; 2] {
+    push(ecr, "app", "1.0.0", &["amd64", "arm64"]);
+    ecr.home().push("app", Some("1.0.0"), &image("amd64", "single"));
+    ecr.home().set_mutability("app", Mutability::Immutable);
+    ["--repositories", "app"]
+}
+
+#[tokio::test]
+async fn named_repository_is_described() {
+    let ecr = start_ecr();
+    let options = push_immutable(&ecr);
+    let (report, _) = audited(&ecr, &options, later()).await;
+    assert_eq!(report.registry.account.unwrap().as_str(), ecr.home().id().account);
+    assert_eq!(report.findings[0].obstacle().unwrap().to_string(), "the tag 1.0.0 is immutable: delete it first");
+    assert_eq!(report.limits, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn repositories_are_described_until_all_names_are_found() {
+    let ecr = start_ecr();
+    push(&ecr, "aa", "1.0.0", &["amd64", "arm64"]);
+    (0..1_000).for_each(|index| ecr.home().create(&format!("b-{index}")));
+    assert_eq!(audited(&ecr, &["--repositories", "aa"], later()).await.1, 2);
+    assert_eq!(audited(&ecr, &["--repositories", "aa,b-9"], later()).await.1, 3);
+    push(&ecr, "cc", "1.0.0", &["amd64", "arm64"]);
+    assert_eq!(audited(&ecr, &["--repositories", "aa,cc"], later()).await.1, 4, "cc is on the second page");
+}
+
+#[tokio::test]
+async fn named_repository_is_audited_even_if_ecr_does_not_describe_it() {
+    let ecr = start_ecr();
+    let options = push_immutable(&ecr);
+    let message = "User is not authorized to perform: ecr:DescribeRepositories";
+    ecr.faults().add(Fault::on("DescribeRepositories", FaultKind::client_error("AccessDeniedException", message)));
+    let (report, _) = audited(&ecr, &options, later()).await;
+    assert_eq!(findings(&report), ["app 1.0.0: single-image"]);
+    assert_eq!((report.registry.account.as_ref(), report.findings[0].obstacle()), (None, None));
+    let [limit] = report.limits.as_slice() else { panic!("{:?}", report.limits) };
+    let reason = "so a request for one that exists may fail. (AccessDenied: ";
+    assert!(limit.contains(reason) && limit.contains("ecr:DescribeRepositories"), "{limit}");
+    assert!(ReportText { report: &report, rows: 20 }.to_string().ends_with(&format!("\n{limit}\n")));
+    assert_eq!(crate::exit_code(false, Some(&report)), 0);
+    let error = audit(&ecr, &["--repositories", "a*"], later()).await.0.unwrap_err();
+    assert!(error.starts_with("AccessDenied"), "{error}");
 }
 
 #[tokio::test]
@@ -272,6 +319,26 @@ async fn table_shows_findings_what_to_do_and_settings() {
 }
 
 #[tokio::test]
+async fn table_names_what_its_requests_need() {
+    let ecr = start_ecr();
+    push(&ecr, "app", "1.0.0", &["amd64", "arm64"]);
+    let text = async || {
+        let (report, _) = audited(&ecr, &[], later()).await;
+        ReportText { report: &report, rows: 20 }.to_string()
+    };
+    let sweep = " sweep: aws lambda invoke --function-name SweeperArn --cli-read-timeout 0 ";
+    let assemble = " assemble: aws lambda invoke --function-name AssemblerArn ";
+    let forced = r#" request: {"action":"assemble","repository":"app","version":"1.0.0","force":true}"#;
+    let found = |text: &str| [sweep, assemble, forced, "lambda:InvokeFunction"].map(|part| text.contains(part));
+    assert_eq!(found(&text().await), [true, false, false, true]);
+    ecr.home().push("app", Some("1.0.0"), &image("amd64", "single"));
+    assert_eq!(found(&text().await), [false, true, true, true]);
+    push_with_list(&ecr, "app", "1.1.0", &[]);
+    push(&ecr, "app", "1.2.0", &["amd64", "arm64"]);
+    assert_eq!(found(&text().await), [true; 4]);
+}
+
+#[tokio::test]
 async fn text_of_an_image_cannot_control_the_terminal() {
     let ecr = start_ecr();
     let home = ecr.home();
@@ -286,9 +353,9 @@ async fn text_of_an_image_cannot_control_the_terminal() {
 #[tokio::test]
 async fn many_versions_take_a_call_for_each_thousand_images() {
     let ecr = start_ecr();
-    ecr.home().fill("app", 2_000, &["linux/amd64", "linux/arm64"]).unwrap();
+    ecr.home().fill("app", 10_000, &["linux/amd64", "linux/arm64"]).unwrap();
     let (report, calls) = audited(&ecr, &[], later()).await;
-    assert_eq!((report.totals.versions, report.totals.findings, calls), (2_000, 2_000, 5));
+    assert_eq!((report.totals.versions, report.totals.findings, calls), (10_000, 10_000, 21));
 }
 
 /// The registry of `docs/audit.md`.

@@ -17,6 +17,8 @@ export const launch = () =>
   chromium.launch({
     executablePath: process.env.CHROMIUM,
     args: [
+      // Chromium refuses to run with its sandbox as root, which a container of CI usually is. The pages are built by
+      // this project, from texts that it wrote, and no other page is opened.
       "--no-sandbox",
       "--disable-gpu",
       "--disable-quic",
@@ -30,8 +32,18 @@ export const launch = () =>
 export const report = (name) => JSON.parse(readFileSync(path.join(PAGES, `${name}.json`), "utf8"));
 
 /** Opens a page; `t` closes it. `change` edits its HTML before, for the negative controls. */
-export const open = async (t, browser, name, { width = 1280, height = 900, scheme = "light", change, ...options } = {}) => {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: "reduce", ...options });
+export const open = async (
+  t,
+  browser,
+  name,
+  { width = 1280, height = 900, scheme = "light", change, ...options } = {},
+) => {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: scheme,
+    reducedMotion: "reduce",
+    ...options,
+  });
   t.after(() => context.close());
   const page = await context.newPage();
   const url = pathToFileURL(path.join(PAGES, `${name}.html`)).href;
@@ -56,10 +68,18 @@ export const accessibilityProblems = async (page) => {
   const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
   return violations
     .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ html }) => html.slice(0, 160)).join(" | ")}`);
+    .map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes
+          .slice(0, 3)
+          .map(({ html }) => html.slice(0, 160))
+          .join(" | ")}`,
+    );
 };
 
 /** The text of a status line, once it has settled on something that matches. */
 export const status = async (page, expected) => {
-  await page.waitForFunction((text) => document.getElementById("count").textContent.includes(text), expected, { timeout: 5_000 });
+  await page.waitForFunction((text) => document.getElementById("count").textContent.includes(text), expected, {
+    timeout: 5_000,
+  });
 };

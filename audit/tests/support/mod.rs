@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use ecr_multiarch_audit::audit::Audit;
+use ecr_multiarch_audit::audited_registry::AuditedRegistry;
 use ecr_multiarch_audit::image::Image;
 use ecr_multiarch_audit::reading::Reading;
-use ecr_multiarch_audit::report::{Audit, AuditedRegistry, Report};
-use ecr_multiarch_audit::request::Target;
-use ecr_multiarch_audit::scan::{RepositoryScan, TagMutability};
+use ecr_multiarch_audit::report::Report;
+use ecr_multiarch_audit::scan::RepositoryScan;
+use ecr_multiarch_audit::tag_mutability::TagMutability;
+use ecr_multiarch_audit::target::Target;
 use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::media_type::MediaType;
@@ -39,9 +42,22 @@ pub fn config(architecture: &str, revision: &str) -> String {
     json!({"os": "linux", "architecture": architecture, "config": {"Labels": labels}}).to_string()
 }
 
-/// An entry of a list: the tag of the image, and the architecture that the list states.
-pub fn entry(tag: &str, architecture: &str) -> (String, String) {
-    (tag.to_owned(), architecture.to_owned())
+/// The config of an image of Windows.
+pub fn windows_config(os_version: &str) -> String {
+    json!({"os": "windows", "os.version": os_version, "architecture": "amd64"}).to_string()
+}
+
+/// An entry of a list: the tag of the image, and the platform that the list states.
+pub type Entry = (String, Value);
+
+/// An entry of Linux.
+pub fn entry(tag: &str, architecture: &str) -> Entry {
+    (tag.to_owned(), json!({"os": "linux", "architecture": architecture}))
+}
+
+/// An entry of Windows.
+pub fn windows_entry(tag: &str, os_version: &str) -> Entry {
+    (tag.to_owned(), json!({"os": "windows", "os.version": os_version, "architecture": "amd64"}))
 }
 
 impl Scan {
@@ -101,12 +117,11 @@ impl Scan {
     }
 
     /// A list of images that have these tags now.
-    pub fn list(mut self, tag: &str, day: u32, entries: &[(String, String)]) -> Self {
+    pub fn list(mut self, tag: &str, day: u32, entries: &[Entry]) -> Self {
         let entries: Vec<Value> = entries
             .iter()
-            .map(|(tag, architecture)| {
+            .map(|(tag, platform)| {
                 let digest = self.digest(tag);
-                let platform = json!({"os": "linux", "architecture": architecture});
                 json!({"mediaType": MediaType::OciManifest, "size": 1, "digest": digest, "platform": platform})
             })
             .collect();
@@ -221,7 +236,7 @@ impl Scan {
     fn scan(&self, name: &str) -> RepositoryScan {
         RepositoryScan {
             name: name.parse().unwrap(),
-            mutability: self.mutability.clone(),
+            mutability: Some(self.mutability.clone()),
             images: self.images.clone(),
             reading: self.is_read.then(|| self.reading()),
         }

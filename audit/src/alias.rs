@@ -1,0 +1,48 @@
+//! An alias of releases.
+
+use ecr_multiarch_core::Release;
+
+use crate::following::Following;
+use crate::image::Image;
+use crate::problem::Problem;
+
+/// A tag that is named like an alias of at least one release.
+#[derive(Debug)]
+pub struct Alias<'a> {
+    /// The template that gives it.
+    pub template: &'static str,
+    /// What it names.
+    pub image: &'a Image,
+    /// The highest release of its line, with its image.
+    pub highest: (Release, &'a Image),
+    /// The highest release of its line that has the same image as the alias.
+    pub named: Option<Release>,
+}
+
+impl Alias<'_> {
+    /// What it follows.
+    pub fn following(&self) -> Following {
+        let Self { image, highest: (highest, highest_image), named, .. } = self;
+        let behind = |names: Option<&Release>| {
+            let names = names.map(ToString::to_string);
+            Following::HighestWithout(Problem::AliasBehind { names, highest: highest.to_string() })
+        };
+        match named {
+            Some(named) if named == highest => Following::Highest,
+            Some(_) if highest_image.pushed_at < image.pushed_at => Following::Pushes,
+            Some(named) => behind(Some(named)),
+            None if image.pushed_at < highest_image.pushed_at => behind(None),
+            // An image in place of a list is a problem, whatever it follows.
+            None if !image.is_list() && highest_image.is_list() => {
+                let (platform_tags, release) = (Vec::new(), Some(highest.to_string()));
+                Following::HighestWithout(Problem::SingleImage { platform_tags, release })
+            }
+            None => Following::SomethingElse,
+        }
+    }
+
+    /// Whether it names the highest release of its line, or should.
+    pub fn follows_releases(&self) -> bool {
+        matches!(self.following(), Following::Highest | Following::HighestWithout(_))
+    }
+}

@@ -1,0 +1,185 @@
+//! What is wrong with a tag.
+
+use std::time::SystemTime;
+
+use ecr_multiarch_core::Digest;
+use serde::Serialize;
+
+use crate::calendar::{rfc_3339, serialize_rfc_3339};
+use crate::kind::Kind;
+use crate::platform_revision::PlatformRevision;
+
+/// How many revisions a message shows: more than most versions have platforms. A hostile list can have a thousand.
+const REVISIONS_SHOWN: usize = 8;
+
+/// A problem of a tag. Its JSON has the kind and the fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Problem {
+    /// A version lacks platforms that most of its siblings have.
+    MissingPlatform {
+        /// The platforms that it has.
+        present: Vec<String>,
+        /// The platforms that it lacks.
+        missing: Vec<String>,
+        /// Whether it has a list that was not read, which may have them.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        has_unread_list: bool,
+    },
+    /// A tag that should name a manifest list names a single image, or an index of one platform.
+    SingleImage {
+        /// The platform tags beside it.
+        platform_tags: Vec<String>,
+        /// The release of which it is an alias, if it is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        release: Option<String>,
+    },
+    /// All platforms are there, and no manifest list.
+    ListMissing {
+        /// The platform tags.
+        platform_tags: Vec<String>,
+    },
+    /// A manifest list was pushed before an image of its version.
+    ListOlderThanImage {
+        /// The platform tags of the newer images.
+        platform_tags: Vec<String>,
+        /// When the list was pushed.
+        #[serde(serialize_with = "serialize_rfc_3339")]
+        list_pushed_at: SystemTime,
+        /// When the newest image was pushed.
+        #[serde(serialize_with = "serialize_rfc_3339")]
+        image_pushed_at: SystemTime,
+    },
+    /// A manifest list does not have the images that the platform tags name.
+    ListDiffersFromTags {
+        /// The platform tags whose images it lacks.
+        platform_tags: Vec<String>,
+        /// The platforms of its entries that no platform tag names, though tags name others.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        untagged: Vec<String>,
+    },
+    /// An image is of another platform than its tag or its list says.
+    PlatformMismatch {
+        /// Who says so: a platform tag, or the entry of the list by its digest.
+        said_by: String,
+        /// The platform that is said.
+        said: String,
+        /// The platform that the config of the image states.
+        is: String,
+    },
+    /// The images of a version were built from different revisions.
+    MixedRevisions {
+        /// The revisions, by platform.
+        revisions: Vec<PlatformRevision>,
+    },
+    /// A manifest list has several entries of one platform.
+    DuplicatePlatform {
+        /// The platform.
+        platform: String,
+        /// The images of the entries.
+        digests: Vec<Digest>,
+    },
+    /// An alias names an older release than the highest one of its line.
+    AliasBehind {
+        /// The release that it names; `None`, if it names none.
+        names: Option<String>,
+        /// The release that it should name.
+        highest: String,
+    },
+    /// A manifest list names an image that the repository does not have.
+    ImageGone {
+        /// The platform, as the list states it.
+        platform: Option<String>,
+        /// The image.
+        digest: Digest,
+    },
+    /// Images of the version are archived, and the version is not.
+    ImageArchived {
+        /// The tags of the images; their digests, where a list names them without a tag.
+        images: Vec<String>,
+    },
+    /// A manifest or a config cannot be read as that of a container image.
+    Unreadable {
+        /// The tag or the digest.
+        image: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Problem {
+    /// Its kind.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::MissingPlatform { .. } => Kind::MissingPlatform,
+            Self::SingleImage { .. } => Kind::SingleImage,
+            Self::ListMissing { .. } => Kind::ListMissing,
+            Self::ListOlderThanImage { .. } => Kind::ListOlderThanImage,
+            Self::ListDiffersFromTags { .. } => Kind::ListDiffersFromTags,
+            Self::PlatformMismatch { .. } => Kind::PlatformMismatch,
+            Self::MixedRevisions { .. } => Kind::MixedRevisions,
+            Self::DuplicatePlatform { .. } => Kind::DuplicatePlatform,
+            Self::AliasBehind { .. } => Kind::AliasBehind,
+            Self::ImageGone { .. } => Kind::ImageGone,
+            Self::ImageArchived { .. } => Kind::ImageArchived,
+            Self::Unreadable { .. } => Kind::Unreadable,
+        }
+    }
+
+    /// What is wrong with this tag, in one line.
+    pub fn message(&self) -> String {
+        match self {
+            Self::MissingPlatform { missing, has_unread_list: true, .. } => {
+                format!("has no tag for {}, and its list was not read", missing.join(", "))
+            }
+            Self::MissingPlatform { present, missing, .. } => match present.as_slice() {
+                [] => format!("has no {}", missing.join(", ")),
+                present => format!("has {}, but not {}", present.join(", "), missing.join(", ")),
+            },
+            Self::SingleImage { platform_tags, release: None } => {
+                format!("names a single image, beside {}", platform_tags.join(", "))
+            }
+            Self::SingleImage { release: Some(release), .. } => {
+                format!("names a single image, while release {release} is a manifest list")
+            }
+            Self::ListMissing { platform_tags } => format!("names nothing, beside {}", platform_tags.join(", ")),
+            Self::ListOlderThanImage { platform_tags, list_pushed_at, image_pushed_at } => format!(
+                "was pushed at {}, and {} at {}",
+                rfc_3339(*list_pushed_at),
+                platform_tags.join(", "),
+                rfc_3339(*image_pushed_at)
+            ),
+            Self::ListDiffersFromTags { platform_tags, untagged } => {
+                let lacks = || format!("does not have the image of {}", platform_tags.join(", "));
+                let has = || format!("has an image of {}, which no tag names", untagged.join(", "));
+                let lacks = (!platform_tags.is_empty()).then(lacks);
+                let has = (!untagged.is_empty()).then(has);
+                lacks.into_iter().chain(has).collect::<Vec<_>>().join(", and ")
+            }
+            Self::PlatformMismatch { said_by, said, is } => {
+                format!("{said_by} says {said}, and the image is for {is}")
+            }
+            Self::MixedRevisions { revisions } => {
+                let text = |PlatformRevision { platform, revision }: &_| format!("{platform} is built from {revision}");
+                let shown: Vec<_> = revisions.iter().take(REVISIONS_SHOWN).map(text).collect();
+                match revisions.len().saturating_sub(REVISIONS_SHOWN) {
+                    0 => shown.join(", "),
+                    more => format!("{}, and {more} more", shown.join(", ")),
+                }
+            }
+            Self::DuplicatePlatform { platform, digests } => {
+                format!("has {} entries of {platform}", digests.len())
+            }
+            Self::AliasBehind { names: Some(names), highest } => format!("names {names}; the highest is {highest}"),
+            Self::AliasBehind { names: None, highest } => {
+                format!("names no release, and is older than {highest}, the highest")
+            }
+            Self::ImageGone { platform: Some(platform), digest } => format!("names {digest} of {platform}"),
+            Self::ImageGone { platform: None, digest } => format!("names {digest}"),
+            Self::ImageArchived { images } => {
+                format!("{} {} archived", images.join(", "), if images.len() == 1 { "is" } else { "are" })
+            }
+            Self::Unreadable { image, reason } => format!("{image}: {reason}"),
+        }
+    }
+}
