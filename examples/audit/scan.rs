@@ -1,6 +1,6 @@
 //! The scans of an audit, and the reads of a deep one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ecr_multiarch::ecr::{ReadError, Registry, SharedRead, StoredImage, StoredRepository};
 use ecr_multiarch_audit::audit::Audit;
@@ -28,14 +28,23 @@ const MAX_READ_BYTES: usize = 8 << 20;
 const CONFIGS_PER_READ: usize = 64;
 
 /// The repositories to audit.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Repositories {
     /// In ascending order of their names, each with the mutability of its tags, if that is known.
     all: Vec<(RepositoryName, Option<TagMutability>)>,
     /// The account of their registry, if ECR told it.
     pub account: Option<AccountId>,
-    /// Why ECR did not describe them, though their names are known.
+    /// Why ECR did not describe one of them, though its name is known.
     undescribed: Option<Error>,
+}
+
+impl Repositories {
+    /// Adds a repository that ECR described.
+    fn add(&mut self, repository: StoredRepository) {
+        let StoredRepository { name, account, is_immutable, exclusions } = repository;
+        self.account = self.account.take().or(account);
+        self.all.push((name, Some(TagMutability { are_immutable: is_immutable, exclusions })));
+    }
 }
 
 /// Describes the repositories to audit. Where there are only names and no globs, they are audited even if ECR does not
@@ -44,41 +53,53 @@ pub struct Repositories {
 /// # Errors
 /// That of the scan of the repositories; and a glob that matches none of them, since it is a mistake.
 pub async fn repositories(registry: &Registry, globs: &[RepositoryGlob]) -> Result<Repositories, String> {
-    let literals: Option<BTreeSet<_>> = globs.iter().map(RepositoryGlob::literal).collect();
-    let names = literals.filter(|names| !names.is_empty());
-    let (described, undescribed) = match (describe(registry, globs, names.as_ref()).await, &names) {
-        (Ok(described), _) => (described, None),
-        (Err(error), Some(_)) => (Vec::new(), Some(error)),
-        (Err(error), None) => return Err(message(&error)),
-    };
-    let account = described.iter().find_map(|repository| repository.account.clone());
-    let mut all: BTreeMap<_, _> = names.into_iter().flatten().map(|name| (name, None)).collect();
-    all.extend(described.into_iter().map(|repository| {
-        let StoredRepository { name, account: _, is_immutable, exclusions } = repository;
-        (name, Some(TagMutability { are_immutable: is_immutable, exclusions }))
-    }));
-    if let Some(glob) = globs.iter().find(|glob| !all.keys().any(|name| glob.matches(name))) {
-        return Err(format!("no repository matches '{glob}'"));
+    let names: Option<BTreeSet<_>> = globs.iter().map(RepositoryGlob::literal).collect();
+    match names {
+        Some(names) if !names.is_empty() => Ok(named(registry, names).await),
+        _ => matching(registry, globs).await,
     }
-    Ok(Repositories { all: all.into_iter().collect(), account, undescribed })
 }
 
-/// Describes the repositories that globs match; of names, until all are found.
-async fn describe(
-    registry: &Registry,
-    globs: &[RepositoryGlob],
-    names: Option<&BTreeSet<RepositoryName>>,
-) -> Result<Vec<StoredRepository>, Error> {
-    let is_chosen = |name: &_| globs.is_empty() || globs.iter().any(|glob| glob.matches(name));
-    let (mut described, mut next) = (Vec::new(), None);
-    loop {
-        let page = registry.scan_stored_repositories(next).await?;
-        described.extend(page.rows.into_iter().filter(|repository| is_chosen(&repository.name)));
-        next = page.next;
-        if next.is_none() || names.is_some_and(|names| described.len() == names.len()) {
-            return Ok(described);
+/// Describes repositories one by one, so that neither a missing one nor a denial hides the others.
+async fn named(registry: &Registry, names: BTreeSet<RepositoryName>) -> Repositories {
+    let descriptions = names.into_iter().map(async |name| {
+        let description = registry.describe_repository(&name).await;
+        (name, description)
+    });
+    let mut descriptions = stream::iter(descriptions).buffered(MAX_PARALLEL_REPOSITORIES);
+    let mut found = Repositories::default();
+    while let Some((name, description)) = descriptions.next().await {
+        match description {
+            Ok(Some(repository)) => found.add(repository),
+            // Its scan says the same.
+            Ok(None) => found.all.push((name, None)),
+            Err(error) if error.error_type() == ErrorType::RepositoryNotFound => found.all.push((name, None)),
+            Err(error) => {
+                found.undescribed.get_or_insert(error);
+                found.all.push((name, None));
+            }
         }
     }
+    found
+}
+
+/// Describes all repositories, and takes those that globs match; without globs, all.
+async fn matching(registry: &Registry, globs: &[RepositoryGlob]) -> Result<Repositories, String> {
+    let (mut found, mut next) = (Repositories::default(), None);
+    loop {
+        let page = registry.scan_stored_repositories(next).await.map_err(|error| message(&error))?;
+        let is_chosen = |name| globs.is_empty() || globs.iter().any(|glob| glob.matches(name));
+        page.rows.into_iter().filter(|repository| is_chosen(&repository.name)).for_each(|chosen| found.add(chosen));
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    found.all.sort_by(|(one, _), (other, _)| one.cmp(other));
+    if let Some(glob) = globs.iter().find(|glob| !found.all.iter().any(|(name, _)| glob.matches(name))) {
+        return Err(format!("no repository matches '{glob}'"));
+    }
+    Ok(found)
 }
 
 /// Audits repositories, in the order in which their scans end.

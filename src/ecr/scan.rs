@@ -84,6 +84,25 @@ impl Registry {
         Ok(Page { rows, next: output.next_token })
     }
 
+    /// Describes one repository. `None`, if ECR says nothing of it.
+    ///
+    /// # Errors
+    /// Every error of ECR.
+    pub async fn describe_repository(&self, repository: &RepositoryName) -> Result<Option<StoredRepository>, Error> {
+        let action = IamAction::DescribeRepositories;
+        let send = async |client: &Client| {
+            client
+                .describe_repositories()
+                .set_registry_id(self.account())
+                .repository_names(repository.to_string())
+                .send()
+                .await
+        };
+        let resource = || Resource::Repository(repository.clone());
+        let output = self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))?;
+        Ok(output.repositories.unwrap_or_default().into_iter().find_map(stored_repository))
+    }
+
     async fn describe_repositories(&self, from: Option<String>) -> Result<DescribeRepositoriesOutput, Error> {
         let action = IamAction::DescribeRepositories;
         let send = async |client: &Client| {
