@@ -70,15 +70,17 @@ async fn named(registry: &Registry, names: BTreeSet<RepositoryName>) -> Reposito
     let mut found = Repositories::default();
     while let Some((name, description)) = descriptions.next().await {
         match description {
-            Ok(Some(repository)) => found.add(repository),
-            // Its scan says the same.
-            Ok(None) => found.all.push((name, None)),
-            Err(error) if error.error_type() == ErrorType::RepositoryNotFound => found.all.push((name, None)),
-            Err(error) => {
-                found.undescribed.get_or_insert(error);
-                found.all.push((name, None));
+            Ok(Some(repository)) => {
+                found.add(repository);
+                continue;
             }
+            // The scan of a missing repository says so as well.
+            Err(error) if error.error_type() != ErrorType::RepositoryNotFound => {
+                found.undescribed.get_or_insert(error);
+            }
+            Ok(None) | Err(_) => {}
         }
+        found.all.push((name, None));
     }
     found
 }
@@ -88,7 +90,7 @@ async fn matching(registry: &Registry, globs: &[RepositoryGlob]) -> Result<Repos
     let (mut found, mut next) = (Repositories::default(), None);
     loop {
         let page = registry.scan_stored_repositories(next).await.map_err(|error| message(&error))?;
-        let is_chosen = |name| globs.is_empty() || globs.iter().any(|glob| glob.matches(name));
+        let is_chosen = |name: &_| globs.is_empty() || globs.iter().any(|glob| glob.matches(name));
         page.rows.into_iter().filter(|repository| is_chosen(&repository.name)).for_each(|chosen| found.add(chosen));
         next = page.next;
         if next.is_none() {
