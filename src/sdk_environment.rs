@@ -14,15 +14,19 @@ const ENDPOINT_URLS: [&str; 2] = ["AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"];
 const EXPECTED_URL: &str = "the URL of a service, such as https://api.ecr.eu-central-1.amazonaws.com, or nothing";
 /// The Region variables, in the order in which the SDK prefers them.
 const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+/// Whether the endpoint variables are left alone.
+const IGNORE_ENDPOINT_URLS: &str = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
 const USE_FIPS: &str = "AWS_USE_FIPS_ENDPOINT";
 const USE_DUAL_STACK: &str = "AWS_USE_DUALSTACK_ENDPOINT";
 
 /// Where calls to ECR go, by the variables of the SDK (AWS SDKs and Tools Reference Guide, "Service-specific
 /// endpoints", "AWS Region" and "Dual-stack and FIPS endpoints"). An empty variable counts as absent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SdkEnvironment {
     /// In place of the Region's own endpoint.
-    pub(crate) endpoint_url: Option<String>,
+    endpoint_url: Option<String>,
+    /// Whether an endpoint variable is there and empty, which the SDK takes for an endpoint.
+    has_empty_endpoint_url: bool,
     region: Option<String>,
     use_fips: Option<bool>,
     use_dual_stack: Option<bool>,
@@ -35,14 +39,17 @@ impl SdkEnvironment {
     /// [`InvalidSetting`], for the first variable with an invalid value. The SDK panics at such an endpoint, and takes
     /// such a flag for absent.
     pub(crate) fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
+        let has_empty_endpoint_url = ENDPOINT_URLS.into_iter().filter_map(&lookup).any(|value| value.is_empty());
         let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
         // Each is checked, also one that another one precedes.
         let [special, general] =
             ENDPOINT_URLS.map(|name| lookup(name).map(|value| service_url(name, value)).transpose());
         let (special, general) = (special?, general?);
         let flag = |name| lookup(name).map(|value| parse_flag(name, value)).transpose();
+        let is_ignored = flag(IGNORE_ENDPOINT_URLS)?.unwrap_or_default();
         Ok(Self {
-            endpoint_url: special.or(general),
+            endpoint_url: special.or(general).filter(|_| !is_ignored),
+            has_empty_endpoint_url,
             region: REGIONS.into_iter().find_map(lookup),
             use_fips: flag(USE_FIPS)?,
             use_dual_stack: flag(USE_DUAL_STACK)?,
@@ -50,12 +57,22 @@ impl SdkEnvironment {
     }
 
     /// The configuration of the SDK by these variables, with the credentials of the environment.
-    pub(crate) fn sdk_config(self) -> SdkConfig {
+    pub(crate) fn sdk_config(&self) -> SdkConfig {
         let mut builder = SdkConfig::builder()
-            .region(self.region.map(aws_config::Region::new))
+            .region(self.region.clone().map(aws_config::Region::new))
             .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()));
-        builder.set_endpoint_url(self.endpoint_url).set_use_fips(self.use_fips).set_use_dual_stack(self.use_dual_stack);
+        builder
+            .set_endpoint_url(self.endpoint_url.clone())
+            .set_use_fips(self.use_fips)
+            .set_use_dual_stack(self.use_dual_stack);
         builder.build()
+    }
+
+    /// Takes what the SDK reads from an empty endpoint variable out of a configuration.
+    pub(crate) fn mend(&self, config: &mut aws_sdk_ecr::config::Builder) {
+        if self.has_empty_endpoint_url {
+            config.set_endpoint_url(self.endpoint_url.clone());
+        }
     }
 }
 
@@ -110,8 +127,15 @@ mod tests {
         assert_eq!(endpoint_url("", "http://b").as_deref(), Some("http://b"));
         assert_eq!(endpoint_url("http://a", "").as_deref(), Some("http://a"));
         assert_eq!(endpoint_url("", ""), None);
-        let empty = [REGIONS[0], REGIONS[1], USE_FIPS, USE_DUAL_STACK].map(|name| (name, ""));
+        let empty = [REGIONS[0], REGIONS[1], IGNORE_ENDPOINT_URLS, USE_FIPS, USE_DUAL_STACK].map(|name| (name, ""));
         assert_eq!(environment(&empty), environment(&[]));
+    }
+
+    #[test]
+    fn endpoint_variables_can_be_left_alone() {
+        let url = (ENDPOINT_URLS[0], "http://a");
+        assert_eq!(environment(&[url, (IGNORE_ENDPOINT_URLS, "true")]).unwrap().endpoint_url, None);
+        assert_eq!(environment(&[url, (IGNORE_ENDPOINT_URLS, "false")]).unwrap().endpoint_url.unwrap(), "http://a");
     }
 
     #[test]
@@ -148,7 +172,7 @@ mod tests {
             assert_names(&[(ENDPOINT_URLS[0], url)], "https://");
             assert_names(&[(ENDPOINT_URLS[1], url), (ENDPOINT_URLS[0], "http://a")], "https://");
         }
-        for name in [USE_FIPS, USE_DUAL_STACK] {
+        for name in [IGNORE_ENDPOINT_URLS, USE_FIPS, USE_DUAL_STACK] {
             assert_names(&[(name, "yes")], "true, false");
         }
     }

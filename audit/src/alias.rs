@@ -25,7 +25,7 @@ impl Alias<'_> {
         let Self { image, highest: (highest, highest_image), named, .. } = self;
         let behind = |names: Option<&Release>| {
             let names = names.map(ToString::to_string);
-            Following::HighestWithout(Problem::AliasBehind { names, highest: highest.to_string() })
+            Following::ShouldName(Problem::AliasBehind { names, highest: highest.to_string() })
         };
         match named {
             Some(named) if named == highest => Following::Highest,
@@ -35,14 +35,17 @@ impl Alias<'_> {
             // An image in place of a list is a problem, whatever it follows.
             None if !image.is_list() && highest_image.is_list() => {
                 let (platform_tags, release) = (Vec::new(), Some(highest.to_string()));
-                Following::HighestWithout(Problem::SingleImage { platform_tags, release })
+                Following::ShouldName(Problem::SingleImage { platform_tags, release })
             }
             None => Following::SomethingElse,
         }
     }
 
-    /// Whether it names the highest release of its line, or should.
+    /// Whether it names the highest release of its line, did so, or is a single image in place of its list. Another tag
+    /// that names no release and is older than the highest one may be the build of a branch.
     pub fn follows_releases(&self) -> bool {
-        matches!(self.following(), Following::Highest | Following::HighestWithout(_))
+        let is_in_place_of_list = !self.image.is_list() && self.highest.1.is_list();
+        (self.named.is_some() || is_in_place_of_list)
+            && matches!(self.following(), Following::Highest | Following::ShouldName(_))
     }
 }

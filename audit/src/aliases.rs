@@ -1,6 +1,6 @@
 //! Aliases: tags such as `latest`, `1` and `1.2` beside the releases that they should follow.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::SystemTime;
 
 use ecr_multiarch_core::Release;
@@ -24,6 +24,8 @@ pub const TEMPLATES: [&str; 3] = ["{major}.{minor}", "{major}", "latest"];
 pub struct Aliases<'a> {
     by_tag: BTreeMap<&'a str, Alias<'a>>,
     markers: BTreeSet<&'a str>,
+    /// Of the tags that a template can give, those that do not exist.
+    absent: BTreeMap<&'static str, BTreeSet<Tag>>,
     /// A version with platform tags of its own that a template can give, for each template of which there is one.
     versions: BTreeMap<&'static str, &'a str>,
 }
@@ -76,8 +78,13 @@ impl<'a> Aliases<'a> {
             let named = releases_of.get(&image.digest).into_iter().flatten().filter(is_of_line).max().cloned();
             Some((text, Alias { template, image, highest, named }))
         };
-        let by_tag = tagged().filter_map(alias).collect();
-        Self { by_tag, markers, versions: templates.iter().filter_map(version_of).collect() }
+        let by_tag: BTreeMap<_, _> = tagged().filter_map(alias).collect();
+        let existing: HashSet<_> = all.iter().map(|(text, _)| *text).collect();
+        let mut absent = BTreeMap::<_, BTreeSet<_>>::new();
+        for (tag, (template, _)) in lines.into_iter().filter(|(tag, _)| !existing.contains(tag.as_str())) {
+            absent.entry(template).or_default().insert(tag);
+        }
+        Self { by_tag, markers, absent, versions: templates.iter().filter_map(version_of).collect() }
     }
 
     /// Whether a tag is an alias of a release that exists, or a yank marker.
@@ -92,7 +99,7 @@ impl<'a> Aliases<'a> {
             // Until then, the alias is about to be moved.
             let is_settled = now.duration_since(release_image.pushed_at).unwrap_or_default() >= SETTLING_TIME;
             match alias.following() {
-                Following::HighestWithout(problem) if is_settled => Some(AliasProblem { tag, image, highest, problem }),
+                Following::ShouldName(problem) if is_settled => Some(AliasProblem { tag, image, highest, problem }),
                 _ => None,
             }
         })
@@ -105,6 +112,23 @@ impl<'a> Aliases<'a> {
             (tags > 0 && self.objection(template).is_none()).then_some(GuessedAlias { template, tags })
         };
         TEMPLATES.into_iter().filter_map(guessed).collect()
+    }
+
+    /// What the function would do with tags that say nothing for a template which is guessed, in full sentences.
+    pub fn consequences(&self) -> impl Iterator<Item = String> {
+        self.guessed().into_iter().flat_map(|GuessedAlias { template, .. }| {
+            let taken: Vec<_> =
+                self.of_template(template).filter(|(_, alias)| alias.named.is_none()).map(|(tag, _)| tag).collect();
+            let absent: Vec<_> = self.absent.get(template).into_iter().flatten().map(Tag::as_str).collect();
+            let sentence = |tags: &[&str], what: &str| {
+                let first = tags.first()?;
+                let others = tags.len() - 1;
+                let others = if others == 0 { String::new() } else { format!(" and {others} more") };
+                Some(format!("With {template} in ALIASES, the function {what} {first}{others}."))
+            };
+            let taken = sentence(&taken, "takes over tags that name no release now:");
+            taken.into_iter().chain(sentence(&absent, "adds tags that do not exist:"))
+        })
     }
 
     /// The templates that have tags and are not guessed, in full sentences.

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use ecr_multiarch_core::RepositoryName;
+use ecr_multiarch_core::{RepositoryGlob, RepositoryName};
 
 use crate::aliases::Aliases;
 use crate::audited_registry::AuditedRegistry;
@@ -38,13 +38,19 @@ pub struct Audit {
     findings: Vec<Finding>,
     limits: Vec<String>,
     failures: Vec<Failure>,
+    globs: Vec<RepositoryGlob>,
 }
 
 impl Audit {
     /// An audit of this registry, with requests for this target.
     pub fn new(registry: AuditedRegistry, target: Target, now: SystemTime, is_deep: bool) -> Self {
-        let (repositories, findings, limits, failures) = Default::default();
-        Self { registry, target, now, is_deep, repositories, findings, limits, failures }
+        let (repositories, findings, limits, failures, globs) = Default::default();
+        Self { registry, target, now, is_deep, repositories, findings, limits, failures, globs }
+    }
+
+    /// Says that only the repositories which these globs match are audited. Without globs, all are.
+    pub fn limit_to(&mut self, globs: &[RepositoryGlob]) {
+        self.globs = globs.to_vec();
     }
 
     /// Audits a repository.
@@ -61,7 +67,13 @@ impl Audit {
         tags.sort_unstable_by_key(|(tag, image)| std::cmp::Reverse((image.pushed_at, *tag)));
         guess.doubt_newest(tags.into_iter().map(|(tag, _)| tag));
         guess.doubts.extend(aliases.doubts());
-        guess.doubts.extend(aliases.unguessed().filter(|_| suggestion.is_some()));
+        if let Some(suggestion) = &suggestion {
+            guess.doubts.extend(aliases.consequences().chain(aliases.unguessed()));
+            for (template, reason) in &suggestion.refused {
+                guess.aliases.retain(|guessed| guessed.template != *template);
+                guess.doubts.push(format!("ALIASES leaves {template} out: {reason}."));
+            }
+        }
         let findings = checks::findings(scan, &versions, &aliases, suggestion.as_ref(), &self.target, self.now);
         self.repositories.push(RepositoryReport {
             name: scan.name.clone(),
@@ -101,7 +113,8 @@ impl Audit {
 
     /// The report.
     pub fn finish(self) -> Report {
-        let Self { registry, target: _, now, is_deep, mut repositories, mut findings, limits, mut failures } = self;
+        let Self { registry, target: _, now, is_deep, mut repositories, mut findings, limits, mut failures, globs } =
+            self;
         repositories.sort_by(|one, other| one.name.cmp(&other.name));
         findings.sort_by(|one, other| one.repository.cmp(&other.repository));
         failures.sort_by(|one, other| one.repository.cmp(&other.repository));
@@ -134,7 +147,12 @@ impl Audit {
             settling: versions().filter(|version| version.settling).count(),
             archived: versions().filter(|version| version.archived).count(),
         };
-        let settings = variables(&settings, settings.len() == repositories.len());
+        let are_all = settings.len() == repositories.len() && failures.is_empty();
+        let mut settings = variables(&settings, are_all);
+        if are_all && !globs.is_empty() && !settings.is_empty() {
+            let globs: Vec<_> = globs.iter().map(RepositoryGlob::as_str).collect();
+            settings.insert("REPOSITORIES", globs.join(","));
+        }
         Report {
             registry,
             audited_at: rfc_3339(now),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ecr_multiarch_core::alias::policy::AliasPolicy;
-use ecr_multiarch_core::alias::template::InvalidAliasTemplate;
+use ecr_multiarch_core::alias::policy::{AliasPolicy, InvalidAliases};
+use ecr_multiarch_core::alias::template::AliasTemplate;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::settings::tag_scheme::TagScheme;
 
@@ -26,6 +26,8 @@ pub struct Suggestion {
     pub tag_scheme: TagScheme,
     /// The aliases that it would move.
     pub aliases: AliasPolicy,
+    /// The templates of aliases that it would not accept, each with the reason.
+    pub refused: Vec<(&'static str, InvalidAliases)>,
 }
 
 impl Suggestion {
@@ -58,12 +60,20 @@ impl Suggestion {
         let template = tag_template.parse().map_err(|invalid| format!("{invalid}"))?;
         let tag_scheme = TagScheme::new(template, parsed).map_err(|invalid| invalid.to_string())?;
         let platforms: Vec<_> = platforms.into_iter().map(|(text, _)| text).collect();
-        let aliases: Vec<_> = guess.aliases.iter().map(|guessed| guessed.template).collect();
-        let settings = RepositorySettings { tag_template, platforms: platforms.join(","), aliases: aliases.join(",") };
-        let templates: Result<_, _> = aliases.into_iter().map(str::parse).collect();
-        let templates = templates.map_err(|invalid: InvalidAliasTemplate| invalid.to_string())?;
+        let (mut accepted, mut templates, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+        for text in guess.aliases.iter().map(|guessed| guessed.template) {
+            let template: AliasTemplate = text.parse().map_err(|invalid| format!("{invalid}"))?;
+            match AliasPolicy::new(vec![template.clone()], &tag_scheme) {
+                Ok(_) => {
+                    accepted.push(text);
+                    templates.push(template);
+                }
+                Err(reason) => refused.push((text, reason)),
+            }
+        }
+        let settings = RepositorySettings { tag_template, platforms: platforms.join(","), aliases: accepted.join(",") };
         let aliases = AliasPolicy::new(templates, &tag_scheme).map_err(|invalid| invalid.to_string())?;
-        Ok(Some(Self { settings, tag_scheme, aliases }))
+        Ok(Some(Self { settings, tag_scheme, aliases, refused }))
     }
 }
 

@@ -270,10 +270,36 @@ fn alias_of_something_else_is_left_out() {
     let doubt = "ALIASES leaves latest out: latest names no release.";
     assert_eq!(aliases(&scan), (Some("{major}.{minor}".to_owned()), vec![doubt.to_owned()]));
     let scan = releases(&[("1.1.0", "1.1"), ("1.2.0", "1.2"), ("1.3.0", "")]).lists(&[("1.3", 9)]);
-    assert_eq!(aliases(&scan), (Some("{major}.{minor}".to_owned()), vec![]), "one of three");
+    let doubt = "With {major}.{minor} in ALIASES, the function takes over tags that name no release now: 1.3.";
+    assert_eq!(aliases(&scan), (Some("{major}.{minor}".to_owned()), vec![doubt.to_owned()]), "one of three");
     let scan = scan.lists(&[("1.2", 9)]);
     let doubt = "ALIASES leaves {major}.{minor} out: 1.2 names no release.";
     assert_eq!(aliases(&scan), (None, vec![doubt.to_owned()]), "two of three");
+}
+
+#[test]
+fn build_of_a_branch_before_a_release_is_left_out() {
+    let scan = releases(&[("1.1.0", ""), ("1.2.0", "")]).lists(&[("latest", 0)]);
+    let doubt = "ALIASES leaves latest out: latest names no release.";
+    assert_eq!(aliases(&scan), (None, vec![doubt.to_owned()]));
+    assert_eq!(scan.report()["findings"][0]["obstacle"], "the suggested ALIASES do not give latest");
+}
+
+#[test]
+fn tags_that_an_alias_would_add_are_told() {
+    let doubt = "With {major}.{minor} in ALIASES, the function adds tags that do not exist: 1.2 and 1 more.";
+    let scan = releases(&[("1.1.0", "1.1"), ("1.2.0", ""), ("1.3.0", "")]);
+    assert_eq!(aliases(&scan), (Some("{major}.{minor}".to_owned()), vec![doubt.to_owned()]));
+}
+
+#[test]
+fn alias_that_could_be_a_platform_tag_is_left_out() {
+    let scan = Scan::new().image("1.0.0.amd64", 1).image("1.0.0.386", 1).lists(&[("1.0.0 1.0", 1)]);
+    let (aliases, doubts) = aliases(&scan);
+    assert_eq!(aliases, None);
+    let reason = "ALIASES leaves {major}.{minor} out: ";
+    assert!(doubts.iter().any(|doubt| doubt.starts_with(reason) && doubt.contains("platform tag")), "{doubts:?}");
+    assert!(scan.report()["settings"]["PLATFORMS"].is_string());
 }
 
 #[test]

@@ -103,9 +103,9 @@ def of_targets(figures: Figures) -> str:
     header = ["the function", "target", "measured, of `boto3`", "of `boto3-checks`"]
     text = paragraph("The targets of the function, as a part of what the boto3 handler takes:") + table(header, rows)
     return f"{text}\n" + paragraph(
-        f"In the end {function['program_mib']:.1f} MiB of the function's memory are pages of its program, which Linux maps "
-        f"by sixteens around each that is used, {function['libraries_mib']:.1f} MiB of the C library and those beside it, "
-        f"and {function['data_mib']:.1f} MiB its own data."
+        f"After the run, {function['program_mib']:.1f} MiB of the function's memory are pages of its program (Linux maps "
+        f"16 pages at a time around each page that is touched), {function['libraries_mib']:.1f} MiB are shared "
+        f"libraries, and {function['data_mib']:.1f} MiB are data."
     )
 
 

@@ -91,6 +91,7 @@ async fn audit(options: &Options, registries: &Registries, now: SystemTime) -> R
     let repositories = scan::repositories(&registry, &options.repositories).await?;
     let audited = AuditedRegistry { account: options.account.clone().or(repositories.account.clone()), region };
     let mut audit = Audit::new(audited, target, now, options.deep);
+    audit.limit_to(&options.repositories);
     scan::audit_all(&registry, repositories, options.deep, &mut audit, &progress).await;
     progress.finish();
     Ok(audit.finish())

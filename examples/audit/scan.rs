@@ -34,8 +34,10 @@ pub struct Repositories {
     all: Vec<(RepositoryName, Option<TagMutability>)>,
     /// The account of their registry, if ECR told it.
     pub account: Option<AccountId>,
-    /// Why ECR did not describe one of them, though its name is known.
-    undescribed: Option<Error>,
+    /// Those that ECR did not describe, though their names are known.
+    undescribed: Vec<RepositoryName>,
+    /// Why, as it said of the first one.
+    reason: Option<Error>,
 }
 
 impl Repositories {
@@ -75,10 +77,12 @@ async fn named(registry: &Registry, names: BTreeSet<RepositoryName>) -> Reposito
                 continue;
             }
             // The scan of a missing repository says so as well.
-            Err(error) if error.error_type() != ErrorType::RepositoryNotFound => {
-                found.undescribed.get_or_insert(error);
+            Err(error) if error.error_type() == ErrorType::RepositoryNotFound => {}
+            Err(error) => {
+                found.undescribed.push(name.clone());
+                found.reason.get_or_insert(error);
             }
-            Ok(None) | Err(_) => {}
+            Ok(None) => found.undescribed.push(name.clone()),
         }
         found.all.push((name, None));
     }
@@ -112,10 +116,13 @@ pub async fn audit_all(
     audit: &mut Audit,
     progress: &Progress,
 ) {
-    if let Some(error) = repositories.undescribed {
+    if let Some((first, others)) = repositories.undescribed.split_first() {
+        let others =
+            if others.is_empty() { String::new() } else { format!(" and of {} more repositories", others.len()) };
+        let reason = repositories.reason.map(|error| format!(" ({})", message(&error))).unwrap_or_default();
         audit.add_limit(format!(
-            "Which tags are immutable is not known, so a request for one that exists may fail. ({})",
-            message(&error)
+            "Which tags of {first}{others} are immutable is not known, so a request that moves an existing tag may \
+             fail.{reason}"
         ));
     }
     progress.begin(repositories.all.len());

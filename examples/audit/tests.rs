@@ -134,12 +134,41 @@ async fn named_repository_is_audited_even_if_ecr_does_not_describe_it() {
     assert_eq!(findings(&report), ["app 1.0.0: single-image"]);
     assert_eq!((report.registry.account.as_ref(), report.findings[0].obstacle()), (None, None));
     let [limit] = report.limits.as_slice() else { panic!("{:?}", report.limits) };
-    let reason = "so a request for one that exists may fail. (AccessDenied: ";
+    let reason = "so a request that moves an existing tag may fail. (AccessDenied: ";
     assert!(limit.contains(reason) && limit.contains("ecr:DescribeRepositories"), "{limit}");
     assert!(ReportText { report: &report, rows: 20 }.to_string().ends_with(&format!("\n{limit}\n")));
     assert_eq!(crate::exit_code(false, Some(&report)), 0);
     let error = audit(&ecr, &["--repositories", "a*"], later()).await.0.unwrap_err();
     assert!(error.starts_with("AccessDenied"), "{error}");
+}
+
+#[tokio::test]
+async fn denial_of_one_name_is_told_of_that_one() {
+    let ecr = start_ecr();
+    push_immutable(&ecr);
+    push(&ecr, "web", "1.0.0", &["amd64", "arm64"]);
+    let denial = FaultKind::client_error("AccessDeniedException", "no");
+    ecr.faults().add(Fault::on("DescribeRepositories", denial).times(1));
+    let (report, _) = audited(&ecr, &["--repositories", "app,web"], later()).await;
+    let [limit] = report.limits.as_slice() else { panic!("{:?}", report.limits) };
+    assert_eq!(["app", "web"].iter().filter(|name| limit.starts_with(&format!("Which tags of {name} are"))).count(), 1);
+    assert_eq!(report.registry.account.unwrap().as_str(), ecr.home().id().account);
+}
+
+#[tokio::test]
+async fn settings_serve_what_was_audited() {
+    let ecr = start_ecr();
+    for repository in ["team-a/app", "team-a/web", "team-b/app"] {
+        push(&ecr, repository, "1.0", &["amd64", "arm64"]);
+    }
+    let repositories =
+        async |options: &[&str]| audited(&ecr, options, later()).await.0.settings.get("REPOSITORIES").cloned();
+    assert_eq!(repositories(&[]).await, None);
+    assert_eq!(repositories(&["--repositories", "team-a/*"]).await.unwrap(), "team-a/*");
+    let denial = FaultKind::client_error("AccessDeniedException", "no");
+    ecr.faults().add(Fault::on("DescribeImages", denial).times(1));
+    let named = repositories(&[]).await.unwrap();
+    assert_eq!(named.split(',').count(), 2, "{named}: the one that could not be scanned is left alone");
 }
 
 #[tokio::test]

@@ -73,6 +73,7 @@ pub(super) struct SharedState {
 #[derive(Debug)]
 pub struct Registries {
     sdk: SdkConfig,
+    environment: SdkEnvironment,
     clients: Mutex<HashMap<Region, Client>>,
     gates: Mutex<HashMap<(RegistryId, Priority), Arc<Gate>>>,
     sweep_puts_per_second: f64,
@@ -85,8 +86,9 @@ impl Registries {
     /// # Errors
     /// [`InvalidSetting`], if a variable of the SDK is invalid.
     pub fn from_environment(sweep_puts_per_second: f64) -> Result<Self, InvalidSetting> {
-        let sdk = variables()?.sdk_config();
-        Ok(Self::new(sdk, Connections::from_environment(), sweep_puts_per_second))
+        let environment = variables()?;
+        let registries = Self::new(environment.sdk_config(), Connections::from_environment(), sweep_puts_per_second);
+        Ok(Self { environment, ..registries })
     }
 
     /// Takes endpoints, credentials and Region from wherever the SDK finds them, as a program at a terminal does: also
@@ -95,11 +97,10 @@ impl Registries {
     /// # Errors
     /// [`InvalidSetting`], if a variable of the SDK is invalid.
     pub async fn from_terminal(sweep_puts_per_second: f64) -> Result<Self, InvalidSetting> {
-        let mut loader = aws_config::defaults(behavior_version());
-        if let Some(url) = variables()?.endpoint_url {
-            loader = loader.endpoint_url(url);
-        }
-        Ok(Self::load(loader, Connections::from_environment(), sweep_puts_per_second).await)
+        let environment = variables()?;
+        let loader = aws_config::defaults(behavior_version());
+        let registries = Self::load(loader, Connections::from_environment(), sweep_puts_per_second).await;
+        Ok(Self { environment, ..registries })
     }
 
     /// Takes endpoints, credentials and Region from a loader, which uses the same connections.
@@ -116,6 +117,7 @@ impl Registries {
             SharedState { blobs: BlobClient::new(connections), configs: ConfigCache::default(), calls: Arc::default() };
         Self {
             sdk,
+            environment: SdkEnvironment::default(),
             clients: Mutex::default(),
             gates: Mutex::default(),
             sweep_puts_per_second,
@@ -172,7 +174,7 @@ impl Registries {
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
             .operation_timeout(OPERATION_TIMEOUT)
             .build();
-        let config = aws_sdk_ecr::config::Builder::from(&self.sdk)
+        let mut config = aws_sdk_ecr::config::Builder::from(&self.sdk)
             .region(aws_sdk_ecr::config::Region::new(region.to_string()))
             .retry_config(retries)
             .retry_classifier(NotRetried)
@@ -180,6 +182,7 @@ impl Registries {
             // Every response is read completely within the timeout of its attempt, so no stream can stall unnoticed.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .interceptor(CallCounter(Arc::clone(&self.shared.calls)));
+        self.environment.mend(&mut config);
         Client::from_conf(config.build())
     }
 }
