@@ -280,6 +280,14 @@ mod tests {
     }
 
     #[test]
+    fn x86_beside_a_system_is_another_platform_than_x64() {
+        let tags = "1.0-windows-x64 1.0-windows-x86";
+        let expected = ["windows/386=windows-x86:1", "windows/amd64=windows-x64:1"];
+        check(tags, "{version}-{platform}", &expected);
+        assert_eq!(guess(tags).doubts, [""; 0]);
+    }
+
+    #[test]
     fn windows_without_an_architecture_is_a_doubt() {
         for (part, platform) in [("windows", "windows/amd64"), ("ltsc2022", "windows(10.0.20348)/amd64")] {
             let tags = format!("1.0-amd64 1.0-{part}");
