@@ -151,12 +151,13 @@ mod tests {
         use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
         for (architecture, _) in STRONG {
             for system in SYSTEMS {
-                assert!(format!("{system}/{architecture}").parse::<ConfiguredPlatform>().is_ok(), "{architecture}");
+                let platform = format!("{system}/{architecture}");
+                assert_eq!(platform.parse::<ConfiguredPlatform>().unwrap().to_string(), platform);
             }
         }
         for (name, _) in WINDOWS_RELEASES {
             let platform = SpelledPlatform::read(name).unwrap().platform;
-            assert!(platform.parse::<ConfiguredPlatform>().is_ok(), "{platform}");
+            assert_eq!(platform.parse::<ConfiguredPlatform>().unwrap().to_string(), platform);
         }
     }
 }

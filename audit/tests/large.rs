@@ -11,11 +11,13 @@ use std::time::{Duration, SystemTime};
 use ecr_multiarch_audit::audit::Audit;
 use ecr_multiarch_audit::audited_registry::AuditedRegistry;
 use ecr_multiarch_audit::image::Image;
+use ecr_multiarch_audit::reading::Reading;
 use ecr_multiarch_audit::report::Report;
 use ecr_multiarch_audit::scan::RepositoryScan;
 use ecr_multiarch_audit::target::Target;
 use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::media_type::MediaType;
+use serde_json::json;
 
 /// How many times as many versions the larger audit has.
 const FACTOR: u64 = 10;
@@ -51,6 +53,10 @@ fn image(tags: Vec<String>, media_type: &MediaType, version: u64) -> Image {
     }
 }
 
+fn repository(images: Vec<Image>, reading: Option<Reading>) -> RepositoryScan {
+    RepositoryScan { name: "app".parse().unwrap(), mutability: None, images, reading }
+}
+
 /// Versions of two platforms with their lists, of half as many lines whose aliases are all behind.
 fn lines(versions: u64) -> RepositoryScan {
     let mut images = Vec::new();
@@ -62,7 +68,47 @@ fn lines(versions: u64) -> RepositoryScan {
         let alias = (patch == 0).then(|| format!("1.{minor}"));
         images.push(image([tag].into_iter().chain(alias).collect(), &MediaType::OciIndex, version));
     }
-    RepositoryScan { name: "app".parse().unwrap(), mutability: None, images, reading: None }
+    repository(images, None)
+}
+
+/// A part of a tag in one of its spellings: the digits of a number choose the case of the letters and the separators.
+fn spelling(part: &str, mut number: u64) -> String {
+    let mut digit = |base| {
+        let digit = number % base;
+        number /= base;
+        digit
+    };
+    let spelled = |char: char| match char {
+        '-' => ['-', '_', '.'][usize::try_from(digit(3)).unwrap()],
+        'a'..='z' if digit(2) == 1 => char.to_ascii_uppercase(),
+        _ => char,
+    };
+    part.chars().map(spelled).collect()
+}
+
+/// Versions of two platforms, each in spellings of its own, with their lists, which name a platform of no tag.
+fn spellings(versions: u64) -> RepositoryScan {
+    let (mut images, mut reading) = (Vec::new(), Reading::default());
+    for version in 0..versions {
+        let tag = format!("1.{version}");
+        for part in ["windows-ltsc2022-amd64", "windows-ltsc2022"] {
+            let part = spelling(part, version);
+            images.push(image(vec![format!("{tag}-{part}")], &MediaType::OciManifest, version));
+        }
+        let entries = ["amd64", "arm64"].map(|architecture| {
+            let digest = Digest::sha256(format!("{tag} {architecture}")).to_string();
+            let platform = json!({"os": "linux", "architecture": architecture});
+            json!({"mediaType": MediaType::OciManifest.to_string(), "digest": digest, "size": 2, "platform": platform})
+        });
+        let list = json!({
+            "schemaVersion": 2, "mediaType": MediaType::OciIndex.to_string(), "manifests": entries,
+        });
+        let digest = Digest::sha256(list.to_string());
+        images.push(Image { digest, ..image(vec![tag], &MediaType::OciIndex, version) });
+        reading.add_manifest(digest, &MediaType::OciIndex.to_string(), &list.to_string());
+        assert_eq!(reading.unreadable(digest), None);
+    }
+    repository(images, Some(reading))
 }
 
 /// Measures audits of so many versions and of [`FACTOR`] times as many.
@@ -90,5 +136,14 @@ fn check(scan_of: fn(u64) -> RepositoryScan, versions: u64, is_as_meant: fn(u64,
 
 #[test]
 fn work_grows_with_versions_and_aliases() {
-    check(lines, 1_000, |versions, report| assert_eq!(report.totals.findings as u64, versions / 2));
+    check(lines, 2_000, |versions, report| assert_eq!(report.totals.findings as u64, versions / 2));
+}
+
+#[test]
+fn work_grows_with_spellings_and_lists() {
+    check(spellings, 500, |versions, report| {
+        let guess = &report.repositories[0].guess;
+        assert_eq!((guess.platforms.len() as u64, guess.platform_tags as u64), (2 * versions, 2 * versions));
+        assert_eq!(report.repositories[0].platforms.len(), 3);
+    });
 }
