@@ -181,7 +181,7 @@ impl Guess {
             && !chosen.is_strong(tag)
         {
             self.doubts.push(format!(
-                "{tag}, the newest tag of a platform, is {}: the settings do not serve it.",
+                "The newest platform tag, {tag}, follows {}: the settings do not serve it.",
                 other.template()
             ));
         }
@@ -256,6 +256,16 @@ mod tests {
         let guess = guess("1.0-amd64 1.0-arm64 amd64-1.1");
         assert_eq!(guess.layout.map(Layout::template).as_deref(), Some("{version}-{platform}"));
         assert_eq!(guess.doubts, ["1 tag can be read as {platform}-{version} as well."]);
+    }
+
+    #[test]
+    fn newest_tag_of_another_layout_is_a_doubt() {
+        let mut guess = guess("1.0-amd64 1.0-arm64");
+        guess.doubt_newest(["latest", "amd64-1.1", "1.0-amd64"].into_iter());
+        assert_eq!(
+            guess.doubts,
+            ["The newest platform tag, amd64-1.1, follows {platform}-{version}: the settings do not serve it."]
+        );
     }
 
     #[test]
