@@ -39,8 +39,8 @@ pub fn doubts(variables: &BTreeMap<&'static str, String>) -> Vec<String> {
     let doubt = || {
         format!(
             "These settings have {these} bytes, and Lambda accepts at most 4,096 bytes for all environment variables \
-             together. The template sets others besides, which take {others} bytes with its defaults: use globs in place \
-             of the names of repositories."
+             together. The template sets others besides, which take {others} bytes with its defaults: use globs in \
+             place of the names of repositories."
         )
     };
     is_too_long.then(doubt).into_iter().collect()
@@ -144,8 +144,8 @@ mod tests {
         assert_eq!(doubts(&of_bytes(4_096 - others)), [""; 0]);
         let expected = format!(
             "These settings have {} bytes, and Lambda accepts at most 4,096 bytes for all environment variables \
-             together. The template sets others besides, which take {others} bytes with its defaults: use globs in place \
-             of the names of repositories.",
+             together. The template sets others besides, which take {others} bytes with its defaults: use globs in \
+             place of the names of repositories.",
             4_097 - others
         );
         assert_eq!(doubts(&of_bytes(4_097 - others)), [expected]);

@@ -22,8 +22,8 @@ use serde_json::json;
 /// How many times as many versions the larger audit has.
 const FACTOR: u64 = 10;
 
-/// How many times as much work they may be: ten times is that of an audit which reads each version once. As much again is
-/// the work of a square that matters, and more than a busy core or cold caches add to the least of several times.
+/// How many times as much work they may be: ten times is that of an audit which reads each version once. As much again
+/// is the work of a square that matters, and more than a busy core or cold caches add to the least of several times.
 const MOST_GROWTH: f64 = 20.0;
 
 /// How often both are measured at most, until the growth is no more than that. The least of the times counts, since
@@ -42,7 +42,7 @@ fn processor_time() -> Duration {
     Duration::from_nanos(statistics.split(' ').next().unwrap().parse().unwrap())
 }
 
-fn image(tags: Vec<String>, media_type: &MediaType, version: u64) -> Image {
+fn image(tags: Vec<String>, media_type: MediaType, version: u64) -> Image {
     Image {
         digest: Digest::sha256(&tags[0]),
         tags,
@@ -63,10 +63,10 @@ fn lines(versions: u64) -> RepositoryScan {
     for version in 0..versions {
         let (minor, patch) = (version / 2, version % 2);
         let tag = format!("1.{minor}.{patch}");
-        images.push(image(vec![format!("{tag}-amd64")], &MediaType::OciManifest, version));
-        images.push(image(vec![format!("{tag}-arm64")], &MediaType::OciManifest, version));
+        images.push(image(vec![format!("{tag}-amd64")], MediaType::OciManifest, version));
+        images.push(image(vec![format!("{tag}-arm64")], MediaType::OciManifest, version));
         let alias = (patch == 0).then(|| format!("1.{minor}"));
-        images.push(image([tag].into_iter().chain(alias).collect(), &MediaType::OciIndex, version));
+        images.push(image([tag].into_iter().chain(alias).collect(), MediaType::OciIndex, version));
     }
     repository(images, None)
 }
@@ -93,7 +93,7 @@ fn spellings(versions: u64) -> RepositoryScan {
         let tag = format!("1.{version}");
         for part in ["windows-ltsc2022-amd64", "windows-ltsc2022"] {
             let part = spelling(part, version);
-            images.push(image(vec![format!("{tag}-{part}")], &MediaType::OciManifest, version));
+            images.push(image(vec![format!("{tag}-{part}")], MediaType::OciManifest, version));
         }
         let entries = ["amd64", "arm64"].map(|architecture| {
             let digest = Digest::sha256(format!("{tag} {architecture}")).to_string();
@@ -104,7 +104,7 @@ fn spellings(versions: u64) -> RepositoryScan {
             "schemaVersion": 2, "mediaType": MediaType::OciIndex.to_string(), "manifests": entries,
         });
         let digest = Digest::sha256(list.to_string());
-        images.push(Image { digest, ..image(vec![tag], &MediaType::OciIndex, version) });
+        images.push(Image { digest, ..image(vec![tag], MediaType::OciIndex, version) });
         reading.add_manifest(digest, &MediaType::OciIndex.to_string(), &list.to_string());
         assert_eq!(reading.unreadable(digest), None);
     }
