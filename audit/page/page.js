@@ -52,6 +52,7 @@
       return { repository, version, key, searched: key.toLowerCase(), findings: findingsOf.get(key) ?? [] };
     }),
   );
+  const rowKeys = new Set(versions.map(({ key }) => key));
   if (report.repositories.length > 1) {
     versions.sort((one, other) =>
       one.version.pushed_at < other.version.pushed_at ? 1 : one.version.pushed_at > other.version.pushed_at ? -1 : 0,
@@ -511,7 +512,7 @@
     state.page = 0;
     showFindings();
     showMatrix();
-    const note = state.kind === "alias-behind" ? " Aliases are not versions." : "";
+    const note = matching.findings.some(({ key }) => !rowKeys.has(key)) ? " Aliases are not versions." : "";
     const findingsMatching = counted(matching.findings.length, "finding", "findings");
     const versionsMatching = counted(matching.versions.length, "version", "versions");
     announce(`${findingsMatching} and ${versionsMatching} match.${note}`);

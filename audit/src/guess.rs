@@ -1,6 +1,6 @@
 //! The guess: how the tags of a repository name versions and platforms.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use serde::Serialize;
@@ -28,6 +28,9 @@ pub struct Guess {
     pub tags: usize,
     /// What is ambiguous, in full sentences.
     pub doubts: Vec<String>,
+    /// The position in `platforms` of each part of a tag.
+    #[serde(skip)]
+    positions: HashMap<String, usize>,
 }
 
 /// From which share on another layout is worth a doubt: a tenth of the platform tags. Below it, it is an accident.
@@ -100,13 +103,18 @@ impl Guess {
         });
         self.leave_out_families();
         self.platform_tags = self.platforms.iter().map(|platform| platform.tags).sum();
+        let parts = self.platforms.iter().map(|platform| platform.tag_part.clone());
+        self.positions = parts.enumerate().map(|(position, part)| (part, position)).collect();
     }
 
     /// Leaves out what can be something else and covers a platform that other tags name: the settings accept no two
     /// such platforms.
     fn leave_out_families(&mut self) {
         let parse = |guessed: &GuessedPlatform| guessed.platform.parse::<ConfiguredPlatform>().ok();
-        let all: Vec<_> = self.platforms.iter().filter_map(parse).collect();
+        // Each once, though tags may spell it in thousands of ways.
+        let mut seen = HashSet::new();
+        let distinct = self.platforms.iter().filter(|guessed| seen.insert(guessed.platform.as_str()));
+        let all: Vec<_> = distinct.filter_map(parse).collect();
         let covered = |guessed: &GuessedPlatform| {
             let family = parse(guessed).filter(|_| guessed.is_weak())?;
             all.iter().find(|other| family.overlaps(other) && !family.is_equivalent_to(other))
@@ -173,7 +181,7 @@ impl Guess {
             && !chosen.is_strong(tag)
         {
             self.doubts.push(format!(
-                "{tag}, the newest tag of a platform, is {}: the settings do not serve it.",
+                "The newest platform tag, {tag}, follows {}: the settings do not serve it.",
                 other.template()
             ));
         }
@@ -182,7 +190,7 @@ impl Guess {
     /// The version and the platform of a platform tag. `None`, if the tag is none by this guess.
     pub fn parse<'a>(&self, tag: &'a str) -> Option<(&'a str, &str)> {
         let divided = self.layout?.divide(tag)?;
-        let guessed = self.platforms.iter().find(|guessed| guessed.tag_part == divided.part)?;
+        let guessed = self.platforms.get(*self.positions.get(divided.part)?)?;
         Some((divided.version, &guessed.platform))
     }
 }
@@ -251,6 +259,16 @@ mod tests {
     }
 
     #[test]
+    fn newest_tag_of_another_layout_is_a_doubt() {
+        let mut guess = guess("1.0-amd64 1.0-arm64");
+        guess.doubt_newest(["latest", "amd64-1.1", "1.0-amd64"].into_iter());
+        assert_eq!(
+            guess.doubts,
+            ["The newest platform tag, amd64-1.1, follows {platform}-{version}: the settings do not serve it."]
+        );
+    }
+
+    #[test]
     fn two_spellings_of_a_platform_are_a_doubt() {
         let guess = guess("1.0-arm64 1.1-arm64 1.2-aarch64");
         assert_eq!(
@@ -277,6 +295,14 @@ mod tests {
                 "windows(10.0.20348)/amd64=windows-ltsc2022-amd64:1",
             ],
         );
+    }
+
+    #[test]
+    fn x86_beside_a_system_is_another_platform_than_x64() {
+        let tags = "1.0-windows-x64 1.0-windows-x86";
+        let expected = ["windows/386=windows-x86:1", "windows/amd64=windows-x64:1"];
+        check(tags, "{version}-{platform}", &expected);
+        assert_eq!(guess(tags).doubts, [""; 0]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The platforms of a repository, by the names under which the report shows them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ecr_multiarch_core::oci::platform::Platform;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
@@ -21,13 +21,16 @@ const OS_VERSION_NUMBERS: usize = 3;
 pub struct PlatformNames {
     names: Vec<String>,
     positions: HashMap<String, usize>,
-    guessed: Vec<ConfiguredPlatform>,
+    /// The guessed platforms with their names, each once, though tags may spell it in thousands of ways.
+    guessed: Vec<(String, ConfiguredPlatform)>,
 }
 
 impl PlatformNames {
     /// No platforms yet, of a repository of which this was guessed.
     pub fn new(guess: &Guess) -> Self {
-        let guessed = guess.platforms.iter().filter_map(|guessed| guessed.platform.parse().ok()).collect();
+        let mut seen = HashSet::new();
+        let names = guess.platforms.iter().map(|guessed| &guessed.platform).filter(|name| seen.insert(*name));
+        let guessed = names.filter_map(|name| Some((name.clone(), name.parse().ok()?))).collect();
         Self { names: Vec::new(), positions: HashMap::new(), guessed }
     }
 
@@ -49,9 +52,9 @@ impl PlatformNames {
     /// `linux/arm/v7` is what the tags call `linux/arm`. `None`, if there are too many.
     pub fn position_of(&mut self, stated: &Platform) -> Option<usize> {
         let name = shown(&up_to_build(stated));
-        let is_guessed = self.guessed.iter().any(|guessed| guessed.to_string() == name);
-        let guessed = self.guessed.iter().find(|guessed| !is_guessed && guessed.matches(stated));
-        let name = guessed.map_or(name, ToString::to_string);
+        let is_guessed = self.guessed.iter().any(|(guessed, _)| *guessed == name);
+        let guessed = self.guessed.iter().find(|(_, guessed)| !is_guessed && guessed.matches(stated));
+        let name = guessed.map_or(name, |(name, _)| name.clone());
         self.position(&name)
     }
 
@@ -70,6 +73,13 @@ fn up_to_build(platform: &Platform) -> Platform {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn platform_of_several_spellings_is_kept_once() {
+        let names = PlatformNames::new(&Guess::of(&["1.0-amd64", "1.1-AMD64", "1.2-x86_64", "1.2-arm64"]));
+        let guessed: Vec<_> = names.guessed.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(guessed, ["linux/amd64", "linux/arm64"]);
+    }
 
     #[test]
     fn stated_platform_has_the_name_of_the_tags() {

@@ -54,6 +54,8 @@ impl SpelledPlatform {
         let weak = || WEAK.iter().find(|(_, spelling)| *spelling == architecture);
         let (architecture, is_weak) = match (strong, weak()) {
             (Some((architecture, _)), _) => (*architecture, false),
+            // Beside a system it means 32 bits, as in the runtime identifiers of .NET: win-x86 and win-x64.
+            (None, Some((_, "x86"))) if system.is_some() => ("386", false),
             // An operating system leaves no doubt.
             (None, Some((architecture, _))) => (*architecture, system.is_none()),
             // Nearly all images of Windows are of this architecture.
@@ -104,6 +106,10 @@ mod tests {
             ("linux_arm64", "linux/arm64"),
             ("linuxarm64", "linux/arm64"),
             ("linux-386", "linux/386"),
+            ("linux-x86", "linux/386"),
+            ("windows-x86", "windows/386"),
+            ("windows-ltsc2022-x86", "windows(10.0.20348)/386"),
+            ("windows-x64", "windows/amd64"),
             ("windows-amd64", "windows/amd64"),
             ("windowsamd64", "windows/amd64"),
             ("windows-ltsc2022-amd64", "windows(10.0.20348)/amd64"),
@@ -145,12 +151,13 @@ mod tests {
         use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
         for (architecture, _) in STRONG {
             for system in SYSTEMS {
-                assert!(format!("{system}/{architecture}").parse::<ConfiguredPlatform>().is_ok(), "{architecture}");
+                let platform = format!("{system}/{architecture}");
+                assert_eq!(platform.parse::<ConfiguredPlatform>().unwrap().to_string(), platform);
             }
         }
         for (name, _) in WINDOWS_RELEASES {
             let platform = SpelledPlatform::read(name).unwrap().platform;
-            assert!(platform.parse::<ConfiguredPlatform>().is_ok(), "{platform}");
+            assert_eq!(platform.parse::<ConfiguredPlatform>().unwrap().to_string(), platform);
         }
     }
 }

@@ -11,14 +11,36 @@ use crate::repository_settings::RepositorySettings;
 /// "Lambda quotas".)
 const MAX_ENVIRONMENT_BYTES: usize = 4_096;
 
+/// The variables that the template sets whether or not they are suggested, with its defaults: they count as well.
+const VARIABLES_OF_TEMPLATE: [(&str, &str); 12] = [
+    ("ALIASES", ""),
+    ("REPOSITORIES", "*"),
+    ("RULES", ""),
+    ("VERSION_PATTERN", ""),
+    ("REVISIONS", "same"),
+    ("ATTESTATIONS", "keep"),
+    ("ACCOUNTS", ""),
+    ("REGIONS", ""),
+    ("SWEEP_PUTS_PER_SECOND", "2"),
+    ("SETTLED_AFTER", "3h"),
+    ("INCOMPLETE_AFTER", "1h"),
+    ("INCOMPLETE_UNTIL", "7d"),
+];
+
+fn bytes<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) -> usize {
+    variables.into_iter().map(|(name, value)| name.len() + value.len()).sum()
+}
+
 /// What keeps the function from taking these variables as they are, in full sentences.
 pub fn doubts(variables: &BTreeMap<&'static str, String>) -> Vec<String> {
-    let bytes: usize = variables.iter().map(|(name, value)| name.len() + value.len()).sum();
-    let is_too_long = bytes > MAX_ENVIRONMENT_BYTES;
+    let these = bytes(variables.iter().map(|(name, value)| (*name, value.as_str())));
+    let others = bytes(VARIABLES_OF_TEMPLATE.into_iter().filter(|(name, _)| !variables.contains_key(name)));
+    let is_too_long = these + others > MAX_ENVIRONMENT_BYTES;
     let doubt = || {
         format!(
-            "These settings have {bytes} bytes, and Lambda accepts 4,096 of all environment variables together: use \
-             globs in place of the names of repositories."
+            "These settings have {these} bytes, and Lambda accepts at most 4,096 bytes for all environment variables \
+             together. The template sets others besides, which take {others} bytes with its defaults: use globs in \
+             place of the names of repositories."
         )
     };
     is_too_long.then(doubt).into_iter().collect()
@@ -109,6 +131,24 @@ mod tests {
             assert_eq!(parsed.version.as_str(), version, "{repository}");
             assert_eq!(settings.aliases.is_empty(), *repository == three, "{repository}");
         }
+    }
+
+    #[test]
+    fn variables_of_the_template_count_as_well() {
+        let template = include_str!("../../template.yaml");
+        for (name, _) in VARIABLES_OF_TEMPLATE {
+            assert!(template.contains(&format!("\n        {name}: ")), "{name}");
+        }
+        let others = bytes(VARIABLES_OF_TEMPLATE) - "RULES".len();
+        let of_bytes = |bytes: usize| BTreeMap::from([("RULES", "x".repeat(bytes - "RULES".len()))]);
+        assert_eq!(doubts(&of_bytes(4_096 - others)), [""; 0]);
+        let expected = format!(
+            "These settings have {} bytes, and Lambda accepts at most 4,096 bytes for all environment variables \
+             together. The template sets others besides, which take {others} bytes with its defaults: use globs in \
+             place of the names of repositories.",
+            4_097 - others
+        );
+        assert_eq!(doubts(&of_bytes(4_097 - others)), [expected]);
     }
 
     #[test]
