@@ -127,7 +127,7 @@ fn settings_spell_platforms_as_the_newest_versions_do() {
     assert_eq!(scan.report()["settings"]["PLATFORMS"], "linux/amd64,linux/arm64=aarch64");
     let report = scan.image("amd64-2.0.0", 30).report();
     let doubts = report["repositories"][0]["guess"]["doubts"].as_array().unwrap();
-    let doubt = "amd64-2.0.0, the newest tag of a platform, is {platform}-{version}: the settings do not serve it.";
+    let doubt = "The newest platform tag, amd64-2.0.0, follows {platform}-{version}: the settings do not serve it.";
     assert!(doubts.contains(&doubt.into()), "{doubts:?}");
 }
 
