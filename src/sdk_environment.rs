@@ -1,4 +1,4 @@
-//! The environment variables of the AWS SDK that the function goes by.
+//! The environment variables of the AWS SDK that the function reads.
 //!
 //! Lambda hands over Region and credentials in variables. So the function reads these alone, in place of the SDK's
 //! search, which goes on in profiles, containers and instances, with code and memory for each of them.

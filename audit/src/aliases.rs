@@ -114,9 +114,9 @@ impl<'a> Aliases<'a> {
         TEMPLATES.into_iter().filter_map(guessed).collect()
     }
 
-    /// What the function would do with tags that say nothing for a template which is guessed, in full sentences.
-    pub fn consequences(&self) -> impl Iterator<Item = String> {
-        self.guessed().into_iter().flat_map(|GuessedAlias { template, .. }| {
+    /// Which tags the function would take over or add with these templates, in full sentences.
+    pub fn consequences(&self, guessed: &[GuessedAlias]) -> impl Iterator<Item = String> {
+        guessed.iter().flat_map(|GuessedAlias { template, .. }| {
             let taken: Vec<_> =
                 self.of_template(template).filter(|(_, alias)| alias.named.is_none()).map(|(tag, _)| tag).collect();
             let absent: Vec<_> = self.absent.get(template).into_iter().flatten().map(Tag::as_str).collect();

@@ -68,11 +68,11 @@ impl Audit {
         guess.doubt_newest(tags.into_iter().map(|(tag, _)| tag));
         guess.doubts.extend(aliases.doubts());
         if let Some(suggestion) = &suggestion {
-            guess.doubts.extend(aliases.consequences().chain(aliases.unguessed()));
             for (template, reason) in &suggestion.refused {
                 guess.aliases.retain(|guessed| guessed.template != *template);
                 guess.doubts.push(format!("ALIASES leaves {template} out: {reason}."));
             }
+            guess.doubts.extend(aliases.consequences(&guess.aliases).chain(aliases.unguessed()));
         }
         let findings = checks::findings(scan, &versions, &aliases, suggestion.as_ref(), &self.target, self.now);
         self.repositories.push(RepositoryReport {

@@ -294,9 +294,10 @@ fn tags_that_an_alias_would_add_are_told() {
 
 #[test]
 fn alias_that_could_be_a_platform_tag_is_left_out() {
-    let scan = Scan::new().image("1.0.0.amd64", 1).image("1.0.0.386", 1).lists(&[("1.0.0 1.0", 1)]);
+    let scan = Scan::new().image("1.0.0.amd64", 1).image("1.0.0.386", 1).lists(&[("1.0.0 1.0", 1), ("1.1.0", 2)]);
     let (aliases, doubts) = aliases(&scan);
     assert_eq!(aliases, None);
+    assert!(!doubts.iter().any(|doubt| doubt.starts_with("With {major}.{minor}")), "{doubts:?}");
     let reason = "ALIASES leaves {major}.{minor} out: ";
     assert!(doubts.iter().any(|doubt| doubt.starts_with(reason) && doubt.contains("platform tag")), "{doubts:?}");
     assert!(scan.report()["settings"]["PLATFORMS"].is_string());
