@@ -57,9 +57,9 @@ impl SdkEnvironment {
     }
 
     /// The configuration of the SDK by these variables, with the credentials of the environment.
-    pub(crate) fn sdk_config(&self) -> SdkConfig {
+    pub(crate) fn sdk_config(self) -> SdkConfig {
         let mut builder = SdkConfig::builder()
-            .region(self.region.clone().map(aws_config::Region::new))
+            .region(self.region.map(aws_config::Region::new))
             .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()));
         builder
             .set_endpoint_url(self.endpoint_url.clone())
@@ -68,7 +68,7 @@ impl SdkEnvironment {
         builder.build()
     }
 
-    /// Takes what the SDK reads from an empty endpoint variable out of a configuration.
+    /// Takes what the SDK itself has read from an empty endpoint variable out of a configuration.
     pub(crate) fn mend(&self, config: &mut aws_sdk_ecr::config::Builder) {
         if self.has_empty_endpoint_url {
             config.set_endpoint_url(self.endpoint_url.clone());

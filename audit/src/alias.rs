@@ -33,7 +33,7 @@ impl Alias<'_> {
             Some(named) => behind(Some(named)),
             None if image.pushed_at < highest_image.pushed_at => behind(None),
             // An image in place of a list is a problem, whatever it follows.
-            None if !image.is_list() && highest_image.is_list() => {
+            None if self.is_in_place_of_list() => {
                 let (platform_tags, release) = (Vec::new(), Some(highest.to_string()));
                 Following::ShouldName(Problem::SingleImage { platform_tags, release })
             }
@@ -44,8 +44,12 @@ impl Alias<'_> {
     /// Whether it names the highest release of its line, did so, or is a single image in place of its list. Another tag
     /// that names no release and is older than the highest one may be the build of a branch.
     pub fn follows_releases(&self) -> bool {
-        let is_in_place_of_list = !self.image.is_list() && self.highest.1.is_list();
-        (self.named.is_some() || is_in_place_of_list)
+        (self.named.is_some() || self.is_in_place_of_list())
             && matches!(self.following(), Following::Highest | Following::ShouldName(_))
+    }
+
+    /// Whether it names a single image, while the highest release of its line is a list.
+    fn is_in_place_of_list(&self) -> bool {
+        !self.image.is_list() && self.highest.1.is_list()
     }
 }

@@ -148,11 +148,7 @@ impl Audit {
             archived: versions().filter(|version| version.archived).count(),
         };
         let are_all = settings.len() == repositories.len() && failures.is_empty();
-        let mut settings = variables(&settings, are_all);
-        if are_all && !globs.is_empty() && !settings.is_empty() {
-            let globs: Vec<_> = globs.iter().map(RepositoryGlob::as_str).collect();
-            settings.insert("REPOSITORIES", globs.join(","));
-        }
+        let settings = variables(&settings, are_all.then_some(&globs));
         Report {
             registry,
             audited_at: rfc_3339(now),

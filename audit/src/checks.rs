@@ -385,7 +385,7 @@ fn other_platform(said: &ConfiguredPlatform, digest: Digest, reading: &Reading) 
     platforms.into_iter().next().filter(|_| are_others)
 }
 
-/// Whether a platform is another one than a tag says. What it leaves open is no contradiction, and neither is an
+/// Whether a platform is another one than a tag says. What the tag leaves open is not a contradiction, nor is an
 /// `os.version` that goes on where that of the tag ends.
 fn is_other(said: &ConfiguredPlatform, stated: &Platform) -> bool {
     !said.matches(stated) && said.platform().contradicts(stated)

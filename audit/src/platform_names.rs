@@ -13,7 +13,7 @@ use crate::text::shown;
 const MAX_PLATFORMS: usize = 64;
 
 /// How many numbers of an `os.version` are shown: up to the build of Windows. What follows changes with every update of
-/// the base image, and is no other platform.
+/// the base image, and does not make another platform.
 const OS_VERSION_NUMBERS: usize = 3;
 
 /// The platforms that were found so far, each with a position.

@@ -35,7 +35,7 @@ pub enum Request {
     },
 }
 
-/// The command that sends a sweep. A sweep takes up to 15 minutes; unless it is told to wait, the client gives up after
+/// The command that sends a sweep. A sweep takes up to 15 minutes; by default, the client gives up after
 /// one, and sends the request again.
 pub const SWEEP_COMMAND: &str = "aws lambda invoke --function-name SweeperArn --cli-read-timeout 0 \
                                  --cli-binary-format raw-in-base64-out --payload 'REQUEST' /dev/stdout";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ecr_multiarch_core::RepositoryName;
+use ecr_multiarch_core::{RepositoryGlob, RepositoryName};
 use serde::Serialize;
 
 use crate::repository_settings::RepositorySettings;
@@ -47,11 +47,12 @@ pub fn doubts(variables: &BTreeMap<&'static str, String>) -> Vec<String> {
 }
 
 /// The environment variables of the function for all repositories: those that most repositories have in common, and
-/// rules for the others. If there are repositories without a suggestion, only those with one are served: the others
-/// would be reported as incomplete.
+/// rules for the others. It serves what these globs match, or everything if there are none. If there are repositories
+/// without a suggestion, there is nothing to serve by a glob, and only those with one are served: the others would be
+/// reported as incomplete.
 pub fn variables(
     repositories: &[(&RepositoryName, &RepositorySettings)],
-    are_all: bool,
+    served: Option<&[RepositoryGlob]>,
 ) -> BTreeMap<&'static str, String> {
     #[derive(Serialize)]
     struct Rule<'a> {
@@ -91,9 +92,12 @@ pub fn variables(
     if !common.aliases.is_empty() {
         variables.insert("ALIASES", common.aliases.clone());
     }
-    if !are_all {
-        let names: Vec<_> = repositories.iter().map(|(name, _)| name.as_str()).collect();
-        variables.insert("REPOSITORIES", names.join(","));
+    let served: Vec<_> = match served {
+        Some(globs) => globs.iter().map(RepositoryGlob::as_str).collect(),
+        None => repositories.iter().map(|(name, _)| name.as_str()).collect(),
+    };
+    if !served.is_empty() {
+        variables.insert("REPOSITORIES", served.join(","));
     }
     if !rules.is_empty()
         && let Ok(rules) = serde_json::to_string(&rules)
@@ -120,7 +124,7 @@ mod tests {
         let other = settings("{platform}-{version}", "linux/amd64=x86_64,linux/arm/v7", "");
         let [one, two, three]: [RepositoryName; 3] =
             ["team-a/x", "team-a/y", "team-b/z"].map(|name| name.parse().unwrap());
-        let variables = variables(&[(&one, &usual), (&two, &usual), (&three, &other)], false);
+        let variables = variables(&[(&one, &usual), (&two, &usual), (&three, &other)], None);
         let settings = Settings::from_lookup(|name| variables.get(name).cloned()).unwrap();
         assert!(settings.for_repository(&"data/batch".parse().unwrap()).is_none());
         for (repository, tag, version) in
@@ -156,7 +160,7 @@ mod tests {
         let usual = settings("{version}-{platform}", "linux/amd64,linux/arm64", "latest");
         let other = RepositorySettings { aliases: "{major},latest".to_owned(), ..usual.clone() };
         let [one, two, three]: [RepositoryName; 3] = ["one", "two", "three"].map(|name| name.parse().unwrap());
-        let variables = variables(&[(&one, &usual), (&two, &usual), (&three, &other)], true);
+        let variables = variables(&[(&one, &usual), (&two, &usual), (&three, &other)], Some(&[]));
         assert_eq!(variables["RULES"], r#"[{"repositories":["three"],"aliases":"{major},latest"}]"#);
     }
 
@@ -165,9 +169,9 @@ mod tests {
         let usual = settings("{version}-{platform}", "linux/amd64,linux/arm64", "");
         let name = "app".parse().unwrap();
         assert_eq!(
-            variables(&[(&name, &usual)], true).keys().copied().collect::<Vec<_>>(),
+            variables(&[(&name, &usual)], Some(&[])).keys().copied().collect::<Vec<_>>(),
             ["PLATFORMS", "TAG_TEMPLATE"]
         );
-        assert_eq!(variables(&[], false), BTreeMap::new());
+        assert_eq!(variables(&[], None), BTreeMap::new());
     }
 }

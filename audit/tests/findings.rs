@@ -1,4 +1,4 @@
-//! Each finding, from the smallest scan that has it; and what is no finding.
+//! Each finding, from the smallest scan that has it; and what is not a finding.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 #![allow(unreachable_pub, reason = "a test exports nothing")]
@@ -89,7 +89,7 @@ fn releases_and_other_versions_are_not_siblings() {
 }
 
 #[test]
-fn versions_of_another_shape_are_no_siblings() {
+fn versions_of_another_shape_are_not_siblings() {
     let mut scan = Scan::new();
     for day in 1..=6 {
         let (main, release) = (format!("main-{day}a2b3c4"), format!("1.{day}.0"));

@@ -26,7 +26,7 @@ const FACTOR: u64 = 10;
 /// is the work of a square that matters, and more than a busy core or cold caches add to the least of several times.
 const MOST_GROWTH: f64 = 20.0;
 
-/// How often both are measured at most, until the growth is no more than that. The least of the times counts, since
+/// How many times both are measured at most, until the growth is within that limit. The least of the times counts, since
 /// programs that share a core or its caches slow some of them.
 const MEASUREMENTS: usize = 5;
 

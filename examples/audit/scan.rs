@@ -8,6 +8,7 @@ use ecr_multiarch_audit::image::Image;
 use ecr_multiarch_audit::reading::Reading;
 use ecr_multiarch_audit::scan::RepositoryScan;
 use ecr_multiarch_audit::tag_mutability::TagMutability;
+use ecr_multiarch_audit::text::counted;
 use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
 use ecr_multiarch_core::{AccountId, Digest, Error, ErrorType, Reference, RepositoryGlob, RepositoryName};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -117,8 +118,10 @@ pub async fn audit_all(
     progress: &Progress,
 ) {
     if let Some((first, others)) = repositories.undescribed.split_first() {
-        let others =
-            if others.is_empty() { String::new() } else { format!(" and of {} more repositories", others.len()) };
+        let others = match others.len() {
+            0 => String::new(),
+            more => format!(" and of {}", counted(more, "more repository", "more repositories")),
+        };
         let reason = repositories.reason.map(|error| format!(" ({})", message(&error))).unwrap_or_default();
         audit.add_limit(format!(
             "Which tags of {first}{others} are immutable is not known, so a request that moves an existing tag may \
@@ -181,7 +184,7 @@ async fn scan(
     Ok((RepositoryScan { name: name.clone(), mutability, images, reading }, unread))
 }
 
-/// The images that ECR refused to hand out. That is not their fault, so it is no finding.
+/// The images that ECR refused to hand out. That is not their fault, so it is not a finding.
 #[derive(Debug, Default)]
 struct Unread {
     count: usize,
@@ -195,8 +198,7 @@ impl Unread {
     }
 
     fn message(&self) -> Option<String> {
-        let images = if self.count == 1 { "image" } else { "images" };
-        Some(format!("{} {images} not read: {}", self.count, message(self.first.as_ref()?)))
+        Some(format!("{} not read: {}", counted(self.count, "image", "images"), message(self.first.as_ref()?)))
     }
 }
 

@@ -86,9 +86,7 @@ impl Registries {
     /// # Errors
     /// [`InvalidSetting`], if a variable of the SDK is invalid.
     pub fn from_environment(sweep_puts_per_second: f64) -> Result<Self, InvalidSetting> {
-        let environment = variables()?;
-        let registries = Self::new(environment.sdk_config(), Connections::from_environment(), sweep_puts_per_second);
-        Ok(Self { environment, ..registries })
+        Ok(Self::new(variables()?.sdk_config(), Connections::from_environment(), sweep_puts_per_second))
     }
 
     /// Takes endpoints, credentials and Region from wherever the SDK finds them, as a program at a terminal does: also

@@ -44,7 +44,7 @@ impl ConfigCache {
         Some(config)
     }
 
-    /// Adds a config. Where there is no room, the least recently used configs are dropped.
+    /// Adds a config. If the cache is full, the least recently used configs are dropped.
     pub(super) fn insert(&self, digest: Digest, config: &ImageConfig) {
         let platform = &config.platform;
         let texts = [&platform.os, &platform.architecture, &platform.variant, &platform.os_version];
