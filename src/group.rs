@@ -5,14 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ecr_multiarch_core::reconcile::machine::{Put, ReadManifests};
-use ecr_multiarch_core::reconcile::observation::{Manifests, is_current};
+use ecr_multiarch_core::reconcile::observation::Manifests;
 use ecr_multiarch_core::reconcile::outcome::Reconciliation;
 use ecr_multiarch_core::settings::tag_scheme::{MAX_BATCH_IDS, MAX_PLATFORMS};
-use ecr_multiarch_core::{Error, IamAction, ReconcileRequest, Reference, RepositoryName, RepositorySettings, Step};
+use ecr_multiarch_core::{Error, IamAction, Reference, RepositoryName, RepositorySettings, Step};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -41,8 +40,6 @@ pub(crate) fn versions_per_read(settings: &RepositorySettings) -> usize {
 pub(crate) enum VersionEnd {
     /// It was reconciled.
     Reconciled(Reconciliation),
-    /// A comparison of digests showed that it needs no reconciliation.
-    UpToDate,
     /// It failed.
     Failed(Error),
     /// It was left, as its owner demands.
@@ -72,9 +69,7 @@ pub(crate) trait GroupOwner {
 /// A version that is to be reconciled.
 pub(crate) struct Member<V> {
     pub(crate) version: V,
-    pub(crate) request: Arc<ReconcileRequest>,
-    /// Whether the digests of its manifest list and of its tags are compared first.
-    pub(crate) compares_digests: bool,
+    pub(crate) step: Step,
 }
 
 /// A version that is being reconciled, with its next step.
@@ -85,7 +80,6 @@ struct ActiveVersion<V> {
 
 struct VersionState<V> {
     version: V,
-    compares_digests: bool,
     /// Whether its manifests are too large to be read with those of others.
     is_large: bool,
     /// When it was observed by a shared read, if it was.
@@ -113,9 +107,6 @@ impl<V> VersionState<V> {
         let own = read.references().into_iter();
         let own = own.filter_map(|reference| all.get(&reference).cloned().map(|it| (reference, it))).collect();
         self.observed_at = Some(Instant::now());
-        if std::mem::take(&mut self.compares_digests) && is_current(read.request(), &own) {
-            return self.end(VersionEnd::UpToDate);
-        }
         self.next(read.resume(own))
     }
 }
@@ -149,9 +140,9 @@ pub(crate) struct GroupReconciler<'a, O> {
 impl<O: GroupOwner> GroupReconciler<'_, O> {
     /// Reconciles versions: no more than [`versions_per_read`].
     pub(crate) async fn reconcile(&self, members: Vec<Member<O::Version>>) {
-        let members = members.into_iter().map(|Member { version, request, compares_digests }| {
-            let state = VersionState { version, compares_digests, is_large: false, observed_at: None };
-            ActiveVersion { state, step: Step::start(request) }
+        let members = members.into_iter().map(|Member { version, step }| {
+            let state = VersionState { version, is_large: false, observed_at: None };
+            ActiveVersion { state, step }
         });
         let members: Vec<_> = members.collect();
         // A repository with aliases may have no version to read.
@@ -251,15 +242,6 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
                     let registry = self.registry.patient_until(self.time.deadline);
                     let confirmed = execute(&registry, step, self.time.deadline).await;
                     self.unless_out_of_time(state, confirmed)
-                }
-                Step::ReadManifests(read) if state.compares_digests => {
-                    let references = read.references();
-                    let manifests = self.registry.batch_get_manifests(self.repository, &references);
-                    match self.time.before_stop(manifests).await {
-                        Some(Ok(manifests)) => state.resume(read, &manifests),
-                        Some(Err(error)) => self.unless_out_of_time(state, Err(error.into())),
-                        None => state.end(VersionEnd::OutOfTime(None)),
-                    }
                 }
                 step => {
                     let work = Box::pin(execute(self.registry, step, self.time.deadline));

@@ -84,7 +84,7 @@ pub type VersionResult = Result<Outcome, NotReconciled>;
 /// Why a version has no outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotReconciled {
-    /// The scan, or a comparison of digests, showed that it needs no reconciliation.
+    /// The scan showed that it needs no reconciliation, or that it is incomplete.
     Scanned(VersionStatus),
     /// It failed.
     Failed(Error),

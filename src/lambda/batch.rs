@@ -16,7 +16,7 @@ use std::time::SystemTime;
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use ecr_multiarch_core::{
     AliasReport, AliasRequest, Answer, Error, ErrorType, InvocationError, ReconcileRequest, RegistryId, RepositoryName,
-    VersionReport, YankReport,
+    Step, VersionReport, YankReport,
 };
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
@@ -158,7 +158,7 @@ impl RegistryRun<'_, '_> {
         };
         let members = versions.into_iter().map(|(origin, request)| {
             let request = Arc::new(request);
-            Member { version: (origin, Arc::clone(&request)), request, compares_digests: false }
+            Member { step: Step::start(Arc::clone(&request)), version: (origin, request) }
         });
         group.reconcile(members.collect()).await;
         for PublishedRelease { origin, request, mut report, aliases } in owner.releases.into_inner() {
@@ -233,8 +233,8 @@ impl GroupOwner for VersionsOwner<'_, '_> {
             VersionEnd::Failed(error) => TaskEnd::Failed(error.into()),
             VersionEnd::OutOfTime(None) => TaskEnd::Returned(Returned::OutOfTime),
             VersionEnd::OutOfTime(Some(error)) => TaskEnd::Returned(Returned::Unfinished(error)),
-            // A group is left for the first error of its registry. None of a batch is compared by digest.
-            VersionEnd::Left | VersionEnd::UpToDate => TaskEnd::Returned(
+            // A group is left for the first error of its registry.
+            VersionEnd::Left => TaskEnd::Returned(
                 self.registry.unavailable().map_or(Returned::OutOfTime, Returned::RegistryUnavailable),
             ),
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
-use ecr_multiarch_core::{Error, ErrorType, ReconcileRequest};
+use ecr_multiarch_core::{Error, ErrorType, ReconcileRequest, Step};
 
 use super::queue::{Batch, SweptRepository};
 use super::report::Reporter;
@@ -30,9 +30,10 @@ impl RegistrySweep<'_> {
         for version in versions {
             match ReconcileRequest::new(repository.name.clone(), version.tag.clone(), repository.settings) {
                 Ok(request) => {
-                    let compares_digests = version.status == VersionStatus::Unsettled && !self.scope.deep;
-                    let request = Arc::new(ReconcileRequest { dry_run: self.scope.dry_run, ..request });
-                    members.push(Member { version, request, compares_digests });
+                    let compares = version.status == VersionStatus::Unsettled && !self.scope.deep;
+                    let start = if compares { Step::start_with_comparison } else { Step::start };
+                    let step = start(Arc::new(ReconcileRequest { dry_run: self.scope.dry_run, ..request }));
+                    members.push(Member { version, step });
                 }
                 // An inventory has only versions that are served.
                 Err(_) => owner.ended(version, VersionEnd::Left),
@@ -79,7 +80,6 @@ impl GroupOwner for BatchOwner<'_, '_> {
 fn result(end: VersionEnd) -> VersionResult {
     match end {
         VersionEnd::Reconciled(reconciliation) => Ok(reconciliation.outcome),
-        VersionEnd::UpToDate => Err(NotReconciled::Scanned(VersionStatus::UpToDate)),
         VersionEnd::Failed(error) => Err(NotReconciled::Failed(error)),
         VersionEnd::Left => Err(NotReconciled::Left),
         VersionEnd::OutOfTime(_) => Err(NotReconciled::OutOfTime),

@@ -71,6 +71,8 @@ pub struct ReadManifests {
 enum Purpose {
     /// To observe the version.
     Observe,
+    /// To observe it, unless its list turns out to be that of its tags.
+    Compare,
     /// To add the images within indexes to the observation.
     AddChildren(Observation),
     /// To confirm a write.
@@ -126,6 +128,14 @@ impl Step {
     pub fn start(request: Arc<ReconcileRequest>) -> Self {
         Self::ReadManifests(Context { request, rounds: 0, pauses: 0 }.observe(Duration::ZERO))
     }
+
+    /// The first step of a reconciliation that trusts a list whose entries are those of the platform tags.
+    ///
+    /// It takes one read where nothing is to be done: a sweep starts with it where a scan shows a list that may be right.
+    pub fn start_with_comparison(request: Arc<ReconcileRequest>) -> Self {
+        let context = Context { request, rounds: 0, pauses: 0 };
+        Self::ReadManifests(ReadManifests { context, after: Duration::ZERO, purpose: Purpose::Compare })
+    }
 }
 
 impl ReadManifests {
@@ -137,7 +147,7 @@ impl ReadManifests {
     /// The manifests to read.
     pub fn references(&self) -> Vec<Reference> {
         match &self.purpose {
-            Purpose::Observe | Purpose::Confirm { .. } => self.request().references(),
+            Purpose::Observe | Purpose::Compare | Purpose::Confirm { .. } => self.request().references(),
             Purpose::AddChildren(observation) => observation.children().into_iter().map(Reference::Digest).collect(),
         }
     }
@@ -159,7 +169,8 @@ impl ReadManifests {
     pub fn resume(self, manifests: Manifests) -> Result<Step, Error> {
         let Self { context, purpose, .. } = self;
         match purpose {
-            Purpose::Observe => context.observed(manifests),
+            Purpose::Observe => context.observed(manifests, false),
+            Purpose::Compare => context.observed(manifests, true),
             Purpose::AddChildren(observation) => context.add_children(observation, &manifests),
             Purpose::Confirm { write, response } => context.confirmed(write, response, manifests),
         }
@@ -227,7 +238,7 @@ impl Context {
         ReadManifests { context: self, after, purpose: Purpose::Confirm { write, response } }
     }
 
-    fn observed(self, manifests: Manifests) -> Result<Step, Error> {
+    fn observed(self, manifests: Manifests, compares: bool) -> Result<Step, Error> {
         let mut pushed = self.request.pushed.iter().cloned().map(Reference::Tag);
         if let Some(unseen) = pushed.find(|reference| !manifests.contains_key(reference)) {
             let image = self.request.image(unseen);
@@ -237,6 +248,9 @@ impl Context {
         if !observation.missing.is_empty() {
             let images = observation.images();
             return Ok(done(Outcome::Waiting(Waiting::Platforms(observation.missing)), images));
+        }
+        if compares && let Some(list) = observation.current_list(self.request.attestations) {
+            return Ok(done(Outcome::Unchanged(list), observation.images()));
         }
         // Before anything else is read: a sweep meets the same conflicts every time.
         let target = observation.target.as_ref().filter(|_| !self.request.force);
@@ -295,7 +309,7 @@ impl Context {
         let mut tags = tags(&manifests);
         let target = tags.remove(&self.request.version);
         if tags != write.tags {
-            return self.observed(manifests);
+            return self.observed(manifests, false);
         }
         match target {
             Some(digest) if digest == write.list.digest => Ok(done(Outcome::Published(write.list), write.images)),
@@ -307,9 +321,9 @@ impl Context {
             unchanged if unchanged == write.replaced => match self.clone().pause() {
                 Some((context, after)) => Ok(Step::ReadManifests(context.confirm(write, response, after))),
                 None if unchanged.is_none() => Err(not_yet_visible(UnseenImage::Named(self.request.target()))),
-                None => self.observed(manifests),
+                None => self.observed(manifests, false),
             },
-            _ => self.observed(manifests),
+            _ => self.observed(manifests, false),
         }
     }
 

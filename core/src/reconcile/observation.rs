@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::manifest_list::{Origin, SourceImage};
+use super::manifest_list::{ManifestList, Origin, SourceImage};
 use super::outcome::PlatformImage;
 use super::request::ReconcileRequest;
 use crate::error::{Error, PlatformSource};
@@ -203,6 +203,29 @@ impl Observation {
         self.candidates.iter().map(image).collect()
     }
 
+    /// The manifest list under the version's tag, if it is that of exactly the images that the platform tags name.
+    ///
+    /// Compares digests and the platforms that entries state, so neither configs nor images within indexes need to be
+    /// read: what is published for these images was validated when it was published.
+    pub fn current_list(&self, attestations: Attestations) -> Option<ManifestList> {
+        let target = self.target.as_ref().filter(|_| self.missing.is_empty())?;
+        let (Descriptor { media_type, digest, .. }, Manifest::Index(list)) = target.parse().ok()? else { return None };
+        let mut entries = list.manifests.iter();
+        let lists = |candidate: &Candidate| {
+            let Origin { image, attestations: attesting, .. } = &candidate.origin;
+            let is_of_platform = |entry: &Descriptor| {
+                let stated = entry.specified_platform();
+                entry.digest == image.digest && stated.is_some_and(|stated| candidate.platform.matches(stated))
+            };
+            let kept = attesting.iter().filter(|_| attestations == Attestations::Keep);
+            entries.next().is_some_and(is_of_platform)
+                && kept.map(|entry| entry.digest).all(|kept| entries.next().is_some_and(|entry| entry.digest == kept))
+        };
+        let is_current = self.candidates.iter().all(lists) && entries.next().is_none();
+        let media_type = MediaType::from_name(&media_type).filter(|_| is_current)?;
+        Some(ManifestList { media_type, text: target.text.to_string(), digest })
+    }
+
     /// The images within indexes whose manifests are yet to be read.
     pub fn children(&self) -> BTreeSet<Digest> {
         self.candidates.iter().filter(|candidate| candidate.manifest.is_none()).map(Candidate::digest).collect()
@@ -279,23 +302,6 @@ impl Observation {
         };
         self.candidates.iter().map(source).collect()
     }
-}
-
-/// Whether the version's tag names a manifest list of exactly the images that the platform tags name.
-///
-/// Compares digests only, so neither configs nor images within indexes need to be read: what is published for these
-/// images was validated when it was published. `false`, if that cannot be told.
-pub fn is_current(request: &ReconcileRequest, manifests: &Manifests) -> bool {
-    let Ok(observation) = Observation::new(request, manifests.clone()) else { return false };
-    let target = observation.target.as_ref().and_then(|target| target.parse().ok());
-    let Some((_, Manifest::Index(list))) = target.filter(|_| observation.missing.is_empty()) else { return false };
-    let entries = |candidate: &Candidate| {
-        let kept = candidate.origin.attestations.iter().filter(|_| request.attestations == Attestations::Keep);
-        let digests: Vec<_> = std::iter::once(&candidate.origin.image).chain(kept).map(|entry| entry.digest).collect();
-        digests
-    };
-    let expected: Vec<_> = observation.candidates.iter().flat_map(entries).collect();
-    list.manifests.iter().map(|entry| entry.digest).eq(expected)
 }
 
 /// The digest that each tag of a read names.

@@ -36,10 +36,11 @@ pub enum Progress {
 }
 
 impl Handler {
-    /// A handler for events, or for the sweep.
+    /// A handler for events, or for the sweep, which compares a young version before it reconciles it.
     pub fn start(catalog: &Catalog, events: Vec<Event>) -> Arc<Self> {
         let request = catalog.request(events.iter().map(|event| event.platform));
-        Self::new(Step::start(request), events, 1)
+        let start = if events.is_empty() { Step::start_with_comparison } else { Step::start };
+        Self::new(start(request), events, 1)
     }
 
     fn new(step: Step, events: Vec<Event>, calls: u8) -> Arc<Self> {

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "a test crate exports nothing")]
 
 mod catalog;
+mod comparison;
 #[path = "../support/exploration.rs"]
 mod exploration;
 mod handler;
