@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::SystemTime;
 
 use ecr_multiarch_core::Release;
-use ecr_multiarch_core::alias::marker::YankMarker;
-use ecr_multiarch_core::alias::template::AliasTemplate;
 use ecr_multiarch_core::oci::tag::Tag;
+use ecr_multiarch_core::settings::alias_template::AliasTemplate;
+use ecr_multiarch_core::settings::yank_marker::YankMarker;
 
 use crate::alias::Alias;
 use crate::alias_problem::AliasProblem;

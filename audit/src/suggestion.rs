@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ecr_multiarch_core::alias::policy::{AliasPolicy, InvalidAliases};
-use ecr_multiarch_core::alias::template::AliasTemplate;
+use ecr_multiarch_core::settings::alias_policy::{AliasPolicy, InvalidAliases};
+use ecr_multiarch_core::settings::alias_template::AliasTemplate;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::settings::tag_scheme::TagScheme;
 

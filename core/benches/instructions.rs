@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use ecr_multiarch_core::alias::machine::ScanRepository;
-use ecr_multiarch_core::alias::scan::ScannedTag;
 use ecr_multiarch_core::input::{ImageAction, ImageActionEvent};
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::media_type::MediaType;
@@ -22,7 +21,7 @@ use ecr_multiarch_core::reconcile::observation::{ImageConfigs, Manifests, Stored
 use ecr_multiarch_core::settings::variable::Variable;
 use ecr_multiarch_core::{
     AliasRequest, AliasScan, AliasScanBuilder, AliasStep, Digest, Input, ManifestList, OutcomeKind, ReconcileRequest,
-    Reference, RepositoryName, RepositorySettings, Settings, Step, Tag,
+    Reference, RepositoryName, RepositorySettings, ScannedImage, Settings, Step, Tag,
 };
 use serde_json::json;
 
@@ -123,17 +122,21 @@ fn plan_aliases(releases: usize) -> Work {
     let settings = settings.for_repository(&repository()).unwrap().clone();
     let text = json!({"schemaVersion": 2, "mediaType": MediaType::OciIndex.as_str(), "manifests": []}).to_string();
     let list = ManifestList { media_type: MediaType::OciIndex, digest: Digest::sha256(&text), text };
-    let mut tags = Vec::new();
+    let image = |tag: String, digest, media_type: MediaType| {
+        let (tags, media_type) = (vec![tag], media_type.to_string());
+        ScannedImage { tags, digest, pushed_at: SystemTime::UNIX_EPOCH, media_type }
+    };
+    let mut images = Vec::new();
     for release in 0..releases {
         let name = format!("{}.{}.{}", release / 100, release / 10 % 10, release % 10);
         let digest = if release + 1 == releases { list.digest } else { digest(release) };
-        tags.extend(["p0", "p1"].map(|part| (format!("{name}-{part}"), digest, MediaType::OciManifest)));
-        tags.push((name, digest, MediaType::OciIndex));
+        images.extend(["p0", "p1"].map(|part| image(format!("{name}-{part}"), digest, MediaType::OciManifest)));
+        images.push(image(name, digest, MediaType::OciIndex));
     }
-    let highest = tag_of(&tags.last().unwrap().0);
+    let highest = tag_of(&images.last().unwrap().tags[0]);
     Box::new(move || {
         let request = AliasRequest::for_version(repository(), &highest, &settings).unwrap().with_list(&list);
-        let scan = scan(&settings, black_box(&tags));
+        let scan = scan(&settings, black_box(&images));
         match ScanRepository::start(Arc::new(request)).resume(scan) {
             AliasStep::Put(put) => assert_eq!(put.writes().len(), 3),
             other => panic!("{other:?}"),
@@ -141,10 +144,10 @@ fn plan_aliases(releases: usize) -> Work {
     })
 }
 
-fn scan(settings: &RepositorySettings, tags: &[(String, Digest, MediaType)]) -> AliasScan {
+fn scan(settings: &RepositorySettings, images: &[ScannedImage]) -> AliasScan {
     let mut scan = AliasScanBuilder::new(settings);
-    for (tag, digest, media_type) in tags {
-        scan.add(ScannedTag { tag, digest: *digest, media_type: media_type.as_str() });
+    for image in images {
+        scan.add_image(image);
     }
     scan.finish().of_one_read()
 }

@@ -1,8 +1,8 @@
 //! Aliases: tags such as `1.2` and `latest` that follow the releases of a repository.
 //!
-//! * [`release`]: versions of three numbers, and their order;
-//! * [`template`] and [`policy`]: which tags are aliases, and of which releases;
-//! * [`marker`]: the tags that mark a release as yanked;
+//! Which tags are aliases or yank markers, and of which releases, is a matter of the
+//! [`settings`](crate::settings::meaning).
+//!
 //! * [`scan`]: releases, aliases and markers, as a scan shows them;
 //! * [`request`], [`machine`] and [`outcome`]: the reconciliation of aliases as a state machine;
 //! * [`yank`]: the request that marks a release.
@@ -53,13 +53,10 @@
 //! A sweep has made a scan already, and resumes [`ScanRepository::start`](machine::ScanRepository::start) with it, after
 //! it has added the versions that it published since.
 
+mod decision;
 pub mod machine;
-pub mod marker;
 pub mod outcome;
-pub(crate) mod pattern;
-pub mod policy;
-pub mod release;
 pub mod request;
 pub mod scan;
-pub mod template;
+mod snapshot;
 pub mod yank;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::alias::marker::YankMarker;
 use crate::alias::outcome::{AliasOutcomeKind, AliasReport};
 use crate::alias::yank::{YankEnd, YankOutcome};
 use crate::error::{Error, ErrorType};
@@ -14,6 +13,7 @@ use crate::oci::media_type::MediaType;
 use crate::oci::tag::Tag;
 use crate::reconcile::outcome::{Outcome, PlatformImage, Reconciliation};
 use crate::reconcile::request::ReconcileRequest;
+use crate::settings::yank_marker::YankMarker;
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -5,20 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::oci::media_type::MediaType;
 use crate::oci::tag::Tag;
+use crate::scan::ScannedTag;
 use crate::settings::configured_platform::ConfiguredPlatform;
 use crate::settings::tag_scheme::{MAX_PLATFORMS, TagScheme};
-use crate::settings::{RepositorySettings, SweepSettings};
-
-/// A tag of a scan, with what the scan says of its image.
-#[derive(Debug, Clone, Copy)]
-pub struct TaggedImage<'a> {
-    /// The tag.
-    pub tag: &'a str,
-    /// When the image was first pushed.
-    pub pushed_at: SystemTime,
-    /// The media type of its manifest; empty where it is not known.
-    pub media_type: &'a str,
-}
+use crate::settings::{RepositorySettings, SweepSettings, TagMeaning};
 
 /// The tags of a repository, grouped by version page by page.
 #[derive(Debug)]
@@ -109,17 +99,21 @@ impl<'a> Inventory<'a> {
     }
 
     /// Adds one tag of one image.
-    pub fn add(&mut self, image: TaggedImage<'_>) {
-        let TaggedImage { tag, pushed_at, media_type } = image;
-        let Ok(tag) = tag.parse() else { return };
-        if let Some(parsed) = self.settings.tag_scheme.parse(&tag) {
-            let record = self.versions.entry(parsed.version).or_default();
-            record.platforms.insert(parsed.position);
-            record.newest_platform = record.newest_platform.max(Some(pushed_at));
-        } else {
-            let is_manifest_list = || MediaType::from_name(media_type).is_some_and(MediaType::is_manifest_list);
-            let is_manifest_list = media_type.is_empty() || is_manifest_list();
-            self.versions.entry(tag).or_default().target = Some(Target { pushed_at, is_manifest_list });
+    pub fn add(&mut self, scanned: &ScannedTag<'_>) {
+        let ScannedTag { tag, meaning, pushed_at, media_type, .. } = scanned;
+        match meaning {
+            TagMeaning::Platform(parsed) => {
+                let record = self.versions.entry(parsed.version.clone()).or_default();
+                record.platforms.insert(parsed.position);
+                record.newest_platform = record.newest_platform.max(Some(*pushed_at));
+            }
+            TagMeaning::Version(_) => {
+                let is_manifest_list = || MediaType::from_name(media_type).is_some_and(MediaType::is_manifest_list);
+                let is_manifest_list = media_type.is_empty() || is_manifest_list();
+                let target = Target { pushed_at: *pushed_at, is_manifest_list };
+                self.versions.entry(tag.clone()).or_default().target = Some(target);
+            }
+            TagMeaning::Alias(_) | TagMeaning::Marker(_) | TagMeaning::NotServed(_) => {}
         }
     }
 
@@ -130,7 +124,7 @@ impl<'a> Inventory<'a> {
         let reported_ages = sweep.incomplete_after..=sweep.incomplete_until;
         let mut versions: Vec<_> = versions
             .into_iter()
-            .filter(|(tag, record)| !record.platforms.is_empty() && settings.platform_tags(tag).is_ok())
+            .filter(|(tag, record)| !record.platforms.is_empty() && settings.serves(tag))
             .map(|(tag, record)| {
                 let age = record.newest_platform.and_then(|pushed_at| now.duration_since(pushed_at).ok());
                 let is_overdue = age.is_some_and(|age| reported_ages.contains(&age));
@@ -163,6 +157,8 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oci::digest::Digest;
+    use crate::scan::ScannedImage;
     use crate::settings::Settings;
 
     const LIST: &str = "application/vnd.oci.image.index.v1+json";
@@ -180,9 +176,12 @@ mod tests {
         ];
         let lookup = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         let settings = Settings::from_lookup(lookup).unwrap();
-        let mut inventory = Inventory::new(settings.for_repository(&"app".parse().unwrap()).unwrap());
+        let repository = settings.for_repository(&"app".parse().unwrap()).unwrap();
+        let mut inventory = Inventory::new(repository);
         for (tag, pushed_at, media_type) in tags {
-            inventory.add(TaggedImage { tag, pushed_at: at(*pushed_at), media_type });
+            let (tags, media_type) = (vec![(*tag).to_owned()], (*media_type).to_owned());
+            let image = ScannedImage { tags, digest: Digest::sha256(tag), pushed_at: at(*pushed_at), media_type };
+            image.scanned_tags(repository).for_each(|scanned| inventory.add(&scanned));
         }
         inventory.versions(now, &settings.sweep())
     }

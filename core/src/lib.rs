@@ -24,7 +24,7 @@
 //! * [`name`] and [`oci`]: the terms of ECR and of the OCI specifications, each a strict type;
 //! * [`reconcile`]: the state machine of one version, its observation, its manifest list, its outcome;
 //! * [`alias`]: releases and the aliases that follow them, as a state machine of its own;
-//! * [`inventory`]: the versions of a repository, from a scan;
+//! * [`scan`] and [`inventory`]: what a scan shows, and the versions of a repository that it is made of;
 //! * [`answer`] and [`error`]: what an invocation returns; [`excerpt`]: text from outside within it; [`iam_action`]: the
 //!   permissions that it needs.
 //!
@@ -42,12 +42,12 @@ pub mod name;
 mod newtype;
 pub mod oci;
 pub mod reconcile;
+pub mod scan;
 pub mod settings;
 
 pub use access::Access;
 pub use alias::machine::AliasStep;
 pub use alias::outcome::{AliasOutcome, AliasReconciliation, AliasReport};
-pub use alias::release::Release;
 pub use alias::request::AliasRequest;
 pub use alias::scan::{AliasScan, AliasScanBuilder};
 pub use answer::{Answer, RegistriesReport, SweepReport, VersionReport, YankReport};
@@ -63,4 +63,6 @@ pub use reconcile::machine::Step;
 pub use reconcile::manifest_list::ManifestList;
 pub use reconcile::outcome::{Outcome, OutcomeKind};
 pub use reconcile::request::ReconcileRequest;
-pub use settings::{RepositorySettings, Settings};
+pub use scan::{ScannedImage, ScannedTag};
+pub use settings::release::Release;
+pub use settings::{RepositorySettings, Settings, TagMeaning};

@@ -11,3 +11,4 @@ mod null;
 pub mod platform;
 pub mod reference;
 pub mod tag;
+pub(crate) mod tag_pattern;

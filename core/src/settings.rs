@@ -1,8 +1,13 @@
 //! The settings: which platforms, which repositories, which rules.
 
+pub mod alias_policy;
+pub mod alias_template;
 pub mod configured_platform;
+pub mod release;
+pub mod tag_meaning;
 pub mod tag_scheme;
 pub mod variable;
+pub mod yank_marker;
 
 mod accounts;
 mod repository;
@@ -14,12 +19,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::alias::policy::AliasPolicy;
 use crate::name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName};
 pub use accounts::Accounts;
-pub use repository::{Attestations, RepositorySettings, Revisions, VersionNotServed, VersionPattern};
+use alias_policy::AliasPolicy;
+pub use repository::{Attestations, RepositorySettings, Revisions, VersionPattern};
 pub use setting::InvalidSetting;
 use setting::Setting;
+pub use tag_meaning::{TagMeaning, VersionNotServed};
 use tag_scheme::TagScheme;
 use variable::Variable;
 

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use ecr_multiarch_core::alias::marker::YankMarker;
 use ecr_multiarch_core::alias::yank::{YankAction, YankRequest};
 use ecr_multiarch_core::input::{AssembleRequest, Push, RegistriesRequest, ReleaseRequest, SweepRequest};
 use ecr_multiarch_core::settings::Accounts;
+use ecr_multiarch_core::settings::yank_marker::YankMarker;
 use ecr_multiarch_core::{
     Access, AccountId, AliasRequest, Answer, Error, Input, InvocationError, ReconcileRequest, Region, RegistryId,
     RepositoryGlob, RepositoryName, RepositorySettings, Settings, Tag, VersionReport,

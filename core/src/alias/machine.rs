@@ -22,29 +22,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::marker::YankMarker;
-use super::outcome::{AliasConflict, AliasFailure, AliasOutcome, AliasPending, AliasReconciliation, AliasReport};
-use super::release::Release;
+pub use super::decision::AliasWrite;
+use super::decision::{Attempts, Decider, Decision, GivenUp, Target};
+use super::outcome::{AliasFailure, AliasOutcome, AliasPending, AliasReconciliation, AliasReport};
 use super::request::{AliasRequest, Scope};
-use super::scan::{AliasScan, Kind, Named};
-use crate::error::{Conflict, Error, UnseenImage};
+use super::scan::AliasScan;
+use super::snapshot::{Knowledge, Snapshot};
+use crate::error::{Error, UnseenImage};
 use crate::oci::digest::Digest;
-use crate::oci::invalid_image::{Corruption, Part};
-use crate::oci::media_type::MediaType;
-use crate::oci::platform::Platform;
 use crate::oci::reference::Reference;
 use crate::oci::tag::Tag;
-use crate::reconcile::machine::{MAX_ROUNDS, PAUSES_MS, PutResponse, conflict};
-use crate::reconcile::manifest_list::ManifestList;
-use crate::reconcile::observation::{Manifests, StoredManifest};
+use crate::reconcile::machine::{PAUSES_MS, PutResponse};
+use crate::reconcile::observation::Manifests;
+use crate::settings::release::Release;
+use crate::settings::yank_marker::YankMarker;
 
 /// How many aliases are written before a scan confirms them: with the tag of the release of each, as many as one
 /// `BatchGetImage` takes.
 pub const MAX_WRITES: usize = 50;
-
-/// How many releases are read by tag before an alias leaves a list of unknown origin, the highest first. They are the
-/// higher releases that a scan shows without a list: those of a line that are being pushed at the same time.
-const MAX_HIDDEN_RELEASES: usize = 10;
 
 /// The next step of a reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -70,7 +65,7 @@ pub struct ScanRepository {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ReadTags {
     context: Context,
-    view: View,
+    snapshot: Snapshot,
     tags: BTreeSet<Tag>,
 }
 
@@ -78,19 +73,8 @@ pub struct ReadTags {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PutAliases {
     context: Context,
-    view: View,
+    snapshot: Snapshot,
     writes: Vec<AliasWrite>,
-}
-
-/// A list to be written under an alias, or under the yank marker of its release.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct AliasWrite {
-    /// The tag to write.
-    pub tag: Tag,
-    /// The release whose list it is.
-    pub release: Release,
-    /// The list.
-    pub list: ManifestList,
 }
 
 /// What a reconciliation has learned so far, and how much of its retries is used.
@@ -99,93 +83,12 @@ struct Context {
     request: Arc<AliasRequest>,
     /// What is reconciled. `None` before the first scan of a whole repository.
     targets: Option<Vec<Target>>,
-    /// The manifests that were read.
-    contents: BTreeMap<Digest, StoredManifest>,
+    knowledge: Knowledge,
     /// What tags must name, unless someone else has written them.
     expected: BTreeMap<Tag, Digest>,
-    /// What tags were seen to name before the latest scan began.
-    seen: BTreeSet<(Tag, Digest)>,
-    /// The releases of earlier scans.
-    known: BTreeSet<Release>,
-    /// How often each tag was written.
-    rounds: BTreeMap<Tag, u8>,
-    /// The tags that ECR does not move.
-    immutable: BTreeSet<Tag>,
-    /// The targets that are given up.
-    ended: BTreeMap<Tag, Ended>,
+    attempts: Attempts,
     /// How many of [`PAUSES_MS`] are used.
     pauses: u8,
-}
-
-/// A tag that follows releases.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Target {
-    /// It follows the highest release of its line.
-    Alias(Tag),
-    /// It follows the one release that it marks.
-    Marker(YankMarker),
-}
-
-/// Why a target is given up.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Ended {
-    Failed(Error),
-    Pending(AliasPending, Option<Release>),
-}
-
-/// What ECR holds: a scan, and the tags that were read after it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct View {
-    scan: AliasScan,
-    reads: BTreeMap<Tag, Option<Digest>>,
-}
-
-/// The list that a target is to name.
-type Desired<'a> = (&'a Release, Digest);
-
-/// What is due for a target.
-#[derive(Debug)]
-enum Verdict {
-    /// Nothing.
-    Settled(AliasOutcome, Option<Release>),
-    /// It failed.
-    Failed(Error),
-    /// These tags are to be read.
-    Read(Vec<Tag>),
-    /// The scan does not tell: a tag moved meanwhile, or a list is of unknown origin.
-    Scan,
-    /// A list is to be written.
-    Write(AliasWrite),
-}
-
-/// What a verdict still depends on.
-#[derive(Debug, Default)]
-struct Open {
-    /// The tags to be read.
-    unread: Vec<Tag>,
-    /// Whether the scan is out of date.
-    must_scan: bool,
-    /// Whether only another scan tells.
-    is_unseen: bool,
-}
-
-impl Open {
-    /// Compares a tag as it is read with the scan.
-    fn compare(&mut self, tag: &Tag, scanned: Option<Digest>, view: &View) {
-        match view.reads.get(tag) {
-            None => self.unread.push(tag.clone()),
-            Some(read) => self.must_scan |= *read != scanned,
-        }
-    }
-}
-
-impl Target {
-    fn tag(&self) -> &Tag {
-        match self {
-            Self::Alias(tag) => tag,
-            Self::Marker(marker) => marker.tag(),
-        }
-    }
 }
 
 impl AliasStep {
@@ -199,8 +102,8 @@ impl AliasStep {
     pub fn defer(self) -> AliasReconciliation {
         match self {
             Self::Scan(scan) => scan.defer(),
-            Self::Read(read) => read.context.deferred(Some(&read.view)),
-            Self::Put(put) => put.context.deferred(Some(&put.view)),
+            Self::Read(read) => read.context.deferred(Some(&read.snapshot)),
+            Self::Put(put) => put.context.deferred(Some(&put.snapshot)),
             Self::Done(end) => end,
         }
     }
@@ -213,18 +116,9 @@ impl ScanRepository {
             let aliases = request.policy.aliases(release).into_iter().map(Target::Alias);
             aliases.chain(YankMarker::of(release).map(Target::Marker)).collect()
         });
-        let context = Context {
-            targets,
-            contents: request.lists.clone(),
-            expected: request.written.clone(),
-            seen: BTreeSet::new(),
-            known: BTreeSet::new(),
-            rounds: BTreeMap::new(),
-            immutable: BTreeSet::new(),
-            ended: BTreeMap::new(),
-            pauses: 0,
-            request,
-        };
+        let knowledge = Knowledge { contents: request.lists.clone(), seen: BTreeSet::new(), releases: BTreeSet::new() };
+        let (expected, attempts) = (request.written.clone(), Attempts::default());
+        let context = Context { request, targets, knowledge, expected, attempts, pauses: 0 };
         Self { context, after: Duration::ZERO }
     }
 
@@ -239,20 +133,22 @@ impl ScanRepository {
     }
 
     /// Whether the scan confirms a write.
-    pub fn confirms(&self) -> bool {
-        !self.context.rounds.is_empty()
+    pub fn is_confirmation(&self) -> bool {
+        !self.context.attempts.rounds.is_empty()
     }
 
     /// Continues with the scan.
     pub fn resume(self, mut scan: AliasScan) -> AliasStep {
         let mut context = self.context;
-        if context.request.dry_run {
+        if let Scope::Release(release) = &context.request.scope
+            && context.request.dry_run
+        {
             for (tag, digest) in &std::mem::take(&mut context.expected) {
-                scan.assume(tag, *digest);
+                scan.assume(release, tag, *digest);
             }
         }
         context.expected.retain(|tag, digest| scan.digest(tag) != Some(*digest));
-        context.decide(View { scan, reads: BTreeMap::new() })
+        context.decide(Snapshot::new(scan))
     }
 
     /// Ends the reconciliation for lack of time. What is not settled is left to the sweep.
@@ -275,15 +171,14 @@ impl ReadTags {
     }
 
     /// Continues with the manifests that exist.
-    pub fn resume(self, manifests: Manifests) -> AliasStep {
-        let Self { mut context, mut view, tags } = self;
-        let mut manifests = manifests;
+    pub fn resume(self, mut manifests: Manifests) -> AliasStep {
+        let Self { mut context, mut snapshot, tags } = self;
         for tag in tags {
             let stored = manifests.remove(&Reference::Tag(tag.clone()));
-            view.reads.insert(tag, stored.as_ref().map(|stored| stored.digest));
-            context.contents.extend(stored.map(|stored| (stored.digest, stored)));
+            snapshot.reads.insert(tag, stored.as_ref().map(|stored| stored.digest));
+            context.knowledge.contents.extend(stored.map(|stored| (stored.digest, stored)));
         }
-        context.decide(view)
+        context.decide(snapshot)
     }
 }
 
@@ -300,40 +195,40 @@ impl PutAliases {
 
     /// Continues with the responses. A write without one was not sent, for lack of time, and is left to the sweep.
     pub fn resume(self, mut responses: BTreeMap<Tag, Result<PutResponse, Error>>) -> AliasStep {
-        let Self { mut context, view, writes } = self;
+        let Self { mut context, snapshot, writes } = self;
+        let attempts = &mut context.attempts;
         let mut is_written = false;
         let mut unseen = Vec::new();
         for AliasWrite { tag, release, list } in writes {
             match responses.remove(&tag) {
                 Some(Ok(response @ (PutResponse::Stored | PutResponse::TagImmutable))) => {
                     is_written = true;
-                    *context.rounds.entry(tag.clone()).or_default() += 1;
+                    *attempts.rounds.entry(tag.clone()).or_default() += 1;
                     if response == PutResponse::TagImmutable {
-                        context.immutable.insert(tag);
+                        attempts.immutable.insert(tag);
                     } else {
                         context.expected.insert(tag, list.digest);
                     }
                 }
                 Some(Ok(PutResponse::ReferencedImageNotFound)) => unseen.push(tag),
                 Some(Err(error)) => {
-                    context.ended.insert(tag, Ended::Failed(error));
+                    attempts.given_up.insert(tag, GivenUp::Failed(error));
                 }
                 None => {
-                    context.ended.insert(tag, Ended::Pending(AliasPending::NotWritten, Some(release)));
+                    attempts.given_up.insert(tag, GivenUp::Pending(AliasPending::NotWritten, Some(release)));
                 }
             }
         }
-        if unseen.is_empty() {
-            return if is_written { context.scan(view, Duration::ZERO) } else { context.decide(view) };
+        if !unseen.is_empty() {
+            if let Some(after) = context.pause() {
+                return context.scan(snapshot, after);
+            }
+            for tag in unseen {
+                let image = UnseenImage::ReferencedBy(context.request.image(&tag));
+                context.attempts.given_up.insert(tag, GivenUp::Failed(not_yet_visible(image)));
+            }
         }
-        if let Some(after) = context.pause() {
-            return context.scan(view, after);
-        }
-        for tag in unseen {
-            let image = UnseenImage::ReferencedBy(context.request.image(&tag));
-            context.ended.insert(tag, Ended::Failed(not_yet_visible(image)));
-        }
-        if is_written { context.scan(view, Duration::ZERO) } else { context.decide(view) }
+        if is_written { context.scan(snapshot, Duration::ZERO) } else { context.decide(snapshot) }
     }
 }
 
@@ -345,52 +240,49 @@ impl Context {
         Some(Duration::from_millis(pause_ms))
     }
 
-    /// Scans again. What this view shows was there before that scan.
-    fn scan(mut self, view: View, after: Duration) -> AliasStep {
-        let View { mut scan, reads } = view;
+    fn decider<'a>(&'a self, snapshot: &'a Snapshot) -> Decider<'a> {
+        Decider::new(&self.request, &self.knowledge, &self.attempts, snapshot)
+    }
+
+    /// Scans again. What this snapshot shows was there before that scan.
+    fn scan(mut self, mut snapshot: Snapshot, after: Duration) -> AliasStep {
         for tag in self.targets.iter().flatten().map(Target::tag) {
-            let digests = [scan.digest(tag), reads.get(tag).copied().flatten(), self.expected.get(tag).copied()];
-            self.seen.extend(digests.into_iter().flatten().map(|digest| (tag.clone(), digest)));
+            let digests = [snapshot.scan.digest(tag), snapshot.read(tag), self.expected.get(tag).copied()];
+            self.knowledge.seen.extend(digests.into_iter().flatten().map(|digest| (tag.clone(), digest)));
         }
-        // What was written is dropped: of a whole repository, it would add up. What tells that a tag is not the
-        // function's own, or names no list, is kept: it would be read again.
-        let seen: BTreeSet<Digest> = self.seen.iter().map(|(_, digest)| *digest).collect();
-        let lists = &self.request.lists;
-        let expected: BTreeSet<Digest> = self.expected.values().copied().collect();
-        self.contents.retain(|digest, stored| {
-            lists.contains_key(digest) || !is_list(stored) || (seen.contains(digest) && !expected.contains(digest))
-        });
-        self.known.append(&mut scan.releases);
+        self.knowledge.drop_written(&self.request.lists, &self.expected);
+        self.knowledge.releases.append(&mut snapshot.scan.releases);
         AliasStep::Scan(ScanRepository { context: self, after })
     }
 
     /// What is due, according to a scan and to what was read after it.
-    fn decide(mut self, view: View) -> AliasStep {
+    fn decide(mut self, snapshot: Snapshot) -> AliasStep {
         let unread: BTreeSet<Tag> =
-            self.expected.keys().filter(|tag| !view.reads.contains_key(*tag)).cloned().collect();
+            self.expected.keys().filter(|tag| !snapshot.reads.contains_key(*tag)).cloned().collect();
         if !unread.is_empty() {
-            return AliasStep::Read(ReadTags { context: self, view, tags: unread });
+            return AliasStep::Read(ReadTags { context: self, snapshot, tags: unread });
         }
-        if let Some(outdated) = self.outdated(&view) {
+        if let Some(outdated) = self.outdated(&snapshot) {
             if let Some(after) = self.pause() {
-                return self.scan(view, after);
+                return self.scan(snapshot, after);
             }
             let error = not_yet_visible(UnseenImage::Named(self.request.image(&outdated)));
             self.expected.clear();
-            return self.give_up(&view, |_| error.clone());
+            return self.give_up(&snapshot, |_| error.clone());
         }
-        let highest = self.highest(&view);
-        let targets = self.targets.take().unwrap_or_else(|| self.due(&view, &highest));
+        let targets = self.targets.take();
+        let decider = self.decider(&snapshot);
+        let targets = targets.unwrap_or_else(|| decider.due());
         let (mut tags, mut writes, mut active, mut must_scan) = (BTreeSet::new(), Vec::new(), 0, false);
         for target in &targets {
-            match self.verdict(target, &view, &highest) {
-                Verdict::Settled(..) | Verdict::Failed(_) => continue,
-                Verdict::Scan => must_scan = true,
-                Verdict::Read(unread) => {
+            match decider.decide(target) {
+                Decision::Settled(..) | Decision::Failed(_) => continue,
+                Decision::Scan => must_scan = true,
+                Decision::Read(unread) => {
                     active += 1;
                     tags.extend(unread);
                 }
-                Verdict::Write(write) => {
+                Decision::Write(write) => {
                     active += 1;
                     writes.push(write);
                 }
@@ -401,216 +293,53 @@ impl Context {
         }
         self.targets = Some(targets);
         if !tags.is_empty() {
-            return AliasStep::Read(ReadTags { context: self, view, tags });
+            return AliasStep::Read(ReadTags { context: self, snapshot, tags });
         }
         if !writes.is_empty() && !self.request.dry_run {
-            return AliasStep::Put(PutAliases { context: self, view, writes });
+            return AliasStep::Put(PutAliases { context: self, snapshot, writes });
         }
         if !must_scan {
-            return AliasStep::Done(self.end(&view, &highest));
+            return AliasStep::Done(self.end(&snapshot));
         }
         if let Some(after) = self.pause() {
-            return self.scan(view, after);
+            return self.scan(snapshot, after);
         }
         let request = Arc::clone(&self.request);
-        self.give_up(&view, |tag| contended(&request, tag, 1 + PAUSES_MS.len()))
+        self.give_up(&snapshot, |tag| request.contended(tag, 1 + PAUSES_MS.len()))
     }
 
     /// A tag that the scan does not show as it is. Forgets the writes that others have replaced since.
-    fn outdated(&mut self, view: &View) -> Option<Tag> {
-        let read = |tag: &Tag| view.reads.get(tag).copied().flatten();
-        let outdated = self.expected.keys().find(|tag| read(tag) != view.scan.digest(tag)).cloned();
-        self.expected.retain(|tag, digest| read(tag) == Some(*digest));
+    fn outdated(&mut self, snapshot: &Snapshot) -> Option<Tag> {
+        let outdated = self.expected.keys().find(|tag| snapshot.read(tag) != snapshot.scan.digest(tag)).cloned();
+        self.expected.retain(|tag, digest| snapshot.read(tag) == Some(*digest));
         outdated
     }
 
     /// Ends all targets that are not settled with an error.
-    fn give_up(mut self, view: &View, error: impl Fn(&Tag) -> Error) -> AliasStep {
-        let highest = self.highest(view);
-        let targets = self.targets.take().unwrap_or_else(|| self.due(view, &highest));
-        for target in &targets {
-            if !matches!(self.verdict(target, view, &highest), Verdict::Settled(..) | Verdict::Failed(_)) {
-                self.ended.insert(target.tag().clone(), Ended::Failed(error(target.tag())));
-            }
-        }
+    fn give_up(mut self, snapshot: &Snapshot, error: impl Fn(&Tag) -> Error) -> AliasStep {
+        let targets = self.targets.take();
+        let decider = self.decider(snapshot);
+        let targets = targets.unwrap_or_else(|| decider.due());
+        let is_open = |target: &&Target| !matches!(decider.decide(target), Decision::Settled(..) | Decision::Failed(_));
+        let open: Vec<_> = targets.iter().filter(is_open).map(Target::tag).cloned().collect();
+        self.attempts.given_up.extend(open.into_iter().map(|tag| {
+            let error = error(&tag);
+            (tag, GivenUp::Failed(error))
+        }));
         self.targets = Some(targets);
-        let end = self.end(view, &highest);
-        AliasStep::Done(end)
+        AliasStep::Done(self.end(snapshot))
     }
 
-    /// Whether a scan shows the release with a list. A scan need not state a media type, the manifest does.
-    fn list_of(&self, release: &Release, scan: &AliasScan) -> Option<Digest> {
-        let named = scan.named(release.tag())?;
-        let is_list = match self.contents.get(&named.digest) {
-            Some(stored) => is_list(stored),
-            None => !matches!(named.kind, Kind::Other(_)),
-        };
-        is_list.then_some(named.digest)
-    }
-
-    /// The highest release of each line that is published and not yanked.
-    fn highest(&self, view: &View) -> BTreeMap<Tag, (Release, Digest)> {
-        let mut highest = BTreeMap::new();
-        for release in view.scan.releases.difference(view.scan.yanked()) {
-            let Some(digest) = self.list_of(release, &view.scan) else { continue };
-            for alias in self.request.policy.aliases(release) {
-                highest.insert(alias, (release.clone(), digest));
-            }
-        }
-        highest
-    }
-
-    /// The aliases and markers of a whole repository that are not as they should be.
-    fn due(&self, view: &View, highest: &BTreeMap<Tag, (Release, Digest)>) -> Vec<Target> {
-        let of_tag = |tag: &Tag| match YankMarker::from_tag(tag) {
-            Some(marker) => Some(Target::Marker(marker)),
-            None => Release::from_tag(tag).is_none().then(|| Target::Alias(tag.clone())),
-        };
-        let tags: BTreeSet<&Tag> = view.scan.tags().chain(highest.keys()).collect();
-        let targets = tags.into_iter().filter_map(of_tag);
-        let is_due = |target: &Target| {
-            !matches!(self.verdict(target, view, highest), Verdict::Settled(AliasOutcome::Unchanged, _))
-        };
-        targets.filter(is_due).collect()
-    }
-
-    /// The list that a target is to name.
-    fn desired<'a>(
-        &self,
-        target: &'a Target,
-        view: &View,
-        highest: &'a BTreeMap<Tag, (Release, Digest)>,
-    ) -> Option<Desired<'a>> {
-        match target {
-            Target::Alias(tag) => highest.get(tag).map(|(release, digest)| (release, *digest)),
-            Target::Marker(marker) => {
-                view.scan.named(marker.tag())?;
-                Some((marker.release(), self.list_of(marker.release(), &view.scan)?))
-            }
-        }
-    }
-
-    /// What is due for one target.
-    fn verdict(&self, target: &Target, view: &View, highest: &BTreeMap<Tag, (Release, Digest)>) -> Verdict {
-        let (tag, scan) = (target.tag(), &view.scan);
-        match self.ended.get(tag) {
-            Some(Ended::Failed(error)) => return Verdict::Failed(error.clone()),
-            Some(Ended::Pending(reason, release)) => {
-                return Verdict::Settled(AliasOutcome::Pending(*reason), release.clone());
-            }
-            None => {}
-        }
-        let named = scan.named(tag);
-        let Some((release, digest)) = self.desired(target, view, highest) else {
-            let is_left = named.is_some() && matches!(target, Target::Alias(_));
-            let conflict = AliasOutcome::Conflict(AliasConflict::NoReleaseLeft);
-            return Verdict::Settled(if is_left { conflict } else { AliasOutcome::Unchanged }, None);
-        };
-        let settled = |outcome| Verdict::Settled(outcome, Some(release.clone()));
-        let is_immutable = self.immutable.contains(tag);
-        if named.is_some_and(|named| named.digest == digest) {
-            let is_moved = self.rounds.contains_key(tag) && !is_immutable;
-            return settled(if is_moved { AliasOutcome::Moved } else { AliasOutcome::Unchanged });
-        }
-        if is_immutable {
-            return settled(AliasOutcome::Conflict(AliasConflict::Immutable));
-        }
-
-        let mut open = Open::default();
-        match named {
-            // It does not exist. What one read tells, another one need not repeat.
-            None if scan.is_one_read() && !view.reads.contains_key(tag) => {}
-            // It does not exist, or has moved during the scan.
-            None => open.compare(tag, None, view),
-            Some(named) if scan.is_list_of_version(named.digest) => {}
-            Some(named) => {
-                if let Some(conflict) = self.conflict(tag, named, view, &mut open) {
-                    return settled(AliasOutcome::Conflict(conflict));
-                }
-                if let Target::Alias(alias) = target {
-                    self.check_origin(alias, named.digest, release, view, &mut open);
-                }
-            }
-        }
-        if open.must_scan || open.is_unseen {
-            return if open.unread.is_empty() { Verdict::Scan } else { Verdict::Read(open.unread) };
-        }
-        if self.rounds.get(tag).is_some_and(|rounds| *rounds == MAX_ROUNDS) {
-            return Verdict::Failed(contended(&self.request, tag, usize::from(MAX_ROUNDS)));
-        }
-        let stored = self.contents.get(&digest);
-        if stored.is_none() && !self.request.dry_run {
-            open.compare(release.tag(), Some(digest), view);
-        }
-        match stored {
-            _ if open.must_scan => Verdict::Scan,
-            _ if !open.unread.is_empty() => Verdict::Read(open.unread),
-            None => settled(AliasOutcome::WouldMove),
-            Some(_) if self.request.dry_run => settled(AliasOutcome::WouldMove),
-            Some(stored) => match list(stored) {
-                Ok(list) => Verdict::Write(AliasWrite { tag: tag.clone(), release: release.clone(), list }),
-                Err(reason) => {
-                    Verdict::Failed(Error::CorruptImage { image: self.request.image(release.tag()), reason })
-                }
-            },
-        }
-    }
-
-    /// Why what a tag names must not be replaced, if it must not. It is read once.
-    fn conflict(&self, tag: &Tag, named: &Named, view: &View, open: &mut Open) -> Option<AliasConflict> {
-        if self.request.force {
-            return None;
-        }
-        if let Kind::Other(media_type) = &named.kind {
-            let media_type = (&**media_type).into();
-            return Some(AliasConflict::NotAManifestList { digest: named.digest, media_type });
-        }
-        let Some(stored) = self.contents.get(&named.digest) else {
-            open.compare(tag, Some(named.digest), view);
-            return None;
-        };
-        let is_configured = |platform: &Platform| self.request.platforms.iter().any(|one| one.matches(platform));
-        conflict(stored, is_configured).map(AliasConflict::from)
-    }
-
-    /// Finds out whether a list of no version, under an alias, is that of a higher release than the one that the alias
-    /// is to name now.
-    fn check_origin(&self, alias: &Tag, digest: Digest, release: &Release, view: &View, open: &mut Open) {
-        if !self.seen.contains(&(alias.clone(), digest)) {
-            // Its release may have been published when the scan had passed. A scan that begins now shows it, since a
-            // version is written before its aliases.
-            open.is_unseen = true;
-            return;
-        }
-        for release in self.hidden(alias, release, &view.scan) {
-            let may_be_list = |digest: &Digest| self.contents.get(digest).is_none_or(is_list);
-            match view.reads.get(release.tag()) {
-                None => open.unread.push(release.tag().clone()),
-                Some(read) => open.must_scan |= read.as_ref().is_some_and(may_be_list),
-            }
-        }
-    }
-
-    /// The releases of the line that the scan may have missed, the highest first: those that are known, and higher than
-    /// the highest that it shows with a list.
-    fn hidden<'a>(&'a self, alias: &Tag, release: &Release, scan: &'a AliasScan) -> Vec<&'a Release> {
-        let is_hidden = |other: &&Release| {
-            *other > release && !scan.yanked().contains(*other) && self.request.policy.aliases(other).contains(alias)
-        };
-        let known: BTreeSet<&Release> = self.known.union(&scan.releases).collect();
-        known.into_iter().rev().filter(is_hidden).take(MAX_HIDDEN_RELEASES).collect()
-    }
-
-    fn end(&self, view: &View, highest: &BTreeMap<Tag, (Release, Digest)>) -> AliasReconciliation {
+    fn end(&self, snapshot: &Snapshot) -> AliasReconciliation {
+        let decider = self.decider(snapshot);
         let mut end = AliasReconciliation::default();
         for target in self.targets.iter().flatten() {
-            match self.verdict(target, view, highest) {
-                Verdict::Settled(outcome, release) => end.add(target, outcome, release),
-                Verdict::Failed(error) => end.failed.push(AliasFailure { tag: target.tag().clone(), error }),
-                Verdict::Read(_) | Verdict::Scan | Verdict::Write(_) => {
-                    let pending = self.pending(target.tag());
-                    let release = self.desired(target, view, highest).map(|(release, _)| release.clone());
-                    end.add(target, pending, release);
+            match decider.decide(target) {
+                Decision::Settled(outcome, release) => end.add(target, outcome, release),
+                Decision::Failed(error) => end.failed.push(AliasFailure { tag: target.tag().clone(), error }),
+                Decision::Read(_) | Decision::Scan | Decision::Write(_) => {
+                    let release = decider.desired(target).map(|(release, _)| release.clone());
+                    end.add(target, self.pending(target.tag()), release);
                 }
             }
         }
@@ -618,33 +347,30 @@ impl Context {
     }
 
     fn pending(&self, tag: &Tag) -> AliasOutcome {
-        let is_written = self.rounds.contains_key(tag);
+        let is_written = self.attempts.rounds.contains_key(tag);
         AliasOutcome::Pending(if is_written { AliasPending::NotConfirmed } else { AliasPending::NotWritten })
     }
 
-    fn deferred(mut self, view: Option<&View>) -> AliasReconciliation {
-        if let Some(view) = view {
-            let highest = self.highest(view);
-            self.targets.get_or_insert_with(Vec::new);
-            return self.end(view, &highest);
+    fn deferred(mut self, snapshot: Option<&Snapshot>) -> AliasReconciliation {
+        if let Some(snapshot) = snapshot {
+            self.targets.get_or_insert_default();
+            return self.end(snapshot);
         }
+        let Attempts { rounds, given_up, .. } = &self.attempts;
         let mut end = AliasReconciliation::default();
         let is_reported = |target: &&Target| match target {
             Target::Alias(_) => true,
-            Target::Marker(marker) => self.rounds.contains_key(marker.tag()) || self.ended.contains_key(marker.tag()),
+            Target::Marker(marker) => rounds.contains_key(marker.tag()) || given_up.contains_key(marker.tag()),
         };
         for target in self.targets.iter().flatten().filter(is_reported) {
-            match (self.ended.get(target.tag()), &self.request.scope) {
-                (Some(Ended::Failed(error)), _) => {
+            match given_up.get(target.tag()) {
+                Some(GivenUp::Failed(error)) => {
                     end.failed.push(AliasFailure { tag: target.tag().clone(), error: error.clone() });
                 }
-                (Some(Ended::Pending(reason, release)), _) => {
+                Some(GivenUp::Pending(reason, release)) => {
                     end.add(target, AliasOutcome::Pending(*reason), release.clone());
                 }
-                (None, Scope::Release(release)) => {
-                    end.add(target, self.pending(target.tag()), Some(release.clone()));
-                }
-                (None, Scope::Repository) => end.add(target, self.pending(target.tag()), None),
+                None => end.add(target, self.pending(target.tag()), self.request.release().cloned()),
             }
         }
         end
@@ -663,36 +389,6 @@ impl AliasReconciliation {
     }
 }
 
-impl From<Conflict> for AliasConflict {
-    fn from(conflict: Conflict) -> Self {
-        match conflict {
-            Conflict::NotAManifestList { digest, media_type } => Self::NotAManifestList { digest, media_type },
-            Conflict::ForeignPlatform { digest, platform } => Self::ForeignPlatform { digest, platform },
-            Conflict::Immutable { .. } => Self::Immutable,
-        }
-    }
-}
-
-/// Whether it is a manifest list.
-pub(super) fn is_list(stored: &StoredManifest) -> bool {
-    stored.known_media_type().is_some_and(MediaType::is_manifest_list)
-}
-
-/// The list of a stored manifest, whose bytes are compared with its digest.
-pub(super) fn list(stored: &StoredManifest) -> Result<ManifestList, Corruption> {
-    let actual = Digest::sha256(&*stored.text);
-    match stored.known_media_type() {
-        Some(media_type) if actual == stored.digest => {
-            Ok(ManifestList { media_type, text: stored.text.to_string(), digest: stored.digest })
-        }
-        _ => Err(Corruption::Digest { part: Part::Manifest, actual, expected: stored.digest }),
-    }
-}
-
 fn not_yet_visible(image: UnseenImage) -> Error {
     Error::NotYetVisible { image, waited_ms: PAUSES_MS.iter().sum() }
-}
-
-fn contended(request: &AliasRequest, tag: &Tag, rounds: usize) -> Error {
-    Error::Contended { tag: request.image(tag), rounds: u8::try_from(rounds).unwrap_or(u8::MAX) }
 }

@@ -3,11 +3,11 @@
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
-use super::release::Release;
 use crate::error::Error;
 use crate::excerpt::ImageText;
 use crate::oci::digest::Digest;
 use crate::oci::tag::Tag;
+use crate::settings::release::Release;
 
 /// The outcome of an alias.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, strum::EnumDiscriminants)]

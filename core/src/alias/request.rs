@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::marker::YankMarker;
-use super::policy::AliasPolicy;
-use super::release::Release;
+use crate::error::Error;
 use crate::name::RepositoryName;
 use crate::oci::digest::Digest;
 use crate::oci::reference::{ImageReference, Reference};
@@ -12,7 +10,10 @@ use crate::oci::tag::Tag;
 use crate::reconcile::manifest_list::ManifestList;
 use crate::reconcile::observation::StoredManifest;
 use crate::settings::RepositorySettings;
+use crate::settings::alias_policy::AliasPolicy;
 use crate::settings::configured_platform::ConfiguredPlatform;
+use crate::settings::release::Release;
+use crate::settings::yank_marker::YankMarker;
 
 /// The aliases to be reconciled, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -45,15 +46,8 @@ impl AliasRequest {
     /// A request for the aliases of one version, after it was published, found unchanged, or yanked. `None`, if it has
     /// no aliases: it is not a release, or not served, or the policy has no aliases.
     pub fn for_version(repository: RepositoryName, version: &Tag, settings: &RepositorySettings) -> Option<Self> {
-        let release = Release::from_tag(version).filter(|_| settings.platform_tags(version).is_ok())?;
+        let release = Release::from_tag(version).filter(|release| settings.serves(release.tag()))?;
         Self::new(repository, Scope::Release(release), settings)
-    }
-
-    /// A request for the aliases of the release that a tag marks as yanked. `None`, if the tag is not a yank marker, or
-    /// its release has no aliases.
-    pub fn for_marker(repository: RepositoryName, tag: &Tag, settings: &RepositorySettings) -> Option<Self> {
-        let marker = YankMarker::from_tag(tag)?;
-        Self::for_version(repository, marker.release().tag(), settings)
     }
 
     /// A request for all aliases of a repository. `None`, if its policy has no aliases.
@@ -123,5 +117,10 @@ impl AliasRequest {
     /// The full name of a tag.
     pub fn image(&self, tag: &Tag) -> ImageReference {
         ImageReference { repository: self.repository.clone(), reference: Reference::Tag(tag.clone()) }
+    }
+
+    /// The error of a tag that others changed during each of so many attempts.
+    pub(super) fn contended(&self, tag: &Tag, rounds: usize) -> Error {
+        Error::Contended { tag: self.image(tag), rounds: u8::try_from(rounds).unwrap_or(u8::MAX) }
     }
 }

@@ -1,30 +1,21 @@
 //! What a scan shows of a repository's aliases: releases, aliases and yank markers, with what each names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
-use super::marker::YankMarker;
-use super::release::Release;
 use crate::oci::digest::Digest;
 use crate::oci::media_type::MediaType;
 use crate::oci::tag::Tag;
-use crate::settings::RepositorySettings;
-
-/// A tag of a scan.
-#[derive(Debug, Clone, Copy)]
-pub struct ScannedTag<'a> {
-    /// The tag.
-    pub tag: &'a str,
-    /// What it names.
-    pub digest: Digest,
-    /// The media type of that; empty where it is not known.
-    pub media_type: &'a str,
-}
+use crate::reconcile::manifest_list::ManifestList;
+use crate::scan::{ScannedImage, ScannedTag};
+use crate::settings::release::Release;
+use crate::settings::{RepositorySettings, TagMeaning};
 
 /// The tags of one scan that matter to aliases.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AliasScan {
     /// What releases, aliases and markers name.
-    tags: BTreeMap<Tag, Named>,
+    tags: BTreeMap<Tag, TagTarget>,
     /// The releases that are served: those with a tag of their own, and those with platform tags only.
     pub(super) releases: BTreeSet<Release>,
     /// The releases with a marker.
@@ -37,22 +28,26 @@ pub struct AliasScan {
 
 /// What a tag names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Named {
+pub(super) struct TagTarget {
     pub(super) digest: Digest,
-    pub(super) kind: Kind,
+    pub(super) content: ContentKind,
+    /// Whether the tag is an alias. The others are releases and markers.
+    is_alias: bool,
 }
 
-/// What the media type of a scan says.
+/// What a tag names, according to the media type that a scan states.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum ContentKind {
+    /// A manifest list.
     List,
-    /// There is none, so only the manifest tells.
+    /// The scan does not say: only the manifest tells.
     Unknown,
     /// Anything else, of this media type.
     Other(Box<str>),
 }
 
-impl Kind {
+impl ContentKind {
+    /// The kind of content that has this media type; empty for one that is not known.
     fn from_media_type(name: &str) -> Self {
         match MediaType::from_name(name) {
             Some(media_type) if media_type.is_manifest_list() => Self::List,
@@ -82,31 +77,50 @@ impl<'a> AliasScanBuilder<'a> {
         Self { settings, scan }
     }
 
-    /// Adds a tag. Of a tag that is added twice, the later one holds: it moved between the reads of two pages, or the
-    /// caller wrote it after the scan.
-    pub fn add(&mut self, scanned: ScannedTag<'_>) {
-        let Self { settings, scan } = self;
-        let ScannedTag { tag, digest, media_type } = scanned;
-        let Ok(tag) = tag.parse::<Tag>() else { return };
-        let named = Named { digest, kind: Kind::from_media_type(media_type) };
-        if settings.aliases.template_of(&tag).is_some() {
-            scan.tags.insert(tag, named);
-        } else if let Some(marker) = YankMarker::from_tag(&tag) {
-            scan.yanked.insert(marker.release().clone());
-            scan.tags.insert(tag, named);
-        } else if let Some(parsed) = settings.tag_scheme.parse(&tag) {
-            let is_new = |release: &Release| !scan.releases.contains(release);
-            let release = Release::from_tag(&parsed.version).filter(is_new);
-            scan.releases.extend(release.filter(|release| settings.platform_tags(release.tag()).is_ok()));
-        } else if settings.platform_tags(&tag).is_ok() {
-            if named.kind == Kind::List {
-                scan.version_lists.insert(digest);
-            }
-            if let Some(release) = Release::from_tag(&tag) {
-                scan.releases.insert(release);
-                scan.tags.insert(tag, named);
-            }
+    /// Adds an image with its tags. Of a tag that is added twice, the later one holds: it moved between the reads of two
+    /// pages.
+    pub fn add_image(&mut self, image: &ScannedImage) {
+        for scanned in image.scanned_tags(self.settings) {
+            self.add(&scanned);
         }
+    }
+
+    /// Adds a tag, as [`Self::add_image`] does.
+    pub fn add(&mut self, scanned: &ScannedTag<'_>) {
+        let Self { settings, scan } = self;
+        let ScannedTag { tag, meaning, digest, media_type, .. } = scanned;
+        let is_alias = matches!(meaning, TagMeaning::Alias(_));
+        let target = TagTarget { digest: *digest, content: ContentKind::from_media_type(media_type), is_alias };
+        match meaning {
+            TagMeaning::Alias(_) => {
+                scan.tags.insert(tag.clone(), target);
+            }
+            TagMeaning::Marker(marker) => {
+                scan.yanked.insert(marker.release().clone());
+                scan.tags.insert(tag.clone(), target);
+            }
+            TagMeaning::Platform(parsed) => {
+                let is_new = |release: &Release| !scan.releases.contains(release);
+                let release = Release::from_tag(&parsed.version).filter(is_new);
+                scan.releases.extend(release.filter(|release| settings.serves(release.tag())));
+            }
+            TagMeaning::Version(_) => {
+                if target.content == ContentKind::List {
+                    scan.version_lists.insert(*digest);
+                }
+                if let Some(release) = Release::from_tag(tag) {
+                    scan.releases.insert(release);
+                    scan.tags.insert(tag.clone(), target);
+                }
+            }
+            TagMeaning::NotServed(_) => {}
+        }
+    }
+
+    /// Adds the list of a version that was published since the scan was made.
+    pub fn add_list(&mut self, version: &Tag, list: &ManifestList) {
+        let (tags, media_type) = (vec![version.to_string()], list.media_type.to_string());
+        self.add_image(&ScannedImage { tags, digest: list.digest, pushed_at: SystemTime::UNIX_EPOCH, media_type });
     }
 
     /// The scan, after its last page.
@@ -127,17 +141,17 @@ impl AliasScan {
     }
 
     /// What a release, an alias or a marker names.
-    pub(super) fn named(&self, tag: &Tag) -> Option<&Named> {
+    pub(super) fn target(&self, tag: &Tag) -> Option<&TagTarget> {
         self.tags.get(tag)
     }
 
     pub(super) fn digest(&self, tag: &Tag) -> Option<Digest> {
-        self.named(tag).map(|named| named.digest)
+        self.target(tag).map(|target| target.digest)
     }
 
-    /// All releases, aliases and markers that name something.
-    pub(super) fn tags(&self) -> impl Iterator<Item = &Tag> {
-        self.tags.keys()
+    /// The aliases that exist, whatever they name.
+    pub(super) fn aliases(&self) -> impl Iterator<Item = &Tag> {
+        self.tags.iter().filter(|(_, target)| target.is_alias).map(|(tag, _)| tag)
     }
 
     pub(super) fn yanked(&self) -> &BTreeSet<Release> {
@@ -149,13 +163,10 @@ impl AliasScan {
         self.version_lists.contains(&digest)
     }
 
-    /// Shows the list under this release or marker, as a dry run would have written it.
-    pub(super) fn assume(&mut self, tag: &Tag, digest: Digest) {
-        if let Some(marker) = YankMarker::from_tag(tag) {
-            self.yanked.insert(marker.release().clone());
-        } else {
-            self.releases.extend(Release::from_tag(tag));
-        }
-        self.tags.insert(tag.clone(), Named { digest, kind: Kind::List });
+    /// Shows the list under a release, or under the marker of it, as a dry run would have written it.
+    pub(super) fn assume(&mut self, release: &Release, tag: &Tag, digest: Digest) {
+        let releases = if tag == release.tag() { &mut self.releases } else { &mut self.yanked };
+        releases.insert(release.clone());
+        self.tags.insert(tag.clone(), TagTarget { digest, content: ContentKind::List, is_alias: false });
     }
 }

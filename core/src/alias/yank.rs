@@ -5,10 +5,8 @@
 
 use std::sync::Arc;
 
-use super::machine::{is_list, list};
-use super::marker::YankMarker;
-use super::release::Release;
 use super::request::AliasRequest;
+use super::snapshot::{is_list, list};
 use crate::error::{Conflict, Error, UnseenImage};
 use crate::name::{RegistryId, RepositoryName};
 use crate::oci::digest::Digest;
@@ -17,6 +15,8 @@ use crate::oci::tag::Tag;
 use crate::reconcile::machine::PutResponse;
 use crate::reconcile::manifest_list::ManifestList;
 use crate::reconcile::observation::Manifests;
+use crate::settings::release::Release;
+use crate::settings::yank_marker::YankMarker;
 use crate::settings::{RepositorySettings, VersionNotServed};
 
 /// Which of the two requests.

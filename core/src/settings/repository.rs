@@ -1,12 +1,11 @@
-//! The settings of one repository, and which of its versions are served.
+//! The settings of one repository.
 
 use std::str::FromStr;
 
 use regex_lite::Regex;
 
-use super::tag_scheme::{InvalidVersion, PlatformTag, TagScheme};
-use crate::alias::policy::AliasPolicy;
-use crate::alias::template::AliasTemplate;
+use super::alias_policy::AliasPolicy;
+use super::tag_scheme::TagScheme;
 use crate::oci::tag::Tag;
 
 /// What to do with a version whose platforms carry different revisions.
@@ -61,41 +60,4 @@ pub struct RepositorySettings {
     pub attestations: Attestations,
     /// The aliases that follow its releases.
     pub aliases: AliasPolicy,
-}
-
-/// Why a version is not served.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum VersionNotServed {
-    /// It is an alias, which names the list of a release.
-    #[error(
-        "version {version} is an alias: the template \"{template}\" of ALIASES gives it; push a release, which the alias then follows"
-    )]
-    Alias {
-        /// The version.
-        version: Tag,
-        /// The template that gives it.
-        template: AliasTemplate,
-    },
-    /// `VERSION_PATTERN` excludes it.
-    #[error("version {0} does not match VERSION_PATTERN")]
-    Pattern(Tag),
-    /// It cannot have a manifest list under the tag template.
-    #[error("version {0} cannot have a manifest list: {1}")]
-    Invalid(Tag, InvalidVersion),
-}
-
-impl RepositorySettings {
-    /// The platform tags of a version, in ascending order, if the version is served.
-    ///
-    /// # Errors
-    /// [`VersionNotServed`], with the reason.
-    pub fn platform_tags(&self, version: &Tag) -> Result<Vec<PlatformTag>, VersionNotServed> {
-        if let Some(template) = self.aliases.template_of(version) {
-            return Err(VersionNotServed::Alias { version: version.clone(), template: template.clone() });
-        }
-        if self.version_pattern.as_ref().is_some_and(|pattern| !pattern.matches(version)) {
-            return Err(VersionNotServed::Pattern(version.clone()));
-        }
-        self.tag_scheme.platform_tags(version).map_err(|error| VersionNotServed::Invalid(version.clone(), error))
-    }
 }

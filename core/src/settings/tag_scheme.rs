@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use super::configured_platform::{ConfiguredPlatform, TagPart};
-use crate::alias::pattern::Pattern;
 use crate::oci::tag::{MAX_LENGTH, Tag, is_tag_byte};
+use crate::oci::tag_pattern::Pattern;
 
 /// The form of platform tags, such as `{version}-{platform}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -158,6 +158,13 @@ pub enum InvalidVersion {
     },
 }
 
+impl InvalidVersion {
+    pub(super) fn is_platform_tag(version: &Tag, parsed: ParsedTag<'_>) -> Self {
+        let ParsedTag { version: of, platform, .. } = parsed;
+        Self::IsPlatformTag { version: version.clone(), of, platform: platform.to_string() }
+    }
+}
+
 impl TagScheme {
     /// The scheme of this template for these platforms.
     ///
@@ -209,8 +216,8 @@ impl TagScheme {
     /// # Errors
     /// [`InvalidVersion`], if the manifest list or an image of the version would have a tag of another image.
     pub fn platform_tags(&self, version: &Tag) -> Result<Vec<PlatformTag>, InvalidVersion> {
-        if let Some(ParsedTag { version: of, platform, .. }) = self.parse(version) {
-            return Err(InvalidVersion::IsPlatformTag { version: version.clone(), of, platform: platform.to_string() });
+        if let Some(parsed) = self.parse(version) {
+            return Err(InvalidVersion::is_platform_tag(version, parsed));
         }
         let platform_tag = |platform: &ConfiguredPlatform| {
             let too_long = || InvalidVersion::TagTooLong { platform: platform.to_string() };

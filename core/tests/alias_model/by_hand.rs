@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ecr_multiarch_core::alias::machine::{MAX_WRITES, ScanRepository};
-use ecr_multiarch_core::alias::scan::ScannedTag;
 use ecr_multiarch_core::alias::yank::{NotYankable, YankAction, YankEnd, YankOutcome, YankRequest, YankStep};
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::oci::media_type::MediaType;
@@ -15,7 +14,7 @@ use ecr_multiarch_core::{
     IamAction, ManifestList, Reference, RegistryId, RepositorySettings, Settings, Tag,
 };
 
-use super::catalog::repository;
+use super::catalog::{repository, scanned_image};
 
 /// A repository whose tags change by hand.
 struct Registry {
@@ -79,7 +78,7 @@ impl Registry {
         let mut builder = AliasScanBuilder::new(&self.settings);
         for (tag, stored) in self.tags.iter().filter(|(tag, _)| !self.hidden.contains(tag)) {
             let media_type = if self.states_media_types { stored.media_type.as_str() } else { "" };
-            builder.add(ScannedTag { tag: tag.as_str(), digest: stored.digest, media_type });
+            builder.add_image(&scanned_image(tag, stored.digest, media_type));
         }
         builder.finish()
     }
@@ -529,7 +528,7 @@ fn write_without_a_response_is_pending_and_an_error_is_reported() {
     let AliasStep::Put(put) = step else { panic!("{step:?}") };
     let responses = [(tag("1.0"), Ok(PutResponse::Stored)), (tag("1"), Err(denied()))].into();
     let AliasStep::Scan(scan) = put.clone().resume(responses) else { panic!("a write is to be confirmed") };
-    assert!(scan.confirms());
+    assert!(scan.is_confirmation());
     let mut after =
         Registry::new(ALL, &[("1.0.0", "a"), ("1.0", "a"), ("1", "x"), ("latest", "x"), ("1.0.0-rc.1", "x")]);
     let AliasStep::Done(end) = scan.resume(after.scan()) else { panic!("nothing is left") };
@@ -634,10 +633,11 @@ fn alias_that_one_read_does_not_show_is_written_at_once() {
 fn sweep_adds_what_it_published_to_its_scan() {
     let registry = Registry::new("latest", &[("1.0.0", "a"), ("latest", "a")]);
     let mut builder = AliasScanBuilder::new(&registry.settings);
-    for (tag, content) in [("1.0.0", "a"), ("latest", "a"), ("1.1.0", "b")] {
+    for (name, content) in [("1.0.0", "a"), ("latest", "a")] {
         let StoredManifest { digest, media_type, .. } = &stored_list(content);
-        builder.add(ScannedTag { tag, digest: *digest, media_type });
+        builder.add_image(&scanned_image(&tag(name), *digest, media_type));
     }
+    builder.add_list(&tag("1.1.0"), &list("b"));
     let step = ScanRepository::start(Arc::new(registry.sweep().with_list(&list("b")))).resume(builder.finish());
     assert_eq!(describe(&step), "put latest=1.1.0");
 }
@@ -725,12 +725,4 @@ fn what_cannot_be_yanked_says_why() {
     assert_eq!((end.outcome, end.aliases), (YankOutcome::Waiting, None));
     registry.tags.insert(tag("1.0.0"), manifest(MediaType::OciManifest, "amd64", "x"));
     assert_eq!(registry.run_yank(request).unwrap_err().error_type(), ErrorType::TagConflict);
-}
-
-#[test]
-fn push_of_a_marker_is_one_for_the_aliases_of_its_release() {
-    let registry = Registry::new("latest", &[]);
-    let request = |text: &str| AliasRequest::for_marker(repository(), &tag(text), &registry.settings);
-    assert_eq!(request("yanked-1.0.0"), Some(registry.version("1.0.0")));
-    assert_eq!((request("yanked-1.0"), request("1.0.0"), request("yanked-x1.0.0")), (None, None, None));
 }

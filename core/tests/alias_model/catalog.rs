@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
-use ecr_multiarch_core::alias::marker::YankMarker;
-use ecr_multiarch_core::alias::scan::ScannedTag;
 use ecr_multiarch_core::alias::yank::{YankAction, YankRequest};
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
+use ecr_multiarch_core::settings::yank_marker::YankMarker;
 use ecr_multiarch_core::{
     AliasRequest, AliasScan, AliasScanBuilder, Digest, Error, ManifestList, ReconcileRequest, Reference, Release,
-    RepositoryName, RepositorySettings, Settings, Step, Tag,
+    RepositoryName, RepositorySettings, ScannedImage, Settings, Step, Tag, TagMeaning,
 };
 use local_ecr::image::{Artifact, Entry, Image, Index, ToArtifact};
 
@@ -145,7 +145,9 @@ impl Catalog {
     }
 
     pub fn marker_request(&self, release: usize) -> AliasRequest {
-        AliasRequest::for_marker(repository(), &self.tags[self.marker_of(release)], &self.settings).unwrap()
+        let tag = &self.tags[self.marker_of(release)];
+        let TagMeaning::Marker(marker) = self.settings.meaning(tag) else { panic!("{tag} is not a marker") };
+        AliasRequest::for_version(repository(), marker.release().tag(), &self.settings).unwrap()
     }
 
     pub fn sweep_request(&self) -> AliasRequest {
@@ -167,14 +169,14 @@ impl Catalog {
         for (id, content) in shown {
             if let Some(tag) = self.tags.get(usize::from(*id)) {
                 let StoredManifest { digest, media_type, .. } = &self.contents[usize::from(*content)];
-                builder.add(ScannedTag { tag: tag.as_str(), digest: *digest, media_type });
+                builder.add_image(&scanned_image(tag, *digest, media_type));
                 continue;
             }
             let release = usize::from(*id) - self.tags.len();
             let tags = self.settings.platform_tags(self.releases[release].tag()).unwrap();
             let images = &self.images[&(release, content % BUILDS)];
             for (tag, StoredManifest { digest, media_type, .. }) in tags.iter().zip(images) {
-                builder.add(ScannedTag { tag: tag.tag.as_str(), digest: *digest, media_type });
+                builder.add_image(&scanned_image(&tag.tag, *digest, media_type));
             }
         }
         builder.finish()
@@ -253,4 +255,10 @@ fn stored(artifact: &Artifact) -> StoredManifest {
         media_type: artifact.media_type.clone(),
         text: std::str::from_utf8(&artifact.manifest).unwrap().into(),
     }
+}
+
+/// A row of a scan with one tag.
+pub fn scanned_image(tag: &Tag, digest: Digest, media_type: &str) -> ScannedImage {
+    let (tags, media_type) = (vec![tag.to_string()], media_type.to_owned());
+    ScannedImage { tags, digest, pushed_at: SystemTime::UNIX_EPOCH, media_type }
 }

@@ -261,7 +261,7 @@ impl Scenario {
             None => return Err(handler.with_first_page(page(state, true), at_scan())),
         };
         shown.extend(page(state, false));
-        let is_confirming = matches!(&handler.stage, Stage::Alias(AliasStep::Scan(scan)) if scan.confirms());
+        let is_confirming = matches!(&handler.stage, Stage::Alias(AliasStep::Scan(scan)) if scan.is_confirmation());
         let is_of_sweep = handler.job == Job::Sweep && !is_confirming;
         if is_of_sweep {
             // The sweep publishes what is due, by the version's machine, which is the subject of the other model.

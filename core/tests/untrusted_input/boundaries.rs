@@ -3,13 +3,12 @@
 use std::time::SystemTime;
 
 use ecr_multiarch_core::error::Conflict;
-use ecr_multiarch_core::inventory::TaggedImage;
 use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES, is_image_config};
 use ecr_multiarch_core::oci::manifest::{MAX_ENTRIES, Manifest};
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
-use ecr_multiarch_core::{AccountId, Digest, Error, Inventory, Settings};
+use ecr_multiarch_core::{AccountId, Digest, Error, Inventory, ScannedImage, Settings};
 
 use super::target::{SEPARATOR, published_list, published_list_of, reconcile};
 
@@ -342,7 +341,9 @@ fn scan_shows_which_platforms_are_missing() {
     let now = SystemTime::now();
     let mut inventory = Inventory::new(repository);
     for (tag, media_type) in [("1-arm64", OCI), ("2", OCI_INDEX)] {
-        inventory.add(TaggedImage { tag, pushed_at: now, media_type });
+        let (tags, media_type) = (vec![tag.to_owned()], media_type.to_owned());
+        let image = ScannedImage { tags, digest: Digest::sha256(tag), pushed_at: now, media_type };
+        image.scanned_tags(repository).for_each(|scanned| inventory.add(&scanned));
     }
     let versions = inventory.versions(now, &settings.sweep());
     assert_eq!(versions.iter().map(|version| version.tag.as_str()).collect::<Vec<_>>(), ["1"]);

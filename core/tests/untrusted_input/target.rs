@@ -3,20 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ecr_multiarch_core::alias::marker::YankMarker;
 use ecr_multiarch_core::input::{ImageAction, ImageActionEvent, invalid_event};
 use ecr_multiarch_core::oci::descriptor::Descriptor;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
-use ecr_multiarch_core::settings::VersionNotServed;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::settings::tag_scheme::{PlatformTag, TagScheme, TagTemplate};
 use ecr_multiarch_core::settings::variable::Variable;
+use ecr_multiarch_core::settings::yank_marker::YankMarker;
 use ecr_multiarch_core::{
     Access, Digest, Error, Input, ManifestList, Outcome, ReconcileRequest, Reference, Release, RepositorySettings,
-    Settings, Step, Tag,
+    Settings, Step, Tag, TagMeaning,
 };
 use serde::Deserialize;
 
@@ -145,22 +144,38 @@ pub fn aliases(bytes: &[u8]) {
         assert_one_meaning(&settings, tag);
         let Some(release) = Release::from_tag(tag) else { continue };
         for alias in settings.aliases.aliases(&release) {
-            assert!(settings.aliases.template_of(&alias).is_some(), "{alias} of {release} is not recognized");
+            assert!(matches!(settings.meaning(&alias), TagMeaning::Alias(_)), "{alias} of {release} is not recognized");
             assert_one_meaning(&settings, &alias);
         }
     }
 }
 
-/// Asserts that the tag is at most one of an alias, a release, a platform tag and a yank marker.
+/// Asserts that the tag has one meaning, also beside the tags that belong to it.
 fn assert_one_meaning(settings: &RepositorySettings, tag: &Tag) {
-    let Some(template) = settings.aliases.template_of(tag) else { return };
-    assert!(Release::from_tag(tag).is_none(), "{tag} is both an alias and a release");
-    assert!(settings.tag_scheme.parse(tag).is_none(), "{tag} is both an alias and a platform tag");
-    let marked = tag.as_str().strip_prefix("yanked-").and_then(|version| version.parse::<Tag>().ok());
-    assert!(marked.is_none(), "{tag} is both an alias and a yank marker");
-    assert!(matches!(settings.platform_tags(tag), Err(VersionNotServed::Alias { .. })), "{tag} is served");
-    let release = template.release_of(tag).unwrap();
-    assert_eq!(template.alias(&release).as_ref(), Some(tag), "{release}");
+    let (is_release, is_marker) = (Release::from_tag(tag).is_some(), YankMarker::from_tag(tag).is_some());
+    match settings.meaning(tag) {
+        TagMeaning::Alias(template) => {
+            assert!(
+                !is_release && !is_marker && settings.tag_scheme.parse(tag).is_none(),
+                "{tag} is not only an alias"
+            );
+            let release = template.release_of(tag).unwrap();
+            assert_eq!(template.alias(&release).as_ref(), Some(tag), "{release}");
+        }
+        TagMeaning::Version(platform_tags) => {
+            assert!(!is_marker || settings.aliases.is_empty(), "{tag} is both a version and a yank marker");
+            for PlatformTag { tag: platform_tag, platform } in platform_tags {
+                let TagMeaning::Platform(parsed) = settings.meaning(&platform_tag) else {
+                    panic!("{platform_tag} of {tag} is not only a platform tag");
+                };
+                assert_eq!((&parsed.version, parsed.platform), (tag, &platform));
+            }
+        }
+        TagMeaning::Platform(parsed) => assert_ne!(parsed.version, *tag),
+        TagMeaning::Marker(marker) => assert_eq!(marker.tag(), tag),
+        TagMeaning::NotServed(_) => {}
+    }
+    assert_eq!(settings.serves(tag), settings.platform_tags(tag).is_ok());
 }
 
 /// Asserts that releases are ordered by their numbers, and those of equal numbers by their tags.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use ecr_multiarch_core::alias::marker::YankMarker;
 use ecr_multiarch_core::excerpt::RegistryText;
+use ecr_multiarch_core::settings::yank_marker::YankMarker;
 use ecr_multiarch_core::{AliasRequest, Answer, InvocationError, ReconcileRequest, RegistryId, RepositoryName, Tag};
 
 use crate::lambda::plan::{Planner, Prepared, Subject, Work};

@@ -1,10 +1,10 @@
 //! The alias policy of a repository: which tags are aliases, and of which releases.
 
-use super::marker;
-use super::pattern::Pattern;
+use super::alias_template::AliasTemplate;
 use super::release::Release;
-use super::template::AliasTemplate;
+use super::yank_marker;
 use crate::oci::tag::Tag;
+use crate::oci::tag_pattern::Pattern;
 use crate::settings::tag_scheme::TagScheme;
 
 /// The alias templates of a repository. There may be none.
@@ -38,7 +38,7 @@ impl AliasPolicy {
     /// [`InvalidAliases`], for the first template that stands twice, or that can give a tag with another meaning.
     pub fn new(templates: Vec<AliasTemplate>, tag_scheme: &TagScheme) -> Result<Self, InvalidAliases> {
         let release = Pattern::default().optional(b'v').number().literal(".").number().literal(".").number();
-        let marker = Pattern::default().literal(marker::PREFIX).tag();
+        let marker = Pattern::default().literal(yank_marker::PREFIX).tag();
         let platform_tags = tag_scheme.patterns();
         for (index, template) in templates.iter().enumerate() {
             if templates[..index].contains(template) {

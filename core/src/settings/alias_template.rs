@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::pattern::Pattern;
 use super::release::Release;
 use crate::oci::tag::{InvalidTag, Tag};
+use crate::oci::tag_pattern::Pattern;
 
 /// How an alias is made of a release: a tag in which `{major}` and `{minor}` may stand, each once.
 #[derive(Clone, PartialEq, Eq, Hash)]
