@@ -26,7 +26,7 @@ instructions:
 
 # Audit a registry with your own credentials; OPTIONS as in docs/audit.md.
 audit *OPTIONS:
-    cargo run --release --example audit -- {{ OPTIONS }}
+    cargo run --release --bin ecr-multiarch -- audit {{ OPTIONS }}
 
 # Test the page of the audit in Chromium.
 browser:

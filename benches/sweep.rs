@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use ecr_multiarch::ecr::{Priority, Registries};
-use ecr_multiarch::sweep::{SweepScope, sweep};
-use ecr_multiarch::work_time::WorkTime;
 use ecr_multiarch_core::settings::variable::Variable;
 use ecr_multiarch_core::{RegistryId, Settings};
+use ecr_multiarch_engine::ecr::{Priority, Registries};
+use ecr_multiarch_engine::sweep::{SweepScope, sweep};
+use ecr_multiarch_engine::work_time::WorkTime;
 use local_ecr::image::{Image, ToArtifact as _};
 use local_ecr::media_type::{OCI_INDEX, OCI_MANIFEST};
 use local_ecr::{Fault, FaultKind, LocalEcr, Options};

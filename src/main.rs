@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use ecr_multiarch::ecr::Registries;
-use ecr_multiarch::lambda::handler::Handler;
-use ecr_multiarch::lambda::logging;
-use ecr_multiarch::lambda::response::Response;
-use ecr_multiarch::lambda::runtime::{self, StartError};
+use ecr_multiarch::handler::Handler;
+use ecr_multiarch::logging;
+use ecr_multiarch::response::Response;
+use ecr_multiarch::runtime::{self, StartError};
 use ecr_multiarch_core::Settings;
+use ecr_multiarch_engine::ecr::Registries;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -189,7 +189,7 @@ def push_event(repository: str, tag: str, image_digest: str, media_type: str) ->
 def local_ecr(program: Path, log: Path) -> Iterator[Registry]:
     """Runs the local ECR on a free port."""
     with log.open("wb") as output:
-        command = [str(program), "--serve", "--tag-template", UNUSED_TEMPLATE]
+        command = [str(program), "serve", "--tag-template", UNUSED_TEMPLATE]
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={"HOME": os.devnull})
     try:
         deadline = time.monotonic() + 30

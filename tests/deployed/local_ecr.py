@@ -145,7 +145,7 @@ def digest(content: bytes) -> str:
 def local_ecr(folder: Path) -> Iterator[LocalEcr]:
     """Runs the local ECR, which `.ci/deployed` has built, on a free port."""
     folder.mkdir()
-    program = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug" / "examples" / "local"
-    with running([program, "--serve", "--platforms", PLATFORMS], folder / "local-ecr.log", CREDENTIALS) as started:
+    program = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "debug" / "ecr-multiarch"
+    with running([program, "serve", "--platforms", PLATFORMS], folder / "local-ecr.log", CREDENTIALS) as started:
         [url] = eventually("the local ECR starts", lambda: re.findall(r"listens at (http://\S+)", started.output()))
         yield LocalEcr(url)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::http::Request;
-use ecr_multiarch::connections::{Connections, MAX_IDLE};
+use ecr_multiarch_engine::connections::{Connections, MAX_IDLE};
 use local_ecr::image::Image;
 use local_ecr::{LocalEcr, Options};
 

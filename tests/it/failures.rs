@@ -414,8 +414,8 @@ fn start_panicking_function() -> Function {
 
 /// The function's runtime with a handler that panics.
 fn run_panicking_function() {
-    ecr_multiarch::lambda::logging::start();
+    ecr_multiarch::logging::start();
     let handler = async |_: Value, _| -> Result<Value, ecr_multiarch_core::Error> { panic!("panic on purpose") };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(ecr_multiarch::lambda::runtime::serve(handler)).unwrap();
+    runtime.block_on(ecr_multiarch::runtime::serve(handler)).unwrap();
 }

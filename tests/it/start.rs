@@ -145,7 +145,7 @@ fn retry_variables_of_the_sdk_do_not_fail_the_start() {
 
 #[test]
 fn runtime_that_ends_is_no_invalid_setting() {
-    let failure = ecr_multiarch::lambda::runtime::StartError::Runtime("gone".into());
+    let failure = ecr_multiarch::runtime::StartError::Runtime("gone".into());
     assert_eq!(failure.error_type(), "RuntimeFailure");
 }
 
@@ -162,7 +162,7 @@ fn missing_platforms_are_explained() {
 
 /// Runs the program as in a terminal, without Lambda.
 fn run_outside_lambda() -> Output {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_ecr-multiarch"));
+    let mut program = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
     program.env_clear().env("PLATFORMS", "linux/amd64").env("AWS_REGION", REGION).output().unwrap()
 }
 
@@ -174,5 +174,5 @@ fn program_outside_lambda_fails() {
 #[test]
 fn program_outside_lambda_explains_itself() {
     let written = String::from_utf8(run_outside_lambda().stdout).unwrap();
-    assert_contains(&written, &["AWS Lambda function", "cargo run --example local"]);
+    assert_contains(&written, &["AWS Lambda function", "cargo run --bin ecr-multiarch -- demo"]);
 }

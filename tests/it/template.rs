@@ -389,7 +389,7 @@ fn functions_share_runtime_architecture_and_tracing() {
 fn functions_are_built_from_one_binary() {
     let template = template();
     let resources = template.deploy(&[PLATFORMS]).section("Resources");
-    let build = json!({"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": "ecr-multiarch"}});
+    let build = json!({"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": "bootstrap"}});
     for name in ["Assembler", "Sweeper"] {
         assert_eq!(resources[name]["Metadata"], build, "two different builds would compile twice");
     }

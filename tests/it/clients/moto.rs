@@ -58,7 +58,7 @@ impl Moto {
             writeln!(stdin, "{line}").unwrap();
         });
         let url = std::mem::take(&mut server.address);
-        let program = Command::new(env!("CARGO_BIN_EXE_ecr-multiarch"));
+        let program = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
         let function =
             FunctionBuilder::for_program(program).env("AWS_ENDPOINT_URL_ECR", &url).env("PLATFORMS", PLATFORMS).start();
         Self { _server: server, function }

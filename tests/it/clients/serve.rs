@@ -1,4 +1,4 @@
-//! `cargo run --example local -- --serve`: a registry to push to by hand.
+//! `ecr-multiarch serve`: a registry to push to by hand.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -8,20 +8,20 @@ use super::image::Image;
 use super::program::run;
 use super::skopeo::{inspect, pull, skopeo};
 
-/// The running example.
-struct LocalExample {
+/// The running program.
+struct Served {
     child: Child,
     lines: Box<dyn Iterator<Item = String>>,
     address: String,
 }
 
-impl LocalExample {
-    /// Starts the example, which `.ci/clients` has built beside this test.
+impl Served {
+    /// Starts the program, which `.ci/clients` has built beside this test.
     fn start(arguments: &[&str]) -> Self {
         let deps = std::env::current_exe().unwrap();
-        let example: PathBuf = deps.ancestors().nth(2).unwrap().join("examples/local");
+        let program: PathBuf = deps.ancestors().nth(2).unwrap().join("ecr-multiarch");
         let mut child =
-            Command::new(&example).arg("--serve").args(arguments).stdout(Stdio::piped()).spawn().expect("the example");
+            Command::new(&program).arg("serve").args(arguments).stdout(Stdio::piped()).spawn().expect("the program");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let port = lines.by_ref().find_map(|line| Some(line.split_once("http://127.0.0.1:")?.1.to_owned())).unwrap();
         Self { child, lines: Box::new(lines), address: format!("localhost:{port}") }
@@ -39,7 +39,7 @@ impl LocalExample {
         skopeo(["copy", "--dest-tls-verify=false", &from, &to]);
     }
 
-    /// Sends a signal that ends the example, and asserts that it ends without an error.
+    /// Sends a signal that ends the program, and asserts that it ends without an error.
     #[track_caller]
     fn end(mut self, signal: &str) {
         run(Command::new("kill").args([signal, &self.child.id().to_string()]));
@@ -47,30 +47,30 @@ impl LocalExample {
     }
 }
 
-impl Drop for LocalExample {
+impl Drop for Served {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Starts the example with a folder for its data, and pushes both images of version `1`.
-fn start_and_push(data: &[&str]) -> (LocalExample, [Image; 2], [String; 2]) {
+/// Starts the program with a folder for its data, and pushes both images of version `1`.
+fn start_and_push(data: &[&str]) -> (Served, [Image; 2], [String; 2]) {
     let images = [Image::oci("linux/amd64"), Image::oci("linux/arm64")];
-    let mut example = LocalExample::start(&[data, &["--tag-template", "{platform}_{version}"]].concat());
+    let mut served = Served::start(&[data, &["--tag-template", "{platform}_{version}"]].concat());
     let lines = [("amd64_1", &images[0]), ("arm64_1", &images[1])].map(|(tag, image)| {
-        example.push(image, tag);
-        example.wait_for_line(&format!("push  team/app:{tag}"))
+        served.push(image, tag);
+        served.wait_for_line(&format!("push  team/app:{tag}"))
     });
-    (example, images, lines)
+    (served, images, lines)
 }
 
 #[test]
 fn each_push_is_shown_with_its_outcome() {
-    let (example, _, [first, second]) = start_and_push(&[]);
+    let (served, _, [first, second]) = start_and_push(&[]);
     assert!(first.contains("OCI image") && first.ends_with("waiting for linux/arm64"), "{first}");
     assert!(second.contains("published team/app:1 as "), "{second}");
-    example.end("-INT");
+    served.end("-INT");
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn data_survives_a_restart() {
     let list = inspect(&format!("{}/team/app:1", first.address));
     first.end("-INT");
 
-    let second = LocalExample::start(&data);
+    let second = Served::start(&data);
     let reference = format!("{}/team/app:1", second.address);
     assert_eq!(inspect(&reference), list);
     images[1].assert_in(pull(&reference, "linux/arm64").path());
@@ -91,22 +91,22 @@ fn data_survives_a_restart() {
 #[test]
 fn error_is_shown_with_its_type() {
     let arguments = ["--latency-ms", "1", "--immutable", "--platforms", "linux/amd64,linux/arm64/v8=other"];
-    let mut example = LocalExample::start(&arguments);
-    example.push(&Image::oci("linux/amd64"), "1-amd64");
-    example.push(&Image::oci("linux/amd64"), "1-other");
-    let line = example.wait_for_line("push  team/app:1-other");
+    let mut served = Served::start(&arguments);
+    served.push(&Image::oci("linux/amd64"), "1-amd64");
+    served.push(&Image::oci("linux/amd64"), "1-other");
+    let line = served.wait_for_line("push  team/app:1-other");
     assert!(line.contains("PlatformMismatch: team/app:1-other is an image of linux/amd64"), "{line}");
-    example.end("-INT");
+    served.end("-INT");
 }
 
 #[test]
 fn immutable_tag_cannot_be_pushed_again() {
-    let mut example = LocalExample::start(&["--immutable"]);
+    let mut served = Served::start(&["--immutable"]);
     for (image, tag) in [("linux/amd64", "1-amd64"), ("linux/arm64", "1-arm64")] {
-        example.push(&Image::oci(image), tag);
+        served.push(&Image::oci(image), tag);
     }
-    example.wait_for_line("published");
-    let reference = format!("{}/team/app:1-amd64", example.address);
+    served.wait_for_line("published");
+    let reference = format!("{}/team/app:1-amd64", served.address);
     let before = inspect(&reference);
     let folder = tempfile::tempdir().unwrap();
     let from = Image::docker("linux/amd64").write_to(folder.path());
@@ -115,5 +115,5 @@ fn immutable_tag_cannot_be_pushed_again() {
         Command::new("skopeo").args(["--insecure-policy", "copy", "--dest-tls-verify=false", &from, &to]).output();
     assert!(!push.unwrap().status.success());
     assert_eq!(inspect(&reference), before);
-    example.end("-TERM");
+    served.end("-TERM");
 }

@@ -58,7 +58,7 @@ pub struct Exit {
 impl FunctionBuilder {
     /// The compiled function, for amd64 and arm64, on this ECR.
     pub fn new(ecr: &LocalEcr) -> Self {
-        Self::for_program(Command::new(env!("CARGO_BIN_EXE_ecr-multiarch")))
+        Self::for_program(Command::new(env!("CARGO_BIN_EXE_bootstrap")))
             .env("AWS_ENDPOINT_URL_ECR", &ecr.url())
             .env("PLATFORMS", "linux/amd64,linux/arm64")
     }

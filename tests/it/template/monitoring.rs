@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use ecr_multiarch::lambda::metrics::name::{
+use ecr_multiarch::metrics::name::{
     ALIAS_CONFLICTS, FAILED_PERMANENTLY, INCOMPLETE_VERSIONS, PUBLISHED, PUSH_TO_PUBLISHED, RETURNED, SWEEP_COMPLETE,
     WAITING,
 };
-use ecr_multiarch::lambda::metrics::{self, failed_of_type};
+use ecr_multiarch::metrics::{self, failed_of_type};
 use ecr_multiarch_core::ErrorType;
 use serde_json::{Map, Value, json};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use ecr_multiarch::lambda::metrics;
+use ecr_multiarch::metrics;
 use ecr_multiarch_core::{ErrorType, Input};
 use regex_lite::Regex;
 use serde_json::{Value, json};

@@ -1,0 +1,43 @@
+//! The options of the command line.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ecr_multiarch_core::{AccountId, Region, RepositoryGlob};
+
+/// Audit the multi-architecture images of an Amazon ECR registry, with your own AWS credentials and without writing
+/// anything.
+///
+/// No settings are needed: tag template and platforms are guessed from the tags, and the report says what was guessed.
+/// By default only scans are made, which count as no pull (ecr:DescribeRepositories, ecr:DescribeImages).
+/// AWS_ENDPOINT_URL_ECR points to another ECR, such as a local one.
+///
+/// The exit code is 0, 1 for findings with --fail-on-findings, or 2 if something could not be audited.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Names or globs of the repositories, such as 'team-a/*'; all by default
+    #[arg(long, value_delimiter = ',')]
+    pub repositories: Vec<RepositoryGlob>,
+    /// The account of the registry; your own by default
+    #[arg(long)]
+    pub account: Option<AccountId>,
+    /// The Region of the registry; that of your environment or profile by default
+    #[arg(long)]
+    pub region: Option<Region>,
+    /// Read manifests and configs as well, which counts as a pull of each image (ecr:BatchGetImage,
+    /// ecr:GetDownloadUrlForLayer)
+    #[arg(long)]
+    pub deep: bool,
+    /// Write the report as JSON to a file, or to standard output in place of the table
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub json: Option<PathBuf>,
+    /// Write the report as one HTML page, which needs no network
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// End with exit code 1 if anything is found
+    #[arg(long)]
+    pub fail_on_findings: bool,
+    /// How many findings of a repository the table shows
+    #[arg(long, default_value_t = 20)]
+    pub rows: usize,
+}

@@ -1,0 +1,95 @@
+//! One line of output: an event and the outcome of the function.
+
+use std::collections::BTreeMap;
+
+use ecr_multiarch_core::alias::outcome::AliasOutcomeKind;
+use ecr_multiarch_core::answer::aliases_of_kind;
+use ecr_multiarch_core::{AliasReport, Answer, InvocationError, OutcomeKind, Release, Tag, VersionReport};
+use serde_json::Value;
+
+use crate::terminal::{Style, media_type_name, short_digest};
+
+/// The parts of an event that the line shows.
+#[derive(Debug, Clone)]
+pub struct ImageEvent {
+    action: String,
+    image: String,
+    media_type: String,
+}
+
+/// An event as EventBridge delivers it.
+impl From<&Value> for ImageEvent {
+    fn from(event: &Value) -> Self {
+        let text = |field: &str| event["detail"][field].as_str().unwrap_or_default();
+        let (repository, tag, digest) = (text("repository-name"), text("image-tag"), text("image-digest"));
+        Self {
+            action: text("action-type").to_lowercase(),
+            image: match tag {
+                "" => format!("{repository}@{}", short_digest(digest)),
+                tag => format!("{repository}:{tag}"),
+            },
+            media_type: media_type_name(text("manifest-media-type")).to_owned(),
+        }
+    }
+}
+
+/// The line for an event and the function's result.
+pub fn event_line(event: &ImageEvent, result: &Result<Answer, InvocationError>) -> String {
+    let ImageEvent { action, image, media_type } = event;
+    format!("  {action}  {image:<24} {media_type:<21} {}", summary(result))
+}
+
+/// The function's result in a few words.
+pub fn summary(result: &Result<Answer, InvocationError>) -> String {
+    match result {
+        Ok(answer @ Answer::Version(report)) => outcome(report) + &aliases(answer, report.version.as_ref()),
+        Ok(Answer::Sweep(report)) => format!(
+            "swept {} versions of {} repositories: {} published, {} incomplete, {} failed",
+            report.versions, report.repositories, report.published, report.incomplete.total, report.failed.total
+        ),
+        Ok(answer @ Answer::Yank(report)) => {
+            let (name, version) = (Style::Success.paint(report.outcome.name()), report.marker.release().tag());
+            format!("{name} {}:{version}{}", report.repository, aliases(answer, Some(version)))
+        }
+        Ok(Answer::Registries(report)) => format!("serves {} registries", report.registries.len()),
+        Err(error) => format!("{}: {error}", Style::Failure.paint(error.error_type().name())),
+    }
+}
+
+/// The aliases that were moved, or could not be, with their release if it is not this version.
+fn aliases(answer: &Answer, version: Option<&Tag>) -> String {
+    let mut parts = BTreeMap::<_, Vec<_>>::new();
+    for kind in [AliasOutcomeKind::Moved, AliasOutcomeKind::Conflict, AliasOutcomeKind::Pending] {
+        for AliasReport { tag, release, .. } in aliases_of_kind(answer.aliases().unwrap_or_default(), kind) {
+            let other = release.as_ref().map(Release::tag).filter(|release| Some(*release) != version);
+            parts.entry((kind, other)).or_default().push(tag.as_str());
+        }
+    }
+    let part = |((kind, other), tags): (&(AliasOutcomeKind, Option<&Tag>), &Vec<&str>)| {
+        let to = other.map(|release| format!(" to {release}")).unwrap_or_default();
+        format!("; {} {}{to}", kind.name(), tags.join(", "))
+    };
+    parts.iter().map(part).collect()
+}
+
+fn outcome(report: &VersionReport) -> String {
+    let VersionReport { outcome, repository, version, .. } = report;
+    let name = outcome.kind().name();
+    let reason = outcome.reason().unwrap_or_default();
+    let list = || {
+        let repository = repository.as_deref().unwrap_or_default();
+        let tag = version.as_ref().map(ToString::to_string).unwrap_or_default();
+        let digest = outcome.manifest_list().map(|list| list.digest.to_string()).unwrap_or_default();
+        format!("{repository}:{tag} as {}", short_digest(&digest))
+    };
+    match outcome.kind() {
+        OutcomeKind::Published => format!("{} {}", Style::Success.paint(name), list()),
+        OutcomeKind::Unchanged | OutcomeKind::WouldPublish => format!("{name} {}", list()),
+        OutcomeKind::Waiting if outcome.missing().is_empty() => format!("{} {reason}", Style::Pending.paint(name)),
+        OutcomeKind::Waiting => {
+            let missing: Vec<_> = outcome.missing().iter().map(ToString::to_string).collect();
+            format!("{} for {}", Style::Pending.paint(name), missing.join(", "))
+        }
+        OutcomeKind::Ignored => Style::Dim.paint(&format!("{name}: {reason}")),
+    }
+}

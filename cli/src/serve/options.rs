@@ -1,0 +1,40 @@
+//! The options of the command line.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Serve a local ECR to push to, with the function attached, until Ctrl-C.
+///
+/// Each push is shown with the function's outcome. No AWS account and no login is needed, and the commands for docker,
+/// podman, skopeo and crane are printed at the start.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The port on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 0)]
+    pub port: u16,
+
+    /// The platforms that every list must contain, comma-separated
+    #[arg(long, default_value = "linux/amd64,linux/arm64")]
+    pub platforms: String,
+
+    /// The template of platform tags
+    #[arg(long, default_value = "{version}-{platform}")]
+    pub tag_template: String,
+
+    /// The alias templates, comma-separated, such as {major}.{minor},{major},latest; none by default
+    #[arg(long, value_name = "TEMPLATES", default_value = "", hide_default_value = true)]
+    pub aliases: String,
+
+    /// Make all tags immutable
+    #[arg(long)]
+    pub immutable: bool,
+
+    /// Milliseconds by which every response of the registry is delayed
+    #[arg(long, default_value_t = 0)]
+    pub latency_ms: u64,
+
+    /// The directory that keeps pushed images from one run to the next; without it, they are kept in memory
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}

@@ -1,0 +1,50 @@
+//! The function's sweep in a terminal: to preview a deployment, and to backfill without waiting for the schedule.
+
+mod alias_rows;
+mod options;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use ecr_multiarch_core::{RegistryId, Settings};
+use ecr_multiarch_engine::ecr::{Priority, Registries};
+use ecr_multiarch_engine::sweep::{SweepScope, sweep};
+use ecr_multiarch_engine::work_time::WorkTime;
+use tokio::time::Instant;
+
+pub use options::Options;
+use table::SweepTable;
+
+/// The deadline that the sweep requires. In a terminal, Ctrl-C ends it earlier.
+const DEADLINE: Duration = Duration::from_hours(24);
+
+/// Sweeps, and prints what was found. Returns whether nothing failed.
+pub async fn run(options: &Options) -> Result<bool, String> {
+    let settings = Settings::from_lookup(|name| options.setting(name)).map_err(|error| error.to_string())?;
+    let registries = Registries::from_terminal(settings.sweep().puts_per_second).await;
+    let registries = registries.map_err(|error| error.to_string())?;
+    let region = options.region.clone().or_else(|| registries.own_region());
+    let region = region.ok_or("no Region: pass --region or set AWS_REGION")?;
+    let deadline = Instant::now() + DEADLINE;
+    let id = RegistryId { account: options.account.clone(), region };
+    let swept = [registries.open(&id, Priority::Background, deadline)];
+    let scope = SweepScope {
+        repositories: (!options.repositories.is_empty()).then(|| options.repositories.clone()),
+        dry_run: options.dry_run,
+        deep: options.deep,
+        from: options.from.clone(),
+        is_everywhere: true,
+    };
+    let time = WorkTime { stop_at: deadline, deadline };
+    let table = SweepTable::new(options.rows);
+    let report = tokio::select! {
+        report = sweep(&swept, &settings, &scope, time, &table) => report.map_err(|error| format!("{}: {error}", error.error_type()))?,
+        _ = tokio::signal::ctrl_c() => return Err("interrupted: published lists remain, and the next run continues".to_owned()),
+    };
+    table.finish();
+    println!("{table}");
+    println!("{}", table::summary(&report, registries.calls()));
+    Ok(report.failed.total == 0)
+}

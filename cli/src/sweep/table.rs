@@ -1,0 +1,163 @@
+//! The progress of a sweep while it runs, and at its end a table of versions by platform.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use ecr_multiarch_core::inventory::{Version, VersionStatus};
+use ecr_multiarch_core::reconcile::outcome::Waiting;
+use ecr_multiarch_core::{AliasReconciliation, Outcome, RepositoryName, RepositorySettings, SweepReport};
+use ecr_multiarch_engine::sweep::{NotReconciled, SweepObserver, VersionResult};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::alias_rows::AliasRows;
+
+/// Collects the versions of a sweep.
+pub struct SweepTable {
+    bar: ProgressBar,
+    rows_shown: usize,
+    repositories: RefCell<BTreeMap<RepositoryName, Repository>>,
+}
+
+struct Repository {
+    platforms: Vec<String>,
+    versions: usize,
+    rows: Vec<Row>,
+    /// `None`, where the settings have no aliases.
+    aliases: Option<AliasRows>,
+}
+
+/// A version. Those that need attention sort first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    rank: u8,
+    version: String,
+    cells: Vec<&'static str>,
+    state: String,
+}
+
+impl SweepTable {
+    /// A table of at most `rows_shown` rows for each repository.
+    pub fn new(rows_shown: usize) -> Self {
+        let bar = ProgressBar::new(0);
+        let style = ProgressStyle::with_template("{spinner} {pos} of {len} versions {wide_bar} {elapsed} {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(std::time::Duration::from_millis(100));
+        Self { bar, rows_shown, repositories: RefCell::default() }
+    }
+
+    /// Removes the progress bar.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl SweepObserver for SweepTable {
+    fn on_scan(&self, repository: &RepositoryName, versions: usize, to_read: usize) {
+        self.bar.inc_length(versions as u64);
+        self.bar.set_message(format!("{repository}: {to_read} to read"));
+    }
+
+    fn on_version(
+        &self,
+        repository: &RepositoryName,
+        settings: &RepositorySettings,
+        version: &Version,
+        result: &VersionResult,
+    ) {
+        self.bar.inc(1);
+        let platforms = settings.tag_scheme.platforms();
+        let mut repositories = self.repositories.borrow_mut();
+        let entry = repositories.entry(repository.clone()).or_insert_with(|| Repository {
+            platforms: platforms.iter().map(ToString::to_string).collect(),
+            versions: 0,
+            rows: Vec::new(),
+            aliases: (!settings.aliases.is_empty()).then(AliasRows::default),
+        });
+        entry.versions += 1;
+        let cells =
+            (0..platforms.len()).map(|index| if version.platforms.contains(index) { "present" } else { "missing" });
+        let (rank, state) = describe(result);
+        entry.rows.push(Row { rank, version: version.tag.to_string(), cells: cells.collect(), state });
+        // A registry may have a million versions: keep little more than what is shown.
+        if entry.rows.len() > 2 * self.rows_shown.max(1) {
+            entry.rows.sort();
+            entry.rows.truncate(self.rows_shown);
+        }
+    }
+
+    fn on_aliases(&self, repository: &RepositoryName, aliases: &AliasReconciliation) {
+        if let Some(entry) = self.repositories.borrow_mut().get_mut(repository) {
+            entry.aliases = Some(aliases.into());
+        }
+    }
+}
+
+fn describe(result: &VersionResult) -> (u8, String) {
+    match result {
+        Err(NotReconciled::Failed(error)) => (0, format!("failed: {}: {error}", error.error_type())),
+        Err(NotReconciled::Left) => (0, "left: the repository refuses writes".to_owned()),
+        Err(NotReconciled::OutOfTime | NotReconciled::Scanned(VersionStatus::OutOfDate | VersionStatus::Unsettled)) => {
+            (1, "not finished".to_owned())
+        }
+        Ok(Outcome::Published(_)) => (2, "published".to_owned()),
+        Ok(Outcome::WouldPublish(_)) => (2, "would be published".to_owned()),
+        Ok(Outcome::Waiting(Waiting::Revisions(reason)) | Outcome::Ignored(reason)) => {
+            (3, format!("held back: {reason}"))
+        }
+        Ok(Outcome::Waiting(Waiting::Platforms(_))) | Err(NotReconciled::Scanned(VersionStatus::Incomplete)) => {
+            (4, "incomplete".to_owned())
+        }
+        Ok(Outcome::Unchanged(_)) | Err(NotReconciled::Scanned(VersionStatus::UpToDate)) => {
+            (5, "up to date".to_owned())
+        }
+    }
+}
+
+impl fmt::Display for SweepTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, repository) in self.repositories.borrow_mut().iter_mut() {
+            repository.rows.sort();
+            let mut table = Table::new();
+            table.load_style(NOTHING);
+            let platforms = repository.platforms.iter().map(String::as_str);
+            let aliases = repository.aliases.as_ref();
+            table
+                .set_header(["version"].into_iter().chain(platforms).chain(["list"]).chain(aliases.map(|_| "aliases")));
+            let rows: Vec<_> = repository.rows.iter().take(self.rows_shown).collect();
+            for row in &rows {
+                let cells = row.cells.iter().map(|cell| (*cell).to_owned());
+                let aliases = aliases.map(|aliases| aliases.cell(&row.version));
+                table.add_row([row.version.clone()].into_iter().chain(cells).chain([row.state.clone()]).chain(aliases));
+            }
+            writeln!(f, "{name}\n{}", table.trim_fmt())?;
+            let shown: Vec<_> = rows.iter().map(|row| row.version.as_str()).collect();
+            for note in aliases.into_iter().flat_map(|aliases| aliases.notes(&shown)) {
+                writeln!(f, " {note}")?;
+            }
+            if let hidden @ 1.. = repository.versions.saturating_sub(self.rows_shown) {
+                writeln!(f, " and {hidden} more")?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// One line for the whole sweep.
+pub fn summary(report: &SweepReport, calls: u64) -> String {
+    let done = match &report.pending {
+        Some(pending) => format!("{} would be published", pending.total),
+        None => format!("{} published", report.published),
+    };
+    let aliases = report.aliases.as_ref().map_or_else(String::new, |aliases| {
+        format!(", {} aliases moved, {} in conflict", aliases.moved, aliases.conflicts.total)
+    });
+    format!(
+        "{} versions in {} repositories: {done}, {} up to date, {} incomplete or held back within the window, {} \
+         failed{aliases}; {calls} calls to ECR",
+        report.versions, report.repositories, report.unchanged, report.incomplete.total, report.failed.total,
+    )
+}

@@ -1,0 +1,123 @@
+//! What the table shows of a sweep of a local ECR.
+
+use std::time::Duration;
+
+use ecr_multiarch_core::{RegistryId, Settings, SweepReport};
+use ecr_multiarch_engine::ecr::Priority;
+use ecr_multiarch_engine::sweep::{SweepScope, sweep};
+use ecr_multiarch_engine::work_time::WorkTime;
+use local_ecr::image::Image;
+use local_ecr::{LocalEcr, Options};
+use tokio::time::Instant;
+
+use super::table::{SweepTable, summary};
+use crate::local_stack::registries;
+
+const ALIASES: [(&str, &str); 1] = [("ALIASES", "{major}.{minor},latest")];
+
+fn start_ecr() -> LocalEcr {
+    LocalEcr::start(Options::default()).unwrap()
+}
+
+/// Pushes the images of a version on some platforms to `app`.
+fn push(ecr: &LocalEcr, version: &str, platforms: &[&str]) {
+    for platform in platforms {
+        let image = Image::oci(&format!("linux/{platform}")).content(version);
+        ecr.home().push("app", Some(&format!("{version}-{platform}")), &image);
+    }
+}
+
+/// Sweeps, with these settings besides `PLATFORMS`, and a table of so many rows. Returns the table and the report.
+async fn swept(ecr: &LocalEcr, settings: &[(&str, &str)], dry_run: bool, rows: usize) -> (String, SweepReport) {
+    let registries = registries(ecr, 1_000.0).await;
+    let id = RegistryId { account: None, region: registries.own_region().unwrap() };
+    let settings = Settings::from_lookup(|name| match name {
+        "PLATFORMS" => Some("linux/amd64,linux/arm64".to_owned()),
+        _ => settings.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned()),
+    });
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let table = SweepTable::new(rows);
+    let scope = SweepScope { dry_run, is_everywhere: true, ..SweepScope::default() };
+    let time = WorkTime { stop_at: deadline, deadline };
+    let opened = [registries.open(&id, Priority::Background, deadline)];
+    let report = sweep(&opened, &settings.unwrap(), &scope, time, &table).await.unwrap();
+    (table.to_string(), report)
+}
+
+/// The cells of each line of a table, which are two spaces or more apart.
+fn cells(table: &str) -> Vec<Vec<&str>> {
+    table.lines().map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()).collect()
+}
+
+#[tokio::test]
+async fn table_shows_versions_by_platform() {
+    let ecr = start_ecr();
+    push(&ecr, "1.2.3", &["amd64", "arm64"]);
+    push(&ecr, "1.3.0", &["amd64"]);
+    let (table, _) = swept(&ecr, &[], false, 50).await;
+    let expected = [
+        vec!["app"],
+        vec!["version", "linux/amd64", "linux/arm64", "list"],
+        vec!["1.2.3", "present", "present", "published"],
+        vec!["1.3.0", "present", "missing", "incomplete"],
+    ];
+    assert_eq!(cells(&table)[..4], expected, "{table}");
+}
+
+#[tokio::test]
+async fn release_is_shown_with_the_aliases_that_moved_to_it() {
+    let ecr = start_ecr();
+    push(&ecr, "1.2.3", &["amd64", "arm64"]);
+    push(&ecr, "1.1.9", &["amd64", "arm64"]);
+    let (table, _) = swept(&ecr, &ALIASES, false, 50).await;
+    let expected = [
+        vec!["app"],
+        vec!["version", "linux/amd64", "linux/arm64", "list", "aliases"],
+        vec!["1.1.9", "present", "present", "published", "moved 1.1"],
+        vec!["1.2.3", "present", "present", "published", "moved 1.2, latest"],
+    ];
+    assert_eq!(cells(&table)[..4], expected, "{table}");
+}
+
+#[tokio::test]
+async fn dry_run_shows_the_aliases_that_would_move() {
+    let ecr = start_ecr();
+    push(&ecr, "1.2.3", &["amd64", "arm64"]);
+    swept(&ecr, &[], false, 50).await;
+    let (table, _) = swept(&ecr, &ALIASES, true, 50).await;
+    assert_eq!(cells(&table)[2], ["1.2.3", "present", "present", "up to date", "would move 1.2, latest"], "{table}");
+}
+
+#[tokio::test]
+async fn conflict_is_shown_with_its_reason() {
+    let ecr = start_ecr();
+    push(&ecr, "1.2.3", &["amd64", "arm64"]);
+    ecr.home().push("app", Some("latest"), &Image::oci("linux/amd64").content("plain"));
+    let (table, _) = swept(&ecr, &ALIASES, false, 50).await;
+    let rows = cells(&table);
+    assert_eq!(rows[2].last(), Some(&"conflict latest; moved 1.2"), "{table}");
+    assert!(
+        table.contains("\n latest: conflict: it names sha256:") && table.contains("not a manifest list"),
+        "{table}"
+    );
+}
+
+#[tokio::test]
+async fn alias_of_a_version_beyond_the_table_is_shown_below() {
+    let ecr = start_ecr();
+    push(&ecr, "1.2.3", &["amd64", "arm64"]);
+    swept(&ecr, &[], false, 50).await;
+    push(&ecr, "1.1.9", &["amd64", "arm64"]);
+    let (table, _) = swept(&ecr, &ALIASES, false, 1).await;
+    assert!(!table.contains("\n1.2.3") && table.contains("\n latest: moved: 1.2.3\n"), "{table}");
+}
+
+#[tokio::test]
+async fn summary_counts_aliases_where_there_are_any() {
+    let ecr = start_ecr();
+    push(&ecr, "1.2.3", &["amd64", "arm64"]);
+    let (_, with) = swept(&ecr, &ALIASES, false, 50).await;
+    assert!(summary(&with, 9).contains(" 0 failed, 2 aliases moved, 0 in conflict; 9 calls"), "{}", summary(&with, 9));
+    let (_, without) = swept(&ecr, &[], false, 50).await;
+    assert!(!summary(&without, 9).contains("alias"), "{}", summary(&without, 9));
+}

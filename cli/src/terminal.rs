@@ -1,0 +1,51 @@
+//! Text for the terminal: colours, short digests, and names of media types.
+
+use std::env;
+use std::io::{IsTerminal as _, stdout};
+use std::sync::LazyLock;
+
+/// The style of a piece of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    Bold,
+    Dim,
+    Success,
+    Pending,
+    Failure,
+}
+
+/// Whether standard output is a terminal and `NO_COLOR` is not set. (<https://no-color.org>)
+static IS_COLOURED: LazyLock<bool> =
+    LazyLock::new(|| stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
+
+impl Style {
+    /// The text with the escape codes of this style, if output is coloured.
+    pub fn paint(self, text: &str) -> String {
+        let code = match self {
+            Self::Bold => 1,
+            Self::Dim => 2,
+            Self::Success => 32,
+            Self::Pending => 33,
+            Self::Failure => 31,
+        };
+        if *IS_COLOURED { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// The first twelve digits of a digest, as docker shows them.
+pub fn short_digest(digest: &str) -> &str {
+    let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+    hex.get(..12).unwrap_or(hex)
+}
+
+/// The name of a media type in plain words.
+pub fn media_type_name(media_type: &str) -> &str {
+    use local_ecr::media_type::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
+    match media_type {
+        DOCKER_MANIFEST => "Docker image",
+        DOCKER_LIST => "Docker manifest list",
+        OCI_MANIFEST => "OCI image",
+        OCI_INDEX => "OCI image index",
+        other => other,
+    }
+}

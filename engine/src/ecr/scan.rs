@@ -1,0 +1,116 @@
+//! Scans of a registry and of a repository, page by page. They do not count as pulls.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::operation::describe_images::DescribeImagesOutput;
+use aws_sdk_ecr::operation::describe_repositories::DescribeRepositoriesOutput;
+use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, TagStatus};
+use ecr_multiarch_core::error::Resource;
+use ecr_multiarch_core::{Digest, Error, IamAction, RepositoryName};
+
+use super::{Registry, error};
+
+/// How many rows a page has: the maximum. ECR's default is a tenth of it.
+const PAGE_SIZE: i32 = 1_000;
+
+/// A tagged image of a repository, according to a scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScannedImage {
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Its digest, which ECR always states.
+    pub digest: Option<Digest>,
+    /// When it was first pushed; a tag that is moved to it later does not change this.
+    pub pushed_at: SystemTime,
+    /// The media type of its manifest; empty where ECR does not say.
+    pub media_type: String,
+}
+
+/// A page of a scan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// Its rows.
+    pub rows: Vec<T>,
+    /// Where the next page begins; `None` for the last page.
+    pub next: Option<String>,
+}
+
+impl Registry {
+    /// Scans a page of the names of the repositories, in ECR's order.
+    ///
+    /// # Errors
+    /// Every error of ECR.
+    pub async fn scan_repositories(&self, from: Option<String>) -> Result<Page<RepositoryName>, Error> {
+        let output = self.describe_repositories(from).await?;
+        let rows = output.repositories.unwrap_or_default().into_iter();
+        let rows = rows.filter_map(|repository| repository.repository_name?.parse().ok()).collect();
+        Ok(Page { rows, next: output.next_token })
+    }
+
+    pub(super) async fn describe_repositories(
+        &self,
+        from: Option<String>,
+    ) -> Result<DescribeRepositoriesOutput, Error> {
+        let action = IamAction::DescribeRepositories;
+        let send = async |client: &Client| {
+            client
+                .describe_repositories()
+                .set_registry_id(self.account())
+                .max_results(PAGE_SIZE)
+                .set_next_token(from.clone())
+                .send()
+                .await
+        };
+        let resource = || Resource::Registry(self.id.clone());
+        self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))
+    }
+
+    /// Scans a page of the tagged images of a repository.
+    ///
+    /// # Errors
+    /// Every error of ECR.
+    pub async fn scan_images(
+        &self,
+        repository: &RepositoryName,
+        from: Option<String>,
+    ) -> Result<Page<ScannedImage>, Error> {
+        let filter = DescribeImagesFilter::builder().tag_status(TagStatus::Tagged).build();
+        let output = self.describe_images(repository, filter, from).await?;
+        let rows = output.image_details.unwrap_or_default().into_iter().filter_map(scanned_image).collect();
+        Ok(Page { rows, next: output.next_token })
+    }
+
+    pub(super) async fn describe_images(
+        &self,
+        repository: &RepositoryName,
+        filter: DescribeImagesFilter,
+        from: Option<String>,
+    ) -> Result<DescribeImagesOutput, Error> {
+        let action = IamAction::DescribeImages;
+        let send = async |client: &Client| {
+            client
+                .describe_images()
+                .set_registry_id(self.account())
+                .repository_name(repository.as_str())
+                .filter(filter.clone())
+                .max_results(PAGE_SIZE)
+                .set_next_token(from.clone())
+                .send()
+                .await
+        };
+        let resource = || Resource::Repository(repository.clone());
+        self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))
+    }
+}
+
+pub(super) fn scanned_image(image: ImageDetail) -> Option<ScannedImage> {
+    let pushed_at = image.image_pushed_at?;
+    let since_epoch = Duration::from_millis(pushed_at.to_millis().ok()?.try_into().ok()?);
+    Some(ScannedImage {
+        tags: image.image_tags.unwrap_or_default(),
+        digest: image.image_digest.and_then(|digest| digest.parse().ok()),
+        pushed_at: SystemTime::UNIX_EPOCH + since_epoch,
+        media_type: image.image_manifest_media_type.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,101 @@
+//! Scans for the audit: of all images, and with what else ECR says of a repository.
+
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::types::{
+    DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter, ImageTagMutability, Repository, TagStatus,
+};
+use ecr_multiarch_core::error::Resource;
+use ecr_multiarch_core::{AccountId, Error, IamAction, RepositoryName};
+
+use super::scan::{Page, ScannedImage, scanned_image};
+use super::{Registry, error};
+
+/// An image of a repository according to a scan of all images, archived ones included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredImage {
+    /// What every scan says of it. It may have no tags.
+    pub image: ScannedImage,
+    /// The media type of its config, or of the artifact that it is; empty where ECR does not say, as of lists.
+    pub artifact_media_type: String,
+    /// Whether it is archived, so that it cannot be pulled.
+    pub is_archived: bool,
+}
+
+/// A repository with what the audit needs of its description.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRepository {
+    /// Its name.
+    pub name: RepositoryName,
+    /// The account of its registry.
+    pub account: Option<AccountId>,
+    /// Whether its tags are immutable, except those that a filter excludes.
+    pub is_immutable: bool,
+    /// The filters of the tags for which the opposite holds. In each, `*` stands for any characters.
+    pub exclusions: Vec<String>,
+}
+
+impl Registry {
+    /// Scans a page of the repositories, with what the audit needs of them; the function needs their names only.
+    ///
+    /// # Errors
+    /// Every error of ECR.
+    pub async fn scan_stored_repositories(&self, from: Option<String>) -> Result<Page<StoredRepository>, Error> {
+        let output = self.describe_repositories(from).await?;
+        let rows = output.repositories.unwrap_or_default().into_iter().filter_map(stored_repository).collect();
+        Ok(Page { rows, next: output.next_token })
+    }
+
+    /// Describes one repository. `None`, if ECR says nothing of it.
+    ///
+    /// # Errors
+    /// Every error of ECR.
+    pub async fn describe_repository(&self, repository: &RepositoryName) -> Result<Option<StoredRepository>, Error> {
+        let action = IamAction::DescribeRepositories;
+        let send = async |client: &Client| {
+            client
+                .describe_repositories()
+                .set_registry_id(self.account())
+                .repository_names(repository.to_string())
+                .send()
+                .await
+        };
+        let resource = || Resource::Repository(repository.clone());
+        let output = self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))?;
+        Ok(output.repositories.unwrap_or_default().into_iter().find_map(stored_repository))
+    }
+
+    /// Scans a page of the images of a repository, archived ones included, and on demand those without a tag. The audit
+    /// does; the function needs only what can be pulled by a tag.
+    ///
+    /// # Errors
+    /// Every error of ECR.
+    pub async fn scan_stored_images(
+        &self,
+        repository: &RepositoryName,
+        with_untagged: bool,
+        from: Option<String>,
+    ) -> Result<Page<StoredImage>, Error> {
+        let tags = if with_untagged { TagStatus::Any } else { TagStatus::Tagged };
+        // Without a filter by status, ECR leaves archived images out.
+        let filter = DescribeImagesFilter::builder().tag_status(tags).image_status(ImageStatusFilter::Any).build();
+        let output = self.describe_images(repository, filter, from).await?;
+        let stored_image = |mut image: ImageDetail| {
+            let artifact_media_type = image.artifact_media_type.take().unwrap_or_default();
+            let is_active = image.image_status.as_ref().is_none_or(|status| *status == ImageStatus::Active);
+            Some(StoredImage { image: scanned_image(image)?, artifact_media_type, is_archived: !is_active })
+        };
+        let rows = output.image_details.unwrap_or_default().into_iter().filter_map(stored_image).collect();
+        Ok(Page { rows, next: output.next_token })
+    }
+}
+
+fn stored_repository(repository: Repository) -> Option<StoredRepository> {
+    let is_immutable = matches!(
+        repository.image_tag_mutability,
+        Some(ImageTagMutability::Immutable | ImageTagMutability::ImmutableWithExclusion)
+    );
+    let filters = repository.image_tag_mutability_exclusion_filters.unwrap_or_default();
+    let exclusions = filters.into_iter().map(|filter| filter.filter).collect();
+    let account = repository.registry_id.and_then(|account| account.parse().ok());
+    Some(StoredRepository { name: repository.repository_name?.parse().ok()?, account, is_immutable, exclusions })
+}

@@ -1,0 +1,216 @@
+//! Reports a sweep: counts, logs and shows what it finds, and tells where to go on.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use ecr_multiarch_core::answer::{ConflictingAlias, Failed, IncompleteVersion, MAX_ENTRIES, PendingVersion, Truncated};
+use ecr_multiarch_core::error::Resource;
+use ecr_multiarch_core::inventory::{Version, VersionStatus};
+use ecr_multiarch_core::reconcile::outcome::Waiting;
+use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
+use ecr_multiarch_core::{Error, Outcome, RegistryId, RepositoryName, RepositoryStart, SweepReport};
+
+use super::queue::{RepositoryEnd, SweptRepository};
+use super::{NotReconciled, SweepObserver, VersionResult};
+use crate::log;
+
+/// Reports the sweep of one registry, as part of a report on several.
+pub(super) struct Reporter<'a> {
+    pub(super) registry: RegistryId,
+    pub(super) observer: &'a dyn SweepObserver,
+    pub(super) report: RefCell<SweepReport>,
+    /// The repositories that were begun and not finished.
+    open: RefCell<BTreeSet<RepositoryName>>,
+}
+
+impl<'a> Reporter<'a> {
+    pub(super) fn new(registry: RegistryId, observer: &'a dyn SweepObserver, report: RefCell<SweepReport>) -> Self {
+        Self { registry, observer, report, open: RefCell::default() }
+    }
+
+    /// The report. What is open is left for the next sweep.
+    pub(super) fn into_report(self) -> SweepReport {
+        let mut report = self.report.into_inner();
+        if let Some(first) = self.open.into_inner().pop_first() {
+            report.leave(first.into());
+        }
+        report
+    }
+
+    /// Records that repositories are left for the next sweep, from this one on.
+    pub(super) fn leave(&self, from: RepositoryStart) {
+        self.report.borrow_mut().leave(from);
+    }
+
+    /// Records that a repository is begun.
+    pub(super) fn begin(&self, repository: &RepositoryName) {
+        self.open.borrow_mut().insert(repository.clone());
+    }
+
+    /// Records that nothing of a repository is left for the next sweep.
+    pub(super) fn finish(&self, repository: &RepositoryName) {
+        self.open.borrow_mut().remove(repository);
+    }
+
+    /// Records that a repository could not be scanned.
+    pub(super) fn scan_failed(&self, repository: &RepositoryName, error: Error) {
+        self.finish(repository);
+        self.add_failed(repository, None, error, None);
+    }
+
+    /// Records a scan. Returns the versions whose manifests are to be read.
+    pub(super) fn scanned(&self, repository: &SweptRepository<'_>, versions: Vec<Version>, deep: bool) -> Vec<Version> {
+        let count = versions.len();
+        let (to_read, scanned): (Vec<_>, Vec<_>) = versions.into_iter().partition(|version| needs_read(version, deep));
+        {
+            let mut report = self.report.borrow_mut();
+            report.repositories += 1;
+            report.versions += count;
+        }
+        self.observer.on_scan(&repository.name, count, to_read.len());
+        for version in scanned {
+            self.record(repository, &version, Err(NotReconciled::Scanned(version.status)));
+        }
+        to_read
+    }
+
+    /// Records the result of a version that was read, and with the last one the end of its repository.
+    pub(super) fn version(&self, repository: &SweptRepository<'_>, version: &Version, result: VersionResult) {
+        match &result {
+            Err(NotReconciled::OutOfTime) => repository.version_out_of_time(),
+            Err(NotReconciled::Left) => repository.version_left(),
+            _ => {}
+        }
+        if let Some(aliases) = &mut *repository.aliases.borrow_mut() {
+            aliases.add_list(version, &result);
+        }
+        self.record(repository, version, result);
+        let Some(RepositoryEnd { out_of_time, refusal }) = repository.version_finished() else { return };
+        if out_of_time || refusal.is_some() {
+            // Its aliases are left like its versions.
+            repository.aliases.take();
+        }
+        if !out_of_time && repository.aliases.borrow().is_none() {
+            self.finish(&repository.name);
+        }
+        if let Some((error, left)) = refusal {
+            self.add_failed(&repository.name, None, error, Some(left));
+        }
+    }
+
+    fn record(&self, repository: &SweptRepository<'_>, version: &Version, result: VersionResult) {
+        self.observer.on_version(&repository.name, repository.settings, version, &result);
+        match result {
+            Ok(Outcome::Unchanged(_)) | Err(NotReconciled::Scanned(VersionStatus::UpToDate)) => {
+                self.report.borrow_mut().unchanged += 1;
+            }
+            Ok(Outcome::Published(_)) => self.report.borrow_mut().published += 1,
+            Ok(Outcome::WouldPublish(_)) => {
+                let (registry, repository, version) =
+                    (self.registry.clone(), repository.name.clone(), version.tag.clone());
+                let mut report = self.report.borrow_mut();
+                let pending = report.pending.get_or_insert_with(Truncated::default);
+                pending.push(PendingVersion { registry, repository, version });
+            }
+            Ok(Outcome::Waiting(Waiting::Platforms(missing))) => {
+                self.add_incomplete(repository, version, missing.iter(), None);
+            }
+            Err(NotReconciled::Scanned(VersionStatus::Incomplete)) => {
+                let missing = version.missing(&repository.settings.tag_scheme);
+                self.add_incomplete(repository, version, missing, version.is_taken.then(|| taken(version)));
+            }
+            Ok(Outcome::Waiting(Waiting::Revisions(reason))) => {
+                self.add_incomplete(repository, version, std::iter::empty(), Some(reason));
+            }
+            Err(NotReconciled::Failed(error)) => {
+                self.add_failed(&repository.name, Some(version), error, None);
+            }
+            Ok(Outcome::Ignored(_))
+            | Err(
+                NotReconciled::Left
+                | NotReconciled::OutOfTime
+                | NotReconciled::Scanned(VersionStatus::OutOfDate | VersionStatus::Unsettled),
+            ) => {}
+        }
+    }
+
+    /// Adds an alias that was left alone, and logs it: the first entries only, like those that failed.
+    pub(super) fn add_conflict(&self, conflict: ConflictingAlias) {
+        let mut report = self.report.borrow_mut();
+        let Some(aliases) = &mut report.aliases else { return };
+        if aliases.conflicts.total < MAX_ENTRIES {
+            let ConflictingAlias { registry, repository, tag, reason } = &conflict;
+            log::conflict(registry, repository.as_str(), tag, reason);
+        }
+        aliases.conflicts.push(conflict);
+    }
+
+    fn add_incomplete<'p>(
+        &self,
+        repository: &SweptRepository<'_>,
+        version: &Version,
+        missing: impl Iterator<Item = &'p ConfiguredPlatform>,
+        reason: Option<String>,
+    ) {
+        if !version.is_overdue {
+            return;
+        }
+        let missing: Vec<_> = missing.map(ToString::to_string).collect();
+        let (registry, repository, version) = (self.registry.clone(), repository.name.clone(), version.tag.clone());
+        let incomplete = IncompleteVersion { registry, repository, version, missing, reason };
+        let mut report = self.report.borrow_mut();
+        if report.incomplete.total < MAX_ENTRIES {
+            log::incomplete(&incomplete);
+        }
+        report.incomplete.push(incomplete);
+    }
+
+    pub(super) fn add_failed(
+        &self,
+        repository: &RepositoryName,
+        version: Option<&Version>,
+        error: Error,
+        versions_left: Option<usize>,
+    ) {
+        let (registry, repository) = (self.registry.clone(), Some(repository.clone()));
+        let version = version.map(|version| version.tag.clone());
+        let failed = Failed { registry, repository, version, error, versions_left };
+        add_failed(&mut self.report.borrow_mut(), failed);
+    }
+}
+
+/// Adds what failed, and logs it: the first entries only, so that what fails each hour does not fill the log.
+pub(super) fn add_failed(report: &mut SweepReport, failed: Failed) {
+    if report.failed.total < MAX_ENTRIES {
+        log::failed(&failed);
+    }
+    report.add_failed(failed);
+}
+
+/// Adds a repository that the settings or the request name and that no registry has.
+pub(super) fn add_missing_repository(report: &mut SweepReport, registry: &RegistryId, repository: RepositoryName) {
+    let error = Error::RepositoryNotFound {
+        repository: Resource::Repository(repository.clone()),
+        message: "no registry that is served has it".into(),
+    };
+    let registry = registry.clone();
+    add_failed(report, Failed { registry, repository: Some(repository), version: None, error, versions_left: None });
+}
+
+/// What is wrong where a single image has the tag of a version that lacks a platform.
+fn taken(version: &Version) -> String {
+    format!(
+        "the tag {} names a single image: the suffix of its platform was forgotten, or another job pushes there; push it \
+         under its platform tag",
+        version.tag
+    )
+}
+
+/// Whether the manifests of a version are to be read.
+fn needs_read(version: &Version, deep: bool) -> bool {
+    match version.status {
+        VersionStatus::OutOfDate | VersionStatus::Unsettled => true,
+        VersionStatus::UpToDate => deep,
+        VersionStatus::Incomplete => false,
+    }
+}

@@ -1,0 +1,179 @@
+//! The record of an invocation, or of a task of a batch: what its log line and its metrics report.
+
+use std::time::{Duration, SystemTime};
+
+use ecr_multiarch_core::alias::outcome::AliasOutcomeKind;
+use ecr_multiarch_core::answer::aliases_of_kind;
+use ecr_multiarch_core::{AliasReport, Answer, ErrorType, InvocationError, RegistryId, RepositoryStart, Tag};
+use ecr_multiarch_engine::log;
+
+/// The record of an invocation that has ended.
+#[derive(Debug)]
+pub struct InvocationRecord<'a> {
+    /// The id that Lambda gave the invocation.
+    pub request_id: &'a str,
+    /// The registry of the event or request, if it names one.
+    pub registry: Option<RegistryId>,
+    /// The repository of the event or request, if it names one.
+    pub repository: Option<String>,
+    /// The version that was reconciled.
+    pub version: Option<Tag>,
+    /// The time of the push event, if the input is one.
+    pub pushed_at: Option<SystemTime>,
+    /// Whether it was a sweep of everything that is served, and not a dry run.
+    pub is_full_sweep: bool,
+    /// What the invocation took; `None` for a task of a batch, which shares it with others.
+    pub cost: Option<Cost>,
+    /// Of a task of a batch, how its input was delivered.
+    pub delivery: Option<Delivery>,
+    /// The answer, or the error.
+    pub result: Result<&'a Answer, &'a InvocationError>,
+}
+
+/// How the input of a task was delivered.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// How many records ask for the task.
+    pub records: usize,
+    /// The ids of their messages.
+    pub message_ids: String,
+}
+
+/// What an invocation took.
+#[derive(Debug, Clone, Copy)]
+pub struct Cost {
+    /// How long it took.
+    pub duration: Duration,
+    /// How many calls were sent to ECR.
+    pub ecr_calls: u64,
+}
+
+impl InvocationRecord<'_> {
+    /// Whether Lambda, or the queue, delivers the input again after this error.
+    fn is_retried(&self, error: ErrorType) -> bool {
+        if self.delivery.is_some() { error.is_redelivered() } else { error.is_retryable() }
+    }
+
+    /// Writes a line for each alias that was left alone.
+    fn log_conflicts(&self) {
+        let (Ok(answer), Some(registry)) = (self.result, &self.registry) else { return };
+        for alias in aliases_of_kind(answer.aliases().unwrap_or_default(), AliasOutcomeKind::Conflict) {
+            let reason = alias.outcome.reason().unwrap_or_default();
+            log::conflict(registry, self.repository.as_deref().unwrap_or_default(), &alias.tag, &reason);
+        }
+    }
+
+    /// Writes the log line.
+    pub fn log(&self) {
+        let Self { request_id, delivery, .. } = self;
+        let records = delivery.as_ref().map(|delivery| delivery.records);
+        let message_ids = delivery.as_ref().map(|delivery| delivery.message_ids.as_str());
+        let registry = self.registry.as_ref();
+        let (account, region) = registry.map(log::registry_fields).unzip();
+        let account = account.flatten();
+        let repository = self.repository.as_deref();
+        let version = self.version.as_ref().map(Tag::as_str);
+        let milliseconds = self.cost.map(|cost| milliseconds(cost.duration));
+        let ecr_calls = self.cost.map(|cost| cost.ecr_calls);
+        let aliases = |kind| self.result.ok().and_then(|answer| tags(answer.aliases()?, kind));
+        let aliases_moved = aliases(AliasOutcomeKind::Moved);
+        let alias_conflicts = aliases(AliasOutcomeKind::Conflict);
+        let aliases_pending = aliases(AliasOutcomeKind::Pending);
+        self.log_conflicts();
+        match self.result {
+            Ok(Answer::Version(report)) => {
+                let outcome = &report.outcome;
+                let missing: Vec<_> = outcome.missing().iter().map(ToString::to_string).collect();
+                tracing::info!(
+                    outcome = outcome.kind().name(),
+                    account,
+                    region,
+                    repository,
+                    version,
+                    digest = outcome.manifest_list().map(|list| list.digest.to_string()),
+                    missing = (!missing.is_empty()).then(|| missing.join(",")),
+                    reason = outcome.reason(),
+                    aliases_moved,
+                    alias_conflicts,
+                    aliases_pending,
+                    records,
+                    milliseconds,
+                    ecr_calls,
+                    request_id,
+                    "reconciled"
+                );
+            }
+            Ok(Answer::Yank(report)) => tracing::info!(
+                outcome = report.outcome.name(),
+                account,
+                region,
+                repository,
+                version,
+                digest = report.digest.map(|digest| digest.to_string()),
+                reason = report.reason.as_deref(),
+                aliases_moved,
+                alias_conflicts,
+                aliases_pending,
+                records,
+                milliseconds,
+                ecr_calls,
+                request_id,
+                "yank"
+            ),
+            Ok(Answer::Sweep(report)) => tracing::info!(
+                outcome = "swept",
+                account,
+                region,
+                repositories = report.repositories,
+                versions = report.versions,
+                published = report.published,
+                unchanged = report.unchanged,
+                incomplete = report.incomplete.total,
+                failed = report.failed.total,
+                aliases_moved = report.aliases.as_ref().map(|aliases| aliases.moved),
+                alias_conflicts = report.aliases.as_ref().map(|aliases| aliases.conflicts.total),
+                complete = report.is_complete(),
+                next = report.next.as_ref().map(RepositoryStart::as_str),
+                milliseconds,
+                ecr_calls,
+                request_id,
+                "swept"
+            ),
+            Ok(Answer::Registries(report)) => tracing::info!(
+                outcome = "registries",
+                registries = report.registries.len(),
+                milliseconds,
+                ecr_calls,
+                request_id,
+                "registries"
+            ),
+            Err(error) => tracing::error!(
+                outcome = "failed",
+                error = error.error_type().name(),
+                reason = %error,
+                retry = self.is_retried(error.error_type()),
+                account,
+                region,
+                repository,
+                version,
+                records,
+                message_ids,
+                milliseconds,
+                ecr_calls,
+                request_id,
+                "failed"
+            ),
+        }
+    }
+}
+
+/// The aliases of this outcome as a log line lists them. `None`, if there are none.
+fn tags(aliases: &[AliasReport], kind: AliasOutcomeKind) -> Option<String> {
+    let tags: Vec<_> = aliases_of_kind(aliases, kind).map(|alias| alias.tag.as_str()).collect();
+    (!tags.is_empty()).then(|| tags.join(","))
+}
+
+/// Whole milliseconds, as log lines and metrics report durations.
+pub(super) fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
