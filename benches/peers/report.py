@@ -231,11 +231,7 @@ def heading(figures: Figures, name: str, title: str) -> str:
 
 
 def picture(name: str, alternative: str) -> str:
-    """A plot for the reader's color scheme."""
-    return (
-        f'<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="images/figures-{name}-dark.svg">\n'
-        f'  <img alt="{alternative}" src="images/figures-{name}.svg">\n</picture>\n\n'
-    )
+    return f"![{alternative}](images/figures-{name}.svg)\n\n"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
