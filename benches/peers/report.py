@@ -64,8 +64,7 @@ def of_cold(figures: Figures) -> str:
     text = heading(figures, "cold", "Start, CPU, memory and calls") + paragraph(
         f"A new process publishes one version; each round trip takes {cold['round_trip_ms']} ms, and the figures are "
         f"the medians of {cold['repetitions']} runs. *First request* is the time until a function asks for its first "
-        "event. "
-        "The CPU of the cold publish includes the start. A repeated event finds the list up to date; a warm publish is "
+        "event. The CPU of the cold publish includes the start. A repeated event finds the list up to date; a warm publish is "
         "one of many versions that one process publishes."
     )
     text += picture("cost", "Start, CPU and memory of the function and its peers")
