@@ -141,20 +141,10 @@ class ToolCandidate:
             return [["docker", "manifest", "create", target, *images], ["docker", "manifest", "push", target]]
         formats = {DOCKER.name: "v2s2", OCI.name: "oci"}
         buildah = ["buildah", "--root", f"{home}/root", "--runroot", f"{home}/run", "--storage-driver", "vfs"]
-        return [
-            [*buildah, "manifest", "create", "list", *(f"docker://{image}" for image in images)],
-            # It does not go by the format of the images.
-            [
-                *buildah,
-                "manifest",
-                "push",
-                "--quiet",
-                "--format",
-                formats[image_format.name],
-                "list",
-                f"docker://{target}",
-            ],
-        ]
+        create = ["manifest", "create", "list", *(f"docker://{image}" for image in images)]
+        # It does not go by the format of the images.
+        push = ["manifest", "push", "--quiet", "--format", formats[image_format.name], "list", f"docker://{target}"]
+        return [[*buildah, *create], [*buildah, *push]]
 
 
 Candidate = LambdaCandidate | ToolCandidate

@@ -1,7 +1,6 @@
-"""The plots of the figures, each for light and for dark pages."""
+"""The plots of the figures, which follow the light or dark theme of the reader."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,73 +14,73 @@ from matplotlib.figure import Figure  # noqa: E402
 
 Figures = dict[str, Any]
 
-
-@dataclass(frozen=True)
-class Theme:
-    """The colors of a page."""
-
-    suffix: str
-    background: str
-    text: str
-    grid: str
-    function: str
-    peers: Sequence[str]
-    floor: str
-
-
-THEMES = (
-    Theme("", "#ffffff", "#1f2328", "#d1d9e0", "#0969da", ("#9a6700", "#bc4c00", "#6e7781", "#8250df"), "#1a7f37"),
-    Theme("-dark", "#0d1117", "#e6edf3", "#30363d", "#58a6ff", ("#d29922", "#f0883e", "#8b949e", "#bc8cff"), "#3fb950"),
-)
+# The colors of a light page. The function is the first of the candidates.
+BACKGROUND, TEXT, GRID, FLOOR = "#ffffff", "#1f2328", "#d1d9e0", "#1a7f37"
+CANDIDATES = ("#0969da", "#9a6700", "#bc4c00", "#6e7781", "#8250df")
+# What each of them is on a dark page.
+DARK = {
+    BACKGROUND: "#0d1117",
+    TEXT: "#e6edf3",
+    GRID: "#30363d",
+    FLOOR: "#3fb950",
+    **dict(zip(CANDIDATES, ("#58a6ff", "#d29922", "#f0883e", "#8b949e", "#bc8cff"), strict=True)),
+}
 MARKERS = ("o", "s", "^", "D", "v")
+STYLE: Any = {
+    "svg.hashsalt": "ecr-multiarch",
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "figure.facecolor": BACKGROUND,
+    "savefig.facecolor": BACKGROUND,
+    "axes.facecolor": BACKGROUND,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": TEXT,
+    "axes.titlesize": 10,
+    "axes.titlecolor": TEXT,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "text.color": TEXT,
+    "xtick.color": TEXT,
+    "ytick.color": TEXT,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
 
 
 def write(figures: Figures, folder: Path) -> None:
     """Writes all plots. The same figures give the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    plots: dict[str, Callable[[Figures, Theme], Figure]] = {
-        "cost": cost,
-        "latency": latency,
-        "memory-size": memory_size,
-        "burst": burst,
-        "sweep": sweep,
-    }
-    for theme in THEMES:
-        for name, plot in plots.items():
-            with matplotlib.rc_context(style(theme)):
-                figure = plot(figures, theme)
-                figure.savefig(folder / f"figures-{name}{theme.suffix}.svg", metadata={"Date": None})
-                pyplot.close(figure)
+    plots = {"cost": cost, "latency": latency, "memory-size": memory_size, "burst": burst, "sweep": sweep}
+    for name, plot in plots.items():
+        with matplotlib.rc_context(STYLE):
+            figure = plot(figures)
+            file = folder / f"figures-{name}.svg"
+            figure.savefig(file, metadata={"Date": None})
+            pyplot.close(figure)
+        file.write_text(themed(file.read_text()))
 
 
-def style(theme: Theme) -> Any:
-    return {
-        "svg.hashsalt": "ecr-multiarch",
-        "svg.fonttype": "none",
-        "font.family": "sans-serif",
-        "font.size": 10,
-        "figure.facecolor": theme.background,
-        "savefig.facecolor": theme.background,
-        "axes.facecolor": theme.background,
-        "axes.edgecolor": theme.grid,
-        "axes.labelcolor": theme.text,
-        "axes.titlesize": 10,
-        "axes.titlecolor": theme.text,
-        "axes.titlelocation": "left",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.axisbelow": True,
-        "grid.color": theme.grid,
-        "grid.linewidth": 0.6,
-        "text.color": theme.text,
-        "xtick.color": theme.text,
-        "ytick.color": theme.text,
-        "legend.frameon": False,
-        "figure.constrained_layout.use": True,
-    }
+def themed(svg: str) -> str:
+    """The plot with a style for dark pages, by the colors that each element states.
+
+    Programs that know no color schemes show it as it is.
+    """
+    rules = "".join(
+        f'  [style*="{key}: {light}"] {{ {key}: {dark} !important }}\n'
+        for light, dark in DARK.items()
+        for key in ("fill", "stroke")
+    )
+    style = f"<style>\n@media (prefers-color-scheme: dark) {{\n{rules}}}\n</style>\n"
+    head, defs, rest = svg.partition(" <defs>\n")
+    return f"{head}{defs}{style}{rest}"
 
 
-def cost(figures: Figures, theme: Theme) -> Figure:
+def cost(figures: Figures) -> Figure:
     """Start, CPU and memory of each candidate, as bars."""
     measured = figures["cold"]["candidates"]
     panels = (
@@ -94,7 +93,7 @@ def cost(figures: Figures, theme: Theme) -> Figure:
     for axes, (title, key) in zip(grid.flat, panels, strict=True):
         names = [name for name in measured if key in measured[name]]
         values = [measured[name][key] for name in names]
-        colors = [color(theme, list(measured).index(name)) for name in names]
+        colors = [CANDIDATES[list(measured).index(name)] for name in names]
         bars = axes.barh(names, values, color=colors, height=0.62)
         axes.bar_label(bars, [number(value) for value in values], padding=3)
         axes.set_title(title)
@@ -106,7 +105,7 @@ def cost(figures: Figures, theme: Theme) -> Figure:
     return figure
 
 
-def latency(figures: Figures, theme: Theme) -> Figure:
+def latency(figures: Figures) -> Figure:
     """The time to the list by the round-trip time, and the floor."""
     section = figures["latency"]
     points = section["points"]
@@ -118,9 +117,9 @@ def latency(figures: Figures, theme: Theme) -> Figure:
         for name in names:
             index = list(section["round_trips"]).index(name)
             times = [point["candidates"][name]["answer_ms"] for point in points]
-            axes.plot(trips, times, color=color(theme, index), marker=MARKERS[index], markersize=4, label=name)
+            axes.plot(trips, times, color=CANDIDATES[index], marker=MARKERS[index], markersize=4, label=name)
         label = f"floor of {section['round_trips_of_publish']} round trips"
-        axes.plot(trips, floor, color=theme.floor, linestyle="--", linewidth=1.2, label=label)
+        axes.plot(trips, floor, color=FLOOR, linestyle="--", linewidth=1.2, label=label)
         describe(axes, "round-trip time, ms", "ms from the last push to the list")
         axes.legend(fontsize=8)
     warm.set_title("warm functions")
@@ -128,7 +127,7 @@ def latency(figures: Figures, theme: Theme) -> Figure:
     return figure
 
 
-def memory_size(figures: Figures, theme: Theme) -> Figure:
+def memory_size(figures: Figures) -> Figure:
     """Start and first publish, and a warm publish, by memory size."""
     rows = figures["memory-sizes"]["rows"]
     names = list(dict.fromkeys(row["candidate"] for row in rows))
@@ -139,7 +138,7 @@ def memory_size(figures: Figures, theme: Theme) -> Figure:
             of_name = [row for row in rows if row["candidate"] == name]
             sizes = [row["memory_mb"] for row in of_name]
             times = [sum(row[key] for key in keys) for row in of_name]
-            axes.plot(sizes, times, color=color(theme, index), marker=MARKERS[index], markersize=4, label=name)
+            axes.plot(sizes, times, color=CANDIDATES[index], marker=MARKERS[index], markersize=4, label=name)
         axes.set_xscale("log")
         axes.set_yscale("log")
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
@@ -152,7 +151,7 @@ def memory_size(figures: Figures, theme: Theme) -> Figure:
     return figure
 
 
-def burst(figures: Figures, theme: Theme) -> Figure:
+def burst(figures: Figures) -> Figure:
     """The seconds of a burst by its versions, and the floor of the quota."""
     rows = figures["burst"]["rows"]
     figure, axes = pyplot.subplots(figsize=(9, 3.6))
@@ -161,17 +160,17 @@ def burst(figures: Figures, theme: Theme) -> Figure:
         versions = [row["versions"] for row in of_delivery]
         seconds = [row["seconds"] for row in of_delivery]
         line = "-" if len(of_delivery) > 1 else ""
-        axes.plot(versions, seconds, color=color(theme, index), marker=MARKERS[index], linestyle=line, label=delivery)
+        axes.plot(versions, seconds, color=CANDIDATES[index], marker=MARKERS[index], linestyle=line, label=delivery)
     queue = [row for row in rows if row["delivery"] == "queue"]
     versions = [row["versions"] for row in queue]
     floor = [row["floor"] for row in queue]
-    axes.plot(versions, floor, color=theme.floor, linestyle="--", label="floor of the quota")
+    axes.plot(versions, floor, color=FLOOR, linestyle="--", label="floor of the quota")
     describe(axes, "versions that complete at once", "seconds until the last list")
     axes.legend(fontsize=8)
     return figure
 
 
-def sweep(figures: Figures, theme: Theme) -> Figure:
+def sweep(figures: Figures) -> Figure:
     """The calls and seconds of each scenario, as bars on a logarithmic scale."""
     rows = figures["sweep"]["rows"]
     names = [f"{repositories(row['repositories'])}, {row['versions']:,} versions, {row['state']}" for row in rows]
@@ -183,7 +182,7 @@ def sweep(figures: Figures, theme: Theme) -> Figure:
     )
     for axes, (title, numbers) in zip(panels, values, strict=True):
         # A bar of a logarithmic scale begins at some value; this one is below all.
-        bars = axes.barh(names, [max(value, 0.02) for value in numbers], left=0.01, color=theme.function, height=0.62)
+        bars = axes.barh(names, [max(value, 0.02) for value in numbers], left=0.01, color=CANDIDATES[0], height=0.62)
         axes.bar_label(bars, [number(value) for value in numbers], padding=3, fontsize=8)
         axes.set_xscale("log")
         axes.set_xlim(right=max(numbers) * 8)
@@ -203,11 +202,6 @@ def describe(axes: Axes, x: str, y: str) -> None:
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.grid(visible=True)
-
-
-def color(theme: Theme, index: int) -> str:
-    """The color of a candidate by its place: the function is the first."""
-    return theme.function if index == 0 else theme.peers[index - 1]
 
 
 def number(value: float) -> str:

@@ -64,8 +64,7 @@ def of_cold(figures: Figures) -> str:
     text = heading(figures, "cold", "Start, CPU, memory and calls") + paragraph(
         f"A new process publishes one version; each round trip takes {cold['round_trip_ms']} ms, and the figures are "
         f"the medians of {cold['repetitions']} runs. *First request* is the time until a function asks for its first "
-        "event. "
-        "The CPU of the cold publish includes the start. A repeated event finds the list up to date; a warm publish is "
+        "event. The CPU of the cold publish includes the start. A repeated event finds the list up to date; a warm publish is "
         "one of many versions that one process publishes."
     )
     text += picture("cost", "Start, CPU and memory of the function and its peers")
@@ -231,11 +230,7 @@ def heading(figures: Figures, name: str, title: str) -> str:
 
 
 def picture(name: str, alternative: str) -> str:
-    """A plot for the reader's color scheme."""
-    return (
-        f'<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="images/figures-{name}-dark.svg">\n'
-        f'  <img alt="{alternative}" src="images/figures-{name}.svg">\n</picture>\n\n'
-    )
+    return f"![{alternative}](images/figures-{name}.svg)\n\n"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
