@@ -184,6 +184,11 @@ pub fn invalid_request(reason: impl fmt::Display) -> Error {
     Error::InvalidRequest(format!("{reason}; {EXPECTED}"))
 }
 
+/// The error of a request that a record of a queue does not hold: whoever sends it waits for the answer.
+pub fn not_for_a_queue() -> Error {
+    invalid_request("a record holds an event or an assemble request: send other requests to the function")
+}
+
 /// The error of an `ECR Image Action` that cannot be parsed.
 pub fn invalid_event(reason: impl fmt::Display) -> Error {
     invalid_request(format_args!("invalid ECR Image Action: {reason}"))

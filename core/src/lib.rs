@@ -21,6 +21,7 @@
 //!
 //! * [`settings`]: the environment variables, parsed and validated; which tags belong to a version;
 //! * [`input`]: events and requests; [`access`]: which of them an alias of the function takes;
+//! * [`plan`]: what an input asks for, by the settings, as [`work`]; [`batch`]: records of a queue, joined to tasks;
 //! * [`name`] and [`oci`]: the terms of ECR and of the OCI specifications, each a strict type;
 //! * [`reconcile`]: the state machine of one version, its observation, its manifest list, its outcome;
 //! * [`alias`]: releases and the aliases that follow them, as a state machine of its own;
@@ -33,6 +34,7 @@
 pub mod access;
 pub mod alias;
 pub mod answer;
+pub mod batch;
 pub mod error;
 pub mod excerpt;
 pub mod iam_action;
@@ -41,9 +43,11 @@ pub mod inventory;
 pub mod name;
 mod newtype;
 pub mod oci;
+pub mod plan;
 pub mod reconcile;
 pub mod scan;
 pub mod settings;
+pub mod work;
 
 pub use access::Access;
 pub use alias::machine::AliasStep;

@@ -15,6 +15,7 @@ mod setting;
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -52,8 +53,8 @@ pub struct Settings {
     repositories: Vec<RepositoryGlob>,
     accounts: Accounts,
     regions: Vec<Region>,
-    rules: Vec<(Vec<RepositoryGlob>, RepositorySettings)>,
-    defaults: RepositorySettings,
+    rules: Vec<(Vec<RepositoryGlob>, Arc<RepositorySettings>)>,
+    defaults: Arc<RepositorySettings>,
     sweep: SweepSettings,
 }
 
@@ -115,7 +116,7 @@ impl Settings {
     /// [`InvalidSetting`], for the first variable that is invalid.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
         let unparsed = UnparsedRepositorySettings::lookup(&lookup)?;
-        let defaults = unparsed.parse()?;
+        let defaults = Arc::new(unparsed.parse()?);
         Ok(Self {
             repositories: Setting::lookup(Variable::Repositories, &lookup)?.list()?,
             accounts: parse_accounts(&Setting::lookup(Variable::Accounts, &lookup)?)?,
@@ -127,7 +128,7 @@ impl Settings {
     }
 
     /// The settings of a repository, if it is served.
-    pub fn for_repository(&self, repository: &RepositoryName) -> Option<&RepositorySettings> {
+    pub fn for_repository(&self, repository: &RepositoryName) -> Option<&Arc<RepositorySettings>> {
         let any_matches = |globs: &[RepositoryGlob]| globs.iter().any(|glob| glob.matches(repository));
         let rule = || self.rules.iter().find(|(globs, _)| any_matches(globs)).map(|(_, settings)| settings);
         any_matches(&self.repositories).then(|| rule().unwrap_or(&self.defaults))
@@ -199,7 +200,7 @@ fn parse_set<T: FromStr<Err: std::fmt::Display> + Ord>(setting: &Setting) -> Res
 fn parse_rules(
     rules: &Setting,
     defaults: &UnparsedRepositorySettings,
-) -> Result<Vec<(Vec<RepositoryGlob>, RepositorySettings)>, InvalidSetting> {
+) -> Result<Vec<(Vec<RepositoryGlob>, Arc<RepositorySettings>)>, InvalidSetting> {
     if rules.is_empty() {
         return Ok(Vec::new());
     }
@@ -220,7 +221,7 @@ fn parse_rules(
         settings.revisions.override_with(at("revisions"), rule.revisions.as_ref());
         settings.attestations.override_with(at("attestations"), rule.attestations.as_ref());
         settings.aliases.override_with(at("aliases"), rule.aliases.as_ref());
-        Ok((globs, settings.parse()?))
+        Ok((globs, Arc::new(settings.parse()?)))
     };
     parsed.iter().enumerate().map(parse).collect()
 }

@@ -123,7 +123,7 @@ impl<'a> Decider<'a> {
         let mut highest = BTreeMap::new();
         for release in snapshot.scan.releases.difference(snapshot.scan.yanked()) {
             let Some(digest) = knowledge.list_of(release, &snapshot.scan) else { continue };
-            for alias in request.policy.aliases(release) {
+            for alias in request.settings.aliases.aliases(release) {
                 highest.insert(alias, (release.clone(), digest));
             }
         }
@@ -235,7 +235,8 @@ impl<'a> Decider<'a> {
             unknowns.compare(tag, Some(named.digest), self.snapshot);
             return None;
         };
-        let is_configured = |platform: &Platform| self.request.platforms.iter().any(|one| one.matches(platform));
+        let is_configured =
+            |platform: &Platform| self.request.settings.tag_scheme.platforms().iter().any(|one| one.matches(platform));
         conflict(stored, is_configured).map(AliasConflict::from)
     }
 
@@ -262,7 +263,9 @@ impl<'a> Decider<'a> {
     fn hidden(&self, alias: &Tag, release: &Release) -> Vec<&Release> {
         let scan = &self.snapshot.scan;
         let is_hidden = |other: &&Release| {
-            *other > release && !scan.yanked().contains(*other) && self.request.policy.aliases(other).contains(alias)
+            *other > release
+                && !scan.yanked().contains(*other)
+                && self.request.settings.aliases.aliases(other).contains(alias)
         };
         let known: BTreeSet<&Release> = self.knowledge.releases.union(&scan.releases).collect();
         known.into_iter().rev().filter(is_hidden).take(MAX_HIDDEN_RELEASES).collect()

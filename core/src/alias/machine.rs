@@ -113,7 +113,7 @@ impl ScanRepository {
     /// The first step of a reconciliation. A sweep resumes it with the scan that it has made already.
     pub fn start(request: Arc<AliasRequest>) -> Self {
         let targets = request.release().map(|release| {
-            let aliases = request.policy.aliases(release).into_iter().map(Target::Alias);
+            let aliases = request.settings.aliases.aliases(release).into_iter().map(Target::Alias);
             aliases.chain(YankMarker::of(release).map(Target::Marker)).collect()
         });
         let knowledge = Knowledge { contents: request.lists.clone(), seen: BTreeSet::new(), releases: BTreeSet::new() };

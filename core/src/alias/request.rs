@@ -1,6 +1,7 @@
 //! Which aliases are to be reconciled.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::name::RepositoryName;
@@ -10,8 +11,6 @@ use crate::oci::tag::Tag;
 use crate::reconcile::manifest_list::ManifestList;
 use crate::reconcile::observation::StoredManifest;
 use crate::settings::RepositorySettings;
-use crate::settings::alias_policy::AliasPolicy;
-use crate::settings::configured_platform::ConfiguredPlatform;
 use crate::settings::release::Release;
 use crate::settings::yank_marker::YankMarker;
 
@@ -25,8 +24,7 @@ pub struct AliasRequest {
     /// Whether to replace what is not the function's own.
     pub(super) force: bool,
     pub(super) scope: Scope,
-    pub(super) policy: AliasPolicy,
-    pub(super) platforms: Vec<ConfiguredPlatform>,
+    pub(super) settings: Arc<RepositorySettings>,
     /// What tags name according to the caller, who has just written or read them.
     pub(super) written: BTreeMap<Tag, Digest>,
     /// The manifest lists whose bytes the caller has.
@@ -45,25 +43,23 @@ pub(super) enum Scope {
 impl AliasRequest {
     /// A request for the aliases of one version, after it was published, found unchanged, or yanked. `None`, if it has
     /// no aliases: it is not a release, or not served, or the policy has no aliases.
-    pub fn for_version(repository: RepositoryName, version: &Tag, settings: &RepositorySettings) -> Option<Self> {
+    pub fn for_version(repository: RepositoryName, version: &Tag, settings: &Arc<RepositorySettings>) -> Option<Self> {
         let release = Release::from_tag(version).filter(|release| settings.serves(release.tag()))?;
         Self::new(repository, Scope::Release(release), settings)
     }
 
     /// A request for all aliases of a repository. `None`, if its policy has no aliases.
-    pub fn for_repository(repository: RepositoryName, settings: &RepositorySettings) -> Option<Self> {
+    pub fn for_repository(repository: RepositoryName, settings: &Arc<RepositorySettings>) -> Option<Self> {
         Self::new(repository, Scope::Repository, settings)
     }
 
-    fn new(repository: RepositoryName, scope: Scope, settings: &RepositorySettings) -> Option<Self> {
-        let platforms = settings.tag_scheme.platforms().to_vec();
+    fn new(repository: RepositoryName, scope: Scope, settings: &Arc<RepositorySettings>) -> Option<Self> {
         (!settings.aliases.is_empty()).then(|| Self {
             repository,
             dry_run: false,
             force: false,
             scope,
-            policy: settings.aliases.clone(),
-            platforms,
+            settings: Arc::clone(settings),
             written: BTreeMap::new(),
             lists: BTreeMap::new(),
         })
@@ -104,6 +100,11 @@ impl AliasRequest {
             self.written.insert(marker.tag().clone(), digest);
         }
         self
+    }
+
+    /// The settings of the repository, by which its tags are scanned.
+    pub fn settings(&self) -> &RepositorySettings {
+        &self.settings
     }
 
     /// The release, where the request is for the aliases of one.

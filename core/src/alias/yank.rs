@@ -124,7 +124,7 @@ impl YankRequest {
         repository: RepositoryName,
         version: &Tag,
         action: YankAction,
-        settings: &RepositorySettings,
+        settings: &Arc<RepositorySettings>,
     ) -> Result<Self, NotYankable> {
         if settings.aliases.is_empty() {
             return Err(NotYankable::NoAliases);

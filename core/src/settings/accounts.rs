@@ -13,7 +13,7 @@ pub enum Accounts {
 
 impl Accounts {
     /// Whether an account is served.
-    pub fn contain(&self, account: &AccountId) -> bool {
+    pub fn contains(&self, account: &AccountId) -> bool {
         match self {
             Self::Any => true,
             Self::Listed(accounts) => accounts.contains(account),

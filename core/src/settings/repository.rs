@@ -1,5 +1,6 @@
 //! The settings of one repository.
 
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use regex_lite::Regex;
@@ -37,6 +38,20 @@ impl VersionPattern {
     }
 }
 
+impl PartialEq for VersionPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Eq for VersionPattern {}
+
+impl Hash for VersionPattern {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.as_str().hash(state);
+    }
+}
+
 impl FromStr for VersionPattern {
     type Err = regex_lite::Error;
 
@@ -48,7 +63,7 @@ impl FromStr for VersionPattern {
 }
 
 /// The settings of one repository.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RepositorySettings {
     /// The scheme by which its tags name versions and platforms.
     pub tag_scheme: TagScheme,

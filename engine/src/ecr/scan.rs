@@ -14,19 +14,6 @@ use super::{Registry, error};
 /// How many rows a page has: the maximum. ECR's default is a tenth of it.
 const PAGE_SIZE: i32 = 1_000;
 
-/// A tagged image of a repository, according to a scan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScannedImage {
-    /// Its tags.
-    pub tags: Vec<String>,
-    /// Its digest, which ECR always states.
-    pub digest: Option<Digest>,
-    /// When it was first pushed; a tag that is moved to it later does not change this.
-    pub pushed_at: SystemTime,
-    /// The media type of its manifest; empty where ECR does not say.
-    pub media_type: String,
-}
-
 /// A page of a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {

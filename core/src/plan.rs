@@ -1,17 +1,20 @@
 //! What an input asks for, by the settings: filters it, and turns it into work.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use ecr_multiarch_core::alias::yank::{YankAction, YankRequest};
-use ecr_multiarch_core::input::{AssembleRequest, Push, RegistriesRequest, ReleaseRequest, SweepRequest};
-use ecr_multiarch_core::settings::Accounts;
-use ecr_multiarch_core::settings::yank_marker::YankMarker;
-use ecr_multiarch_core::{
-    Access, AccountId, AliasRequest, Answer, Error, Input, InvocationError, ReconcileRequest, Region, RegistryId,
-    RepositoryGlob, RepositoryName, RepositorySettings, Settings, Tag, VersionReport,
-};
-
-use ecr_multiarch_engine::sweep::SweepScope;
+use crate::access::Access;
+use crate::alias::request::AliasRequest;
+use crate::alias::yank::{YankAction, YankRequest};
+use crate::answer::{Answer, VersionReport};
+use crate::error::{Error, InvocationError};
+use crate::input::{AssembleRequest, Input, Push, RegistriesRequest, ReleaseRequest, SweepRequest};
+use crate::name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName};
+use crate::oci::tag::Tag;
+use crate::reconcile::request::ReconcileRequest;
+use crate::settings::{Accounts, RepositorySettings, Settings, TagMeaning};
+use crate::work::{MarkerTask, SweepScope, VersionTask, Work};
 
 /// The age up to which an event proves that its tag exists.
 ///
@@ -19,27 +22,34 @@ use ecr_multiarch_engine::sweep::SweepScope;
 /// for hours or redriven from a queue says nothing about now: the tag may have been deleted since.
 const RECENT_PUSH: Duration = Duration::from_mins(5);
 
-/// The work that an input requests and the settings allow.
-pub(super) enum Work {
-    Reconcile { registry: RegistryId, request: ReconcileRequest, wait: Option<Duration> },
-    Yank { registry: RegistryId, request: YankRequest },
-    Marker { registry: RegistryId, marker: YankMarker, aliases: AliasRequest },
-    Sweep { registries: Vec<RegistryId>, scope: SweepScope },
-    Registries(Vec<RegistryId>),
+/// What an input results in.
+#[derive(Debug)]
+pub enum Plan {
+    /// There is work to do.
+    Do(Work),
+    /// It is filtered out, or invalid, and has its answer.
+    Answer(Result<Answer, InvocationError>),
 }
 
-/// What an input results in.
-pub(super) enum Prepared {
-    /// There is work to do.
-    Work(Work),
-    /// It is filtered out, or invalid, and has its answer.
-    Settled(Result<Answer, InvocationError>),
+/// What an input is about, for the answer, the log and the metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// The registry of the event or request, if it names one.
+    pub registry: Option<RegistryId>,
+    /// The repository of the event or request, if it names one.
+    pub repository: Option<String>,
+    /// The version that the event or request is about.
+    pub version: Option<Tag>,
+    /// The time of the push event, if the input is one.
+    pub pushed_at: Option<SystemTime>,
+    /// Whether it is a sweep of everything that is served, and not a dry run.
+    pub is_full_sweep: bool,
 }
 
 /// Why an input results in no work.
 enum Rejection {
-    /// It is filtered out. The version is the one that a platform tag names.
-    Ignored { reason: String, version: Option<Tag> },
+    /// It is filtered out, for this reason.
+    Ignored(String),
     /// It is invalid.
     Failed(Error),
 }
@@ -50,103 +60,105 @@ impl From<Error> for Rejection {
     }
 }
 
-fn ignored(reason: String) -> Rejection {
-    Rejection::Ignored { reason, version: None }
+fn ignored(reason: impl ToString) -> Rejection {
+    Rejection::Ignored(reason.to_string())
 }
 
 /// Plans the work of inputs.
-pub(super) struct Planner<'a> {
-    pub(super) settings: &'a Settings,
+#[derive(Debug)]
+pub struct Planner<'a> {
+    /// The settings of the function.
+    pub settings: &'a Settings,
     /// What the invocation may ask for.
-    pub(super) access: Access,
+    pub access: Access,
     /// The account of the function, if Lambda states it.
-    pub(super) own_account: Option<&'a AccountId>,
+    pub own_account: Option<&'a AccountId>,
     /// The Region of the function, if the environment names it.
-    pub(super) own_region: Option<Region>,
+    pub own_region: Option<Region>,
+    /// The time, by which the age of an event is told.
+    pub now: SystemTime,
 }
 
 impl Planner<'_> {
-    /// Plans the work of an input, and tells what the input is about.
-    pub(super) fn prepare(&self, input: Result<Input, Error>) -> (Subject, Prepared) {
+    /// Plans the work of an input, or of the error of one that is none. Also says what the input is about.
+    pub fn plan(&self, input: Result<Input, Error>) -> (Subject, Plan) {
         let mut subject = input.as_ref().map(|input| self.subject(input)).unwrap_or_default();
-        let admitted = input.and_then(|input| self.access.admit(input));
-        let prepared = match admitted.map_err(Rejection::Failed).and_then(|input| self.plan(input)) {
-            Ok(work) => {
-                subject.refine(&work);
-                Prepared::Work(work)
-            }
-            Err(Rejection::Ignored { reason, version }) => {
-                subject.version = version.or(subject.version);
+        let admitted = input.and_then(|input| self.access.admit(input)).map_err(Rejection::Failed);
+        let plan = match admitted.and_then(|input| self.work(input, &mut subject)) {
+            Ok(work) => Plan::Do(work),
+            Err(Rejection::Ignored(reason)) => {
                 let Subject { registry, repository, version, .. } = &subject;
                 let report = VersionReport::ignored(reason, registry.clone(), repository.clone(), version.clone());
-                Prepared::Settled(Ok(Answer::Version(Box::new(report))))
+                Plan::Answer(Ok(Answer::Version(Box::new(report))))
             }
-            Err(Rejection::Failed(error)) => Prepared::Settled(Err(error.into())),
+            Err(Rejection::Failed(error)) => Plan::Answer(Err(error.into())),
         };
-        (subject, prepared)
+        (subject, plan)
     }
 
-    /// Plans the work of an input.
-    ///
-    /// # Errors
-    /// [`Rejection`], if there is none.
-    fn plan(&self, input: Input) -> Result<Work, Rejection> {
+    /// The work of an input. Adds to the subject what only the settings tell.
+    fn work(&self, input: Input, subject: &mut Subject) -> Result<Work, Rejection> {
         match input {
             Input::Ignored { reason, .. } => Err(ignored(reason)),
-            Input::Push(push) => self.plan_push(push),
-            Input::Assemble(request) => self.plan_assemble(request),
-            Input::Sweep(request) => {
-                self.check_registry(request.account.as_ref(), request.region.as_ref())?;
-                self.check_repositories(request.repositories.as_deref().unwrap_or_default())?;
-                self.plan_sweep(request)
-            }
-            Input::Yank(action, request) => self.plan_yank(action, request),
+            Input::Push(push) => self.push(push, subject),
+            Input::Assemble(request) => self.assemble(request),
+            Input::Sweep(request) => self.sweep(request, subject),
+            Input::Yank(action, request) => self.yank(action, request),
             Input::Registries(RegistriesRequest { accounts }) => {
                 Ok(Work::Registries(self.registries(accounts.as_deref(), &self.own_region()?)))
             }
         }
     }
 
-    fn plan_push(&self, push: Push) -> Result<Work, Rejection> {
-        self.check_registry(Some(&push.account), Some(&push.region))?;
-        let settings = self.repository_settings(&push.repository)?;
-        let registry = RegistryId { account: Some(push.account), region: push.region };
-        if let Some(marker) = YankMarker::from_tag(&push.tag)
-            && let Some(aliases) = AliasRequest::for_marker(push.repository.clone(), &push.tag, settings)
-        {
-            return Ok(Work::Marker { registry, marker, aliases });
+    fn push(&self, push: Push, subject: &mut Subject) -> Result<Work, Rejection> {
+        let Push { account, region, repository, tag, time } = push;
+        self.check_registry(Some(&account), Some(&region))?;
+        let settings = self.repository_settings(&repository)?;
+        let registry = RegistryId { account: Some(account), region };
+        match settings.meaning(&tag) {
+            TagMeaning::Platform(parsed) => {
+                subject.version = Some(parsed.version.clone());
+                let task = version_task(repository, parsed.version, settings)?;
+                let pushed = BTreeSet::from_iter(is_recent(time, self.now).then_some(tag));
+                let request = ReconcileRequest { pushed, ..task.request };
+                Ok(Work::Version(registry, VersionTask { request, ..task }, None))
+            }
+            TagMeaning::Marker(marker) => {
+                let release = marker.release().tag().clone();
+                let not_served = || ignored(format!("{tag} marks {release}, which has no aliases"));
+                let aliases = AliasRequest::for_version(repository, &release, settings).ok_or_else(not_served)?;
+                subject.version = Some(release);
+                Ok(Work::Marker(registry, MarkerTask { marker, aliases }))
+            }
+            TagMeaning::Alias(_) | TagMeaning::Version(_) | TagMeaning::NotServed(_) => {
+                Err(ignored(format!("{tag} is not the tag of a configured platform")))
+            }
         }
-        let Some(parsed) = settings.tag_scheme.parse(&push.tag) else {
-            return Err(ignored(format!("{} is not the tag of a configured platform", push.tag)));
-        };
-        let request = new_request(push.repository, parsed.version, settings)?;
-        let pushed = is_recent(push.time, SystemTime::now()).then_some(push.tag).into_iter().collect();
-        let request = ReconcileRequest { pushed, ..request };
-        Ok(Work::Reconcile { registry, request, wait: None })
     }
 
-    fn plan_assemble(&self, request: AssembleRequest) -> Result<Work, Rejection> {
+    fn assemble(&self, request: AssembleRequest) -> Result<Work, Rejection> {
         let AssembleRequest { repository, version, dry_run, force, account, region, wait_seconds } = request;
         self.check_registry(account.as_ref(), region.as_ref())?;
         let settings = self.repository_settings(&repository)?;
-        let request = new_request(repository, version, settings)?;
+        let VersionTask { request, aliases } = version_task(repository, version, settings)?;
         let registry = self.requested_registry(account, region)?;
-        let request = ReconcileRequest { dry_run, force, ..request };
-        Ok(Work::Reconcile { registry, request, wait: wait_seconds.map(Duration::from) })
+        let aliases = aliases.map(|aliases| aliases.with_dry_run(dry_run).with_force(force));
+        let task = VersionTask { request: ReconcileRequest { dry_run, force, ..request }, aliases };
+        Ok(Work::Version(registry, task, wait_seconds.map(Duration::from)))
     }
 
-    fn plan_yank(&self, action: YankAction, request: ReleaseRequest) -> Result<Work, Rejection> {
+    fn yank(&self, action: YankAction, request: ReleaseRequest) -> Result<Work, Rejection> {
         let ReleaseRequest { repository, version, dry_run, account, region } = request;
         self.check_registry(account.as_ref(), region.as_ref())?;
         let settings = self.repository_settings(&repository)?;
-        let request = YankRequest::new(repository, &version, action, settings);
-        let request = request.map_err(|error| ignored(error.to_string()))?.with_dry_run(dry_run);
-        let registry = self.requested_registry(account, region)?;
-        Ok(Work::Yank { registry, request })
+        let request = YankRequest::new(repository, &version, action, settings).map_err(ignored)?;
+        Ok(Work::Yank(self.requested_registry(account, region)?, request.with_dry_run(dry_run)))
     }
 
-    fn plan_sweep(&self, request: SweepRequest) -> Result<Work, Rejection> {
+    fn sweep(&self, request: SweepRequest, subject: &mut Subject) -> Result<Work, Rejection> {
         let SweepRequest { repositories, dry_run, deep, account, region, from } = request;
+        self.check_registry(account.as_ref(), region.as_ref())?;
+        self.check_repositories(repositories.as_deref().unwrap_or_default())?;
         let own_region = self.own_region().or_else(|error| region.clone().ok_or(error))?;
         let all = self.registries(None, &own_region);
         let mut registries = match &account {
@@ -154,14 +166,17 @@ impl Planner<'_> {
             None => all.clone(),
         };
         registries.retain(|id| region.as_ref().is_none_or(|region| id.region == *region));
-        let is_everywhere = registries == all && *self.settings.accounts() != Accounts::Any;
-        Ok(Work::Sweep { registries, scope: SweepScope { repositories, from, dry_run, deep, is_everywhere } })
+        if let [registry] = registries.as_slice() {
+            subject.registry = Some(registry.clone());
+        }
+        let covers_all_registries = registries == all && *self.settings.accounts() != Accounts::Any;
+        Ok(Work::Sweep(registries, SweepScope { repositories, from, dry_run, deep, covers_all_registries }))
     }
 
     /// The registries that are served, those of these accounts only if they are given.
     fn registries(&self, accounts: Option<&[AccountId]>, own_region: &Region) -> Vec<RegistryId> {
         let served = |account: &&AccountId| {
-            self.own_account.is_none_or(|own| own == *account) || self.settings.accounts().contain(account)
+            self.own_account.is_none_or(|own| own == *account) || self.settings.accounts().contains(account)
         };
         let accounts: Option<Vec<_>> = accounts.map(|accounts| accounts.iter().filter(served).cloned().collect());
         self.settings.registries(self.own_account, own_region, accounts.as_deref())
@@ -169,9 +184,9 @@ impl Planner<'_> {
 
     /// Ignores a request that names only repositories that are not served. A glob may match a served one.
     fn check_repositories(&self, globs: &[RepositoryGlob]) -> Result<(), Rejection> {
-        let is_left_out =
+        let is_not_served =
             |glob: &RepositoryGlob| glob.literal().is_some_and(|name| self.settings.for_repository(&name).is_none());
-        if globs.is_empty() || !globs.iter().all(is_left_out) {
+        if globs.is_empty() || !globs.iter().all(is_not_served) {
             return Ok(());
         }
         let names: Vec<_> = globs.iter().map(RepositoryGlob::as_str).collect();
@@ -182,7 +197,7 @@ impl Planner<'_> {
     fn check_registry(&self, account: Option<&AccountId>, region: Option<&Region>) -> Result<(), Rejection> {
         if let (Some(account), Some(own)) = (account, self.own_account)
             && account != own
-            && !self.settings.accounts().contain(account)
+            && !self.settings.accounts().contains(account)
         {
             return Err(ignored(format!("the registry of account {account} is not served: ACCOUNTS does not list it")));
         }
@@ -195,9 +210,9 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn repository_settings(&self, repository: &RepositoryName) -> Result<&RepositorySettings, Rejection> {
-        let left_out = || ignored(format!("repository {repository} is not served: REPOSITORIES does not cover it"));
-        self.settings.for_repository(repository).ok_or_else(left_out)
+    fn repository_settings(&self, repository: &RepositoryName) -> Result<&Arc<RepositorySettings>, Rejection> {
+        let not_served = || ignored(format!("repository {repository} is not served: REPOSITORIES does not cover it"));
+        self.settings.for_repository(repository).ok_or_else(not_served)
     }
 
     /// The registry that a request names, the own account and Region where it names none.
@@ -246,39 +261,15 @@ impl Planner<'_> {
     }
 }
 
-/// What an input is about, for the answer, the log and the metrics.
-#[derive(Debug, Default)]
-pub(super) struct Subject {
-    pub(super) registry: Option<RegistryId>,
-    pub(super) repository: Option<String>,
-    pub(super) version: Option<Tag>,
-    pub(super) pushed_at: Option<SystemTime>,
-    pub(super) is_full_sweep: bool,
-}
-
-impl Subject {
-    /// Adds what only the work tells: the version of a tag, and the registry of a sweep of one.
-    fn refine(&mut self, work: &Work) {
-        match work {
-            Work::Reconcile { request, .. } => self.version = Some(request.version.clone()),
-            Work::Marker { marker, .. } => self.version = Some(marker.release().tag().clone()),
-            Work::Sweep { registries, .. } => {
-                if let [registry] = registries.as_slice() {
-                    self.registry = Some(registry.clone());
-                }
-            }
-            Work::Yank { .. } | Work::Registries(_) => {}
-        }
-    }
-}
-
-fn new_request(
+/// The reconciliation of a version that is served.
+fn version_task(
     repository: RepositoryName,
     version: Tag,
-    settings: &RepositorySettings,
-) -> Result<ReconcileRequest, Rejection> {
-    ReconcileRequest::new(repository, version.clone(), settings)
-        .map_err(|error| Rejection::Ignored { reason: error.to_string(), version: Some(version) })
+    settings: &Arc<RepositorySettings>,
+) -> Result<VersionTask, Rejection> {
+    let aliases = AliasRequest::for_version(repository.clone(), &version, settings);
+    let request = ReconcileRequest::new(repository, version, settings).map_err(ignored)?;
+    Ok(VersionTask { request, aliases })
 }
 
 /// Whether a push of this time is recent. One without a time, or with a time to come, is taken for a new one.

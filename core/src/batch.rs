@@ -1,0 +1,108 @@
+//! Joins the records of an SQS batch to tasks: one for each version, whatever it has records of.
+
+use std::collections::BTreeMap;
+
+use crate::answer::Answer;
+use crate::error::{Error, InvocationError};
+use crate::excerpt::RegistryText;
+use crate::input::{Input, not_for_a_queue};
+use crate::name::{RegistryId, RepositoryName};
+use crate::oci::tag::Tag;
+use crate::plan::{Plan, Planner, Subject};
+use crate::work::{MarkerTask, VersionTask, Work};
+
+/// How many message ids a log line has: those of a version whose platforms are pushed once or twice.
+const MAX_LOGGED_IDS: usize = 10;
+
+/// The tasks of a batch.
+#[derive(Debug, Default)]
+pub struct BatchTasks {
+    /// What it asks for in each repository.
+    pub registries: BTreeMap<RegistryId, BTreeMap<RepositoryName, RepositoryTasks>>,
+    /// The records that ask for nothing: they are filtered out, or invalid.
+    pub answered: Vec<(TaskRecords, Result<Answer, InvocationError>)>,
+}
+
+/// What a batch asks for in one repository.
+#[derive(Debug, Default)]
+pub struct RepositoryTasks {
+    /// The versions to be reconciled, each for all of its records.
+    pub versions: BTreeMap<Tag, (TaskRecords, VersionTask)>,
+    /// Requests with `force`, and dry runs: each for itself.
+    pub separate: Vec<(TaskRecords, VersionTask)>,
+    /// The yank markers whose aliases are to be reconciled.
+    pub markers: BTreeMap<Tag, (TaskRecords, MarkerTask)>,
+}
+
+/// The records that a task is for, and what they are about.
+#[derive(Debug)]
+pub struct TaskRecords {
+    /// How many they are.
+    pub count: usize,
+    /// The ids by which they go back to the queue.
+    pub message_ids: Vec<String>,
+    /// What they are about.
+    pub subject: Subject,
+}
+
+impl TaskRecords {
+    /// The ids as a log line has them: the first ones.
+    pub fn logged_ids(&self) -> String {
+        let ids: Vec<_> = self.message_ids.iter().take(MAX_LOGGED_IDS).map(String::as_str).collect();
+        RegistryText::from(ids.join(",")).as_str().to_owned()
+    }
+
+    /// Adds the records of another input for the same task. Its push is the newer one that completed the version.
+    fn join(&mut self, other: Self) {
+        self.count += other.count;
+        self.message_ids.extend(other.message_ids);
+        self.subject.pushed_at = self.subject.pushed_at.max(other.subject.pushed_at);
+    }
+}
+
+impl BatchTasks {
+    /// Adds a record: the id of its message, and what its body asks for.
+    pub fn add(&mut self, message_id: Option<String>, input: Result<Input, Error>, planner: &Planner<'_>) {
+        let (subject, plan) = planner.plan(input);
+        let records = TaskRecords { count: 1, message_ids: message_id.into_iter().collect(), subject };
+        match plan {
+            Plan::Do(Work::Version(registry, task, _wait)) => {
+                self.repository(registry, &task.request.repository).add_version(records, task);
+            }
+            Plan::Do(Work::Marker(registry, task)) => {
+                self.repository(registry, &task.aliases.repository).add_marker(records, task);
+            }
+            Plan::Do(Work::Yank(..) | Work::Sweep(..) | Work::Registries(_)) => {
+                self.answered.push((records, Err(not_for_a_queue().into())));
+            }
+            Plan::Answer(answer) => self.answered.push((records, answer)),
+        }
+    }
+
+    fn repository(&mut self, registry: RegistryId, repository: &RepositoryName) -> &mut RepositoryTasks {
+        self.registries.entry(registry).or_default().entry(repository.clone()).or_default()
+    }
+}
+
+impl RepositoryTasks {
+    fn add_version(&mut self, records: TaskRecords, task: VersionTask) {
+        let VersionTask { request, .. } = &task;
+        if request.dry_run || request.force {
+            self.separate.push((records, task));
+        } else if let Some((joined, joined_task)) = self.versions.get_mut(&request.version) {
+            joined.join(records);
+            joined_task.request.pushed.extend(task.request.pushed);
+        } else {
+            self.versions.insert(request.version.clone(), (records, task));
+        }
+    }
+
+    fn add_marker(&mut self, records: TaskRecords, task: MarkerTask) {
+        match self.markers.get_mut(task.marker.tag()) {
+            Some((joined, _)) => joined.join(records),
+            None => {
+                self.markers.insert(task.marker.tag().clone(), (records, task));
+            }
+        }
+    }
+}
