@@ -19,8 +19,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::{Shell, generate};
 
-/// Multi-architecture manifest lists in Amazon ECR: find what is wrong with them, publish what is missing, and try the
-/// function ecr-multiarch on this machine.
+/// Multi-architecture manifest lists in Amazon ECR
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
 struct Cli {
@@ -36,21 +35,21 @@ Examples:
   ecr-multiarch serve --port 5055 --data ./registry
   ecr-multiarch completions bash > ~/.local/share/bash-completion/completions/ecr-multiarch
 
-`ecr-multiarch help COMMAND` tells all of a command.";
+`ecr-multiarch help COMMAND` says more of each.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Find what is wrong with the images of a registry, without writing anything
     Audit(audit::Options),
-    /// Publish the manifest lists that a registry lacks, or show which
     Sweep(sweep::Options),
-    /// See the function at work on a local ECR: no AWS account, no Docker
+    /// Watch the function at work on a local ECR
+    ///
+    /// Pushes versions, platform by platform, shows the function's outcome for each event, and checks the published lists
+    /// and the aliases. Needs no AWS account and no Docker.
     Demo,
-    /// Serve a local ECR to push to, with the function attached
     Serve(serve::Options),
-    /// Print the completions of a shell
+    /// Print the completions for a shell
     Completions {
-        /// The shell
+        /// Whose completions to print
         shell: Shell,
     },
 }
@@ -79,4 +78,22 @@ fn print_completions(shell: Shell) -> Result<(), String> {
     let mut script = Vec::new();
     generate(shell, &mut Cli::command(), env!("CARGO_BIN_NAME"), &mut script);
     io::stdout().write_all(&script).map_err(|error| format!("standard output: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_shows_an_example_of_each_command() {
+        let mut command = Cli::command();
+        command.build();
+        for name in command.get_subcommands().map(clap::Command::get_name).filter(|name| *name != "help") {
+            let example = EXAMPLES.lines().find_map(|line| line.strip_prefix(&format!("  ecr-multiarch {name}")));
+            let arguments = example.unwrap_or_else(|| panic!("no example of {name}"));
+            let arguments = arguments.split('>').next().unwrap_or_default().replace('\'', "");
+            let parsed = Cli::try_parse_from(["ecr-multiarch", name].into_iter().chain(arguments.split_whitespace()));
+            assert!(parsed.is_ok(), "{parsed:?}");
+        }
+    }
 }

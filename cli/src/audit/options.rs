@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use ecr_multiarch_core::{AccountId, Region, RepositoryGlob};
 
-/// Audit the multi-architecture images of an Amazon ECR registry, with your own AWS credentials and without writing
-/// anything.
+/// Show what is wrong with the images of a registry
+///
+/// Works with your own AWS credentials, and writes nothing to the registry.
 ///
 /// No settings are needed: tag template and platforms are guessed from the tags, and the report says what was guessed.
 /// By default only scans are made, which count as no pull (ecr:DescribeRepositories, ecr:DescribeImages).

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// Serve a local ECR to push to, with the function attached, until Ctrl-C.
+/// Serve a local ECR to push to, with the function attached
 ///
-/// Each push is shown with the function's outcome. No AWS account and no login is needed, and the commands for docker,
-/// podman, skopeo and crane are printed at the start.
+/// Shows the function's outcome for each push, until Ctrl-C. Needs no AWS account and no login, and begins with the commands
+/// for docker, podman, skopeo and crane.
 #[derive(Debug, Args)]
 pub struct Options {
     /// The port on 127.0.0.1; 0 takes a free one

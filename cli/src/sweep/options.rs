@@ -4,11 +4,15 @@ use clap::Args;
 use ecr_multiarch_core::settings::variable::Variable;
 use ecr_multiarch_core::{AccountId, Region, RepositoryGlob, RepositoryStart};
 
-/// Sweep the repositories of an Amazon ECR registry with your own AWS credentials, as the function's sweep does.
+/// Publish the manifest lists that a registry lacks
+///
+/// Does what the function's sweep does, with your own AWS credentials; --dry-run shows what that would be.
 ///
 /// Settings are the function's environment variables (PLATFORMS, TAG_TEMPLATE, VERSION_PATTERN, REVISIONS,
 /// ATTESTATIONS, ALIASES, RULES, SWEEP_PUTS_PER_SECOND, ...). AWS_ENDPOINT_URL_ECR points to another ECR, such as a
 /// local one.
+///
+/// The exit code is 0, or 1 if anything failed.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Names or globs of the repositories, such as 'team-a/*'; all by default
