@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use ecr_multiarch_core::input::{ImageAction, ImageActionEvent, invalid_event, invalid_request};
+use ecr_multiarch_core::input::{ImageAction, invalid_event, invalid_request};
 use ecr_multiarch_core::{Error, Input, RegistryId};
 use serde_json::Value;
 
@@ -45,12 +45,8 @@ fn parse_image_action(mut payload: Value) -> Result<Input, Error> {
         fields.retain(|name, _| FIELDS.contains(&name.as_str()));
     }
     let event: EventBridgeEvent<ImageAction> = serde_json::from_value(payload).map_err(invalid_event)?;
-    Input::from_image_action(ImageActionEvent {
-        account: event.account,
-        region: event.region,
-        time: time.and_then(|time| SystemTime::try_from(time).ok()),
-        detail: event.detail,
-    })
+    let time = time.and_then(|time| SystemTime::try_from(time).ok());
+    Input::from_image_action(event.account, event.region, time, event.detail)
 }
 
 #[cfg(test)]

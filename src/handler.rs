@@ -1,29 +1,42 @@
 //! Handles an invocation: an input in, an answer out, with a log line and metrics.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use ecr_multiarch_core::alias::yank::{YankOutcome, YankRequest};
+use aws_lambda_events::event::sqs::SqsBatchResponse;
+use ecr_multiarch_core::plan::{Plan, Planner, Subject};
+use ecr_multiarch_core::work::{SweepScope, VersionTask, Work};
 use ecr_multiarch_core::{
-    AliasReport, AliasRequest, Answer, Error, Input, InvocationError, Outcome, OutcomeKind, ReconcileRequest,
-    RegistriesReport, RegistryId, Settings, SweepReport, VersionReport, YankReport,
+    Answer, Error, Input, InvocationError, OutcomeKind, RegistriesReport, RegistryId, Settings, SweepReport,
 };
+use ecr_multiarch_engine::ecr::{Priority, Registries};
+use ecr_multiarch_engine::executor::Executor;
+use ecr_multiarch_engine::sweep::sweep;
+use ecr_multiarch_engine::work_time::WorkTime;
+use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
+use super::batch::handle_batch;
 use super::event;
-use super::invocation::{Invocation, patience};
+use super::invocation::Invocation;
 use super::metrics::{self, Metrics};
-use super::plan::{Planner, Prepared, Work};
 use super::record::{Cost, InvocationRecord};
-use ecr_multiarch_engine::alias::{reconcile_aliases, yank};
-use ecr_multiarch_engine::ecr::{Priority, Registries, Registry};
-use ecr_multiarch_engine::execute::reconcile;
-use ecr_multiarch_engine::sweep::{SweepScope, sweep};
+use super::sqs;
 
 /// The pauses between two looks at a version that a request waits for: short at first, since most versions are complete
 /// within seconds, and then long enough that a minute of waiting takes some twenty reads.
 const WAIT_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
+
+/// The response to an invocation.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Response {
+    /// To an event or a request.
+    Answer(Answer),
+    /// To an SQS batch: the records that go back to the queue.
+    Batch(SqsBatchResponse),
+}
 
 /// Handles the invocations of one execution environment.
 #[derive(Debug)]
@@ -45,43 +58,52 @@ impl Handler {
         Self { emit_metrics, ..self }
     }
 
-    /// Handles an event or a request.
+    /// Handles one invocation: an event, a request, or an SQS batch of them.
+    ///
+    /// # Errors
+    /// Every [`Error`] of an event or a request. A batch never fails as a whole, unless the invocation may not bring one.
+    pub async fn respond(&self, mut payload: Value, invocation: &Invocation) -> Result<Response, InvocationError> {
+        let Some(records) = sqs::take_records(&mut payload) else {
+            return self.answer(event::parse(payload), invocation).await.map(Response::Answer);
+        };
+        match invocation.access.admit_batch() {
+            Ok(()) => Ok(Response::Batch(handle_batch(self, records, invocation).await)),
+            Err(error) => self.answer(Err(error), invocation).await.map(Response::Answer),
+        }
+    }
+
+    /// Answers an event or a request, or the error of an input that is neither.
     ///
     /// # Errors
     /// Every [`Error`], after it was logged and counted.
-    pub async fn handle(&self, payload: Value, invocation: &Invocation) -> Result<Answer, InvocationError> {
-        self.handle_input(event::parse(payload), invocation).await
-    }
-
-    /// Handles an input, or the error of one that is none.
-    pub(super) async fn handle_input(
+    pub async fn answer(
         &self,
         input: Result<Input, Error>,
         invocation: &Invocation,
     ) -> Result<Answer, InvocationError> {
         let started = Instant::now();
         let calls_before = self.registries.calls();
-
-        let (subject, prepared) = self.planner(invocation).prepare(input);
-        let result = match prepared {
-            Prepared::Work(work) => self.carry_out(work, invocation).await,
-            Prepared::Settled(result) => result,
+        let (subject, plan) = self.planner(invocation).plan(input);
+        let result = match plan {
+            Plan::Do(work) => self.carry_out(work, invocation).await,
+            Plan::Answer(result) => result,
         };
-
-        let record = InvocationRecord {
-            request_id: &invocation.request_id,
-            registry: subject.registry,
-            repository: subject.repository,
-            version: subject.version,
-            pushed_at: subject.pushed_at,
-            is_full_sweep: subject.is_full_sweep,
-            cost: Some(Cost { duration: started.elapsed(), ecr_calls: self.registries.calls() - calls_before }),
-            delivery: None,
-            result: result.as_ref(),
-        };
-        record.log();
-        (self.emit_metrics)(&invocation.request_id, &Metrics::of(&record));
+        let cost = Cost { duration: started.elapsed(), ecr_calls: self.registries.calls() - calls_before };
+        self.record(&subject, cost, result.as_ref(), invocation);
         result
+    }
+
+    fn record(
+        &self,
+        subject: &Subject,
+        cost: Cost,
+        result: Result<&Answer, &InvocationError>,
+        invocation: &Invocation,
+    ) {
+        let request_id = &invocation.request_id;
+        let record = InvocationRecord { request_id, subject, cost: Some(cost), delivery: None, result };
+        record.log();
+        (self.emit_metrics)(request_id, &Metrics::of(&record));
     }
 
     pub(super) fn planner<'a>(&'a self, invocation: &'a Invocation) -> Planner<'a> {
@@ -90,31 +112,20 @@ impl Handler {
             access: invocation.access,
             own_account: invocation.own_account.as_ref(),
             own_region: self.registries.own_region(),
+            now: SystemTime::now(),
         }
     }
 
     async fn carry_out(&self, work: Work, invocation: &Invocation) -> Result<Answer, InvocationError> {
+        let large_versions = Semaphore::new(1);
+        let time = invocation.request_time();
+        let executor = |id: &RegistryId| self.executor(id, time, time.stop_at, &large_versions);
         match work {
-            Work::Reconcile { registry, request, wait } => {
-                let report = if let Some(wait) = wait {
-                    self.wait_until_published(&registry, request, wait, invocation).await
-                } else {
-                    let deadline = invocation.answer_deadline();
-                    self.reconcile(&registry, &Arc::new(request), deadline, patience(deadline)).await
-                };
-                report.map(|report| Answer::Version(Box::new(report)))
-            }
-            Work::Yank { registry, request } => {
-                let report = self.yank(registry, request, invocation).await?;
-                Ok(Answer::Yank(Box::new(report)))
-            }
-            Work::Marker { registry: id, marker, aliases } => {
-                let registry = self.open(&id, invocation);
-                let repository = aliases.repository.clone();
-                let aliases = self.reconcile_aliases(&registry, aliases, invocation.answer_deadline()).await?;
-                Ok(Answer::Yank(Box::new(YankReport::for_push(id, repository, marker, aliases))))
-            }
-            Work::Sweep { registries, scope } => {
+            Work::Version(id, task, None) => executor(&id).reconcile_one(task).await,
+            Work::Version(id, task, Some(wait)) => self.wait_until_published(&id, &task, wait, invocation).await,
+            Work::Marker(id, task) => executor(&id).mark_one(task).await,
+            Work::Yank(id, request) => executor(&id).yank(request).await,
+            Work::Sweep(registries, scope) => {
                 let report = self.sweep(&registries, &scope, invocation).await?;
                 Ok(Answer::Sweep(Box::new(report)))
             }
@@ -122,89 +133,41 @@ impl Handler {
         }
     }
 
-    async fn reconcile(
+    /// An executor of tasks of this registry, for answers that are due soon, with calls that are repeated until this time
+    /// while ECR throttles them.
+    pub(super) fn executor<'a>(
         &self,
         id: &RegistryId,
-        request: &Arc<ReconcileRequest>,
-        deadline: Instant,
-        patience: Instant,
-    ) -> Result<VersionReport, InvocationError> {
-        let registry = self.registries.open(id, Priority::Interactive, patience);
-        let reconciliation = Box::pin(reconcile(&registry, Arc::clone(request), deadline)).await?;
-        let mut report = VersionReport::new(id.clone(), request, reconciliation);
-        if let Some(aliases) = self.aliases_of(request, &report.outcome) {
-            let confirmed = (!request.dry_run).then(|| request.target());
-            let reconciled = self.reconcile_aliases(&registry, aliases, deadline).await;
-            report.aliases = Some(reconciled.map_err(|error| InvocationError { error, confirmed })?);
-        }
-        Ok(report)
-    }
-
-    /// The aliases that are to be reconciled after a version was.
-    pub(super) fn aliases_of(&self, request: &ReconcileRequest, outcome: &Outcome) -> Option<AliasRequest> {
-        let list = outcome.manifest_list()?;
-        let settings = self.settings.for_repository(&request.repository)?;
-        let aliases = AliasRequest::for_version(request.repository.clone(), &request.version, settings)?;
-        Some(aliases.with_dry_run(request.dry_run).with_force(request.force).with_list(list))
-    }
-
-    async fn yank(
-        &self,
-        id: RegistryId,
-        request: YankRequest,
-        invocation: &Invocation,
-    ) -> Result<YankReport, InvocationError> {
-        let registry = self.open(&id, invocation);
-        let repository = request.repository.clone();
-        let end = Box::pin(yank(&registry, request, invocation.answer_deadline())).await?;
-        let mut report = YankReport::new(id, repository, &end);
-        if let Some(aliases) = end.aliases {
-            let confirmed = (end.outcome == YankOutcome::Yanked).then(|| aliases.image(end.marker.tag()));
-            let reconciled = self.reconcile_aliases(&registry, aliases, invocation.answer_deadline()).await;
-            report.aliases = reconciled.map_err(|error| InvocationError { error, confirmed })?;
-        }
-        Ok(report)
-    }
-
-    pub(super) async fn reconcile_aliases(
-        &self,
-        registry: &Registry,
-        request: AliasRequest,
-        deadline: Instant,
-    ) -> Result<Vec<AliasReport>, Error> {
-        // A request is made from the settings of its repository.
-        let Some(settings) = self.settings.for_repository(&request.repository) else { return Ok(Vec::new()) };
-        Box::pin(reconcile_aliases(registry, request, settings, deadline)).await
-    }
-
-    /// The registry, for calls that are answered soon.
-    fn open(&self, id: &RegistryId, invocation: &Invocation) -> Registry {
-        self.registries.open(id, Priority::Interactive, patience(invocation.answer_deadline()))
+        time: WorkTime,
+        throttle_deadline: Instant,
+        large_versions: &'a Semaphore,
+    ) -> Executor<'a> {
+        Executor::new(self.registries.open(id, Priority::Interactive, throttle_deadline), time, large_versions)
     }
 
     /// Reconciles a version again and again until it waits for nothing, an error is permanent, or time is up.
     async fn wait_until_published(
         &self,
         id: &RegistryId,
-        request: ReconcileRequest,
+        task: &VersionTask,
         wait: Duration,
         invocation: &Invocation,
-    ) -> Result<VersionReport, InvocationError> {
-        let request = Arc::new(request);
-        let deadline = invocation.answer_deadline();
-        let time_is_up = deadline.min(Instant::now() + wait);
-        let patience = time_is_up.min(patience(deadline));
+    ) -> Result<Answer, InvocationError> {
+        let (time, large_versions) = (invocation.request_time(), Semaphore::new(1));
+        let time_is_up = time.deadline.min(Instant::now() + wait);
         let mut pauses = WAIT_PAUSES.into_iter().chain(std::iter::repeat(WAIT_PAUSES[WAIT_PAUSES.len() - 1]));
         let mut waiting = None;
         loop {
-            let unfinished = match self.reconcile(id, &request, deadline, patience).await {
-                Ok(report) if report.outcome.kind() == OutcomeKind::Waiting => Ok(report),
+            // A new one for each look, since it begins nothing more once the registry has failed.
+            let executor = self.executor(id, time, time_is_up.min(time.stop_at), &large_versions);
+            let unfinished = match executor.reconcile_one(task.clone()).await {
+                Ok(answer) if answer.outcome_kind() == Some(OutcomeKind::Waiting) => Ok(answer),
                 Err(error) if error.error_type().is_retryable() => Err(error),
                 ended => return ended,
             };
             // What is missing says more than the error of a later look, unless that look published the version.
             let unfinished = unfinished.or_else(|error| match waiting.take() {
-                Some(report) if error.confirmed.is_none() => Ok(report),
+                Some(answer) if error.confirmed.is_none() => Ok(answer),
                 _ => Err(error),
             });
             if Instant::now() >= time_is_up {
@@ -212,7 +175,7 @@ impl Handler {
             }
             sleep_until(time_is_up.min(Instant::now() + pauses.next().unwrap_or_default())).await;
             // The last look is made when the time is up, unless the answer is due then.
-            if Instant::now() >= deadline {
+            if Instant::now() >= time.deadline {
                 return unfinished;
             }
             waiting = unfinished.ok();

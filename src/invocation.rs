@@ -17,8 +17,9 @@ const SWEEP_MARGIN: Duration = Duration::from_secs(20);
 /// How long before Lambda's deadline no more versions of a batch are begun: what was written by then is confirmed within
 /// a second, and the other records go back to the queue.
 const BATCH_MARGIN: Duration = Duration::from_secs(5);
-/// How long before the answer is due a throttled call is given up, so that the answer says why.
-const PATIENCE_MARGIN: Duration = Duration::from_secs(1);
+/// How long before its answer is due a request begins nothing more: what was written by then is confirmed, and the answer
+/// says why a call was given up.
+const REQUEST_MARGIN: Duration = Duration::from_secs(1);
 
 const _: () = assert!(
     SWEEP_MARGIN.as_secs() > ANSWER_MARGIN.as_secs() && BATCH_MARGIN.as_secs() > ANSWER_MARGIN.as_secs(),
@@ -85,6 +86,13 @@ impl Invocation {
         earlier(self.deadline, ANSWER_MARGIN, 5)
     }
 
+    /// When the work on a request or an event ends: what was written is still confirmed. Short invocations keep three
+    /// quarters of their time.
+    pub(super) fn request_time(&self) -> WorkTime {
+        let deadline = self.answer_deadline();
+        WorkTime { stop_at: earlier(deadline, REQUEST_MARGIN, 4), deadline }
+    }
+
     /// When a sweep ends. Short invocations keep three quarters of their time to begin work.
     pub(super) fn sweep_time(&self) -> WorkTime {
         WorkTime { stop_at: earlier(self.deadline, SWEEP_MARGIN, 4), deadline: self.answer_deadline() }
@@ -96,15 +104,10 @@ impl Invocation {
     }
 }
 
-/// When a throttled call is given up. Short invocations keep three quarters of their time.
-pub(super) fn patience(deadline: Instant) -> Instant {
-    earlier(deadline, PATIENCE_MARGIN, 4)
-}
-
-/// The deadline minus a margin, but at most one part in `share` of the time that is left.
+/// The deadline minus a margin, but at most one part in `share` of the time that remains.
 fn earlier(deadline: Instant, margin: Duration, share: u32) -> Instant {
-    let left = deadline.saturating_duration_since(Instant::now());
-    deadline - (left / share).min(margin)
+    let remaining = deadline.saturating_duration_since(Instant::now());
+    deadline - (remaining / share).min(margin)
 }
 
 #[cfg(test)]

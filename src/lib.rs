@@ -7,13 +7,12 @@
 //! the program that is deployed.
 
 mod batch;
+mod batch_log;
 pub mod event;
 pub mod handler;
 pub mod invocation;
 pub mod logging;
 pub mod metrics;
-mod plan;
 pub mod record;
-pub mod response;
 pub mod runtime;
 mod sqs;

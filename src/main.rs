@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use ecr_multiarch::handler::Handler;
 use ecr_multiarch::logging;
-use ecr_multiarch::response::Response;
 use ecr_multiarch::runtime::{self, StartError};
 use ecr_multiarch_core::Settings;
 use ecr_multiarch_engine::ecr::Registries;
@@ -27,5 +26,5 @@ async fn run() -> Result<(), StartError> {
     let registries = Registries::from_environment(settings.sweep().puts_per_second)?;
     registries.warm_up();
     let handler = &Handler::new(settings, registries);
-    runtime::serve(async |payload, invocation| Response::to(payload, &invocation, handler).await).await
+    runtime::serve(async |payload, invocation| handler.respond(payload, &invocation).await).await
 }

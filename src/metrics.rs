@@ -19,8 +19,8 @@ pub const NAMESPACE: &str = "EcrMultiarch";
 /// The only dimension: the function, which distinguishes stacks. No dimension grows with the repositories.
 pub const DIMENSION: &str = "FunctionName";
 
-/// The age up to which an event is measured: as long as EventBridge tries to deliver one. Older ones come from a
-/// dead-letter queue or from hand, and one of them would be the maximum of its day.
+/// The age up to which an event is measured: as long as EventBridge tries to deliver one. Older ones come from a redrive
+/// or a manual replay, and a single one would dominate the day's maximum.
 const MAX_PUSH_AGE: Duration = Duration::from_hours(24);
 
 /// How many values a metric of one line may have.
@@ -108,7 +108,7 @@ impl Metrics {
         if let Some(cost) = record.cost {
             metrics.add_cost(cost);
         }
-        metrics.add(record, SystemTime::now());
+        metrics.add(record, None);
         metrics
     }
 
@@ -142,8 +142,9 @@ impl Metrics {
         &mut self.0[position]
     }
 
-    /// Adds the result of an invocation, or of a task of a batch.
-    pub fn add(&mut self, record: &InvocationRecord<'_>, now: SystemTime) {
+    /// Adds the result of an invocation, or of a task of a batch that was done at this time, by default now.
+    pub fn add(&mut self, record: &InvocationRecord<'_>, at: Option<SystemTime>) {
+        let at = at.unwrap_or_else(SystemTime::now);
         match record.result {
             Ok(Answer::Version(report)) => {
                 let kind = report.outcome.kind();
@@ -155,7 +156,7 @@ impl Metrics {
                     OutcomeKind::WouldPublish => name::WOULD_PUBLISH,
                 };
                 self.count(name, 1);
-                let since_push = record.pushed_at.and_then(|pushed_at| now.duration_since(pushed_at).ok());
+                let since_push = record.subject.pushed_at.and_then(|pushed_at| at.duration_since(pushed_at).ok());
                 let since_push = since_push.filter(|age| *age <= MAX_PUSH_AGE);
                 if let (OutcomeKind::Published, Some(since_push)) = (kind, since_push) {
                     self.measure(name::PUSH_TO_PUBLISHED, since_push);
@@ -164,7 +165,7 @@ impl Metrics {
             Ok(Answer::Sweep(report)) => {
                 self.add_sweep(report);
                 // The metric is about everything that is served.
-                if record.is_full_sweep {
+                if record.subject.is_full_sweep {
                     self.count(name::SWEEP_COMPLETE, u64::from(report.is_complete()));
                 }
             }

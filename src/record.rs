@@ -1,10 +1,11 @@
 //! The record of an invocation, or of a task of a batch: what its log line and its metrics report.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use ecr_multiarch_core::alias::outcome::AliasOutcomeKind;
 use ecr_multiarch_core::answer::aliases_of_kind;
-use ecr_multiarch_core::{AliasReport, Answer, ErrorType, InvocationError, RegistryId, RepositoryStart, Tag};
+use ecr_multiarch_core::plan::Subject;
+use ecr_multiarch_core::{AliasReport, Answer, ErrorType, InvocationError, RepositoryStart, Tag};
 use ecr_multiarch_engine::log;
 
 /// The record of an invocation that has ended.
@@ -12,16 +13,8 @@ use ecr_multiarch_engine::log;
 pub struct InvocationRecord<'a> {
     /// The id that Lambda gave the invocation.
     pub request_id: &'a str,
-    /// The registry of the event or request, if it names one.
-    pub registry: Option<RegistryId>,
-    /// The repository of the event or request, if it names one.
-    pub repository: Option<String>,
-    /// The version that was reconciled.
-    pub version: Option<Tag>,
-    /// The time of the push event, if the input is one.
-    pub pushed_at: Option<SystemTime>,
-    /// Whether it was a sweep of everything that is served, and not a dry run.
-    pub is_full_sweep: bool,
+    /// What the input was about.
+    pub subject: &'a Subject,
     /// What the invocation took; `None` for a task of a batch, which shares it with others.
     pub cost: Option<Cost>,
     /// Of a task of a batch, how its input was delivered.
@@ -56,23 +49,23 @@ impl InvocationRecord<'_> {
 
     /// Writes a line for each alias that was left alone.
     fn log_conflicts(&self) {
-        let (Ok(answer), Some(registry)) = (self.result, &self.registry) else { return };
+        let Subject { registry, repository, .. } = self.subject;
+        let (Ok(answer), Some(registry)) = (self.result, registry) else { return };
         for alias in aliases_of_kind(answer.aliases().unwrap_or_default(), AliasOutcomeKind::Conflict) {
             let reason = alias.outcome.reason().unwrap_or_default();
-            log::conflict(registry, self.repository.as_deref().unwrap_or_default(), &alias.tag, &reason);
+            log::conflict(registry, repository.as_deref().unwrap_or_default(), &alias.tag, &reason);
         }
     }
 
     /// Writes the log line.
     pub fn log(&self) {
-        let Self { request_id, delivery, .. } = self;
+        let Self { request_id, subject, delivery, .. } = self;
         let records = delivery.as_ref().map(|delivery| delivery.records);
         let message_ids = delivery.as_ref().map(|delivery| delivery.message_ids.as_str());
-        let registry = self.registry.as_ref();
-        let (account, region) = registry.map(log::registry_fields).unzip();
+        let (account, region) = subject.registry.as_ref().map(log::registry_fields).unzip();
         let account = account.flatten();
-        let repository = self.repository.as_deref();
-        let version = self.version.as_ref().map(Tag::as_str);
+        let repository = subject.repository.as_deref();
+        let version = subject.version.as_ref().map(Tag::as_str);
         let milliseconds = self.cost.map(|cost| milliseconds(cost.duration));
         let ecr_calls = self.cost.map(|cost| cost.ecr_calls);
         let aliases = |kind| self.result.ok().and_then(|answer| tags(answer.aliases()?, kind));

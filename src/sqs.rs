@@ -3,7 +3,7 @@
 //! AWS Lambda developer guide, "Using Lambda with Amazon SQS".
 
 use aws_lambda_events::event::sqs::SqsMessage;
-use ecr_multiarch_core::input::invalid_request;
+use ecr_multiarch_core::input::{invalid_request, not_for_a_queue};
 use ecr_multiarch_core::{Error, Input};
 use serde_json::Value;
 
@@ -45,11 +45,6 @@ impl Record {
         };
         Self { message_id, input }
     }
-}
-
-/// The error of a request that a record does not hold.
-pub(super) fn not_for_a_queue() -> Error {
-    invalid_request("a record holds an event or an assemble request: send other requests to the function")
 }
 
 /// Parses a body, which is an event or an `assemble` request. The other requests are made by hand or by schedule, and

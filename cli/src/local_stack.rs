@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_config::Region;
 use aws_credential_types::Credentials;
+use ecr_multiarch::event;
 use ecr_multiarch::handler::Handler;
 use ecr_multiarch::invocation::Invocation;
 use ecr_multiarch_core::settings::InvalidSetting;
@@ -58,6 +59,6 @@ impl LocalStack {
             deadline: Instant::now() + TIMEOUT,
             request_id: input["id"].as_str().unwrap_or_default().to_owned(),
         };
-        self.handler.handle(input, &invocation).await
+        self.handler.answer(event::parse(input), &invocation).await
     }
 }

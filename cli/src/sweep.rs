@@ -8,9 +8,10 @@ mod tests;
 
 use std::time::Duration;
 
+use ecr_multiarch_core::work::SweepScope;
 use ecr_multiarch_core::{RegistryId, Settings};
 use ecr_multiarch_engine::ecr::{Priority, Registries};
-use ecr_multiarch_engine::sweep::{SweepScope, sweep};
+use ecr_multiarch_engine::sweep::sweep;
 use ecr_multiarch_engine::work_time::WorkTime;
 use tokio::time::Instant;
 
@@ -35,7 +36,7 @@ pub async fn run(options: &Options) -> Result<bool, String> {
         dry_run: options.dry_run,
         deep: options.deep,
         from: options.from.clone(),
-        is_everywhere: true,
+        covers_all_registries: true,
     };
     let time = WorkTime { stop_at: deadline, deadline };
     let table = SweepTable::new(options.rows);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use ecr_multiarch_core::alias::machine::ScanRepository;
-use ecr_multiarch_core::input::{ImageAction, ImageActionEvent};
+use ecr_multiarch_core::input::ImageAction;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
@@ -80,13 +80,9 @@ fn parse_event() -> Work {
     .to_string();
     Box::new(move || {
         let detail: ImageAction = serde_json::from_str(black_box(&detail)).unwrap();
-        let event = ImageActionEvent {
-            account: Some("123456789012".to_owned()),
-            region: Some("eu-central-1".to_owned()),
-            time: Some(SystemTime::UNIX_EPOCH),
-            detail,
-        };
-        assert!(matches!(Input::from_image_action(event), Ok(Input::Push(_))));
+        let (account, region) = (Some("123456789012".to_owned()), Some("eu-central-1".to_owned()));
+        let input = Input::from_image_action(account, region, Some(SystemTime::UNIX_EPOCH), detail);
+        assert!(matches!(input, Ok(Input::Push(_))));
     })
 }
 

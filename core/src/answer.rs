@@ -11,7 +11,7 @@ use crate::name::{AccountId, Region, RegistryId, RepositoryName, RepositoryStart
 use crate::oci::digest::Digest;
 use crate::oci::media_type::MediaType;
 use crate::oci::tag::Tag;
-use crate::reconcile::outcome::{Outcome, PlatformImage, Reconciliation};
+use crate::reconcile::outcome::{Outcome, OutcomeKind, PlatformImage, Reconciliation};
 use crate::reconcile::request::ReconcileRequest;
 use crate::settings::yank_marker::YankMarker;
 
@@ -157,6 +157,14 @@ impl Serialize for YankReport {
 }
 
 impl Answer {
+    /// The kind of the outcome of a version.
+    pub fn outcome_kind(&self) -> Option<OutcomeKind> {
+        match self {
+            Self::Version(report) => Some(report.outcome.kind()),
+            Self::Yank(_) | Self::Sweep(_) | Self::Registries(_) => None,
+        }
+    }
+
     /// The aliases of a version or yank, where there are any.
     pub fn aliases(&self) -> Option<&[AliasReport]> {
         match self {
@@ -273,15 +281,17 @@ pub struct Failed {
     pub version: Option<Tag>,
     /// The error.
     pub error: Error,
-    /// How many versions are left for the next sweep because the repository failed.
-    pub versions_left: Option<usize>,
+    /// How many versions remain for the next sweep because the repository failed.
+    pub versions_remaining: Option<usize>,
 }
 
 impl Failed {
     /// The error, and what it leaves undone.
     pub fn message(&self) -> String {
-        match self.versions_left {
-            Some(left) => format!("{}; {left} versions of the repository are left for the next sweep", self.error),
+        match self.versions_remaining {
+            Some(remaining) => {
+                format!("{}; {remaining} versions of the repository are left for the next sweep", self.error)
+            }
             None => self.error.to_string(),
         }
     }
@@ -361,7 +371,7 @@ impl SweepReport {
     }
 
     /// Records that work is left in repositories from this name on.
-    pub fn leave(&mut self, from: RepositoryStart) {
+    pub fn defer(&mut self, from: RepositoryStart) {
         self.next = Some(match self.next.take() {
             Some(next) => next.min(from),
             None => from,

@@ -145,19 +145,6 @@ pub struct SweepRequest {
     pub from: Option<RepositoryStart>,
 }
 
-/// An `ECR Image Action` event, reduced to what the function needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageActionEvent {
-    /// The account of the registry.
-    pub account: Option<String>,
-    /// The Region of the registry.
-    pub region: Option<String>,
-    /// The time of the event, if it states a valid one.
-    pub time: Option<SystemTime>,
-    /// What happened.
-    pub detail: ImageAction,
-}
-
 /// The detail of an `ECR Image Action` event. All fields are optional here, since ECR omits and adds fields.
 ///
 /// Amazon ECR user guide, "Amazon ECR events and EventBridge".
@@ -217,12 +204,17 @@ impl Input {
         }
     }
 
-    /// Decides what an event means.
+    /// Decides what an `ECR Image Action` event means: by the account and Region of its registry, its time, if it states a
+    /// valid one, and its detail.
     ///
     /// # Errors
     /// [`Error::InvalidRequest`], for a push that names no valid registry or repository.
-    pub fn from_image_action(event: ImageActionEvent) -> Result<Self, Error> {
-        let ImageActionEvent { account, region, time, detail } = event;
+    pub fn from_image_action(
+        account: Option<String>,
+        region: Option<String>,
+        time: Option<SystemTime>,
+        detail: ImageAction,
+    ) -> Result<Self, Error> {
         let ImageAction { action_type, result, repository_name: repository, image_tag } = detail;
         if action_type.is_none() && repository.is_none() {
             return Err(invalid_event("it names neither an action nor a repository"));
@@ -273,13 +265,13 @@ mod tests {
 
     use super::*;
 
-    fn event(detail: Value) -> ImageActionEvent {
-        ImageActionEvent {
-            account: Some("123456789012".to_owned()),
-            region: Some("eu-central-1".to_owned()),
-            time: None,
-            detail: serde_json::from_value(detail).unwrap(),
-        }
+    fn parse(detail: Value) -> Result<Input, Error> {
+        parse_of(Some("123456789012"), Some("eu-central-1"), detail)
+    }
+
+    fn parse_of(account: Option<&str>, region: Option<&str>, detail: Value) -> Result<Input, Error> {
+        let (account, region) = (account.map(str::to_owned), region.map(str::to_owned));
+        Input::from_image_action(account, region, None, serde_json::from_value(detail).unwrap())
     }
 
     fn push() -> Value {
@@ -288,7 +280,7 @@ mod tests {
 
     #[test]
     fn push_names_registry_repository_and_tag() {
-        let Ok(Input::Push(push)) = Input::from_image_action(event(push())) else { panic!() };
+        let Ok(Input::Push(push)) = parse(push()) else { panic!() };
         assert_eq!((push.repository.as_str(), push.tag.as_str()), ("team/app", "1-amd64"));
         assert_eq!((push.account.as_str(), push.region.as_str()), ("123456789012", "eu-central-1"));
     }
@@ -306,7 +298,7 @@ mod tests {
         ] {
             let mut detail = push();
             detail[field] = value;
-            match Input::from_image_action(event(detail)) {
+            match parse(detail) {
                 Ok(Input::Ignored { reason, .. }) => assert!(reason.contains(expected), "{reason}"),
                 other => panic!("{field}: {other:?}"),
             }
@@ -315,7 +307,7 @@ mod tests {
 
     #[test]
     fn unknown_action_needs_no_other_field() {
-        let input = Input::from_image_action(event(json!({"action-type":"A_NEW_ONE"})));
+        let input = parse(json!({"action-type":"A_NEW_ONE"}));
         assert!(matches!(input, Ok(Input::Ignored { .. })));
     }
 
@@ -324,22 +316,20 @@ mod tests {
         for repository in [json!(null), json!("No Name")] {
             let mut detail = push();
             detail["repository-name"] = repository;
-            assert!(matches!(Input::from_image_action(event(detail)), Err(Error::InvalidRequest(_))));
+            assert!(matches!(parse(detail), Err(Error::InvalidRequest(_))));
         }
     }
 
     #[test]
     fn push_without_a_valid_registry_is_invalid() {
         for (account, region) in [(None, Some("eu-central-1")), (Some("123456789012"), None), (Some("1"), Some("x"))] {
-            let (account, region) = (account.map(str::to_owned), region.map(str::to_owned));
-            let event = ImageActionEvent { account, region, ..event(push()) };
-            assert!(matches!(Input::from_image_action(event), Err(Error::InvalidRequest(_))));
+            assert!(matches!(parse_of(account, region, push()), Err(Error::InvalidRequest(_))));
         }
     }
 
     #[test]
     fn event_without_action_or_repository_is_invalid() {
-        assert!(matches!(Input::from_image_action(event(json!({}))), Err(Error::InvalidRequest(_))));
+        assert!(matches!(parse(json!({})), Err(Error::InvalidRequest(_))));
     }
 
     #[test]

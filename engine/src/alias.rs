@@ -5,20 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ecr_multiarch_core::alias::machine::AliasWrite;
-use ecr_multiarch_core::alias::scan::ScannedTag;
 use ecr_multiarch_core::alias::yank::{YankEnd, YankRequest, YankStep};
-use ecr_multiarch_core::error::{Extent, Resource};
+use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::{
     AliasReconciliation, AliasReport, AliasRequest, AliasScan, AliasScanBuilder, AliasStep, Error, IamAction,
-    RepositoryName, RepositorySettings, Tag,
+    RepositoryName, Tag,
 };
 use futures_util::{StreamExt as _, stream};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use crate::ecr::{Registry, ScannedImage};
-use crate::pause::pause;
-use crate::work_time::{WorkTime, before};
+use crate::ecr::Registry;
+use crate::execute::with_deadline;
+use crate::work_time::{WorkTime, before, pause, settle};
 
 /// How many aliases are written at a time: those of every usual release, which has three, at once.
 const MAX_PARALLEL_WRITES: usize = 8;
@@ -31,14 +30,13 @@ const SCANS_AFTER_WRITE: u32 = 2;
 ///
 /// # Errors
 /// Those of ECR, and that of the first alias that failed.
-pub async fn reconcile_aliases(
+pub(crate) async fn reconcile_aliases(
     registry: &Registry,
     request: AliasRequest,
-    settings: &RepositorySettings,
     deadline: Instant,
 ) -> Result<Vec<AliasReport>, Error> {
     let time = WorkTime { stop_at: deadline, deadline };
-    let run = AliasRun { registry, settings, time, scan_time: None, has_written: false };
+    let run = AliasRun { registry, time, scan_time: None, has_written: false };
     run.finish(AliasStep::start(Arc::new(request))).await?.into_result()
 }
 
@@ -46,26 +44,21 @@ pub async fn reconcile_aliases(
 ///
 /// # Errors
 /// Those of the machine and of ECR; [`Error::RegistryUnavailable`], if ECR has not answered by the deadline.
-pub async fn yank(registry: &Registry, request: YankRequest, deadline: Instant) -> Result<YankEnd, Error> {
+pub(crate) async fn yank(registry: &Registry, request: YankRequest, deadline: Instant) -> Result<YankEnd, Error> {
     let request = Arc::new(request);
     let repository = &request.repository;
-    let unavailable = |action| Error::RegistryUnavailable {
-        action,
-        resource: Resource::Repository(repository.clone()),
-        message: "the deadline of the invocation was reached".into(),
-        extent: Extent::Registry,
-    };
+    let marker = || Resource::Image(request.target());
     let mut step = YankStep::start(Arc::clone(&request));
     loop {
         step = match step {
             YankStep::Read(read) => {
                 let references = read.references();
-                let manifests = timeout_at(deadline, registry.batch_get_manifests(repository, &references)).await;
-                read.resume(&manifests.map_err(|_| unavailable(IamAction::BatchGetImage))??)?
+                let call = async { Ok(registry.batch_get_manifests(repository, &references).await?) };
+                read.resume(&with_deadline(deadline, IamAction::BatchGetImage, marker, call).await?)?
             }
             YankStep::Put(put) => {
-                let write = registry.put_manifest_list(repository, put.tag(), put.list());
-                let response = timeout_at(deadline, write).await.map_err(|_| unavailable(IamAction::PutImage))??;
+                let call = registry.put_manifest_list(repository, put.tag(), put.list());
+                let response = with_deadline(deadline, IamAction::PutImage, marker, call).await?;
                 put.resume(response)?
             }
             YankStep::Done(end) => return Ok(end),
@@ -73,20 +66,9 @@ pub async fn yank(registry: &Registry, request: YankRequest, deadline: Instant) 
     }
 }
 
-/// Adds the tags of a page of a scan.
-pub(crate) fn add_to_scan(scan: &mut AliasScanBuilder<'_>, rows: &[ScannedImage]) {
-    for ScannedImage { tags, digest, media_type, .. } in rows {
-        let Some(digest) = *digest else { continue };
-        for tag in tags {
-            scan.add(ScannedTag { tag, digest, media_type });
-        }
-    }
-}
-
 /// A reconciliation of aliases in progress.
 pub(crate) struct AliasRun<'a> {
     pub(crate) registry: &'a Registry,
-    pub(crate) settings: &'a RepositorySettings,
     pub(crate) time: WorkTime,
     /// How long the first scan took, once it was made.
     pub(crate) scan_time: Option<Duration>,
@@ -103,8 +85,8 @@ impl AliasRun<'_> {
         loop {
             step = match step {
                 AliasStep::Scan(scan) => {
-                    let scanned = self.scan(&scan.request().repository, scan.after()).await;
-                    match self.in_time(scanned)? {
+                    let scanned = self.scan(scan.request(), scan.after()).await;
+                    match settle(self.read_until(), scanned)? {
                         Some(scanned) => scan.resume(scanned),
                         None => return Ok(scan.defer()),
                     }
@@ -114,7 +96,7 @@ impl AliasRun<'_> {
                     let registry = self.registry.patient_until(self.read_until());
                     let call = async { Ok(registry.batch_get_manifests(repository, &references).await?) };
                     let manifests = before(self.read_until(), call).await;
-                    match self.in_time(manifests)? {
+                    match settle(self.read_until(), manifests)? {
                         Some(manifests) => read.resume(manifests),
                         None => return Ok(AliasStep::Read(read).defer()),
                     }
@@ -134,19 +116,8 @@ impl AliasRun<'_> {
         if self.has_written { self.time.deadline } else { self.time.stop_at }
     }
 
-    /// The result of a read. `None`, if there was no time for it: ECR may have throttled it until then.
-    fn in_time<T>(&self, result: Option<Result<T, Error>>) -> Result<Option<T>, Error> {
-        match result {
-            Some(Err(error)) if !(error.error_type().is_retryable() && Instant::now() >= self.read_until()) => {
-                Err(error)
-            }
-            Some(Ok(read)) => Ok(Some(read)),
-            _ => Ok(None),
-        }
-    }
-
     /// Scans the repository, unless time is up before.
-    async fn scan(&mut self, repository: &RepositoryName, after: Duration) -> Option<Result<AliasScan, Error>> {
+    async fn scan(&mut self, request: &AliasRequest, after: Duration) -> Option<Result<AliasScan, Error>> {
         let until = self.read_until();
         if Instant::now() + after >= until {
             return None;
@@ -155,11 +126,11 @@ impl AliasRun<'_> {
         let started = Instant::now();
         let registry = self.registry.patient_until(until);
         let pages = async {
-            let (mut scan, mut next) = (AliasScanBuilder::new(self.settings), None);
+            let (mut scan, mut next) = (AliasScanBuilder::new(request.settings()), None);
             loop {
                 let is_first = next.is_none();
-                let page = registry.scan_images(repository, next).await?;
-                add_to_scan(&mut scan, &page.rows);
+                let page = registry.scan_images(&request.repository, next).await?;
+                page.rows.iter().for_each(|image| scan.add_image(image));
                 next = page.next;
                 if next.is_none() {
                     let scan = scan.finish();

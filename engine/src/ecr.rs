@@ -21,7 +21,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 pub(crate) use client::QUOTA_CODE;
 pub use client::{OPERATION_TIMEOUT, Priority, Registries, behavior_version};
 pub use gate::{Gate, WritePlace};
-pub use scan::{Page, ScannedImage};
+pub use scan::Page;
 pub use stored::{StoredImage, StoredRepository};
 
 use client::SharedState;
@@ -96,6 +96,11 @@ impl Registry {
     #[must_use]
     pub fn patient_until(&self, patience: Instant) -> Self {
         Self { patience, ..self.clone() }
+    }
+
+    /// Until when calls are repeated, as long as ECR throttles them.
+    pub(crate) fn patience(&self) -> Instant {
+        self.patience
     }
 
     fn account(&self) -> Option<String> {

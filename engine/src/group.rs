@@ -1,23 +1,25 @@
 //! Reconciles versions of one repository together: they share their first read, and each then continues by itself.
 //!
-//! The sweep and the records of a queue are worked off with it. It tells their owner how each version ended, and asks it
-//! what to do where ECR refuses.
+//! Events, requests and the sweep are worked off with it. It tells their delegate how each version ended, and asks it what
+//! to do where ECR refuses.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::reconcile::machine::{Put, ReadManifests};
 use ecr_multiarch_core::reconcile::observation::Manifests;
 use ecr_multiarch_core::reconcile::outcome::Reconciliation;
 use ecr_multiarch_core::settings::tag_scheme::{MAX_BATCH_IDS, MAX_PLATFORMS};
-use ecr_multiarch_core::{Error, IamAction, Reference, RepositoryName, RepositorySettings, Step};
+use ecr_multiarch_core::{Error, IamAction, Reference, RepositoryName, Step};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::ecr::{ReadError, Registry, SharedRead, WritePlace};
-use crate::execute::{self, execute};
+use crate::end::End;
+use crate::execute::{deadline_reached, execute, with_deadline};
 use crate::work_time::WorkTime;
 
 /// How many versions of a group continue by themselves at a time: enough that one slow version does not hold up the
@@ -30,49 +32,38 @@ const MAX_WAIT_AFTER_OBSERVATION: Duration = Duration::from_millis(500);
 
 const _: () = assert!(MAX_BATCH_IDS > MAX_PLATFORMS, "a read has room for one version");
 
-/// How many versions of a repository with these settings fit into one read.
-pub fn versions_per_read(settings: &RepositorySettings) -> usize {
-    MAX_BATCH_IDS / (settings.tag_scheme.platforms().len() + 1)
+/// How many versions of so many platforms fit into one read.
+pub(crate) fn versions_per_read(platforms: usize) -> usize {
+    MAX_BATCH_IDS / (platforms + 1)
 }
 
 /// How a version ended.
-#[derive(Debug, Clone)]
-pub enum VersionEnd {
-    /// It was reconciled.
-    Reconciled(Reconciliation),
-    /// It failed.
-    Failed(Error),
-    /// It was left, as its owner demands.
-    Left,
-    /// Time was up, perhaps while a call failed.
-    OutOfTime(Option<Error>),
-}
+pub type VersionEnd = End<Reconciliation>;
 
 /// Whoever has a group reconciled.
-pub trait GroupOwner {
-    /// A version as the owner knows it.
+pub(crate) trait GroupDelegate {
+    /// A version as the delegate knows it.
     type Version;
 
-    /// Whether the versions that are not written yet are left.
-    fn is_left(&self) -> bool;
+    /// The error for which the versions that are not written yet are abandoned.
+    fn abandoned(&self) -> Option<Error>;
 
     /// How all versions end whose shared read failed. `None`, if they are to be read in parts.
-    fn shared_read_failed(&self, error: &Error) -> Option<VersionEnd>;
+    fn on_shared_read_error(&self, error: &Error) -> Option<VersionEnd>;
 
     /// A write failed.
-    fn write_failed(&self, error: &Error);
+    fn on_write_error(&self, _error: &Error) {}
 
     /// A version ended.
-    fn ended(&self, version: Self::Version, end: VersionEnd);
+    fn on_end(&self, version: Self::Version, end: VersionEnd);
 }
 
 /// A version that is to be reconciled.
-#[derive(Debug)]
-pub struct Member<V> {
-    /// The version as the owner knows it.
-    pub version: V,
+pub(crate) struct Member<V> {
+    /// The version as the delegate knows it.
+    pub(crate) version: V,
     /// The first step of its reconciliation.
-    pub step: Step,
+    pub(crate) step: Step,
 }
 
 /// A version that is being reconciled, with its next step.
@@ -99,9 +90,9 @@ impl<V> VersionState<V> {
     /// Continues with the next step, unless it was the last.
     fn next(self, step: Result<Step, Error>) -> Next<V> {
         match step {
-            Ok(Step::Done(reconciliation)) => self.end(VersionEnd::Reconciled(reconciliation)),
+            Ok(Step::Done(reconciliation)) => self.end(End::Done(reconciliation)),
             Ok(step) => ControlFlow::Continue(ActiveVersion { state: self, step }),
-            Err(error) => self.end(VersionEnd::Failed(error)),
+            Err(error) => self.end(error.into()),
         }
     }
 
@@ -129,25 +120,20 @@ impl<V> ActiveVersion<V> {
 }
 
 /// Reconciles groups of versions of one repository.
-#[derive(Debug)]
-pub struct GroupReconciler<'a, O> {
+pub(crate) struct GroupReconciler<'a, D> {
     /// The registry, with calls that are repeated until the stop while ECR throttles them.
-    pub registry: &'a Registry,
-    /// The repository of all versions.
-    pub repository: &'a RepositoryName,
-    /// When the work ends.
-    pub time: WorkTime,
-    /// How the first read is made.
-    pub shared_read: SharedRead,
+    pub(crate) registry: &'a Registry,
+    pub(crate) repository: &'a RepositoryName,
+    pub(crate) time: WorkTime,
+    pub(crate) shared_read: SharedRead,
     /// Admits one version at a time whose manifests are too large to be read with others.
-    pub large_versions: &'a Semaphore,
-    /// Whoever has the versions reconciled.
-    pub owner: &'a O,
+    pub(crate) large_versions: &'a Semaphore,
+    pub(crate) delegate: &'a D,
 }
 
-impl<O: GroupOwner> GroupReconciler<'_, O> {
+impl<D: GroupDelegate> GroupReconciler<'_, D> {
     /// Reconciles versions: no more than [`versions_per_read`].
-    pub async fn reconcile(&self, members: Vec<Member<O::Version>>) {
+    pub(crate) async fn reconcile(&self, members: Vec<Member<D::Version>>) {
         let members = members.into_iter().map(|Member { version, step }| {
             let state = VersionState { version, is_large: false, observed_at: None };
             ActiveVersion { state, step }
@@ -157,8 +143,8 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
         let mut groups = if members.is_empty() { Vec::new() } else { vec![members] };
         let mut individual = Vec::new();
         while let Some(group) = groups.pop() {
-            if self.owner.is_left() {
-                self.end_all(group, &VersionEnd::Left);
+            if let Some(error) = self.delegate.abandoned() {
+                self.end_all(group, &End::Abandoned(error));
                 continue;
             }
             let (shared, alone) = self.read_shared(group).await;
@@ -170,11 +156,11 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
 
     /// Makes one read for a group of versions. Returns the groups that have another one to share, and the versions that
     /// continue by themselves. A read that fails is repeated in halves, so that each version gets its own result; that of
-    /// one version is repeated by the version itself.
+    /// one version is repeated by the version itself, where it was too large or attempted once.
     async fn read_shared(
         &self,
-        mut group: Vec<ActiveVersion<O::Version>>,
-    ) -> (Vec<Vec<ActiveVersion<O::Version>>>, Vec<ActiveVersion<O::Version>>) {
+        mut group: Vec<ActiveVersion<D::Version>>,
+    ) -> (Vec<Vec<ActiveVersion<D::Version>>>, Vec<ActiveVersion<D::Version>>) {
         let references: BTreeSet<_> = group.iter().flat_map(ActiveVersion::references).collect();
         let references: Vec<_> = references.into_iter().collect();
         let read = self.registry.batch_get_shared_manifests(self.repository, &references, self.shared_read);
@@ -182,21 +168,26 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
             Some(Ok(manifests)) => manifests,
             Some(Err(error)) if !self.time.is_up() => {
                 if let ReadError::Call(error) = &error
-                    && let Some(end) = self.owner.shared_read_failed(error)
+                    && let Some(end) = self.delegate.on_shared_read_error(error)
                 {
                     self.end_all(group, &end);
                     return (Vec::new(), Vec::new());
                 }
                 if let [one] = group.as_mut_slice() {
                     one.state.is_large = matches!(error, ReadError::TooLarge(_));
-                    return (Vec::new(), group);
+                    if one.state.is_large || self.shared_read.is_attempted_once {
+                        return (Vec::new(), group);
+                    }
+                    self.end_all(group, &Error::from(error).into());
+                    return (Vec::new(), Vec::new());
                 }
                 let second = group.split_off(group.len() / 2);
                 return (vec![second, group], Vec::new());
             }
             failed => {
-                let error = failed.and_then(Result::err).map(Error::from);
-                self.end_all(group, &VersionEnd::OutOfTime(error));
+                let dropped = || deadline_reached(IamAction::BatchGetImage, self.resource(&group));
+                let error = failed.and_then(Result::err).map_or_else(dropped, Error::from);
+                self.end_all(group, &End::OutOfTime(Some(error)));
                 return (Vec::new(), Vec::new());
             }
         };
@@ -209,27 +200,35 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
             match state.resume(read, &manifests) {
                 ControlFlow::Continue(next) if next.shared_read().is_some() => shared.push(next),
                 ControlFlow::Continue(next) => alone.push(next),
-                ControlFlow::Break((version, end)) => self.owner.ended(version, end),
+                ControlFlow::Break((version, end)) => self.delegate.on_end(version, end),
             }
         }
         (if shared.is_empty() { Vec::new() } else { vec![shared] }, alone)
     }
 
-    fn end_all(&self, group: Vec<ActiveVersion<O::Version>>, end: &VersionEnd) {
+    /// What a read for these versions accesses.
+    fn resource(&self, group: &[ActiveVersion<D::Version>]) -> Resource {
+        match group {
+            [one] if let Some(read) = one.shared_read() => Resource::Image(read.request().target()),
+            _ => Resource::Repository(self.repository.clone()),
+        }
+    }
+
+    fn end_all(&self, group: Vec<ActiveVersion<D::Version>>, end: &VersionEnd) {
         for active in group {
-            self.owner.ended(active.state.version, end.clone());
+            self.delegate.on_end(active.state.version, end.clone());
         }
     }
 
     /// Reconciles one version to its end by itself.
-    async fn finish(&self, active: ActiveVersion<O::Version>) {
+    async fn finish(&self, active: ActiveVersion<D::Version>) {
         let permit = if active.state.is_large { self.large_versions.acquire().await.ok() } else { None };
         let (version, end) = Box::pin(self.run(active)).await;
         drop(permit);
-        self.owner.ended(version, end);
+        self.delegate.on_end(version, end);
     }
 
-    async fn run(&self, mut active: ActiveVersion<O::Version>) -> (O::Version, VersionEnd) {
+    async fn run(&self, mut active: ActiveVersion<D::Version>) -> (D::Version, VersionEnd) {
         let waited = active.state.observed_at.map_or(Duration::ZERO, |observed_at| observed_at.elapsed());
         let mut turn = Turn { place: None, has_passed: false, waited };
         loop {
@@ -237,27 +236,21 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
             let is_confirmation = matches!(&step, Step::ReadManifests(read) if read.is_confirmation());
             // What was written is confirmed also after the stop.
             if !is_confirmation {
-                if self.owner.is_left() {
-                    return (state.version, VersionEnd::Left);
+                if let Some(error) = self.delegate.abandoned() {
+                    return (state.version, End::Abandoned(error));
                 }
                 if self.time.is_up() {
-                    return (state.version, VersionEnd::OutOfTime(None));
+                    return (state.version, End::OutOfTime(None));
                 }
             }
-            let next = match step {
-                Step::Put(put) => self.put(state, put, &mut turn).await,
-                Step::ReadManifests(_) if is_confirmation => {
-                    let registry = self.registry.patient_until(self.time.deadline);
-                    let confirmed = execute(&registry, step, self.time.deadline).await;
-                    self.unless_out_of_time(state, confirmed)
-                }
-                step => {
-                    let work = Box::pin(execute(self.registry, step, self.time.deadline));
-                    match self.time.before_stop(work).await {
-                        Some(executed) => self.unless_out_of_time(state, executed),
-                        None => state.end(VersionEnd::OutOfTime(None)),
-                    }
-                }
+            let next = if let Step::Put(put) = step {
+                self.put(state, put, &mut turn).await
+            } else {
+                let until = if is_confirmation { self.time.deadline } else { self.time.stop_at };
+                let patient = is_confirmation.then(|| self.registry.patient_until(until));
+                let registry = patient.as_ref().unwrap_or(self.registry);
+                let executed = Box::pin(execute(registry, step, until)).await;
+                self.unless_out_of_time(state, executed)
             };
             active = match next {
                 ControlFlow::Continue(next) => next,
@@ -267,22 +260,24 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
     }
 
     /// Writes a manifest list in its turn, or observes the version again if its turn came late.
-    async fn put<'s>(&'s self, state: VersionState<O::Version>, put: Put, turn: &mut Turn<'s>) -> Next<O::Version> {
+    async fn put<'s>(&'s self, state: VersionState<D::Version>, put: Put, turn: &mut Turn<'s>) -> Next<D::Version> {
         let gate = self.registry.gate();
         let begun = Instant::now();
         if turn.place.is_none() {
             turn.place = self.time.before_stop(gate.write_place()).await;
         }
-        // Here and not within the call, since versions may be left, and time be up, until the write passes.
+        // Here and not within the call, since versions may be abandoned, and time be up, until the write passes.
         if !turn.has_passed {
-            turn.has_passed = self.time.before_stop(gate.pass(IamAction::PutImage)).await.is_some();
+            let until = self.time.stop_at.min(self.registry.patience());
+            turn.has_passed = timeout_at(until, gate.pass(IamAction::PutImage)).await.is_ok();
         }
         turn.waited += begun.elapsed();
-        if self.owner.is_left() {
-            return state.end(VersionEnd::Left);
+        if let Some(error) = self.delegate.abandoned() {
+            return state.end(End::Abandoned(error));
         }
+        let target = || Resource::Image(put.request().target());
         if !turn.has_passed {
-            return state.end(VersionEnd::OutOfTime(None));
+            return state.end(End::OutOfTime(Some(deadline_reached(IamAction::PutImage, target()))));
         }
         if turn.waited > MAX_WAIT_AFTER_OBSERVATION {
             turn.waited = Duration::ZERO;
@@ -290,7 +285,7 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
         }
         turn.has_passed = false;
         let write = self.registry.put_manifest_list_once(self.repository, &put.request().version, put.manifest_list());
-        let written = execute::before(self.time.deadline, IamAction::PutImage, put.request(), write).await;
+        let written = with_deadline(self.time.deadline, IamAction::PutImage, target, write).await;
         match written {
             // It waits for another turn.
             Ok(None) => state.next(Ok(Step::Put(put))),
@@ -299,18 +294,18 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
                 self.unless_out_of_time(state, put.resume(response))
             }
             Err(error) => {
-                self.owner.write_failed(&error);
+                self.delegate.on_write_error(&error);
                 self.unless_out_of_time(state, Err(error))
             }
         }
     }
 
-    /// Continues with the next step. An error that a retry may mend is none of the version's once time is up: ECR may
-    /// have throttled it until then.
-    fn unless_out_of_time(&self, state: VersionState<O::Version>, step: Result<Step, Error>) -> Next<O::Version> {
+    /// Continues with the next step. Once time is up, a retryable error says nothing about the version: ECR may have
+    /// throttled it until then.
+    fn unless_out_of_time(&self, state: VersionState<D::Version>, step: Result<Step, Error>) -> Next<D::Version> {
         match step {
             Err(error) if error.error_type().is_retryable() && self.time.is_up() => {
-                state.end(VersionEnd::OutOfTime(Some(error)))
+                state.end(End::OutOfTime(Some(error)))
             }
             step => state.next(step),
         }

@@ -25,15 +25,14 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use ecr_multiarch_core::answer::Failed;
-use ecr_multiarch_core::inventory::{Version, VersionStatus};
-use ecr_multiarch_core::{
-    AliasReconciliation, Error, Outcome, RepositoryGlob, RepositoryName, RepositorySettings, RepositoryStart, Settings,
-    SweepReport,
-};
+use ecr_multiarch_core::inventory::Version;
+use ecr_multiarch_core::work::SweepScope;
+use ecr_multiarch_core::{AliasReconciliation, Error, RepositoryName, RepositorySettings, Settings, SweepReport};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
 
 use crate::ecr::Registry;
+pub use crate::group::VersionEnd;
 use crate::work_time::WorkTime;
 use queue::WorkQueue;
 use report::Reporter;
@@ -42,33 +41,18 @@ use report::Reporter;
 /// enough that their manifests stay small in memory together.
 const MAX_PARALLEL_BATCHES: usize = 4;
 
-/// What a sweep covers.
-#[derive(Debug, Clone, Default)]
-pub struct SweepScope {
-    /// The repositories, by name or glob; `None` for all that are served.
-    pub repositories: Option<Vec<RepositoryGlob>>,
-    /// The repository name to begin at.
-    pub from: Option<RepositoryStart>,
-    /// Whether to write nothing.
-    pub dry_run: bool,
-    /// Whether to compare every complete version by digest.
-    pub deep: bool,
-    /// Whether the registries are all that are served, so that a repository that none of them has does not exist.
-    pub is_everywhere: bool,
-}
-
 /// Observes a sweep while it runs.
 pub trait SweepObserver {
     /// A repository was scanned: it has that many versions, of which that many are read.
     fn on_scan(&self, _repository: &RepositoryName, _versions: usize, _to_read: usize) {}
 
-    /// A version has a result.
+    /// A version ended. `None`, where the scan was enough.
     fn on_version(
         &self,
         _repository: &RepositoryName,
         _settings: &RepositorySettings,
         _version: &Version,
-        _result: &VersionResult,
+        _end: Option<&VersionEnd>,
     ) {
     }
 
@@ -77,22 +61,6 @@ pub trait SweepObserver {
 }
 
 impl SweepObserver for () {}
-
-/// The result of a version.
-pub type VersionResult = Result<Outcome, NotReconciled>;
-
-/// Why a version has no outcome.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotReconciled {
-    /// The scan showed that it needs no reconciliation, or that it is incomplete.
-    Scanned(VersionStatus),
-    /// It failed.
-    Failed(Error),
-    /// Its repository was left for this sweep, after its writes were refused.
-    Left,
-    /// Time was up.
-    OutOfTime,
-}
 
 /// Sweeps registries one after the other, each with its share of the time.
 ///
@@ -125,7 +93,7 @@ pub async fn sweep(
         report = sweep.reporter.into_report();
         if let Err(error) = scanned {
             let registry = registry.id().clone();
-            errors.push(Failed { registry, repository: None, version: None, error, versions_left: None });
+            errors.push(Failed { registry, repository: None, version: None, error, versions_remaining: None });
             continue;
         }
         let lacked = sweep.missing.into_inner();
@@ -139,7 +107,7 @@ pub async fn sweep(
     {
         return Err(first.error.clone());
     }
-    if scope.is_everywhere && errors.is_empty() {
+    if scope.covers_all_registries && errors.is_empty() {
         for repository in missing.into_iter().flatten() {
             if let Some(registry) = registries.first() {
                 report::add_missing_repository(&mut report, registry.id(), repository);

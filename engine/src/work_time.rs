@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use ecr_multiarch_core::Error;
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// When work ends.
 #[derive(Debug, Clone, Copy)]
@@ -14,12 +15,11 @@ pub struct WorkTime {
 }
 
 impl WorkTime {
-    /// The time of the next of so many parts, which share what is left.
-    #[must_use]
-    pub fn share(self, parts: usize) -> Self {
-        let left = self.stop_at.saturating_duration_since(Instant::now());
-        let share = left / u32::try_from(parts.max(1)).unwrap_or(u32::MAX);
-        let stop_at = self.stop_at - left.saturating_sub(share);
+    /// The time of the next of so many parts, which share what remains.
+    pub(crate) fn share(self, parts: usize) -> Self {
+        let remaining = self.stop_at.saturating_duration_since(Instant::now());
+        let share = remaining / u32::try_from(parts.max(1)).unwrap_or(u32::MAX);
+        let stop_at = self.stop_at - remaining.saturating_sub(share);
         Self { stop_at, deadline: stop_at + self.margin() }
     }
 
@@ -29,7 +29,7 @@ impl WorkTime {
     }
 
     /// Whether no more work is begun.
-    pub fn is_up(self) -> bool {
+    pub(crate) fn is_up(self) -> bool {
         Instant::now() >= self.stop_at
     }
 
@@ -46,4 +46,39 @@ pub(crate) async fn before<T>(until: Instant, work: impl Future<Output = T>) -> 
         return None;
     }
     timeout_at(until, work).await.ok()
+}
+
+/// The result of a call that had until this time. `None`, if there was no time for it: ECR may have throttled it until
+/// then, so that a retryable error says nothing any more.
+pub(crate) fn settle<T>(until: Instant, result: Option<Result<T, Error>>) -> Result<Option<T>, Error> {
+    match result {
+        Some(Ok(value)) => Ok(Some(value)),
+        Some(Err(error)) if !(error.error_type().is_retryable() && Instant::now() >= until) => Err(error),
+        _ => Ok(None),
+    }
+}
+
+/// Waits, unless there is nothing to wait for: tokio rounds a sleep of zero up to a millisecond, and most reads need no
+/// pause.
+pub(crate) async fn pause(after: Duration) {
+    if !after.is_zero() {
+        sleep(after).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_pause_takes_no_time() {
+        assert_eq!(pause(Duration::ZERO).now_or_never(), Some(()));
+    }
+
+    #[tokio::test]
+    async fn pause_waits() {
+        assert_eq!(pause(Duration::from_mins(1)).now_or_never(), None);
+    }
 }

@@ -204,7 +204,7 @@ impl Unread {
 
 fn image(stored: StoredImage) -> Option<Image> {
     let StoredImage { image, artifact_media_type, is_archived } = stored;
-    let (digest, tags, pushed_at, media_type) = (image.digest?, image.tags, image.pushed_at, image.media_type);
+    let (digest, tags, pushed_at, media_type) = (image.digest, image.tags, image.pushed_at, image.media_type);
     Some(Image { digest, tags, pushed_at, media_type, artifact_media_type, is_archived })
 }
 

@@ -9,7 +9,8 @@ use comfy_table::presets::NOTHING;
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
 use ecr_multiarch_core::reconcile::outcome::Waiting;
 use ecr_multiarch_core::{AliasReconciliation, Outcome, RepositoryName, RepositorySettings, SweepReport};
-use ecr_multiarch_engine::sweep::{NotReconciled, SweepObserver, VersionResult};
+use ecr_multiarch_engine::end::End;
+use ecr_multiarch_engine::sweep::{SweepObserver, VersionEnd};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::alias_rows::AliasRows;
@@ -65,7 +66,7 @@ impl SweepObserver for SweepTable {
         repository: &RepositoryName,
         settings: &RepositorySettings,
         version: &Version,
-        result: &VersionResult,
+        end: Option<&VersionEnd>,
     ) {
         self.bar.inc(1);
         let platforms = settings.tag_scheme.platforms();
@@ -79,7 +80,7 @@ impl SweepObserver for SweepTable {
         entry.versions += 1;
         let cells =
             (0..platforms.len()).map(|index| if version.platforms.contains(index) { "present" } else { "missing" });
-        let (rank, state) = describe(result);
+        let (rank, state) = describe(version, end);
         entry.rows.push(Row { rank, version: version.tag.to_string(), cells: cells.collect(), state });
         // A registry may have a million versions: keep little more than what is shown.
         if entry.rows.len() > 2 * self.rows_shown.max(1) {
@@ -95,24 +96,26 @@ impl SweepObserver for SweepTable {
     }
 }
 
-fn describe(result: &VersionResult) -> (u8, String) {
-    match result {
-        Err(NotReconciled::Failed(error)) => (0, format!("failed: {}: {error}", error.error_type())),
-        Err(NotReconciled::Left) => (0, "left: the repository refuses writes".to_owned()),
-        Err(NotReconciled::OutOfTime | NotReconciled::Scanned(VersionStatus::OutOfDate | VersionStatus::Unsettled)) => {
-            (1, "not finished".to_owned())
-        }
-        Ok(Outcome::Published(_)) => (2, "published".to_owned()),
-        Ok(Outcome::WouldPublish(_)) => (2, "would be published".to_owned()),
-        Ok(Outcome::Waiting(Waiting::Revisions(reason)) | Outcome::Ignored(reason)) => {
-            (3, format!("held back: {reason}"))
-        }
-        Ok(Outcome::Waiting(Waiting::Platforms(_))) | Err(NotReconciled::Scanned(VersionStatus::Incomplete)) => {
-            (4, "incomplete".to_owned())
-        }
-        Ok(Outcome::Unchanged(_)) | Err(NotReconciled::Scanned(VersionStatus::UpToDate)) => {
-            (5, "up to date".to_owned())
-        }
+fn describe(version: &Version, end: Option<&VersionEnd>) -> (u8, String) {
+    let is_not_finished = || (1, "not finished".to_owned());
+    match end {
+        Some(End::Failed(error)) => (0, format!("failed: {}: {error}", error.error_type())),
+        Some(End::Abandoned(_)) => (0, "left: the repository refuses writes".to_owned()),
+        Some(End::OutOfTime(_)) => is_not_finished(),
+        Some(End::Done(reconciliation)) => match &reconciliation.outcome {
+            Outcome::Published(_) => (2, "published".to_owned()),
+            Outcome::WouldPublish(_) => (2, "would be published".to_owned()),
+            Outcome::Waiting(Waiting::Revisions(reason)) | Outcome::Ignored(reason) => {
+                (3, format!("held back: {reason}"))
+            }
+            Outcome::Waiting(Waiting::Platforms(_)) => (4, "incomplete".to_owned()),
+            Outcome::Unchanged(_) => (5, "up to date".to_owned()),
+        },
+        None => match version.status {
+            VersionStatus::OutOfDate | VersionStatus::Unsettled => is_not_finished(),
+            VersionStatus::Incomplete => (4, "incomplete".to_owned()),
+            VersionStatus::UpToDate => (5, "up to date".to_owned()),
+        },
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use ecr_multiarch_core::work::SweepScope;
 use ecr_multiarch_core::{RegistryId, Settings, SweepReport};
 use ecr_multiarch_engine::ecr::Priority;
-use ecr_multiarch_engine::sweep::{SweepScope, sweep};
+use ecr_multiarch_engine::sweep::sweep;
 use ecr_multiarch_engine::work_time::WorkTime;
 use local_ecr::image::Image;
 use local_ecr::{LocalEcr, Options};
@@ -37,7 +38,7 @@ async fn swept(ecr: &LocalEcr, settings: &[(&str, &str)], dry_run: bool, rows: u
     });
     let deadline = Instant::now() + Duration::from_secs(30);
     let table = SweepTable::new(rows);
-    let scope = SweepScope { dry_run, is_everywhere: true, ..SweepScope::default() };
+    let scope = SweepScope { dry_run, covers_all_registries: true, ..SweepScope::default() };
     let time = WorkTime { stop_at: deadline, deadline };
     let opened = [registries.open(&id, Priority::Background, deadline)];
     let report = sweep(&opened, &settings.unwrap(), &scope, time, &table).await.unwrap();

@@ -147,6 +147,11 @@ impl YankRequest {
         &self.marker
     }
 
+    /// The full name of the marker.
+    pub fn target(&self) -> ImageReference {
+        self.image(self.marker.tag())
+    }
+
     fn version(&self) -> &Tag {
         self.marker.release().tag()
     }

@@ -18,7 +18,7 @@ use super::catalog::{repository, scanned_image};
 
 /// A repository whose tags change by hand.
 struct Registry {
-    settings: RepositorySettings,
+    settings: Arc<RepositorySettings>,
     tags: BTreeMap<Tag, StoredManifest>,
     /// Tags that scans do not show.
     hidden: Vec<Tag>,

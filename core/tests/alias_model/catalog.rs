@@ -27,7 +27,7 @@ pub type TagId = u8;
 
 /// The images, the manifest lists that they give, and the requests.
 pub struct Catalog {
-    pub settings: RepositorySettings,
+    pub settings: Arc<RepositorySettings>,
     pub releases: Vec<Release>,
     /// The tags that can move, without platform tags.
     pub tags: Vec<Tag>,

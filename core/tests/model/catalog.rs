@@ -51,7 +51,7 @@ pub enum Kind {
 /// The images, the manifest lists assembled from them, and the requests.
 pub struct Catalog {
     kind: Kind,
-    settings: RepositorySettings,
+    settings: Arc<RepositorySettings>,
     version: Tag,
     platform_tags: [Tag; PLATFORMS],
     images: [[StoredManifest; BUILDS as usize]; PLATFORMS],

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ecr_multiarch_core::input::{ImageAction, ImageActionEvent, invalid_event};
+use ecr_multiarch_core::input::{ImageAction, invalid_event};
 use ecr_multiarch_core::oci::descriptor::Descriptor;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::media_type::MediaType;
@@ -48,9 +48,8 @@ pub fn input(bytes: &[u8]) {
     }
     let Ok(value) = serde_json::from_slice::<serde_json::Value>(bytes) else { return };
     let event = serde_json::from_value(value.clone()).map_err(invalid_event);
-    let event = event.and_then(|Event { account, region, detail }| {
-        Input::from_image_action(ImageActionEvent { account, region, time: None, detail })
-    });
+    let event =
+        event.and_then(|Event { account, region, detail }| Input::from_image_action(account, region, None, detail));
     for input in [Input::from_request(value), event] {
         match input {
             Ok(input) => match Access::Wait.admit(input) {

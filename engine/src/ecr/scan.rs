@@ -7,7 +7,7 @@ use aws_sdk_ecr::operation::describe_images::DescribeImagesOutput;
 use aws_sdk_ecr::operation::describe_repositories::DescribeRepositoriesOutput;
 use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, TagStatus};
 use ecr_multiarch_core::error::Resource;
-use ecr_multiarch_core::{Digest, Error, IamAction, RepositoryName};
+use ecr_multiarch_core::{Error, IamAction, RepositoryName, ScannedImage};
 
 use super::{Registry, error};
 
@@ -96,7 +96,7 @@ pub(super) fn scanned_image(image: ImageDetail) -> Option<ScannedImage> {
     let since_epoch = Duration::from_millis(pushed_at.to_millis().ok()?.try_into().ok()?);
     Some(ScannedImage {
         tags: image.image_tags.unwrap_or_default(),
-        digest: image.image_digest.and_then(|digest| digest.parse().ok()),
+        digest: image.image_digest?.parse().ok()?,
         pushed_at: SystemTime::UNIX_EPOCH + since_epoch,
         media_type: image.image_manifest_media_type.unwrap_or_default(),
     })

@@ -5,9 +5,9 @@ use aws_sdk_ecr::types::{
     DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter, ImageTagMutability, Repository, TagStatus,
 };
 use ecr_multiarch_core::error::Resource;
-use ecr_multiarch_core::{AccountId, Error, IamAction, RepositoryName};
+use ecr_multiarch_core::{AccountId, Error, IamAction, RepositoryName, ScannedImage};
 
-use super::scan::{Page, ScannedImage, scanned_image};
+use super::scan::{Page, scanned_image};
 use super::{Registry, error};
 
 /// An image of a repository according to a scan of all images, archived ones included.

@@ -2,13 +2,7 @@
 
 use std::time::Duration;
 
-use ecr_multiarch_core::alias::scan::ScannedTag;
-use ecr_multiarch_core::inventory::Version;
-use ecr_multiarch_core::{AliasScanBuilder, Outcome, RepositorySettings};
-
-use super::VersionResult;
-use crate::alias::add_to_scan;
-use crate::ecr::ScannedImage;
+use ecr_multiarch_core::{AliasScanBuilder, RepositorySettings};
 
 /// The aliases of a repository that is being swept.
 pub(super) struct RepositoryAliases<'a> {
@@ -23,19 +17,5 @@ impl<'a> RepositoryAliases<'a> {
     pub(super) fn new(settings: &'a RepositorySettings) -> Option<Self> {
         let scan = (!settings.aliases.is_empty()).then(|| AliasScanBuilder::new(settings))?;
         Some(Self { scan, scan_time: Duration::ZERO })
-    }
-
-    /// Adds a page of the scan, and how long the scan has taken so far.
-    pub(super) fn add_page(&mut self, rows: &[ScannedImage], scan_time: Duration) {
-        add_to_scan(&mut self.scan, rows);
-        self.scan_time = scan_time;
-    }
-
-    /// Adds the list of a version that has its result: the scan is older.
-    pub(super) fn add_list(&mut self, version: &Version, result: &VersionResult) {
-        if let Some(list) = result.as_ref().ok().and_then(Outcome::manifest_list) {
-            let (tag, media_type) = (version.tag.as_str(), list.media_type.as_str());
-            self.scan.add(ScannedTag { tag, digest: list.digest, media_type });
-        }
     }
 }

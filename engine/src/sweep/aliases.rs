@@ -47,13 +47,8 @@ impl RegistrySweep<'_> {
             return self.reporter.finish(&repository.name);
         };
         let request = request.with_dry_run(self.scope.dry_run);
-        let run = AliasRun {
-            registry: &self.registry,
-            settings: repository.settings,
-            time: self.time,
-            scan_time: Some(scan_time),
-            has_written: false,
-        };
+        let run =
+            AliasRun { registry: &self.registry, time: self.time, scan_time: Some(scan_time), has_written: false };
         let step = ScanRepository::start(request.into()).resume(scan.finish());
         match Box::pin(run.finish(step)).await {
             Ok(end) => self.reporter.aliases(repository, end),

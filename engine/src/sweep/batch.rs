@@ -5,18 +5,19 @@ use std::sync::Arc;
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
 use ecr_multiarch_core::{Error, ErrorType, ReconcileRequest, Step};
 
+use super::RegistrySweep;
 use super::queue::{Batch, SweptRepository};
 use super::report::Reporter;
-use super::{NotReconciled, RegistrySweep, VersionResult};
 use crate::ecr::{QUOTA_CODE, SharedRead};
-use crate::group::{GroupOwner, GroupReconciler, Member, VersionEnd};
+use crate::end::End;
+use crate::group::{GroupDelegate, GroupReconciler, Member, VersionEnd};
 
 /// A read that fails is made in parts at once, so that one slow or unreadable version never holds up its neighbours. A
 /// few responses of this size fit into the memory of the sweeper.
 const SHARED_READ: SharedRead = SharedRead { is_attempted_once: true, max_bytes: 8 << 20 };
 
-/// A repository that is being swept, as the owner of its batches.
-struct BatchOwner<'a, 's> {
+/// A repository that is being swept, as the delegate of its batches.
+struct BatchDelegate<'a, 's> {
     repository: &'a SweptRepository<'s>,
     reporter: &'a Reporter<'a>,
 }
@@ -25,19 +26,16 @@ impl RegistrySweep<'_> {
     /// Reconciles the versions of a batch, and with the last one the aliases of the repository.
     pub(super) async fn reconcile_batch(&self, batch: Batch<'_>) {
         let Batch { repository, versions } = batch;
-        let owner = BatchOwner { repository: &repository, reporter: &self.reporter };
+        let delegate = BatchDelegate { repository: &repository, reporter: &self.reporter };
         let mut members = Vec::new();
         for version in versions {
-            match ReconcileRequest::new(repository.name.clone(), version.tag.clone(), repository.settings) {
-                Ok(request) => {
-                    let compares = version.status == VersionStatus::Unsettled && !self.scope.deep;
-                    let start = if compares { Step::start_with_comparison } else { Step::start };
-                    let step = start(Arc::new(ReconcileRequest { dry_run: self.scope.dry_run, ..request }));
-                    members.push(Member { version, step });
-                }
-                // An inventory has only versions that are served.
-                Err(_) => owner.ended(version, VersionEnd::Left),
-            }
+            // An inventory has only versions that are served.
+            let request = ReconcileRequest::new(repository.name.clone(), version.tag.clone(), repository.settings);
+            let Ok(request) = request else { continue };
+            let compares = version.status == VersionStatus::Unsettled && !self.scope.deep;
+            let start = if compares { Step::start_with_comparison } else { Step::start };
+            let step = start(Arc::new(ReconcileRequest { dry_run: self.scope.dry_run, ..request }));
+            members.push(Member { version, step });
         }
         let reconciler = GroupReconciler {
             registry: &self.registry,
@@ -45,44 +43,35 @@ impl RegistrySweep<'_> {
             time: self.time,
             shared_read: SHARED_READ,
             large_versions: &self.large_versions,
-            owner: &owner,
+            delegate: &delegate,
         };
         reconciler.reconcile(members).await;
         self.reconcile_aliases(&repository).await;
     }
 }
 
-impl GroupOwner for BatchOwner<'_, '_> {
+impl GroupDelegate for BatchDelegate<'_, '_> {
     type Version = Version;
 
-    fn is_left(&self) -> bool {
-        self.repository.is_left()
+    fn abandoned(&self) -> Option<Error> {
+        self.repository.refusal()
     }
 
-    fn shared_read_failed(&self, error: &Error) -> Option<VersionEnd> {
+    fn on_shared_read_error(&self, error: &Error) -> Option<VersionEnd> {
         is_refusal(error).then(|| {
-            self.repository.leave(error.clone());
-            VersionEnd::Left
+            self.repository.abandon(error.clone());
+            End::Abandoned(error.clone())
         })
     }
 
-    fn write_failed(&self, error: &Error) {
+    fn on_write_error(&self, error: &Error) {
         if is_write_refusal(error) {
             self.repository.write_refused(error);
         }
     }
 
-    fn ended(&self, version: Version, end: VersionEnd) {
-        self.reporter.version(self.repository, &version, result(end));
-    }
-}
-
-fn result(end: VersionEnd) -> VersionResult {
-    match end {
-        VersionEnd::Reconciled(reconciliation) => Ok(reconciliation.outcome),
-        VersionEnd::Failed(error) => Err(NotReconciled::Failed(error)),
-        VersionEnd::Left => Err(NotReconciled::Left),
-        VersionEnd::OutOfTime(_) => Err(NotReconciled::OutOfTime),
+    fn on_end(&self, version: Version, end: VersionEnd) {
+        self.reporter.version(self.repository, &version, end);
     }
 }
 

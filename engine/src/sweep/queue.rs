@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use ecr_multiarch_core::inventory::Version;
 use ecr_multiarch_core::{Error, RepositoryName, RepositorySettings};
@@ -15,7 +16,7 @@ use crate::group::versions_per_read;
 /// has scanned little that the next one scans again; more than batches are reconciled at a time.
 const MAX_WAITING_REPOSITORIES: usize = 8;
 
-/// How many writes of a repository may be refused before it is left for this sweep: one may be a passing fault of a
+/// How many writes of a repository may be refused before it is abandoned for this sweep: one may be a passing fault of a
 /// single image, three are not.
 const MAX_REFUSED_WRITES: u8 = 3;
 
@@ -24,11 +25,11 @@ const _: () = assert!(MAX_WAITING_REPOSITORIES > super::MAX_PARALLEL_BATCHES, "n
 /// A repository that is being swept.
 pub(super) struct SweptRepository<'a> {
     pub(super) name: RepositoryName,
-    pub(super) settings: &'a RepositorySettings,
+    pub(super) settings: &'a Arc<RepositorySettings>,
     /// How many of its versions have no result yet.
     unfinished: Cell<usize>,
-    /// How many of its versions are left because its writes, or its reads, are refused.
-    left: Cell<usize>,
+    /// How many of its versions were abandoned because its writes, or its reads, are refused.
+    abandoned: Cell<usize>,
     /// Whether time was up for one of its versions.
     out_of_time: Cell<bool>,
     refused_writes: Cell<u8>,
@@ -43,17 +44,17 @@ pub(super) struct SweptRepository<'a> {
 pub(super) struct RepositoryEnd {
     /// Whether time was up for one of its versions.
     pub(super) out_of_time: bool,
-    /// The refusal for which it was left, and how many versions are.
+    /// The refusal for which it was abandoned, and how many versions were.
     pub(super) refusal: Option<(Error, usize)>,
 }
 
 impl<'a> SweptRepository<'a> {
-    pub(super) fn new(name: RepositoryName, settings: &'a RepositorySettings) -> Self {
+    pub(super) fn new(name: RepositoryName, settings: &'a Arc<RepositorySettings>) -> Self {
         Self {
             name,
             settings,
             unfinished: Cell::new(0),
-            left: Cell::new(0),
+            abandoned: Cell::new(0),
             out_of_time: Cell::new(false),
             refused_writes: Cell::new(0),
             refusal: RefCell::new(None),
@@ -62,13 +63,13 @@ impl<'a> SweptRepository<'a> {
         }
     }
 
-    /// Whether the repository is left for this sweep.
-    pub(super) fn is_left(&self) -> bool {
-        self.refusal.borrow().is_some()
+    /// The refusal for which the repository is abandoned in this sweep.
+    pub(super) fn refusal(&self) -> Option<Error> {
+        self.refusal.borrow().clone()
     }
 
-    /// Leaves the repository for this sweep.
-    pub(super) fn leave(&self, error: Error) {
+    /// Abandons the repository for this sweep.
+    pub(super) fn abandon(&self, error: Error) {
         self.refusal.borrow_mut().get_or_insert(error);
     }
 
@@ -76,13 +77,13 @@ impl<'a> SweptRepository<'a> {
     pub(super) fn write_refused(&self, error: &Error) {
         self.refused_writes.set(self.refused_writes.get().saturating_add(1));
         if self.refused_writes.get() >= MAX_REFUSED_WRITES {
-            self.leave(error.clone());
+            self.abandon(error.clone());
         }
     }
 
-    /// Records that a version is left.
-    pub(super) fn version_left(&self) {
-        self.left.set(self.left.get() + 1);
+    /// Records that a version was abandoned.
+    pub(super) fn version_abandoned(&self) {
+        self.abandoned.set(self.abandoned.get() + 1);
     }
 
     /// Records that time was up for a version.
@@ -95,7 +96,7 @@ impl<'a> SweptRepository<'a> {
         self.unfinished.set(self.unfinished.get().saturating_sub(1));
         (self.unfinished.get() == 0).then(|| RepositoryEnd {
             out_of_time: self.out_of_time.get(),
-            refusal: self.refusal.take().map(|error| (error, self.left.get())).filter(|(_, left)| *left > 0),
+            refusal: self.refusal.take().map(|error| (error, self.abandoned.get())).filter(|(_, count)| *count > 0),
         })
     }
 
@@ -194,8 +195,11 @@ impl<'a> Waiting<'a> {
         }?;
         self.is_further_turn_next = !self.is_further_turn_next;
         // A repository that is left needs no more turns: its versions end at once.
-        let size =
-            if work.repository.is_left() { work.versions.len() } else { versions_per_read(work.repository.settings) };
+        let size = if work.repository.refusal().is_some() {
+            work.versions.len()
+        } else {
+            versions_per_read(work.repository.settings.tag_scheme.platforms().len())
+        };
         let versions = work.versions.drain(..size.min(work.versions.len())).collect();
         work.repository.is_in_progress.set(true);
         let batch = Batch { repository: Rc::clone(&work.repository), versions };

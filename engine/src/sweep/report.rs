@@ -10,8 +10,10 @@ use ecr_multiarch_core::reconcile::outcome::Waiting;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::{Error, Outcome, RegistryId, RepositoryName, RepositoryStart, SweepReport};
 
+use super::SweepObserver;
 use super::queue::{RepositoryEnd, SweptRepository};
-use super::{NotReconciled, SweepObserver, VersionResult};
+use crate::end::End;
+use crate::group::VersionEnd;
 use crate::log;
 
 /// Reports the sweep of one registry, as part of a report on several.
@@ -28,18 +30,18 @@ impl<'a> Reporter<'a> {
         Self { registry, observer, report, open: RefCell::default() }
     }
 
-    /// The report. What is open is left for the next sweep.
+    /// The report. What is open is deferred to the next sweep.
     pub(super) fn into_report(self) -> SweepReport {
         let mut report = self.report.into_inner();
         if let Some(first) = self.open.into_inner().pop_first() {
-            report.leave(first.into());
+            report.defer(first.into());
         }
         report
     }
 
-    /// Records that repositories are left for the next sweep, from this one on.
-    pub(super) fn leave(&self, from: RepositoryStart) {
-        self.report.borrow_mut().leave(from);
+    /// Records that repositories are deferred to the next sweep, from this one on.
+    pub(super) fn defer(&self, from: RepositoryStart) {
+        self.report.borrow_mut().defer(from);
     }
 
     /// Records that a repository is begun.
@@ -47,7 +49,7 @@ impl<'a> Reporter<'a> {
         self.open.borrow_mut().insert(repository.clone());
     }
 
-    /// Records that nothing of a repository is left for the next sweep.
+    /// Records that nothing of a repository is deferred to the next sweep.
     pub(super) fn finish(&self, repository: &RepositoryName) {
         self.open.borrow_mut().remove(repository);
     }
@@ -69,68 +71,62 @@ impl<'a> Reporter<'a> {
         }
         self.observer.on_scan(&repository.name, count, to_read.len());
         for version in scanned {
-            self.record(repository, &version, Err(NotReconciled::Scanned(version.status)));
+            self.observer.on_version(&repository.name, repository.settings, &version, None);
+            match version.status {
+                VersionStatus::UpToDate => self.report.borrow_mut().unchanged += 1,
+                VersionStatus::Incomplete => {
+                    let missing = version.missing(&repository.settings.tag_scheme);
+                    self.add_incomplete(repository, &version, missing, version.is_taken.then(|| taken(&version)));
+                }
+                VersionStatus::OutOfDate | VersionStatus::Unsettled => {}
+            }
         }
         to_read
     }
 
-    /// Records the result of a version that was read, and with the last one the end of its repository.
-    pub(super) fn version(&self, repository: &SweptRepository<'_>, version: &Version, result: VersionResult) {
-        match &result {
-            Err(NotReconciled::OutOfTime) => repository.version_out_of_time(),
-            Err(NotReconciled::Left) => repository.version_left(),
-            _ => {}
+    /// Records how a version ended that was read, and with the last one the end of its repository.
+    pub(super) fn version(&self, repository: &SweptRepository<'_>, version: &Version, end: VersionEnd) {
+        self.observer.on_version(&repository.name, repository.settings, version, Some(&end));
+        match end {
+            End::Done(reconciliation) => self.reconciled(repository, version, reconciliation.outcome),
+            End::Failed(error) => self.add_failed(&repository.name, Some(version), error.error, None),
+            End::Abandoned(_) => repository.version_abandoned(),
+            End::OutOfTime(_) => repository.version_out_of_time(),
         }
-        if let Some(aliases) = &mut *repository.aliases.borrow_mut() {
-            aliases.add_list(version, &result);
-        }
-        self.record(repository, version, result);
         let Some(RepositoryEnd { out_of_time, refusal }) = repository.version_finished() else { return };
         if out_of_time || refusal.is_some() {
-            // Its aliases are left like its versions.
+            // Its aliases are deferred like its versions.
             repository.aliases.take();
         }
         if !out_of_time && repository.aliases.borrow().is_none() {
             self.finish(&repository.name);
         }
-        if let Some((error, left)) = refusal {
-            self.add_failed(&repository.name, None, error, Some(left));
+        if let Some((error, remaining)) = refusal {
+            self.add_failed(&repository.name, None, error, Some(remaining));
         }
     }
 
-    fn record(&self, repository: &SweptRepository<'_>, version: &Version, result: VersionResult) {
-        self.observer.on_version(&repository.name, repository.settings, version, &result);
-        match result {
-            Ok(Outcome::Unchanged(_)) | Err(NotReconciled::Scanned(VersionStatus::UpToDate)) => {
-                self.report.borrow_mut().unchanged += 1;
-            }
-            Ok(Outcome::Published(_)) => self.report.borrow_mut().published += 1,
-            Ok(Outcome::WouldPublish(_)) => {
+    fn reconciled(&self, repository: &SweptRepository<'_>, version: &Version, outcome: Outcome) {
+        if let (Some(aliases), Some(list)) = (&mut *repository.aliases.borrow_mut(), outcome.manifest_list()) {
+            aliases.scan.add_list(&version.tag, list);
+        }
+        match outcome {
+            Outcome::Unchanged(_) => self.report.borrow_mut().unchanged += 1,
+            Outcome::Published(_) => self.report.borrow_mut().published += 1,
+            Outcome::WouldPublish(_) => {
                 let (registry, repository, version) =
                     (self.registry.clone(), repository.name.clone(), version.tag.clone());
                 let mut report = self.report.borrow_mut();
                 let pending = report.pending.get_or_insert_with(Truncated::default);
                 pending.push(PendingVersion { registry, repository, version });
             }
-            Ok(Outcome::Waiting(Waiting::Platforms(missing))) => {
+            Outcome::Waiting(Waiting::Platforms(missing)) => {
                 self.add_incomplete(repository, version, missing.iter(), None);
             }
-            Err(NotReconciled::Scanned(VersionStatus::Incomplete)) => {
-                let missing = version.missing(&repository.settings.tag_scheme);
-                self.add_incomplete(repository, version, missing, version.is_taken.then(|| taken(version)));
-            }
-            Ok(Outcome::Waiting(Waiting::Revisions(reason))) => {
+            Outcome::Waiting(Waiting::Revisions(reason)) => {
                 self.add_incomplete(repository, version, std::iter::empty(), Some(reason));
             }
-            Err(NotReconciled::Failed(error)) => {
-                self.add_failed(&repository.name, Some(version), error, None);
-            }
-            Ok(Outcome::Ignored(_))
-            | Err(
-                NotReconciled::Left
-                | NotReconciled::OutOfTime
-                | NotReconciled::Scanned(VersionStatus::OutOfDate | VersionStatus::Unsettled),
-            ) => {}
+            Outcome::Ignored(_) => {}
         }
     }
 
@@ -170,11 +166,11 @@ impl<'a> Reporter<'a> {
         repository: &RepositoryName,
         version: Option<&Version>,
         error: Error,
-        versions_left: Option<usize>,
+        versions_remaining: Option<usize>,
     ) {
         let (registry, repository) = (self.registry.clone(), Some(repository.clone()));
         let version = version.map(|version| version.tag.clone());
-        let failed = Failed { registry, repository, version, error, versions_left };
+        let failed = Failed { registry, repository, version, error, versions_remaining };
         add_failed(&mut self.report.borrow_mut(), failed);
     }
 }
@@ -194,7 +190,10 @@ pub(super) fn add_missing_repository(report: &mut SweepReport, registry: &Regist
         message: "no registry that is served has it".into(),
     };
     let registry = registry.clone();
-    add_failed(report, Failed { registry, repository: Some(repository), version: None, error, versions_left: None });
+    add_failed(
+        report,
+        Failed { registry, repository: Some(repository), version: None, error, versions_remaining: None },
+    );
 }
 
 /// What is wrong where a single image has the tag of a version that lacks a platform.

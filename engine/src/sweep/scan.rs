@@ -3,14 +3,13 @@
 use std::rc::Rc;
 use std::time::SystemTime;
 
-use ecr_multiarch_core::inventory::TaggedImage;
 use ecr_multiarch_core::{Error, Inventory, RepositoryGlob, RepositoryName, RepositoryStart};
 use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
 use super::RegistrySweep;
 use super::queue::SweptRepository;
-use crate::ecr::ScannedImage;
+use crate::work_time::settle;
 
 /// How many repositories are scanned at a time: enough to hide the latency of a page.
 const MAX_PARALLEL_SCANS: usize = 4;
@@ -33,7 +32,7 @@ impl<'a> RegistrySweep<'a> {
             Ok(names) => names,
             Err(Unscanned::Failed(error)) => return Err(error),
             Err(Unscanned::OutOfTime) => {
-                self.reporter.leave(start());
+                self.reporter.defer(start());
                 return Ok(());
             }
         };
@@ -43,7 +42,7 @@ impl<'a> RegistrySweep<'a> {
         let repositories = stream::unfold(targets, async |mut targets| {
             let (settings, name) = targets.next()?;
             if self.time.before_stop(self.queue.room()).await.is_none() {
-                self.reporter.leave(name.into());
+                self.reporter.defer(name.into());
                 return None;
             }
             self.reporter.begin(&name);
@@ -88,15 +87,9 @@ impl<'a> RegistrySweep<'a> {
         }
     }
 
-    /// The result of a page's call, unless time is up: ECR may have throttled it until then.
+    /// The result of a page's call, unless time is up.
     fn page<T>(&self, page: Option<Result<T, Error>>) -> Result<T, Unscanned> {
-        match page {
-            Some(Ok(page)) => Ok(page),
-            Some(Err(error)) if !(error.error_type().is_retryable() && self.time.is_up()) => {
-                Err(Unscanned::Failed(error))
-            }
-            _ => Err(Unscanned::OutOfTime),
-        }
+        settle(self.time.stop_at, page).map_err(Unscanned::Failed)?.ok_or(Unscanned::OutOfTime)
     }
 
     async fn scan_repository(&self, repository: SweptRepository<'a>) {
@@ -107,13 +100,15 @@ impl<'a> RegistrySweep<'a> {
             let page = self.time.before_stop(self.registry.scan_images(&repository.name, next)).await;
             match self.page(page) {
                 Ok(page) => {
-                    if let Some(aliases) = &mut *repository.aliases.borrow_mut() {
-                        aliases.add_page(&page.rows, started.elapsed());
-                    }
-                    for ScannedImage { tags, pushed_at, media_type, .. } in &page.rows {
-                        for tag in tags {
-                            inventory.add(TaggedImage { tag, pushed_at: *pushed_at, media_type });
+                    let mut aliases = repository.aliases.borrow_mut();
+                    for scanned in page.rows.iter().flat_map(|image| image.scanned_tags(repository.settings)) {
+                        inventory.add(&scanned);
+                        if let Some(aliases) = &mut *aliases {
+                            aliases.scan.add(&scanned);
                         }
+                    }
+                    if let Some(aliases) = &mut *aliases {
+                        aliases.scan_time = started.elapsed();
                     }
                     next = page.next;
                 }
