@@ -1,8 +1,22 @@
-//! Why no request mends a version: what the function would hold back.
+//! What the function would do with a version under the suggested settings.
+//!
+//! The function's own core decides, in a dry run whose reads are answered from what was scanned and read: so the audit
+//! says what the function says. Where nothing was read, only what a scan shows keeps a version from being published.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
-/// Why the function would not publish the manifest list of a version, as far as the audit knows.
+use ecr_multiarch_core::reconcile::observation::Manifests;
+use ecr_multiarch_core::settings::tag_scheme::PlatformTag;
+use ecr_multiarch_core::{OutcomeKind, ReconcileRequest, Reference, RepositorySettings, Step, Tag};
+
+use crate::image::{ByDigest, Image};
+use crate::reading::Reading;
+use crate::scan::RepositoryScan;
+use crate::text::plain;
+
+/// Why no request fixes a tag, as far as the audit knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Obstacle {
     /// The repository has no suggested settings: its newest versions have fewer than two platforms.
@@ -13,14 +27,12 @@ pub enum Obstacle {
     TagMissing(String),
     /// The image of this platform tag is archived.
     Archived(String),
-    /// The image of this platform tag cannot be read.
-    Unreadable(String),
-    /// The image of this platform tag is for another platform.
-    WrongPlatform(String),
-    /// The images were built from different revisions.
-    MixedRevisions,
-    /// The list has a platform that the suggested settings do not serve.
-    ForeignPlatform(String),
+    /// The image of this tag or digest was not read, so what the function would do is not known.
+    NotRead(String),
+    /// The function would not publish the version, for this reason in its own words.
+    HeldBack(String),
+    /// The function would leave the list as it is.
+    Unchanged,
     /// The tag exists and cannot be moved.
     Immutable(String),
     /// The suggested settings have no alias of this name.
@@ -34,17 +46,103 @@ impl fmt::Display for Obstacle {
         match self {
             Self::NoSettings => f.write_str("the audit suggests no settings for its repository"),
             Self::NotServed => f.write_str("the suggested settings do not serve it"),
-            Self::TagMissing(tag) => write!(f, "it has no tag {tag}"),
+            Self::TagMissing(tag) => write!(f, "it has no image {tag}"),
             Self::Archived(tag) => write!(f, "{tag} is archived"),
-            Self::Unreadable(tag) => write!(f, "the image of {tag} cannot be read"),
-            Self::WrongPlatform(tag) => write!(f, "the image of {tag} is for another platform"),
-            Self::MixedRevisions => f.write_str("its images are built from different revisions"),
-            Self::ForeignPlatform(platform) => {
-                write!(f, "its list has {platform}, which the suggested settings do not serve")
-            }
+            Self::NotRead(image) => write!(f, "{image} was not read"),
+            Self::HeldBack(reason) => f.write_str(reason),
+            Self::Unchanged => f.write_str("with the suggested settings, its list is the one that is there"),
             Self::Immutable(tag) => write!(f, "the tag {tag} is immutable: delete it first"),
             Self::AliasLeftOut(alias) => write!(f, "the suggested ALIASES do not give {alias}"),
             Self::ReleaseWithoutList(release) => write!(f, "release {release} has no manifest list"),
         }
+    }
+}
+
+/// The judge of a repository's versions.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    scan: &'a RepositoryScan,
+    settings: Option<&'a RepositorySettings>,
+    by_tag: HashMap<&'a str, &'a Image>,
+    by_digest: ByDigest<'a>,
+}
+
+impl<'a> Judge<'a> {
+    /// The judge of what was scanned, under these settings.
+    pub fn new(scan: &'a RepositoryScan, settings: Option<&'a RepositorySettings>) -> Self {
+        let tags = |image: &'a Image| image.tags.iter().map(move |tag| (tag.as_str(), image));
+        let by_tag = scan.images.iter().flat_map(tags).collect();
+        Self { scan, settings, by_tag, by_digest: scan.by_digest() }
+    }
+
+    /// The images by their digests.
+    pub fn by_digest(&self) -> &ByDigest<'a> {
+        &self.by_digest
+    }
+
+    /// Whether the function would publish a list of a version, or leave the one that is there, as far as is known.
+    ///
+    /// # Errors
+    /// Why it would do neither.
+    pub fn judge(&self, version: &Tag, force: bool) -> Result<OutcomeKind, Obstacle> {
+        let settings = self.settings.ok_or(Obstacle::NoSettings)?;
+        let request = ReconcileRequest::new(self.scan.name.clone(), version.clone(), settings);
+        let request = request.map_err(|_| Obstacle::NotServed)?;
+        for PlatformTag { tag, .. } in &request.platforms {
+            match self.by_tag.get(tag.as_str()).filter(|image| !image.is_artifact()) {
+                None => return Err(Obstacle::TagMissing(tag.to_string())),
+                Some(image) if image.is_archived => return Err(Obstacle::Archived(tag.to_string())),
+                Some(_) => {}
+            }
+        }
+        match &self.scan.reading {
+            Some(reading) => self.run(ReconcileRequest { dry_run: true, force, ..request }, reading),
+            None => Ok(OutcomeKind::WouldPublish),
+        }
+    }
+
+    /// Runs the core to its end, or to an answer that was not read.
+    fn run(&self, request: ReconcileRequest, reading: &Reading) -> Result<OutcomeKind, Obstacle> {
+        let mut step = Step::start(Arc::new(request));
+        loop {
+            let next = match step {
+                Step::ReadManifests(read) => {
+                    let manifests = self.manifests(read.references(), reading)?;
+                    read.resume(manifests)
+                }
+                Step::ReadConfigs(read) => {
+                    let unread = read.digests().into_iter().find(|digest| !reading.configs().contains_key(digest));
+                    if let Some(config) = unread {
+                        return Err(Obstacle::NotRead(format!("the config {config}")));
+                    }
+                    read.resume(reading.configs())
+                }
+                Step::Put(_) => return Ok(OutcomeKind::WouldPublish),
+                Step::Done(ended) => {
+                    return match ended.outcome.kind() {
+                        kind @ (OutcomeKind::WouldPublish | OutcomeKind::Unchanged) => Ok(kind),
+                        kind => Err(Obstacle::HeldBack(plain(ended.outcome.reason().unwrap_or(kind.name())))),
+                    };
+                }
+            };
+            step = next.map_err(|error| Obstacle::HeldBack(plain(&error.to_string())))?;
+        }
+    }
+
+    /// What ECR would hand out, which is nothing that is archived.
+    fn manifests(&self, references: Vec<Reference>, reading: &Reading) -> Result<Manifests, Obstacle> {
+        let mut manifests = Manifests::new();
+        for reference in references {
+            let image = match &reference {
+                Reference::Tag(tag) => self.by_tag.get(tag.as_str()),
+                Reference::Digest(digest) => self.by_digest.get(digest),
+            };
+            if let Some(image) = image.filter(|image| !image.is_archived) {
+                let stored = reading.stored(image.digest);
+                let stored = stored.ok_or_else(|| Obstacle::NotRead(reference.to_string()))?;
+                manifests.insert(reference, stored.clone());
+            }
+        }
+        Ok(manifests)
     }
 }
