@@ -94,7 +94,8 @@ pub struct AliasProblem<'a> {
 #[derive(Debug, Default)]
 pub struct Aliases<'a> {
     by_tag: BTreeMap<&'a str, Alias<'a>>,
-    markers: BTreeSet<&'a str>,
+    /// The yank markers, each with its release.
+    markers: BTreeMap<&'a str, Release>,
     /// Of the tags that a template can give, those that do not exist.
     absent: BTreeMap<&'static str, BTreeSet<Tag>>,
     /// A version with platform tags of its own that a template can give, for each template of which there is one.
@@ -114,20 +115,13 @@ impl<'a> Aliases<'a> {
         };
         let versions: BTreeSet<_> =
             tagged().filter_map(|(text, ..)| guess.parse(text)).map(|(version, _)| version).collect();
-        let given = |template: &AliasTemplate| {
-            versions
-                .iter()
-                .copied()
-                .find(|version| version.parse().is_ok_and(|tag| template.release_of(&tag).is_some()))
+        let version_of = |(text, template): &(_, AliasTemplate)| {
+            let is_given = |version: &&&str| version.parse().is_ok_and(|tag| template.release_of(&tag).is_some());
+            Some((*text, *versions.iter().find(is_given)?))
         };
-        let version_of = |(text, template): &(_, _)| Some((*text, given(template)?));
-        let (mut markers, mut yanked) = (BTreeSet::new(), BTreeSet::new());
-        for (text, tag, _) in tagged() {
-            if let Some(marker) = YankMarker::from_tag(&tag) {
-                markers.insert(text);
-                yanked.insert(marker.release().clone());
-            }
-        }
+        let marker = |(text, tag, _): (_, Tag, _)| Some((text, YankMarker::from_tag(&tag)?.release().clone()));
+        let markers: BTreeMap<_, _> = tagged().filter_map(marker).collect();
+        let yanked: BTreeSet<_> = markers.values().collect();
         let mut lines = HashMap::<Tag, (&'static str, (Release, &Image))>::new();
         let mut releases_of = HashMap::<_, Vec<Release>>::new();
         for (_, tag, image) in tagged() {
@@ -160,7 +154,7 @@ impl<'a> Aliases<'a> {
 
     /// Whether a tag is an alias of a release that exists, or a yank marker.
     pub fn is_alias_or_marker(&self, tag: &str) -> bool {
-        self.by_tag.contains_key(tag) || self.markers.contains(tag)
+        self.by_tag.contains_key(tag) || self.markers.contains_key(tag)
     }
 
     /// The aliases that do not name what they should.

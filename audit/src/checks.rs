@@ -211,8 +211,7 @@ impl Check<'_> {
         let tagged = images.iter().filter(|image| image.image.is_archived).map(|image| image.tag.to_owned());
         let entries = || self.scan.reading.as_ref()?.entries((*own)?.digest);
         let is_untagged = |entry: &&ListEntry| !images.iter().any(|tagged| tagged.image.digest == entry.digest);
-        let is_archived =
-            |entry: &&ListEntry| self.judge.by_digest().get(&entry.digest).is_some_and(|image| image.is_archived);
+        let is_archived = |entry: &&ListEntry| self.judge.image(entry.digest).is_some_and(|image| image.is_archived);
         let listed = entries().into_iter().flatten().filter(is_untagged).filter(is_archived);
         let archived: Vec<_> = tagged.chain(listed.map(|entry| entry.digest.to_string())).collect();
         let is_active = own.is_none_or(|own| !own.is_archived);
@@ -252,7 +251,7 @@ impl Check<'_> {
     }
 
     fn entry_problem(&self, entry: &ListEntry, reading: &Reading, mismatched: &BTreeSet<Digest>) -> Option<Problem> {
-        if !self.judge.by_digest().contains_key(&entry.digest) {
+        if self.judge.image(entry.digest).is_none() {
             return Some(Problem::ImageGone { platform: entry.platform.as_ref().map(shown), digest: entry.digest });
         }
         let is_tagged = self.version.images.iter().any(|tagged| tagged.image.digest == entry.digest);

@@ -1,6 +1,6 @@
 //! The guess: how the tags of a repository name versions and platforms.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use serde::Serialize;
@@ -59,29 +59,26 @@ pub struct GuessedAlias {
 /// From which share on another layout is worth a warning: a tenth of the platform tags. Below it, it is an accident.
 const WARNING_SHARE: usize = 10;
 
+fn tags_of(count: usize) -> String {
+    counted(count, "tag", "tags")
+}
+
 impl Guess {
     /// Guesses from the tags of a repository.
     pub fn of(tags: &[&str]) -> Self {
-        let mut votes = BTreeMap::<Layout, usize>::new();
-        let mut bare = BTreeSet::new();
-        for &tag in tags {
-            if SpelledPlatform::read(tag).is_some_and(|spelled| !spelled.is_weak) {
-                bare.insert(tag);
-                continue;
-            }
-            for layout in Layout::ALL {
-                if layout.is_strong(tag) {
-                    *votes.entry(layout).or_default() += 1;
-                }
-            }
-        }
-        let votes = Layout::ALL.map(|layout| (layout, votes.get(&layout).copied().unwrap_or_default()));
-        let most = votes.iter().map(|(_, votes)| *votes).max().unwrap_or_default();
-        let layout = votes.iter().find(|(_, votes)| *votes == most && most > 0).map(|(layout, _)| *layout);
-        let mut guess = Self { layout, tags: tags.len(), ..Self::default() };
-        if let Some(layout) = layout {
-            guess.count_parts(layout, tags);
-            guess.warn_of_layouts(layout, &votes);
+        let is_bare = |tag: &&str| SpelledPlatform::read(tag).is_some_and(|spelled| !spelled.is_weak);
+        let (bare, named): (BTreeSet<_>, BTreeSet<_>) = tags.iter().copied().partition(is_bare);
+        let votes = Layout::ALL.map(|layout| (layout, named.iter().filter(|tag| layout.is_strong(tag)).count()));
+        // Of as many, the first.
+        let chosen = votes.iter().rev().filter(|(_, votes)| *votes > 0).max_by_key(|(_, votes)| *votes);
+        let mut guess = Self { layout: chosen.map(|(layout, _)| *layout), tags: tags.len(), ..Self::default() };
+        if let Some((layout, most)) = chosen {
+            guess.count_parts(*layout, tags);
+            let others = votes.iter().filter(|(other, votes)| other != layout && votes * WARNING_SHARE >= *most);
+            guess.warnings.extend(
+                others
+                    .map(|(other, votes)| format!("{} can be read as {} as well.", tags_of(*votes), other.template())),
+            );
             guess.warn_of_spellings();
         }
         let of_windows: BTreeSet<_> =
@@ -90,14 +87,13 @@ impl Guess {
             guess.warnings.push(format!(
                 "{} name Windows, such as {example}: their platforms are not guessed, and the settings can name them, \
                  as in windows(10.0.20348)/amd64=ltsc2022.",
-                counted(of_windows.len(), "tag", "tags")
+                tags_of(of_windows.len())
             ));
         }
-        if !bare.is_empty() {
-            let example = bare.first().copied().unwrap_or_default();
+        if let Some(example) = bare.first() {
             guess.warnings.push(format!(
                 "{} name a platform and no version, such as {example}: no tag template can serve them.",
-                counted(bare.len(), "tag", "tags")
+                tags_of(bare.len())
             ));
         }
         guess
@@ -119,10 +115,7 @@ impl Guess {
             .map(|(part, (platform, tags))| GuessedPlatform { platform, tag_part: part.to_owned(), tags })
             .collect();
         self.platforms.sort_by(|one, other| {
-            other
-                .tags
-                .cmp(&one.tags)
-                .then_with(|| (&one.platform, &one.tag_part).cmp(&(&other.platform, &other.tag_part)))
+            (other.tags, &one.platform, &one.tag_part).cmp(&(one.tags, &other.platform, &other.tag_part))
         });
         self.leave_out_families();
         self.platform_tags = self.platforms.iter().map(|platform| platform.tags).sum();
@@ -147,7 +140,7 @@ impl Guess {
             let covered = covered(guessed);
             warnings.extend(covered.map(|covered| {
                 let GuessedPlatform { platform, tag_part, tags } = guessed;
-                let tags = counted(*tags, "tag", "tags");
+                let tags = tags_of(*tags);
                 format!("{tag_part} in {tags} can be {platform}, which covers {covered}: it is not guessed.")
             }));
             covered.is_none()
@@ -155,42 +148,23 @@ impl Guess {
         self.warnings.extend(warnings);
     }
 
-    fn warn_of_layouts(&mut self, chosen: Layout, votes: &[(Layout, usize)]) {
-        let winner = votes.iter().find(|(layout, _)| *layout == chosen).map_or(0, |(_, votes)| *votes);
-        for (layout, votes) in votes {
-            if *layout != chosen && *votes * WARNING_SHARE >= winner {
-                self.warnings.push(format!(
-                    "{} can be read as {} as well.",
-                    counted(*votes, "tag", "tags"),
-                    layout.template()
-                ));
-            }
-        }
-    }
-
     fn warn_of_spellings(&mut self) {
         let mut first = HashMap::<&str, &GuessedPlatform>::new();
         let mut warnings = Vec::new();
         for other in &self.platforms {
             if let Some(one) = first.get(other.platform.as_str()) {
+                let spelled = |by: &GuessedPlatform| format!("{} ({})", by.tag_part, tags_of(by.tags));
+                let (platform, one, other) = (&one.platform, spelled(one), spelled(other));
                 warnings.push(format!(
-                    "{} is spelled {} ({}) and {} ({}): the settings serve one spelling of a platform.",
-                    one.platform,
-                    one.tag_part,
-                    counted(one.tags, "tag", "tags"),
-                    other.tag_part,
-                    counted(other.tags, "tag", "tags"),
+                    "{platform} is spelled {one} and {other}: the settings serve one spelling of a platform."
                 ));
             } else {
                 first.insert(&other.platform, other);
             }
             if other.is_weak() {
-                warnings.push(format!(
-                    "{} in {} is taken for {}, and can be something else.",
-                    other.tag_part,
-                    counted(other.tags, "tag", "tags"),
-                    other.platform
-                ));
+                let GuessedPlatform { platform, tag_part, tags } = other;
+                let tags = tags_of(*tags);
+                warnings.push(format!("{tag_part} in {tags} is taken for {platform}, and can be something else."));
             }
         }
         self.warnings.extend(warnings);

@@ -1,6 +1,6 @@
 //! An image as a scan lists it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use ecr_multiarch_core::Digest;
@@ -51,9 +51,6 @@ impl Image {
         !self.artifact_media_type.is_empty() && !is_image_config(&self.artifact_media_type)
     }
 }
-
-/// The images of a scan by their digests.
-pub type ByDigest<'a> = HashMap<Digest, &'a Image>;
 
 /// The tags of images, each with its image, without those of attachments: signatures, attestations and SBOMs of cosign
 /// and of the OCI referrers fallback are named after the digest that they belong to, and indexes of SOCI after a tag.

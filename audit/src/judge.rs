@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use ecr_multiarch_core::reconcile::observation::Manifests;
 use ecr_multiarch_core::settings::tag_scheme::PlatformTag;
-use ecr_multiarch_core::{OutcomeKind, ReconcileRequest, Reference, RepositorySettings, Step, Tag};
+use ecr_multiarch_core::{Digest, OutcomeKind, ReconcileRequest, Reference, RepositorySettings, Step, Tag};
 
-use crate::image::{ByDigest, Image};
+use crate::image::Image;
 use crate::reading::Reading;
 use crate::scan::RepositoryScan;
 use crate::text::plain;
@@ -64,7 +64,7 @@ pub struct Judge<'a> {
     scan: &'a RepositoryScan,
     settings: Option<&'a RepositorySettings>,
     by_tag: HashMap<&'a str, &'a Image>,
-    by_digest: ByDigest<'a>,
+    by_digest: HashMap<Digest, &'a Image>,
 }
 
 impl<'a> Judge<'a> {
@@ -72,12 +72,13 @@ impl<'a> Judge<'a> {
     pub fn new(scan: &'a RepositoryScan, settings: Option<&'a RepositorySettings>) -> Self {
         let tags = |image: &'a Image| image.tags.iter().map(move |tag| (tag.as_str(), image));
         let by_tag = scan.images.iter().flat_map(tags).collect();
-        Self { scan, settings, by_tag, by_digest: scan.by_digest() }
+        let by_digest = scan.images.iter().map(|image| (image.digest, image)).collect();
+        Self { scan, settings, by_tag, by_digest }
     }
 
-    /// The images by their digests.
-    pub fn by_digest(&self) -> &ByDigest<'a> {
-        &self.by_digest
+    /// The image with this digest, if the repository has it.
+    pub fn image(&self, digest: Digest) -> Option<&'a Image> {
+        self.by_digest.get(&digest).copied()
     }
 
     /// Whether the function would publish a list of a version, or leave the one that is there, as far as is known.
@@ -134,8 +135,8 @@ impl<'a> Judge<'a> {
         let mut manifests = Manifests::new();
         for reference in references {
             let image = match &reference {
-                Reference::Tag(tag) => self.by_tag.get(tag.as_str()),
-                Reference::Digest(digest) => self.by_digest.get(digest),
+                Reference::Tag(tag) => self.by_tag.get(tag.as_str()).copied(),
+                Reference::Digest(digest) => self.image(*digest),
             };
             if let Some(image) = image.filter(|image| !image.is_archived) {
                 let stored = reading.stored(image.digest);

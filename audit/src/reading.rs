@@ -259,24 +259,4 @@ mod tests {
         let images = [archived, image(Digest::sha256("s"), &[&signature], MediaType::OciManifest)];
         assert_eq!(Reading::of_tags(&images), []);
     }
-
-    #[test]
-    fn what_does_not_parse_has_a_reason() {
-        let mut reading = Reading::default();
-        for (text, media_type, expected) in [
-            ("{", MediaType::OciIndex.as_str(), "JSON"),
-            ("{}", "text/html", "its media type \"text/html\""),
-            (
-                r#"{"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","size":2,
-                    "digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}"#,
-                MediaType::OciManifest.as_str(),
-                "artifact",
-            ),
-        ] {
-            reading.add_manifest(stored(media_type, text));
-            let reason = reading.facts(Digest::sha256(text)).unwrap().unwrap_err().to_string();
-            assert!(reason.contains(expected), "{reason}");
-            assert_eq!(reading.is_artifact(Digest::sha256(text)), expected == "artifact");
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use ecr_multiarch_core::RepositoryName;
 use ecr_multiarch_core::name::glob_matches;
 
-use crate::image::{ByDigest, Image};
+use crate::image::Image;
 use crate::reading::Reading;
 
 /// A repository as it was scanned.
@@ -20,11 +20,6 @@ pub struct RepositoryScan {
 }
 
 impl RepositoryScan {
-    /// The images by their digests.
-    pub fn by_digest(&self) -> ByDigest<'_> {
-        self.images.iter().map(|image| (image.digest, image)).collect()
-    }
-
     /// Whether a tag that exists may not be moved, as far as is known.
     pub fn is_immutable(&self, tag: &str) -> bool {
         self.mutability.as_ref().is_some_and(|mutability| mutability.is_immutable(tag))

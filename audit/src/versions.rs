@@ -1,5 +1,6 @@
 //! The versions of a repository, and the platforms that each of them has.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 
@@ -116,9 +117,7 @@ impl<'a> Versions<'a> {
             counts[*position] += 1;
         }
         let mut order: Vec<_> = (0..self.platforms.len()).collect();
-        order.sort_by(|one, other| {
-            counts[*other].cmp(&counts[*one]).then_with(|| self.platforms[*one].cmp(&self.platforms[*other]))
-        });
+        order.sort_by_key(|position| (Reverse(counts[*position]), &self.platforms[*position]));
         let mut moved = vec![0; order.len()];
         for (new, old) in order.iter().enumerate() {
             moved[*old] = new;
