@@ -182,7 +182,7 @@ impl Check<'_> {
         let missing = self.version.missing();
         let tags = || images.iter().map(|image| image.tag.to_owned()).collect::<Vec<_>>();
         let tagged = self.tagged_platforms();
-        let is_multi_platform = expected.len() > 1 || tagged > 1;
+        let is_multi_platform = !images.is_empty() && (expected.len() > 1 || tagged > 1);
         let lacks = (!missing.is_empty()).then(|| Problem::MissingPlatform {
             present: self.names(platforms.as_deref().unwrap_or_default()),
             missing: self.names(&missing),
@@ -192,13 +192,10 @@ impl Check<'_> {
             None if tagged > 1 && missing.is_empty() && !images.iter().any(|image| image.image.is_archived) => {
                 Some(Problem::ListMissing { platform_tags: tags() })
             }
-            Some(own) if self.is_single_index(own) => {
+            Some(own) if self.is_single_index(own) || (is_multi_platform && own.is_image()) => {
                 Some(Problem::SingleImage { platform_tags: tags(), release: None })
             }
             Some(own) if own.is_list() && self.entries(own).is_none() => older_list(own, images),
-            Some(own) if !own.is_list() && own.is_image_or_list() && !images.is_empty() && is_multi_platform => {
-                Some(Problem::SingleImage { platform_tags: tags(), release: None })
-            }
             _ => None,
         };
         lacks.into_iter().chain(list).collect()

@@ -39,6 +39,11 @@ impl Image {
         MediaType::from_name(&self.media_type).is_some_and(MediaType::is_manifest_list)
     }
 
+    /// Whether it is a container image of one platform, as far as its media types say.
+    pub fn is_image(&self) -> bool {
+        self.is_image_or_list() && !self.is_list()
+    }
+
     /// Whether it is a container image of one platform or a manifest list, as far as its media types say. A chart has
     /// the manifest of an image: where ECR does not state its artifact media type, only a deep audit can tell them
     /// apart.

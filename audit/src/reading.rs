@@ -189,6 +189,7 @@ mod tests {
 
     use ecr_multiarch_core::oci::image_config::ImageConfig;
     use ecr_multiarch_core::oci::media_type::MediaType;
+    use serde_json::json;
 
     use super::*;
 
@@ -197,39 +198,32 @@ mod tests {
     }
 
     fn image(digest: Digest, tags: &[&str], media_type: MediaType) -> Image {
-        Image {
-            digest,
-            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-            pushed_at: SystemTime::UNIX_EPOCH,
-            media_type: media_type.to_string(),
-            artifact_media_type: String::new(),
-            is_archived: false,
-        }
-    }
-
-    fn manifest(config: &str) -> String {
-        format!(
-            r#"{{"config":{{"mediaType":"application/vnd.oci.image.config.v1+json","size":2,"digest":"{}"}}}}"#,
-            Digest::sha256(config)
-        )
+        let (tags, artifact_media_type) = (tags.iter().map(|tag| (*tag).to_owned()).collect(), String::new());
+        let (pushed_at, media_type) = (SystemTime::UNIX_EPOCH, media_type.to_string());
+        Image { digest, tags, pushed_at, media_type, artifact_media_type, is_archived: false }
     }
 
     #[test]
     fn reading_goes_from_tags_to_entries_to_configs() {
-        let config =
-            r#"{"os":"linux","architecture":"arm64","config":{"Labels":{"org.opencontainers.image.revision":"r"}}}"#;
-        let child = manifest(config);
-        let (child_digest, media_type) = (Digest::sha256(&child), MediaType::OciManifest);
-        let attestation = format!(
-            r#"{{"mediaType":"{media_type}","size":1,"digest":"{}","platform":{{"os":"unknown","architecture":"unknown"}}}}"#,
-            Digest::sha256("attestation")
-        );
-        let artifact =
-            attestation.replace(r#""size":1"#, r#""size":1,"artifactType":"soci""#).replace("unknown", "arm64");
-        let list = format!(
-            r#"{{"manifests":[{{"mediaType":"{media_type}","size":1,"digest":"{child_digest}",
-                "platform":{{"os":"linux","architecture":"aarch64"}}}},{attestation},{artifact}]}}"#
-        );
+        let labels = json!({"Labels": {"org.opencontainers.image.revision": "r"}});
+        let config = json!({"os": "linux", "architecture": "arm64", "config": labels}).to_string();
+        let config_digest = Digest::sha256(&config);
+        let media_type = "application/vnd.oci.image.config.v1+json";
+        let child = json!({"config": {"mediaType": media_type, "size": 2, "digest": config_digest}}).to_string();
+        let child_digest = Digest::sha256(&child);
+        let entry = |digest: Digest, os: &str, architecture: &str, artifact_type: &str| {
+            let platform = json!({"os": os, "architecture": architecture});
+            let media_type = MediaType::OciManifest;
+            json!({"mediaType": media_type, "size": 1, "digest": digest, "platform": platform,
+                   "artifactType": artifact_type})
+        };
+        let other = Digest::sha256("other");
+        let entries = [
+            entry(child_digest, "linux", "aarch64", ""),
+            entry(other, "unknown", "unknown", ""),
+            entry(other, "linux", "arm64", "soci"),
+        ];
+        let list = json!({ "manifests": entries }).to_string();
         let list_digest = Digest::sha256(&list);
         let images =
             [image(list_digest, &["1.0"], MediaType::OciIndex), image(child_digest, &[], MediaType::OciManifest)];
@@ -239,7 +233,6 @@ mod tests {
         assert_eq!(reading.of_entries(&images), [child_digest]);
         reading.add_manifest(stored(MediaType::OciManifest.as_str(), &child));
         assert_eq!(reading.of_entries(&images), []);
-        let config_digest = Digest::sha256(config);
         assert_eq!(reading.of_configs(), [config_digest]);
         let parsed = ImageConfig::parse(config_digest, config.as_bytes());
         reading.add_configs(ImageConfigs::from([(config_digest, parsed)]));

@@ -179,7 +179,7 @@ impl TagContent {
         match own {
             None => Self::Nothing,
             Some(image) if image.is_list() => Self::List,
-            Some(image) if image.is_image_or_list() => Self::Image,
+            Some(image) if image.is_image() => Self::Image,
             Some(_) => Self::Other,
         }
     }

@@ -71,9 +71,9 @@ fn platform_twice_in_a_list_is_found() {
         .list("1.0.0", 1, &[entry("1.0.0-amd64", "amd64"), entry("1.0.0-arm64", "arm64"), entry("other", "arm64")])
         .untag("other")
         .read();
-    let report = scan.report();
-    assert_eq!(report["findings"][0]["kind"], "duplicate-platform");
-    assert_eq!(report["findings"][0]["message"], "has 2 entries of linux/arm64");
+    let finding = scan.finding();
+    assert_eq!(finding["kind"], "duplicate-platform");
+    assert_eq!(finding["message"], "has 2 entries of linux/arm64");
 }
 
 #[test]
@@ -84,10 +84,10 @@ fn image_that_was_deleted_is_gone() {
         .list("1.0.0", 1, &[entry("1.0.0-amd64", "amd64"), entry("old", "arm64")])
         .delete("old")
         .read();
-    let report = scan.report();
-    assert_eq!(report["findings"][0]["kind"], "image-gone");
-    assert!(report["findings"][0]["message"].as_str().unwrap().ends_with(" of linux/arm64"));
-    assert_eq!(report["findings"][0]["request"]["action"], "assemble");
+    let finding = scan.finding();
+    assert_eq!(finding["kind"], "image-gone");
+    assert!(finding["message"].as_str().unwrap().ends_with(" of linux/arm64"));
+    assert_eq!(finding["request"]["action"], "assemble");
 }
 
 #[test]
@@ -99,8 +99,7 @@ fn archived_image_of_a_list_is_found() {
         .archive("old")
         .untag("old")
         .read();
-    let report = scan.report();
-    assert_eq!(report["findings"][0]["kind"], "image-archived");
+    assert_eq!(scan.finding()["kind"], "image-archived");
 }
 
 #[test]

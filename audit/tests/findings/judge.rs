@@ -131,9 +131,9 @@ fn list_whose_platform_tag_was_removed_has_no_request() {
     let scan = scan.untag("1.1.0-s390x").config_image("1.1.0-arm64", 3, &config("arm64", "1.1.0")).read();
     scan.check(&["list-differs-from-tags 1.1.0: has an image of linux/s390x, which no tag names"]);
     let scan = scan.config_image("1.1.0-arm64", 3, &config("arm64", "1.1.0 ")).read();
-    let report = scan.report();
-    assert_eq!(report["findings"][0]["kind"], "list-differs-from-tags");
-    assert_eq!(report["findings"][0]["request"], Value::Null);
+    let finding = scan.finding();
+    assert_eq!(finding["kind"], "list-differs-from-tags");
+    assert_eq!(finding["request"], Value::Null);
 }
 
 #[test]
