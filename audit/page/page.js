@@ -130,9 +130,9 @@
         ? `Manifests and configs were read${readExceptFailures}.`
         : "By scans alone: contents of lists, configs and revisions were not read. --deep reads them.",
     ];
-    if (totals.settling > 0) {
-      const settling = counted(totals.settling, "version", "versions");
-      notes.push(`${settling} of the last hour ${areNotJudged(totals.settling)}`);
+    if (totals.recent > 0) {
+      const recent = counted(totals.recent, "version", "versions");
+      notes.push(`${recent} of the last hour ${areNotJudged(totals.recent)}`);
     }
     if (totals.archived > 0) {
       const archived = counted(totals.archived, "archived version", "archived versions");
@@ -369,7 +369,7 @@
       );
     }
     if (finding.obstacle) {
-      item.append(html("div", { class: "quiet text" }, `No request mends it yet: ${finding.obstacle}.`));
+      item.append(html("div", { class: "quiet text" }, `No request fixes it yet: ${finding.obstacle}.`));
     }
     return item;
   };
@@ -410,7 +410,7 @@
       const kinds = [...new Set(row.findings.map((finding) => finding.kind))].map((kind) =>
         html("span", { class: "badge" }, titles.get(kind)),
       );
-      const unjudged = row.version.settling ? "too young to be judged" : row.version.archived ? "archived" : undefined;
+      const unjudged = row.version.recent ? "too young to be judged" : row.version.archived ? "archived" : undefined;
       const findings = unjudged ? [unjudged] : kinds;
       const version = html("th", { scope: "row" }, html("code", {}, state.repository ? row.version.tag : row.key));
       version.title = row.key;
@@ -449,7 +449,7 @@
         "div",
         { class: "stack" },
         html("p", {}, "Settings of the function for these repositories:"),
-        ...(report.settings_doubts ?? []).map((doubt) => html("p", {}, doubt)),
+        ...(report.settings_warnings ?? []).map((warning) => html("p", {}, warning)),
         html("pre", {}, text),
         copyButton(text, "Copy the settings"),
       ),
@@ -465,10 +465,10 @@
         (guessed) => `${guessed.platform}=${guessed.tag_part} (${number.format(guessed.tags)})`,
       );
       const aliases = guess.aliases.map(({ template, tags }) => `${template} (${number.format(tags)})`);
-      const mend = html("td", { class: "wrap" });
+      const fix = html("td", { class: "wrap" });
       if (request) {
         const text = JSON.stringify(request);
-        mend.append(
+        fix.append(
           html("div", { class: "request" }, html("code", {}, text), copyButton(text, `Copy the sweep of ${name}`)),
         );
       }
@@ -480,8 +480,8 @@
         html("td", { class: "wrap" }, html("span", { class: "text" }, platforms.join(", "))),
         html("td", {}, `${number.format(guess.platform_tags)} of ${number.format(guess.tags)}`),
         html("td", { class: "wrap" }, html("span", { class: "text" }, aliases.join(", "))),
-        html("td", { class: "wrap" }, html("span", { class: "text" }, guess.doubts.join(" "))),
-        mend,
+        html("td", { class: "wrap" }, html("span", { class: "text" }, guess.warnings.join(" "))),
+        fix,
       );
     });
     const head = [
@@ -490,8 +490,8 @@
       "Platforms (tags)",
       "Platform tags",
       "Aliases (tags)",
-      "Doubts",
-      "Sweep that mends it",
+      "Warnings",
+      "Sweep that fixes it",
     ].map((text) => html("th", { scope: "col" }, text));
     byId("guess-table").replaceChildren(html("thead", {}, html("tr", {}, ...head)), html("tbody", {}, ...rows));
     showPager("guess-", state.guessPage, pages);

@@ -8,22 +8,94 @@ use ecr_multiarch_core::oci::tag::Tag;
 use ecr_multiarch_core::settings::alias_template::AliasTemplate;
 use ecr_multiarch_core::settings::yank_marker::YankMarker;
 
-use crate::alias::Alias;
-use crate::alias_problem::AliasProblem;
-use crate::following::Following;
-use crate::guess::Guess;
-use crate::guessed_alias::GuessedAlias;
-use crate::image::{Image, SETTLING_TIME, tagged};
+use crate::guess::{Guess, GuessedAlias};
+use crate::image::{Image, is_recent, tagged};
+use crate::problem::Problem;
 use crate::scan::RepositoryScan;
 
 /// The aliases that are looked for: those that everyone uses.
 pub const TEMPLATES: [&str; 3] = ["{major}.{minor}", "{major}", "latest"];
 
+/// What an alias follows.
+#[derive(Debug, PartialEq, Eq)]
+enum Follows {
+    /// The highest release of its line, which it names.
+    Highest,
+    /// The same, which it should name and does not.
+    Behind(Problem),
+    /// The newest push, of a release that is not the highest: its project may have begun to number its releases anew.
+    Pushes,
+    /// Something else, such as a branch.
+    SomethingElse,
+}
+
+/// A tag that is named like an alias of at least one release.
+#[derive(Debug)]
+struct Alias<'a> {
+    /// The template that gives it.
+    template: &'static str,
+    /// What it names.
+    image: &'a Image,
+    /// The highest release of its line, with its image.
+    highest: (Release, &'a Image),
+    /// The highest release of its line that has the same image as the alias.
+    named: Option<Release>,
+}
+
+impl Alias<'_> {
+    /// What it follows.
+    fn follows(&self) -> Follows {
+        let Self { image, highest: (highest, highest_image), named, .. } = self;
+        let behind = |names: Option<&Release>| {
+            let names = names.map(ToString::to_string);
+            Follows::Behind(Problem::AliasBehind { names, highest: highest.to_string() })
+        };
+        match named {
+            Some(named) if named == highest => Follows::Highest,
+            Some(_) if highest_image.pushed_at < image.pushed_at => Follows::Pushes,
+            Some(named) => behind(Some(named)),
+            None if image.pushed_at < highest_image.pushed_at => behind(None),
+            // An image in place of a list is a problem, whatever it follows.
+            None if self.is_in_place_of_list() => {
+                let (platform_tags, release) = (Vec::new(), Some(highest.to_string()));
+                Follows::Behind(Problem::SingleImage { platform_tags, release })
+            }
+            None => Follows::SomethingElse,
+        }
+    }
+
+    /// Whether it names the highest release of its line, did so, or is a single image in place of its list. Another tag
+    /// that names no release and is older than the highest one may be the build of a branch.
+    fn follows_releases(&self) -> bool {
+        (self.named.is_some() || self.is_in_place_of_list())
+            && matches!(self.follows(), Follows::Highest | Follows::Behind(_))
+    }
+
+    /// Whether it names a single image, while the highest release of its line is a list.
+    fn is_in_place_of_list(&self) -> bool {
+        !self.image.is_list() && self.highest.1.is_list()
+    }
+}
+
+/// An alias that does not name what it should.
+#[derive(Debug)]
+pub struct AliasProblem<'a> {
+    /// The alias.
+    pub tag: &'a str,
+    /// What it names.
+    pub image: &'a Image,
+    /// The highest release of its line.
+    pub highest: &'a Release,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
 /// The aliases of a repository.
 #[derive(Debug, Default)]
 pub struct Aliases<'a> {
     by_tag: BTreeMap<&'a str, Alias<'a>>,
-    markers: BTreeSet<&'a str>,
+    /// The yank markers, each with its release.
+    markers: BTreeMap<&'a str, Release>,
     /// Of the tags that a template can give, those that do not exist.
     absent: BTreeMap<&'static str, BTreeSet<Tag>>,
     /// A version with platform tags of its own that a template can give, for each template of which there is one.
@@ -43,20 +115,13 @@ impl<'a> Aliases<'a> {
         };
         let versions: BTreeSet<_> =
             tagged().filter_map(|(text, ..)| guess.parse(text)).map(|(version, _)| version).collect();
-        let given = |template: &AliasTemplate| {
-            versions
-                .iter()
-                .copied()
-                .find(|version| version.parse().is_ok_and(|tag| template.release_of(&tag).is_some()))
+        let version_of = |(text, template): &(_, AliasTemplate)| {
+            let is_given = |version: &&&str| version.parse().is_ok_and(|tag| template.release_of(&tag).is_some());
+            Some((*text, *versions.iter().find(is_given)?))
         };
-        let version_of = |(text, template): &(_, _)| Some((*text, given(template)?));
-        let (mut markers, mut yanked) = (BTreeSet::new(), BTreeSet::new());
-        for (text, tag, _) in tagged() {
-            if let Some(marker) = YankMarker::from_tag(&tag) {
-                markers.insert(text);
-                yanked.insert(marker.release().clone());
-            }
-        }
+        let marker = |(text, tag, _): (_, Tag, _)| Some((text, YankMarker::from_tag(&tag)?.release().clone()));
+        let markers: BTreeMap<_, _> = tagged().filter_map(marker).collect();
+        let yanked: BTreeSet<_> = markers.values().collect();
         let mut lines = HashMap::<Tag, (&'static str, (Release, &Image))>::new();
         let mut releases_of = HashMap::<_, Vec<Release>>::new();
         for (_, tag, image) in tagged() {
@@ -89,17 +154,18 @@ impl<'a> Aliases<'a> {
 
     /// Whether a tag is an alias of a release that exists, or a yank marker.
     pub fn is_alias_or_marker(&self, tag: &str) -> bool {
-        self.by_tag.contains_key(tag) || self.markers.contains(tag)
+        self.by_tag.contains_key(tag) || self.markers.contains_key(tag)
     }
 
     /// The aliases that do not name what they should.
     pub fn problems(&'a self, now: SystemTime) -> impl Iterator<Item = AliasProblem<'a>> {
         self.by_tag.iter().filter_map(move |(tag, alias)| {
             let Alias { image, highest: (highest, release_image), .. } = alias;
-            // Until then, the alias is about to be moved.
-            let is_settled = now.duration_since(release_image.pushed_at).unwrap_or_default() >= SETTLING_TIME;
-            match alias.following() {
-                Following::ShouldName(problem) if is_settled => Some(AliasProblem { tag, image, highest, problem }),
+            match alias.follows() {
+                // Until then, the alias is about to be moved.
+                Follows::Behind(problem) if !is_recent(release_image.pushed_at, now) => {
+                    Some(AliasProblem { tag, image, highest, problem })
+                }
                 _ => None,
             }
         })
@@ -115,7 +181,7 @@ impl<'a> Aliases<'a> {
     }
 
     /// Which tags the function would take over or add with these templates, in full sentences.
-    pub fn consequences(&self, guessed: &[GuessedAlias]) -> impl Iterator<Item = String> {
+    pub fn warnings_of_changes(&self, guessed: &[GuessedAlias]) -> impl Iterator<Item = String> {
         guessed.iter().flat_map(|GuessedAlias { template, .. }| {
             let taken: Vec<_> =
                 self.of_template(template).filter(|(_, alias)| alias.named.is_none()).map(|(tag, _)| tag).collect();
@@ -132,14 +198,14 @@ impl<'a> Aliases<'a> {
     }
 
     /// The templates that have tags and are not guessed, in full sentences.
-    pub fn unguessed(&self) -> impl Iterator<Item = String> {
+    pub fn warnings_of_omissions(&self) -> impl Iterator<Item = String> {
         let objection = |template| Some(format!("ALIASES leaves {template} out: {}.", self.objection(template)?));
         TEMPLATES.into_iter().filter_map(objection)
     }
 
     /// The aliases that name a release which was pushed after the highest one, in full sentences.
-    pub fn doubts(&self) -> impl Iterator<Item = String> {
-        self.by_tag.iter().filter(|(_, alias)| alias.following() == Following::Pushes).filter_map(|(tag, alias)| {
+    pub fn warnings_of_order(&self) -> impl Iterator<Item = String> {
+        self.by_tag.iter().filter(|(_, alias)| alias.follows() == Follows::Pushes).filter_map(|(tag, alias)| {
             let (named, highest) = (alias.named.as_ref()?, &alias.highest.0);
             Some(format!(
                 "{tag} names {named}, which was pushed after {highest}, the highest release: is the order of releases \
@@ -154,8 +220,8 @@ impl<'a> Aliases<'a> {
 
     /// Why the function should not move the tags of a template, of which there are some.
     fn objection(&self, template: &str) -> Option<String> {
-        let mut following = self.of_template(template).map(|(tag, alias)| (tag, alias.following()));
-        if let Some((tag, _)) = following.find(|(_, following)| *following == Following::Pushes) {
+        let mut following = self.of_template(template).map(|(tag, alias)| (tag, alias.follows()));
+        if let Some((tag, _)) = following.find(|(_, following)| *following == Follows::Pushes) {
             return Some(format!("{tag} follows pushes, and the function follows the highest number"));
         }
         let mut others = self.of_template(template).filter(|(_, alias)| !alias.follows_releases());

@@ -1,30 +1,23 @@
-//! The checks of a repository's versions.
+//! The checks of a repository's versions and aliases.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 
-use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::platform::Platform;
-use ecr_multiarch_core::reconcile::observation::all_differing_revisions;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
-use ecr_multiarch_core::settings::tag_scheme::{PlatformTag, TagScheme};
+use ecr_multiarch_core::{Digest, OutcomeKind};
 
-use crate::alias_problem::AliasProblem;
-use crate::aliases::Aliases;
-use crate::finding::Finding;
-use crate::image::{ByDigest, Image};
-use crate::obstacle::Obstacle;
-use crate::platform_image::PlatformImage;
-use crate::platform_revision::PlatformRevision;
-use crate::problem::Problem;
-use crate::reading::{ConfigFacts, ListEntry, Reading};
-use crate::request::Request;
+use crate::aliases::{AliasProblem, Aliases};
+use crate::finding::{Finding, Fix, Request, RequestTarget};
+use crate::image::Image;
+use crate::judge::{Judge, Obstacle};
+use crate::problem::{PlatformRevision, Problem};
+use crate::reading::{ImageFacts, ListEntry, Reading};
 use crate::scan::RepositoryScan;
-use crate::suggestion::Suggestion;
-use crate::target::Target;
-use crate::text::shown;
-use crate::version::Version;
-use crate::versions::Versions;
+use crate::settings::Suggestion;
+use crate::text::{plain, shown};
+use crate::versions::{Version, VersionImage, Versions};
 
 /// The findings of a repository, those of a kind together and of the newest versions first.
 pub fn findings(
@@ -32,46 +25,40 @@ pub fn findings(
     versions: &Versions<'_>,
     aliases: &Aliases<'_>,
     suggestion: Option<&Suggestion>,
-    target: &Target,
+    target: &RequestTarget,
     now: SystemTime,
 ) -> Vec<Finding> {
-    let by_digest = scan.by_digest();
-    let reading = scan.reading.as_ref();
-    let tag_scheme = suggestion.map(|suggestion| &suggestion.tag_scheme);
-    let is_served = |alias: &str| {
-        let gives =
-            |suggestion: &Suggestion| alias.parse().is_ok_and(|alias| suggestion.aliases.template_of(&alias).is_some());
-        suggestion.is_some_and(gives)
-    };
-    let check_of = |version| Check { scan, version, platforms: &versions.platforms, reading, tag_scheme, target };
-    let mut findings = Vec::new();
-    let is_judged = |version: &&Version<'_>| !version.is_settling(now) && !version.is_archived();
-    for version in versions.all.iter().filter(is_judged) {
-        let check = check_of(version);
-        let mut problems = check.by_scan();
-        problems.extend(check.archived(&by_digest));
-        problems.extend(reading.into_iter().flat_map(|reading| check.by_reading(reading, &by_digest)));
-        findings.extend(problems.into_iter().map(|problem| check.finding(problem)));
-    }
+    let settings = suggestion.map(|suggestion| &suggestion.settings);
+    let judge = &Judge::new(scan, settings.map(AsRef::as_ref));
+    let check_of = |version| Check { scan, judge, version, platforms: &versions.platforms, target };
+    let is_judged = |version: &&Version<'_>| !version.is_recent(now) && !version.is_archived();
+    let judged = versions.all.iter().filter(is_judged).map(check_of);
+    let mut findings: Vec<_> = judged.flat_map(|check| check.findings()).collect();
     let by_tag: HashMap<_, _> = versions.all.iter().map(|version| (version.tag, version)).collect();
+    let is_served = |alias: &str| {
+        let alias = alias.parse().ok();
+        alias.is_some_and(|alias| settings.is_some_and(|settings| settings.aliases.template_of(&alias).is_some()))
+    };
     for AliasProblem { tag, image, highest, problem } in aliases.problems(now) {
-        let version = by_tag.get(highest.tag().as_str()).copied();
-        let is_published = |version: &&Version<'_>| version.own.is_some_and(Image::is_list);
-        let mend = match version.filter(is_published).map(check_of) {
-            Some(check) => check.mend(!image.is_list()).and_then(|request| movable(scan, tag, request)),
-            None => Err(Obstacle::ReleaseWithoutList(highest.to_string())),
+        let request = || {
+            let version = by_tag.get(highest.tag().as_str()).copied();
+            let published = version.filter(|version| version.own.is_some_and(Image::is_list));
+            let published = published.ok_or_else(|| Obstacle::ReleaseWithoutList(highest.to_string()))?;
+            // The list of the release may be there: its aliases follow it all the same.
+            let (request, _) = check_of(published).request(!image.is_list())?;
+            let request = movable(scan, tag, request)?;
+            if is_served(tag) { Ok(request) } else { Err(Obstacle::AliasLeftOut(tag.to_owned())) }
         };
-        let left_out = || Obstacle::AliasLeftOut(tag.to_owned());
         findings.push(Finding {
             repository: scan.name.clone(),
             tag: tag.to_owned(),
             pushed_at: image.pushed_at,
             problem,
-            mend: Some(mend.and_then(|request| if is_served(tag) { Ok(request) } else { Err(left_out()) })),
+            fix: request().map_or_else(Fix::Blocked, Fix::Request),
         });
     }
     findings.sort_by(|one, other| {
-        let order = |finding: &Finding| (finding.problem.kind(), std::cmp::Reverse(finding.pushed_at));
+        let order = |finding: &Finding| (finding.problem.kind(), Reverse(finding.pushed_at));
         order(one).cmp(&order(other)).then_with(|| one.tag.cmp(&other.tag))
     });
     findings
@@ -80,76 +67,51 @@ pub fn findings(
 /// The check of one version.
 struct Check<'a> {
     scan: &'a RepositoryScan,
+    judge: &'a Judge<'a>,
     version: &'a Version<'a>,
     platforms: &'a [String],
-    reading: Option<&'a Reading>,
-    tag_scheme: Option<&'a TagScheme>,
-    target: &'a Target,
+    target: &'a RequestTarget,
 }
 
 impl Check<'_> {
-    fn assemble(&self, force: bool) -> Request {
-        Request::Assemble {
+    fn findings(&self) -> Vec<Finding> {
+        let mut problems = self.by_scan();
+        problems.extend(self.archived());
+        problems.extend(self.scan.reading.iter().flat_map(|reading| self.by_reading(reading)));
+        let finding = |problem| Finding {
             repository: self.scan.name.clone(),
-            version: self.version.tag.to_owned(),
-            force,
-            target: self.target.clone(),
-        }
+            tag: self.version.tag.to_owned(),
+            pushed_at: self.version.pushed_at,
+            fix: self.fix(&problem),
+            problem,
+        };
+        problems.into_iter().map(finding).collect()
     }
 
-    /// The request that publishes the version.
-    fn mend(&self, force: bool) -> Result<Request, Obstacle> {
-        self.obstacle(force).map_or_else(|| Ok(self.assemble(force)), Err)
+    fn fix(&self, problem: &Problem) -> Fix {
+        let force = match problem {
+            Problem::SingleImage { .. } => !self.version.own.is_some_and(Image::is_list),
+            Problem::ListMissing { .. }
+            | Problem::ListOlderThanImage { .. }
+            | Problem::ListDiffersFromTags { .. }
+            | Problem::DuplicatePlatform { .. }
+            | Problem::ImageGone { .. } => false,
+            // What only a new image fixes.
+            _ => return Fix::Manual,
+        };
+        let request = || match self.request(force)? {
+            (_, OutcomeKind::Unchanged) => Err(Obstacle::Unchanged),
+            (request, _) if self.version.own.is_some() => movable(self.scan, self.version.tag, request),
+            (request, _) => Ok(request),
+        };
+        request().map_or_else(Fix::Blocked, Fix::Request)
     }
 
-    /// Why the function would not publish the version under the suggested settings, as far as the audit knows.
-    fn obstacle(&self, force: bool) -> Option<Obstacle> {
-        let Some(scheme) = self.tag_scheme else { return Some(Obstacle::NoSettings) };
-        let platform_tags = self.version.tag.parse().ok().and_then(|tag| scheme.platform_tags(&tag).ok());
-        let Some(platform_tags) = platform_tags else { return Some(Obstacle::NotServed) };
-        let mut images = Vec::new();
-        for PlatformTag { tag, .. } in &platform_tags {
-            match self.version.images.iter().find(|image| image.tag == tag.as_str()) {
-                None => return Some(Obstacle::TagMissing(tag.to_string())),
-                Some(image) if image.image.is_archived => return Some(Obstacle::Archived(image.tag.to_owned())),
-                Some(image) => images.push(image),
-            }
-        }
-        self.obstacle_by_reading(self.reading?, scheme, &platform_tags, &images, force)
-    }
-
-    /// What manifests and configs show of it.
-    fn obstacle_by_reading(
-        &self,
-        reading: &Reading,
-        scheme: &TagScheme,
-        platform_tags: &[PlatformTag],
-        images: &[&PlatformImage<'_>],
-        force: bool,
-    ) -> Option<Obstacle> {
-        let mut stated = Vec::new();
-        for (image, PlatformTag { platform, .. }) in images.iter().zip(platform_tags) {
-            let mut facts = reading.images_of(image.image.digest).into_iter().map(|digest| reading.facts(digest));
-            if !facts.all(|facts| matches!(facts, Some(Ok(_)))) {
-                return Some(Obstacle::Unreadable(image.tag.to_owned()));
-            }
-            if self.mismatch(image, reading).is_some() {
-                return Some(Obstacle::WrongPlatform(image.tag.to_owned()));
-            }
-            // Of an index, the image of the platform of the tag is published.
-            let facts = reading.facts_of_images(image.image.digest).into_iter();
-            stated.push(facts.filter(|facts| platform.matches(&facts.platform)).find_map(|facts| facts.revision));
-        }
-        if all_differing_revisions(stated.iter().map(Option::as_deref)).is_some() {
-            return Some(Obstacle::MixedRevisions);
-        }
-        // With force, the function replaces whatever the tag names.
-        let own = self.version.own.filter(|_| !force)?;
-        let is_served = |platform: &Platform| scheme.platforms().iter().any(|served| served.matches(platform));
-        let is_foreign = |entry: &&ListEntry| !entry.platform.as_ref().is_some_and(is_served);
-        let foreign = reading.entries(own.digest)?.iter().find(is_foreign)?;
-        let platform = foreign.platform.as_ref().map_or_else(|| foreign.digest.to_string(), shown);
-        Some(Obstacle::ForeignPlatform(platform))
+    /// The request that assembles the version, and what the function would do.
+    fn request(&self, force: bool) -> Result<(Request, OutcomeKind), Obstacle> {
+        let tag = self.version.tag.parse().map_err(|_| Obstacle::NotServed)?;
+        let outcome = self.judge.judge(&tag, force)?;
+        Ok((self.target.assemble(self.scan.name.clone(), tag, force), outcome))
     }
 
     /// How many platforms have a tag. One may have several, in different spellings.
@@ -158,46 +120,21 @@ impl Check<'_> {
         platforms.len()
     }
 
-    fn finding(&self, problem: Problem) -> Finding {
-        let force = match &problem {
-            Problem::SingleImage { .. } => Some(!self.version.own.is_some_and(Image::is_list)),
-            Problem::ListMissing { .. }
-            | Problem::ListOlderThanImage { .. }
-            | Problem::ListDiffersFromTags { .. }
-            | Problem::DuplicatePlatform { .. }
-            | Problem::ImageGone { .. } => Some(false),
-            // What only a new image mends.
-            _ => None,
-        };
-        Finding {
-            repository: self.scan.name.clone(),
-            tag: self.version.tag.to_owned(),
-            pushed_at: self.version.pushed_at,
-            problem,
-            mend: force.map(|force| self.mend(force).and_then(|request| self.movable(request))),
-        }
-    }
-
-    /// The request, unless the version's own tag exists and cannot be moved.
-    fn movable(&self, request: Request) -> Result<Request, Obstacle> {
-        if self.version.own.is_some() { movable(self.scan, self.version.tag, request) } else { Ok(request) }
-    }
-
     /// The platform of a tag that its image contradicts.
-    fn mismatch(&self, image: &PlatformImage<'_>, reading: &Reading) -> Option<Problem> {
+    fn mismatch(&self, image: &VersionImage<'_>, reading: &Reading) -> Option<Problem> {
         let said = self.tagged_platform(image)?;
         let is = other_platform(&said, image.image.digest, reading)?;
         Some(mismatch(image.tag.to_owned(), said.platform(), &is))
     }
 
     /// The platform that a tag says.
-    fn tagged_platform(&self, image: &PlatformImage<'_>) -> Option<ConfiguredPlatform> {
+    fn tagged_platform(&self, image: &VersionImage<'_>) -> Option<ConfiguredPlatform> {
         self.platforms.get(image.platform)?.parse().ok()
     }
 
     fn differing_list(&self, entries: &[ListEntry], reading: &Reading) -> Option<Problem> {
         let images = &self.version.images;
-        let is_absent = |image: &&PlatformImage<'_>| {
+        let is_absent = |image: &&VersionImage<'_>| {
             // The images of an index are known only where it was read.
             let is_known = !image.image.is_list() || reading.entries(image.image.digest).is_some();
             let of_tag = reading.images_of(image.image.digest);
@@ -221,14 +158,14 @@ impl Check<'_> {
 
     /// The entries of a list, if it was read.
     fn entries(&self, list: &Image) -> Option<&[ListEntry]> {
-        self.reading?.entries(list.digest)
+        self.scan.reading.as_ref()?.entries(list.digest)
     }
 
     /// Whether a list is the index of one image, though there are images of several platforms: it has a single entry,
     /// or is what the tag of one platform names.
     fn is_single_index(&self, own: &Image) -> bool {
         let images = &self.version.images;
-        let is_other = |image: &PlatformImage<'_>| image.image.digest != own.digest;
+        let is_other = |image: &VersionImage<'_>| image.image.digest != own.digest;
         let is_of_tag = || images.iter().any(|image| !is_other(image)) && images.iter().any(is_other);
         let has_one_entry = || self.entries(own).is_some_and(|entries| entries.len() == 1);
         own.is_list() && self.tagged_platforms() > 1 && (is_of_tag() || has_one_entry())
@@ -245,7 +182,7 @@ impl Check<'_> {
         let missing = self.version.missing();
         let tags = || images.iter().map(|image| image.tag.to_owned()).collect::<Vec<_>>();
         let tagged = self.tagged_platforms();
-        let is_multi_platform = expected.len() > 1 || tagged > 1;
+        let is_multi_platform = !images.is_empty() && (expected.len() > 1 || tagged > 1);
         let lacks = (!missing.is_empty()).then(|| Problem::MissingPlatform {
             present: self.names(platforms.as_deref().unwrap_or_default()),
             missing: self.names(&missing),
@@ -255,13 +192,10 @@ impl Check<'_> {
             None if tagged > 1 && missing.is_empty() && !images.iter().any(|image| image.image.is_archived) => {
                 Some(Problem::ListMissing { platform_tags: tags() })
             }
-            Some(own) if self.is_single_index(own) => {
+            Some(own) if self.is_single_index(own) || (is_multi_platform && own.is_image()) => {
                 Some(Problem::SingleImage { platform_tags: tags(), release: None })
             }
             Some(own) if own.is_list() && self.entries(own).is_none() => older_list(own, images),
-            Some(own) if !own.is_list() && own.is_image_or_list() && !images.is_empty() && is_multi_platform => {
-                Some(Problem::SingleImage { platform_tags: tags(), release: None })
-            }
             _ => None,
         };
         lacks.into_iter().chain(list).collect()
@@ -269,12 +203,12 @@ impl Check<'_> {
 
     /// The archived images of a version whose list can be pulled, or of one without a list. Where the list is archived,
     /// so is the version, and lifecycle policies archive one image after another.
-    fn archived(&self, by_digest: &ByDigest<'_>) -> Option<Problem> {
+    fn archived(&self) -> Option<Problem> {
         let Version { images, own, .. } = self.version;
         let tagged = images.iter().filter(|image| image.image.is_archived).map(|image| image.tag.to_owned());
-        let entries = || self.reading?.entries((*own)?.digest);
+        let entries = || self.scan.reading.as_ref()?.entries((*own)?.digest);
         let is_untagged = |entry: &&ListEntry| !images.iter().any(|tagged| tagged.image.digest == entry.digest);
-        let is_archived = |entry: &&ListEntry| by_digest.get(&entry.digest).is_some_and(|image| image.is_archived);
+        let is_archived = |entry: &&ListEntry| self.judge.image(entry.digest).is_some_and(|image| image.is_archived);
         let listed = entries().into_iter().flatten().filter(is_untagged).filter(is_archived);
         let archived: Vec<_> = tagged.chain(listed.map(|entry| entry.digest.to_string())).collect();
         let is_active = own.is_none_or(|own| !own.is_archived);
@@ -282,7 +216,7 @@ impl Check<'_> {
     }
 
     /// The problems that only manifests and configs show.
-    fn by_reading(&self, reading: &Reading, by_digest: &ByDigest<'_>) -> Vec<Problem> {
+    fn by_reading(&self, reading: &Reading) -> Vec<Problem> {
         let Version { images, own, .. } = self.version;
         let entries = own.and_then(|own| reading.entries(own.digest));
         let mut problems = Vec::new();
@@ -299,7 +233,7 @@ impl Check<'_> {
             }
             problems.extend(duplicates(entries));
             for entry in entries {
-                problems.extend(self.entry_problem(entry, reading, by_digest, &mismatched));
+                problems.extend(self.entry_problem(entry, reading, &mismatched));
             }
         } else if let Some(own) = own.filter(|own| !images.is_empty() || !reading.is_artifact(own.digest)) {
             // A repository may hold charts and other artifacts; beside platform tags they are a mistake.
@@ -313,14 +247,8 @@ impl Check<'_> {
         problems
     }
 
-    fn entry_problem(
-        &self,
-        entry: &ListEntry,
-        reading: &Reading,
-        by_digest: &ByDigest<'_>,
-        mismatched: &BTreeSet<Digest>,
-    ) -> Option<Problem> {
-        if !by_digest.contains_key(&entry.digest) {
+    fn entry_problem(&self, entry: &ListEntry, reading: &Reading, mismatched: &BTreeSet<Digest>) -> Option<Problem> {
+        if self.judge.image(entry.digest).is_none() {
             return Some(Problem::ImageGone { platform: entry.platform.as_ref().map(shown), digest: entry.digest });
         }
         let is_tagged = self.version.images.iter().any(|tagged| tagged.image.digest == entry.digest);
@@ -342,7 +270,7 @@ fn movable(scan: &RepositoryScan, tag: &str, request: Request) -> Result<Request
 }
 
 /// The revisions of images, if those that are stated differ.
-fn revisions(images: impl IntoIterator<Item = ConfigFacts>) -> Option<Problem> {
+fn revisions(images: impl IntoIterator<Item = ImageFacts>) -> Option<Problem> {
     let mut revisions = Vec::new();
     for facts in images {
         let platform = shown(&facts.platform.normalized());
@@ -354,7 +282,7 @@ fn revisions(images: impl IntoIterator<Item = ConfigFacts>) -> Option<Problem> {
     (distinct.len() > 1).then_some(Problem::MixedRevisions { revisions })
 }
 
-fn older_list(list: &Image, images: &[PlatformImage<'_>]) -> Option<Problem> {
+fn older_list(list: &Image, images: &[VersionImage<'_>]) -> Option<Problem> {
     let newer: Vec<_> = images.iter().filter(|image| image.image.pushed_at > list.pushed_at).collect();
     let image_pushed_at = newer.iter().map(|image| image.image.pushed_at).max()?;
     Some(Problem::ListOlderThanImage {
@@ -397,7 +325,7 @@ fn mismatch(said_by: String, said: &Platform, is: &Platform) -> Problem {
 
 fn unreadable(reading: &Reading, image: &str, digest: Digest) -> Option<Problem> {
     match reading.facts(digest)? {
-        Err(reason) => Some(Problem::Unreadable { image: image.to_owned(), reason: reason.to_owned() }),
+        Err(reason) => Some(Problem::Unreadable { image: image.to_owned(), reason: plain(&reason.to_string()) }),
         Ok(_) => None,
     }
 }

@@ -1,15 +1,11 @@
 //! The guess: how the tags of a repository name versions and platforms.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use serde::Serialize;
 
-use crate::divided_tag::DividedTag;
-use crate::guessed_alias::GuessedAlias;
-use crate::guessed_platform::GuessedPlatform;
-use crate::layout::Layout;
-use crate::spelling::{SpelledPlatform, names_windows};
+use crate::spelling::{DividedTag, Layout, SpelledPlatform, names_windows};
 use crate::text::counted;
 
 /// What was guessed of a repository, and what speaks for it.
@@ -27,54 +23,77 @@ pub struct Guess {
     /// How many tags there are, without those of signatures and other attachments.
     pub tags: usize,
     /// What is ambiguous, in full sentences.
-    pub doubts: Vec<String>,
+    pub warnings: Vec<String>,
     /// The position in `platforms` of each part of a tag.
     #[serde(skip)]
     positions: HashMap<String, usize>,
 }
 
-/// From which share on another layout is worth a doubt: a tenth of the platform tags. Below it, it is an accident.
-const DOUBTFUL_SHARE: usize = 10;
+/// A platform as the tags of a repository spell it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GuessedPlatform {
+    /// The platform.
+    pub platform: String,
+    /// The part of the tags that names it.
+    pub tag_part: String,
+    /// How many tags have this part.
+    pub tags: usize,
+}
+
+impl GuessedPlatform {
+    /// Whether its part can be something else.
+    pub fn is_weak(&self) -> bool {
+        SpelledPlatform::read(&self.tag_part).is_some_and(|spelled| spelled.is_weak)
+    }
+}
+
+/// A template of which the tags of a repository follow its releases.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GuessedAlias {
+    /// The template, as `ALIASES` has it.
+    pub template: &'static str,
+    /// How many tags of it name a release, or should.
+    pub tags: usize,
+}
+
+/// From which share on another layout is worth a warning: a tenth of the platform tags. Below it, it is an accident.
+const WARNING_SHARE: usize = 10;
+
+fn tags_of(count: usize) -> String {
+    counted(count, "tag", "tags")
+}
 
 impl Guess {
     /// Guesses from the tags of a repository.
     pub fn of(tags: &[&str]) -> Self {
-        let mut votes = BTreeMap::<Layout, usize>::new();
-        let mut bare = BTreeSet::new();
-        for &tag in tags {
-            if SpelledPlatform::read(tag).is_some_and(|spelled| !spelled.is_weak) {
-                bare.insert(tag);
-                continue;
-            }
-            for layout in Layout::ALL {
-                if layout.is_strong(tag) {
-                    *votes.entry(layout).or_default() += 1;
-                }
-            }
-        }
-        let votes = Layout::ALL.map(|layout| (layout, votes.get(&layout).copied().unwrap_or_default()));
-        let most = votes.iter().map(|(_, votes)| *votes).max().unwrap_or_default();
-        let layout = votes.iter().find(|(_, votes)| *votes == most && most > 0).map(|(layout, _)| *layout);
-        let mut guess = Self { layout, tags: tags.len(), ..Self::default() };
-        if let Some(layout) = layout {
-            guess.count_parts(layout, tags);
-            guess.doubt_layout(layout, &votes);
-            guess.doubt_spellings();
+        let is_bare = |tag: &&str| SpelledPlatform::read(tag).is_some_and(|spelled| !spelled.is_weak);
+        let (bare, named): (BTreeSet<_>, BTreeSet<_>) = tags.iter().copied().partition(is_bare);
+        let votes = Layout::ALL.map(|layout| (layout, named.iter().filter(|tag| layout.is_strong(tag)).count()));
+        // Of as many, the first.
+        let chosen = votes.iter().rev().filter(|(_, votes)| *votes > 0).max_by_key(|(_, votes)| *votes);
+        let mut guess = Self { layout: chosen.map(|(layout, _)| *layout), tags: tags.len(), ..Self::default() };
+        if let Some((layout, most)) = chosen {
+            guess.count_parts(*layout, tags);
+            let others = votes.iter().filter(|(other, votes)| other != layout && votes * WARNING_SHARE >= *most);
+            guess.warnings.extend(
+                others
+                    .map(|(other, votes)| format!("{} can be read as {} as well.", tags_of(*votes), other.template())),
+            );
+            guess.warn_of_spellings();
         }
         let of_windows: BTreeSet<_> =
             tags.iter().copied().filter(|tag| names_windows(tag) && guess.parse(tag).is_none()).collect();
         if let Some(example) = of_windows.first() {
-            guess.doubts.push(format!(
+            guess.warnings.push(format!(
                 "{} name Windows, such as {example}: their platforms are not guessed, and the settings can name them, \
                  as in windows(10.0.20348)/amd64=ltsc2022.",
-                counted(of_windows.len(), "tag", "tags")
+                tags_of(of_windows.len())
             ));
         }
-        if !bare.is_empty() {
-            let example = bare.first().copied().unwrap_or_default();
-            guess.doubts.push(format!(
+        if let Some(example) = bare.first() {
+            guess.warnings.push(format!(
                 "{} name a platform and no version, such as {example}: no tag template can serve them.",
-                counted(bare.len(), "tag", "tags")
+                tags_of(bare.len())
             ));
         }
         guess
@@ -96,10 +115,7 @@ impl Guess {
             .map(|(part, (platform, tags))| GuessedPlatform { platform, tag_part: part.to_owned(), tags })
             .collect();
         self.platforms.sort_by(|one, other| {
-            other
-                .tags
-                .cmp(&one.tags)
-                .then_with(|| (&one.platform, &one.tag_part).cmp(&(&other.platform, &other.tag_part)))
+            (other.tags, &one.platform, &one.tag_part).cmp(&(one.tags, &other.platform, &other.tag_part))
         });
         self.leave_out_families();
         self.platform_tags = self.platforms.iter().map(|platform| platform.tags).sum();
@@ -119,68 +135,49 @@ impl Guess {
             let family = parse(guessed).filter(|_| guessed.is_weak())?;
             all.iter().find(|other| family.overlaps(other) && !family.is_equivalent_to(other))
         };
-        let mut doubts = Vec::new();
+        let mut warnings = Vec::new();
         self.platforms.retain(|guessed| {
             let covered = covered(guessed);
-            doubts.extend(covered.map(|covered| {
+            warnings.extend(covered.map(|covered| {
                 let GuessedPlatform { platform, tag_part, tags } = guessed;
-                let tags = counted(*tags, "tag", "tags");
+                let tags = tags_of(*tags);
                 format!("{tag_part} in {tags} can be {platform}, which covers {covered}: it is not guessed.")
             }));
             covered.is_none()
         });
-        self.doubts.extend(doubts);
+        self.warnings.extend(warnings);
     }
 
-    fn doubt_layout(&mut self, chosen: Layout, votes: &[(Layout, usize)]) {
-        let winner = votes.iter().find(|(layout, _)| *layout == chosen).map_or(0, |(_, votes)| *votes);
-        for (layout, votes) in votes {
-            if *layout != chosen && *votes * DOUBTFUL_SHARE >= winner {
-                self.doubts.push(format!(
-                    "{} can be read as {} as well.",
-                    counted(*votes, "tag", "tags"),
-                    layout.template()
-                ));
-            }
-        }
-    }
-
-    fn doubt_spellings(&mut self) {
+    fn warn_of_spellings(&mut self) {
         let mut first = HashMap::<&str, &GuessedPlatform>::new();
-        let mut doubts = Vec::new();
+        let mut warnings = Vec::new();
         for other in &self.platforms {
             if let Some(one) = first.get(other.platform.as_str()) {
-                doubts.push(format!(
-                    "{} is spelled {} ({}) and {} ({}): the settings serve one spelling of a platform.",
-                    one.platform,
-                    one.tag_part,
-                    counted(one.tags, "tag", "tags"),
-                    other.tag_part,
-                    counted(other.tags, "tag", "tags"),
+                let spelled = |by: &GuessedPlatform| format!("{} ({})", by.tag_part, tags_of(by.tags));
+                let (platform, one, other) = (&one.platform, spelled(one), spelled(other));
+                warnings.push(format!(
+                    "{platform} is spelled {one} and {other}: the settings serve one spelling of a platform."
                 ));
             } else {
                 first.insert(&other.platform, other);
             }
             if other.is_weak() {
-                doubts.push(format!(
-                    "{} in {} is taken for {}, and can be something else.",
-                    other.tag_part,
-                    counted(other.tags, "tag", "tags"),
-                    other.platform
-                ));
+                let GuessedPlatform { platform, tag_part, tags } = other;
+                let tags = tags_of(*tags);
+                warnings.push(format!("{tag_part} in {tags} is taken for {platform}, and can be something else."));
             }
         }
-        self.doubts.extend(doubts);
+        self.warnings.extend(warnings);
     }
 
-    /// Doubts the layout, if the newest tag that names a platform has another one.
-    pub fn doubt_newest<'a>(&mut self, mut newest_first: impl Iterator<Item = &'a str>) {
+    /// Warns if the newest tag that names a platform has another layout.
+    pub fn warn_of_newest<'a>(&mut self, mut newest_first: impl Iterator<Item = &'a str>) {
         let divided = |tag: &&str| Layout::ALL.into_iter().find(|layout| layout.is_strong(tag));
         let newest = newest_first.find_map(|tag| Some((tag, divided(&tag)?)));
         if let (Some(chosen), Some((tag, other))) = (self.layout, newest)
             && !chosen.is_strong(tag)
         {
-            self.doubts.push(format!(
+            self.warnings.push(format!(
                 "The newest platform tag, {tag}, follows {}: the settings do not serve it.",
                 other.template()
             ));
@@ -204,27 +201,19 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(tags: &str, template: &str, platforms: &[&str]) {
+    fn check(tags: &str, template: &str, platforms: &str) {
         let guess = guess(tags);
         assert_eq!(guess.layout.map(Layout::template).as_deref(), Some(template), "{tags}");
-        let found: Vec<_> = guess
-            .platforms
-            .iter()
-            .map(|GuessedPlatform { platform, tag_part, tags }| format!("{platform}={tag_part}:{tags}"))
-            .collect();
-        assert_eq!(found, platforms, "{tags}");
+        let text = |GuessedPlatform { platform, tag_part, tags }: &_| format!("{platform}={tag_part}:{tags}");
+        assert_eq!(guess.platforms.iter().map(text).collect::<Vec<_>>().join(" "), platforms, "{tags}");
     }
 
     #[test]
     fn suffix_and_prefix_are_guessed_with_their_separators() {
-        check(
-            "1.0-amd64 1.0-arm64 1.1-amd64 1.0",
-            "{version}-{platform}",
-            &["linux/amd64=amd64:2", "linux/arm64=arm64:1"],
-        );
-        check("amd64-1.0 arm64-1.0", "{platform}-{version}", &["linux/amd64=amd64:1", "linux/arm64=arm64:1"]);
-        check("1.0_x86_64 1.0_aarch64", "{version}_{platform}", &["linux/amd64=x86_64:1", "linux/arm64=aarch64:1"]);
-        check("1.0.amd64 1.0.arm64v8", "{version}.{platform}", &["linux/amd64=amd64:1", "linux/arm64=arm64v8:1"]);
+        check("1.0-amd64 1.0-arm64 1.1-amd64 1.0", "{version}-{platform}", "linux/amd64=amd64:2 linux/arm64=arm64:1");
+        check("amd64-1.0 arm64-1.0", "{platform}-{version}", "linux/amd64=amd64:1 linux/arm64=arm64:1");
+        check("1.0_x86_64 1.0_aarch64", "{version}_{platform}", "linux/amd64=x86_64:1 linux/arm64=aarch64:1");
+        check("1.0.amd64 1.0.arm64v8", "{version}.{platform}", "linux/amd64=amd64:1 linux/arm64=arm64v8:1");
     }
 
     #[test]
@@ -232,10 +221,10 @@ mod tests {
         check(
             "1.0-linux-amd64 1.0-linux-arm64",
             "{version}-{platform}",
-            &["linux/amd64=linux-amd64:1", "linux/arm64=linux-arm64:1"],
+            "linux/amd64=linux-amd64:1 linux/arm64=linux-arm64:1",
         );
-        check("1.0-rc-1-x86-64", "{version}-{platform}", &["linux/amd64=x86-64:1"]);
-        check("arm-v7-1.0 amd64-1.0", "{platform}-{version}", &["linux/amd64=amd64:1", "linux/arm/v7=arm-v7:1"]);
+        check("1.0-rc-1-x86-64", "{version}-{platform}", "linux/amd64=x86-64:1");
+        check("arm-v7-1.0 amd64-1.0", "{platform}-{version}", "linux/amd64=amd64:1 linux/arm/v7=arm-v7:1");
     }
 
     #[test]
@@ -246,33 +235,23 @@ mod tests {
 
     #[test]
     fn number_is_a_platform_only_beside_another_one() {
-        check("1.0-amd64 1.0-386 pr-386", "{version}-{platform}", &["linux/386=386:1", "linux/amd64=amd64:1"]);
-        assert!(guess("1.0-amd64 1.0-386").doubts[0].contains("386 in 1 tag is taken for linux/386"));
-        check("1.0-amd64 pr-386", "{version}-{platform}", &["linux/amd64=amd64:1"]);
+        check("1.0-amd64 1.0-386 pr-386", "{version}-{platform}", "linux/386=386:1 linux/amd64=amd64:1");
+        assert!(guess("1.0-amd64 1.0-386").warnings[0].contains("386 in 1 tag is taken for linux/386"));
+        check("1.0-amd64 pr-386", "{version}-{platform}", "linux/amd64=amd64:1");
     }
 
     #[test]
-    fn two_layouts_are_a_doubt() {
+    fn two_layouts_are_a_warning() {
         let guess = guess("1.0-amd64 1.0-arm64 amd64-1.1");
         assert_eq!(guess.layout.map(Layout::template).as_deref(), Some("{version}-{platform}"));
-        assert_eq!(guess.doubts, ["1 tag can be read as {platform}-{version} as well."]);
+        assert_eq!(guess.warnings, ["1 tag can be read as {platform}-{version} as well."]);
     }
 
     #[test]
-    fn newest_tag_of_another_layout_is_a_doubt() {
-        let mut guess = guess("1.0-amd64 1.0-arm64");
-        guess.doubt_newest(["latest", "amd64-1.1", "1.0-amd64"].into_iter());
-        assert_eq!(
-            guess.doubts,
-            ["The newest platform tag, amd64-1.1, follows {platform}-{version}: the settings do not serve it."]
-        );
-    }
-
-    #[test]
-    fn two_spellings_of_a_platform_are_a_doubt() {
+    fn two_spellings_of_a_platform_are_a_warning() {
         let guess = guess("1.0-arm64 1.1-arm64 1.2-aarch64");
         assert_eq!(
-            guess.doubts,
+            guess.warnings,
             ["linux/arm64 is spelled arm64 (2 tags) and aarch64 (1 tag): the settings serve one spelling of a \
                  platform."]
         );
@@ -284,36 +263,31 @@ mod tests {
         check(
             "1.0-amd64 1.0-windows-amd64",
             "{version}-{platform}",
-            &["linux/amd64=amd64:1", "windows/amd64=windows-amd64:1"],
+            "linux/amd64=amd64:1 windows/amd64=windows-amd64:1",
         );
         check(
             "1.0-amd64 1.0-windows-ltsc2019-amd64 1.0-windows-ltsc2022-amd64",
             "{version}-{platform}",
-            &[
-                "linux/amd64=amd64:1",
-                "windows(10.0.17763)/amd64=windows-ltsc2019-amd64:1",
-                "windows(10.0.20348)/amd64=windows-ltsc2022-amd64:1",
-            ],
+            "linux/amd64=amd64:1 windows(10.0.17763)/amd64=windows-ltsc2019-amd64:1 windows(10.0.20348)/amd64=windows-ltsc2022-amd64:1",
         );
     }
 
     #[test]
     fn x86_beside_a_system_is_another_platform_than_x64() {
         let tags = "1.0-windows-x64 1.0-windows-x86";
-        let expected = ["windows/386=windows-x86:1", "windows/amd64=windows-x64:1"];
-        check(tags, "{version}-{platform}", &expected);
-        assert_eq!(guess(tags).doubts, [""; 0]);
+        check(tags, "{version}-{platform}", "windows/386=windows-x86:1 windows/amd64=windows-x64:1");
+        assert_eq!(guess(tags).warnings, [""; 0]);
     }
 
     #[test]
-    fn windows_without_an_architecture_is_a_doubt() {
+    fn windows_without_an_architecture_is_a_warning() {
         for (part, platform) in [("windows", "windows/amd64"), ("ltsc2022", "windows(10.0.20348)/amd64")] {
             let tags = format!("1.0-amd64 1.0-{part}");
-            check(&tags, "{version}-{platform}", &["linux/amd64=amd64:1", &format!("{platform}={part}:1")]);
-            let doubt = format!("{part} in 1 tag is taken for {platform}, and can be something else.");
-            assert_eq!(guess(&tags).doubts, [doubt]);
+            check(&tags, "{version}-{platform}", &format!("linux/amd64=amd64:1 {platform}={part}:1"));
+            let warning = format!("{part} in 1 tag is taken for {platform}, and can be something else.");
+            assert_eq!(guess(&tags).warnings, [warning]);
             let alone = guess(&format!("1.0-amd64 1.1-{part}"));
-            assert_eq!((alone.platform_tags, alone.doubts.len()), (1, 1), "{:?}", alone.doubts);
+            assert_eq!((alone.platform_tags, alone.warnings.len()), (1, 1), "{:?}", alone.warnings);
         }
     }
 
@@ -324,10 +298,10 @@ mod tests {
             ("arm", "linux/arm", "armv7", "linux/arm/v7"),
         ] {
             let tags = format!("1.0-amd64 1.0-{family} 1.0-{member}");
-            let (guess, expected) = (guess(&tags), format!("{covered}={member}:1"));
-            check(&tags, "{version}-{platform}", &["linux/amd64=amd64:1", &expected]);
-            let doubt = format!("{family} in 1 tag can be {platform}, which covers {covered}: it is not guessed.");
-            assert!(guess.doubts.contains(&doubt), "{:?}", guess.doubts);
+            let guess = guess(&tags);
+            check(&tags, "{version}-{platform}", &format!("linux/amd64=amd64:1 {covered}={member}:1"));
+            let warning = format!("{family} in 1 tag can be {platform}, which covers {covered}: it is not guessed.");
+            assert!(guess.warnings.contains(&warning), "{:?}", guess.warnings);
         }
     }
 
@@ -337,7 +311,7 @@ mod tests {
         let guess = guess(tags);
         assert_eq!((guess.platform_tags, guess.tags), (2, 5));
         assert_eq!(
-            guess.doubts,
+            guess.warnings,
             ["3 tags name Windows, such as 1.0-nanoserver-amd64: their platforms are not guessed, and the settings \
                  can name them, as in windows(10.0.20348)/amd64=ltsc2022."]
         );
@@ -347,7 +321,7 @@ mod tests {
     fn bare_platforms_are_named() {
         let guess = guess("amd64 arm64");
         assert_eq!(guess.layout, None);
-        assert!(guess.doubts[0].starts_with("2 tags name a platform and no version, such as amd64"));
+        assert!(guess.warnings[0].starts_with("2 tags name a platform and no version, such as amd64"));
     }
 
     #[test]

@@ -1,15 +1,20 @@
 //! An image as a scan lists it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::image_config::is_image_config;
 use ecr_multiarch_core::oci::media_type::MediaType;
 
-/// How long a version may take from its newest push until it is judged: its build is still running, or the list is
-/// being made. It is the `INCOMPLETE_AFTER` of the function's settings.
-pub const SETTLING_TIME: Duration = Duration::from_hours(1);
+/// How long a push is recent: the default of `INCOMPLETE_AFTER`.
+const RECENT: Duration = Duration::from_hours(1);
+
+/// Whether something was pushed so recently that its build may still run, or its list is being made. A push after `now`,
+/// by clocks that differ, is recent.
+pub fn is_recent(pushed_at: SystemTime, now: SystemTime) -> bool {
+    now.duration_since(pushed_at).unwrap_or_default() < RECENT
+}
 
 /// An image of a repository, or a list of images.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +39,11 @@ impl Image {
         MediaType::from_name(&self.media_type).is_some_and(MediaType::is_manifest_list)
     }
 
+    /// Whether it is a container image of one platform, as far as its media types say.
+    pub fn is_image(&self) -> bool {
+        self.is_image_or_list() && !self.is_list()
+    }
+
     /// Whether it is a container image of one platform or a manifest list, as far as its media types say. A chart has
     /// the manifest of an image: where ECR does not state its artifact media type, only a deep audit can tell them
     /// apart.
@@ -46,9 +56,6 @@ impl Image {
         !self.artifact_media_type.is_empty() && !is_image_config(&self.artifact_media_type)
     }
 }
-
-/// The images of a scan by their digests.
-pub type ByDigest<'a> = HashMap<Digest, &'a Image>;
 
 /// The tags of images, each with its image, without those of attachments: signatures, attestations and SBOMs of cosign
 /// and of the OCI referrers fallback are named after the digest that they belong to, and indexes of SOCI after a tag.
@@ -69,7 +76,15 @@ fn is_of_digest(tag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use ecr_multiarch_core::Settings;
+
     use super::*;
+
+    #[test]
+    fn recent_is_what_the_sweep_does_not_report_yet() {
+        let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| "linux/amd64".to_owned()));
+        assert_eq!(settings.unwrap().sweep().incomplete_after, RECENT);
+    }
 
     #[test]
     fn tag_of_a_digest_is_an_attachment() {

@@ -1,7 +1,7 @@
 //! The audit of a registry, without I/O: what is wrong with its multi-architecture images today.
 //!
 //! It needs no settings: it guesses the tag template and the platforms from the tags, and says what it guessed. It
-//! reads no clock and uses no SDK; the program around it, the example `audit` of the function's crate, scans.
+//! reads no clock and uses no SDK; the program around it scans.
 //!
 //! Data flows one way:
 //!
@@ -11,53 +11,33 @@
 //!
 //! * [`scan`]: a repository and its [`image`]s, as ECR lists them; [`reading`]: manifests and configs, which only a
 //!   deep audit reads;
-//! * [`guess`]: the tag template and the platforms of a repository; [`layout`] and [`spelling`]: how tags join versions
-//!   and platforms, and spell platforms;
-//! * [`versions`]: its versions, the platforms that each [`version`] has, and those that others of its [`family`] have;
+//! * [`guess`]: the tag template and the platforms of a repository; [`spelling`]: how tags join versions and platforms,
+//!   and spell platforms;
+//! * [`versions`]: its versions, and the [`platforms`] that each has and that others like it have;
 //! * [`aliases`]: the tags that follow its releases;
-//! * [`finding`]: a [`problem`] of a tag, of a [`kind`], with the [`request`] that mends it or the [`obstacle`] to one;
-//!   [`checks`] and [`aliases`] find them;
-//! * [`coverage`]: the share of versions with each platform over time; [`calendar`]: its periods;
-//! * [`suggestion`]: the settings of the function for a repository; [`variables`]: those for all of them;
-//! * [`text`]: the texts of images, as a person reads them;
+//! * [`settings`]: those of the function for a repository, and for all of them;
+//! * [`judge`]: what the function would do with a version under these settings, by the word of the function's core;
+//! * [`finding`]: a [`problem`] of a tag, and what fixes it; [`checks`] find them;
+//! * [`coverage`]: the share of versions with each platform over time;
+//! * [`text`]: texts and times, as a person reads them;
 //! * [`audit`]: all of it together; [`report`]: its result, which serializes as the JSON of `--json`; [`page`]: the
 //!   same as one HTML file.
 
-pub mod alias;
-pub mod alias_problem;
 pub mod aliases;
 pub mod audit;
-pub mod audited_registry;
-pub mod calendar;
 pub mod checks;
 pub mod coverage;
-pub mod divided_tag;
-pub mod family;
 pub mod finding;
-pub mod following;
 pub mod guess;
-pub mod guessed_alias;
-pub mod guessed_platform;
 pub mod image;
-pub mod kind;
-pub mod kind_texts;
-pub mod layout;
-pub mod obstacle;
+pub mod judge;
 pub mod page;
-pub mod platform_image;
-pub mod platform_names;
-pub mod platform_revision;
+pub mod platforms;
 pub mod problem;
 pub mod reading;
 pub mod report;
-pub mod repository_settings;
-pub mod request;
 pub mod scan;
+pub mod settings;
 pub mod spelling;
-pub mod suggestion;
-pub mod tag_mutability;
-pub mod target;
 pub mod text;
-pub mod variables;
-pub mod version;
 pub mod versions;

@@ -4,10 +4,13 @@
 //! and no text that becomes HTML. The report is data of a script element, which the browser does not run, and the
 //! script writes it into text nodes.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ecr_multiarch_core::reconcile::go_json::escape;
 use sha2::{Digest as _, Sha256};
 
+use crate::finding::{ASSEMBLE_COMMAND, SWEEP_COMMAND};
 use crate::report::Report;
-use crate::request::{ASSEMBLE_COMMAND, SWEEP_COMMAND};
 
 const PAGE: &str = include_str!("../page/page.html");
 const STYLE: &str = include_str!("../page/page.css");
@@ -18,7 +21,7 @@ const SCRIPT: &str = include_str!("../page/page.js");
 /// # Errors
 /// If the report does not serialize, which no report does.
 pub fn render(report: &Report) -> Result<String, serde_json::Error> {
-    let report = escape(&serde_json::to_string(report)?);
+    let report = escape(serde_json::to_string(report)?);
     let (style_hash, script_hash) = (source_hash(STYLE), source_hash(SCRIPT));
     let values = [
         ("style hash", style_hash.as_str()),
@@ -46,59 +49,15 @@ fn fill(template: &str, values: &[(&str, &str)]) -> String {
     page
 }
 
-/// JSON that can stand in a script element: it cannot end the element, and holds no line separator.
-///
-/// In JSON, these characters stand in strings only, where an escape means the same.
-fn escape(json: &str) -> String {
-    let mut escaped = String::with_capacity(json.len());
-    for char in json.chars() {
-        match char {
-            '<' => escaped.push_str("\\u003c"),
-            '>' => escaped.push_str("\\u003e"),
-            '&' => escaped.push_str("\\u0026"),
-            '\u{2028}' => escaped.push_str("\\u2028"),
-            '\u{2029}' => escaped.push_str("\\u2029"),
-            char => escaped.push(char),
-        }
-    }
-    escaped
-}
-
 /// The hash of an inline element, as a content security policy names it. (Content Security Policy Level 3,
 /// `hash-source`.)
 fn source_hash(text: &str) -> String {
-    format!("sha256-{}", base64(&Sha256::digest(text)))
-}
-
-/// Base64 with padding. (RFC 4648, section 4.)
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let mut padded = [0; 3];
-        padded[..group.len()].copy_from_slice(group);
-        let bits = u32::from_be_bytes([0, padded[0], padded[1], padded[2]]);
-        for position in 0..4 {
-            let index = (bits >> (18 - 6 * position)) & 0x3f;
-            text.push(if position <= group.len() { char::from(ALPHABET[index as usize]) } else { '=' });
-        }
-    }
-    text
+    format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_is_that_of_the_standard() {
-        for (text, expected) in
-            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE=")]
-        {
-            assert_eq!(base64(text.as_bytes()), expected);
-        }
-        assert_eq!(base64(&[0xfb, 0xff, 0xfe]), "+//+");
-    }
 
     #[test]
     fn hash_is_that_of_the_specification() {
@@ -109,7 +68,7 @@ mod tests {
     #[test]
     fn data_cannot_end_its_element() {
         let hostile = serde_json::json!({"</script><!--<script>": "&amp;\u{2028}\u{2029}{{script}}"});
-        let escaped = escape(&hostile.to_string());
+        let escaped = escape(hostile.to_string());
         assert!(!escaped.contains(['<', '>', '&', '\u{2028}', '\u{2029}']), "{escaped}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), hostile);
     }

@@ -1,20 +1,25 @@
-//! What is wrong with a tag.
+//! What is wrong with a tag, what it means and what to do.
 
 use std::time::SystemTime;
 
 use ecr_multiarch_core::Digest;
 use serde::Serialize;
+use strum::{EnumDiscriminants, VariantArray};
 
-use crate::calendar::{rfc_3339, serialize_rfc_3339};
-use crate::kind::Kind;
-use crate::platform_revision::PlatformRevision;
+use crate::text::{rfc_3339, serialize_rfc_3339};
 
 /// How many revisions a message shows: more than most versions have platforms. A hostile list can have a thousand.
 const REVISIONS_SHOWN: usize = 8;
 
-/// A problem of a tag. Its JSON has the kind and the fields.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// A problem of a tag, in the order of the report: what breaks pulls first. Its JSON has the kind and the fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, EnumDiscriminants)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[strum_discriminants(
+    name(Kind),
+    doc = "The kind of a problem, in the order of the report.",
+    derive(PartialOrd, Ord, Hash, Serialize, VariantArray),
+    serde(rename_all = "kebab-case")
+)]
 pub enum Problem {
     /// A version lacks platforms that most of its siblings have.
     MissingPlatform {
@@ -25,6 +30,27 @@ pub enum Problem {
         /// Whether it has a list that was not read, which may have them.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         has_unread_list: bool,
+    },
+    /// A manifest list names an image that the repository does not have.
+    ImageGone {
+        /// The platform, as the list states it.
+        platform: Option<String>,
+        /// The image.
+        digest: Digest,
+    },
+    /// Images of the version are archived, and the version is not.
+    ImageArchived {
+        /// The tags of the images; their digests, where a list names them without a tag.
+        images: Vec<String>,
+    },
+    /// An image is of another platform than its tag or its list says.
+    PlatformMismatch {
+        /// Who says so: a platform tag, or the entry of the list by its digest.
+        said_by: String,
+        /// The platform that is said.
+        said: String,
+        /// The platform that the config of the image states.
+        is: String,
     },
     /// A tag that should name a manifest list names a single image, or an index of one platform.
     SingleImage {
@@ -39,6 +65,14 @@ pub enum Problem {
         /// The platform tags.
         platform_tags: Vec<String>,
     },
+    /// A manifest list does not have the images that the platform tags name.
+    ListDiffersFromTags {
+        /// The platform tags whose images it lacks.
+        platform_tags: Vec<String>,
+        /// The platforms of its entries that no platform tag names, though tags name others.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        untagged: Vec<String>,
+    },
     /// A manifest list was pushed before an image of its version.
     ListOlderThanImage {
         /// The platform tags of the newer images.
@@ -49,23 +83,6 @@ pub enum Problem {
         /// When the newest image was pushed.
         #[serde(serialize_with = "serialize_rfc_3339")]
         image_pushed_at: SystemTime,
-    },
-    /// A manifest list does not have the images that the platform tags name.
-    ListDiffersFromTags {
-        /// The platform tags whose images it lacks.
-        platform_tags: Vec<String>,
-        /// The platforms of its entries that no platform tag names, though tags name others.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        untagged: Vec<String>,
-    },
-    /// An image is of another platform than its tag or its list says.
-    PlatformMismatch {
-        /// Who says so: a platform tag, or the entry of the list by its digest.
-        said_by: String,
-        /// The platform that is said.
-        said: String,
-        /// The platform that the config of the image states.
-        is: String,
     },
     /// The images of a version were built from different revisions.
     MixedRevisions {
@@ -86,18 +103,6 @@ pub enum Problem {
         /// The release that it should name.
         highest: String,
     },
-    /// A manifest list names an image that the repository does not have.
-    ImageGone {
-        /// The platform, as the list states it.
-        platform: Option<String>,
-        /// The image.
-        digest: Digest,
-    },
-    /// Images of the version are archived, and the version is not.
-    ImageArchived {
-        /// The tags of the images; their digests, where a list names them without a tag.
-        images: Vec<String>,
-    },
     /// A manifest or a config cannot be read as that of a container image.
     Unreadable {
         /// The tag or the digest.
@@ -109,21 +114,8 @@ pub enum Problem {
 
 impl Problem {
     /// Its kind.
-    pub const fn kind(&self) -> Kind {
-        match self {
-            Self::MissingPlatform { .. } => Kind::MissingPlatform,
-            Self::SingleImage { .. } => Kind::SingleImage,
-            Self::ListMissing { .. } => Kind::ListMissing,
-            Self::ListOlderThanImage { .. } => Kind::ListOlderThanImage,
-            Self::ListDiffersFromTags { .. } => Kind::ListDiffersFromTags,
-            Self::PlatformMismatch { .. } => Kind::PlatformMismatch,
-            Self::MixedRevisions { .. } => Kind::MixedRevisions,
-            Self::DuplicatePlatform { .. } => Kind::DuplicatePlatform,
-            Self::AliasBehind { .. } => Kind::AliasBehind,
-            Self::ImageGone { .. } => Kind::ImageGone,
-            Self::ImageArchived { .. } => Kind::ImageArchived,
-            Self::Unreadable { .. } => Kind::Unreadable,
-        }
+    pub fn kind(&self) -> Kind {
+        self.into()
     }
 
     /// What is wrong with this tag, in one line.
@@ -182,4 +174,118 @@ impl Problem {
             Self::Unreadable { image, reason } => format!("{image}: {reason}"),
         }
     }
+}
+
+/// The revision from which the image of a platform was built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlatformRevision {
+    /// The platform.
+    pub platform: String,
+    /// The revision.
+    pub revision: String,
+}
+
+impl Kind {
+    /// All kinds, in their order.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
+    /// Whether only a deep audit finds it.
+    pub const fn is_deep(self) -> bool {
+        matches!(
+            self,
+            Self::ImageGone
+                | Self::PlatformMismatch
+                | Self::ListDiffersFromTags
+                | Self::MixedRevisions
+                | Self::DuplicatePlatform
+                | Self::Unreadable
+        )
+    }
+
+    /// Its texts.
+    pub const fn texts(self) -> KindTexts {
+        let (title, meaning, remedy) = match self {
+            Self::MissingPlatform => (
+                "Platform missing",
+                "Most versions that were pushed shortly before and after have the platform. Machines of that platform \
+                 cannot run this version.",
+                "See why the build of the platform failed or was left out, and push its image. The function then \
+                 publishes the list.",
+            ),
+            Self::ImageGone => (
+                "Image gone",
+                "The list names an image that was deleted. A pull on its platform fails.",
+                "Push the image again, or assemble the list from the platform tags that are there. Keep lifecycle \
+                 policies from deleting images that lists name.",
+            ),
+            Self::ImageArchived => (
+                "Image archived",
+                "The version is there, and an archived image of it cannot be pulled until it is restored.",
+                "Restore the image, or push it again.",
+            ),
+            Self::PlatformMismatch => (
+                "Wrong platform",
+                "The image was built for another platform than its tag or its list says. It fails to start where it is \
+                 pulled.",
+                "Build the image for the platform and push it again; check the --platform option of the build.",
+            ),
+            Self::SingleImage => (
+                "Single image in place of a list",
+                "The tag names the image of one platform. All other platforms pull an image that they cannot run.",
+                "Let CI push platform tags only, and then replace the image with the list: requests do that with \
+                 \"force\". A finding without a request says what prevents it.",
+            ),
+            Self::ListMissing => (
+                "List missing",
+                "All platforms were pushed, and nothing made the manifest list. The version cannot be pulled by its \
+                 own tag.",
+                "Assemble the list. A finding without a request says what prevents it.",
+            ),
+            Self::ListDiffersFromTags => (
+                "List differs from its tags",
+                "The list has other images than the platform tags name. Those who pull by version get an older build, \
+                 or lack a platform.",
+                "Assemble the list again. A finding without a request says what prevents it.",
+            ),
+            Self::ListOlderThanImage => (
+                "List older than an image",
+                "An image was pushed after the list. By all appearances the list still names the image before it.",
+                "Assemble the list again. A deep audit tells whether it really differs.",
+            ),
+            Self::MixedRevisions => (
+                "Mixed revisions",
+                "The images of the version were built from different commits, so platforms behave differently.",
+                "Build all platforms from one commit and push them again.",
+            ),
+            Self::DuplicatePlatform => (
+                "Platform twice",
+                "The list has several entries of one platform. Which of them is pulled depends on the client.",
+                "Assemble the list again from the platform tags.",
+            ),
+            Self::AliasBehind => (
+                "Alias behind",
+                "The alias names an older release than the highest one of its line. Those who follow it miss a \
+                 release.",
+                "Set ALIASES, and assemble the highest release: its aliases move with it. A finding without a request \
+                 says what prevents it.",
+            ),
+            Self::Unreadable => (
+                "Unreadable",
+                "This is not a container image as the function or a container runtime reads it.",
+                "Push the image again, or leave the repository out if it holds other artifacts.",
+            ),
+        };
+        KindTexts { title, meaning, remedy }
+    }
+}
+
+/// What is said of all findings of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct KindTexts {
+    /// A short name.
+    pub title: &'static str,
+    /// What it means to those who pull.
+    pub meaning: &'static str,
+    /// What to do.
+    pub remedy: &'static str,
 }

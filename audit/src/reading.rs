@@ -1,21 +1,19 @@
 //! What a deep audit reads: the manifests of all tags, those of the images that lists name, and their configs.
 //!
-//! The reading says what to read next; the program around it does so.
+//! The reading says what to read next; the program around it does so. What is read is parsed by the function's core.
 
 use std::collections::{HashMap, HashSet};
 
 use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::annotations::REVISION;
 use ecr_multiarch_core::oci::descriptor::Descriptor;
-use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES, is_image_config};
-use ecr_multiarch_core::oci::invalid_image::InvalidImage;
+use ecr_multiarch_core::oci::invalid_image::{InvalidImage, Unsupported};
 use ecr_multiarch_core::oci::manifest::Manifest;
-use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::oci::platform::Platform;
-use ecr_multiarch_core::reconcile::observation::{ConfigResult, ImageConfigs};
+use ecr_multiarch_core::reconcile::observation::{ImageConfigs, StoredManifest, validate_image};
 
 use crate::image::{Image, tagged};
-use crate::text::{excerpt, plain};
+use crate::text::excerpt;
 
 /// An entry of a manifest list that is an image: attestations and other artifacts are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,36 +22,54 @@ pub struct ListEntry {
     pub digest: Digest,
     /// The platform that the list states, normalized; `None`, where it states none.
     pub platform: Option<Platform>,
-}
-
-/// An image of one platform.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct ImageFacts {
-    config: Digest,
-    /// The revision that its manifest states.
+    /// The revision that the list states of it.
     revision: Option<String>,
 }
 
-/// What the config of an image states.
+/// What an image states of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigFacts {
+pub struct ImageFacts {
     /// The platform.
     pub platform: Platform,
-    /// The revision from which the image was built; that of the manifest, where the config states none.
+    /// The revision from which it was built.
     pub revision: Option<String>,
 }
 
-/// The manifests and configs that were read so far. What does not parse is a reason.
+/// The manifests and configs that were read so far. Each of them may be invalid.
 #[derive(Debug, Default)]
 pub struct Reading {
-    lists: HashMap<Digest, Vec<ListEntry>>,
-    /// The revisions that lists state.
-    list_revisions: HashMap<Digest, String>,
-    images: HashMap<Digest, ImageFacts>,
-    configs: HashMap<Digest, Result<ImageConfig, String>>,
-    unreadable: HashMap<Digest, String>,
-    /// Those of `unreadable` that are sound, and of something else than a container image.
-    artifacts: HashSet<Digest>,
+    manifests: HashMap<Digest, (StoredManifest, Result<Content, InvalidImage>)>,
+    configs: ImageConfigs,
+}
+
+/// What the audit needs of a manifest.
+#[derive(Debug)]
+enum Content {
+    /// That of an image: its config, and the revision that the manifest states.
+    Image { config: Digest, revision: Option<String> },
+    /// That of a list.
+    List(Vec<ListEntry>),
+}
+
+impl Content {
+    fn parse(stored: &StoredManifest) -> Result<Self, InvalidImage> {
+        match stored.parse()?.1 {
+            Manifest::Image(image) => {
+                let mut image = validate_image(image)?;
+                Ok(Self::Image { config: image.config.digest, revision: image.annotations.remove(REVISION) })
+            }
+            Manifest::Index(index) => {
+                let is_unknown = |entry: &Descriptor| entry.platform.as_ref().is_some_and(Platform::is_unknown);
+                let images = index.manifests.iter().filter(|entry| entry.is_image() && !is_unknown(entry));
+                let entries = images.map(|entry| ListEntry {
+                    digest: entry.digest,
+                    platform: entry.specified_platform().map(Platform::normalized),
+                    revision: entry.annotations.get(REVISION).or(index.annotations.get(REVISION)).cloned(),
+                });
+                Ok(Self::List(entries.collect()))
+            }
+        }
+    }
 }
 
 impl Reading {
@@ -71,177 +87,152 @@ impl Reading {
     /// The manifests to read after that: the images that lists name and that were not read, as far as the scan knows
     /// them and they are not archived.
     pub fn of_entries(&self, images: &[Image]) -> Vec<Digest> {
-        let listed: HashSet<_> = self.lists.values().flatten().map(|entry| entry.digest).collect();
-        let is_read =
-            |image: &&Image| !image.is_archived && listed.contains(&image.digest) && !self.knows(image.digest);
+        let lists = self.manifests.keys().filter_map(|digest| self.entries(*digest));
+        let listed: HashSet<_> = lists.flatten().map(|entry| entry.digest).collect();
+        let is_read = |image: &&Image| {
+            !image.is_archived && listed.contains(&image.digest) && !self.manifests.contains_key(&image.digest)
+        };
         images.iter().filter(is_read).map(|image| image.digest).collect()
     }
 
     /// The configs to read at last, each once.
     pub fn of_configs(&self) -> Vec<Digest> {
-        let digests: HashSet<_> = self.images.values().map(|image| image.config).collect();
-        let mut digests: Vec<_> = digests.into_iter().filter(|digest| !self.configs.contains_key(digest)).collect();
+        let config = |(_, content): &(_, _)| match content {
+            Ok(Content::Image { config, .. }) if !self.configs.contains_key(config) => Some(*config),
+            _ => None,
+        };
+        let digests: HashSet<_> = self.manifests.values().filter_map(config).collect();
+        let mut digests: Vec<_> = digests.into_iter().collect();
         digests.sort_unstable();
         digests
     }
 
-    fn knows(&self, digest: Digest) -> bool {
-        self.lists.contains_key(&digest) || self.images.contains_key(&digest) || self.unreadable.contains_key(&digest)
-    }
-
-    /// Adds a manifest, with the media type that ECR states; empty, if it states none.
-    pub fn add_manifest(&mut self, digest: Digest, media_type: &str, text: &str) {
-        if let Err(reason) = self.parse_manifest(digest, media_type, text) {
-            self.unreadable.insert(digest, reason);
-        }
-    }
-
-    fn parse_manifest(&mut self, digest: Digest, media_type: &str, text: &str) -> Result<(), String> {
-        let known = if media_type.is_empty() { MediaType::detect(text) } else { MediaType::from_name(media_type) };
-        let known = known.ok_or_else(|| format!("its media type is {:?}", excerpt(media_type)))?;
-        if Digest::sha256(text) != digest {
-            return Err("its bytes have another digest".to_owned());
-        }
-        match Manifest::parse(known, text).map_err(|invalid| reason(&invalid))? {
-            Manifest::Image(image) if !is_image_config(&image.config.media_type) => {
-                self.artifacts.insert(digest);
-                return Err(format!("it is an artifact of type {:?}", excerpt(&image.config.media_type)));
-            }
-            Manifest::Image(image) if image.config.size > MAX_CONFIG_BYTES => {
-                return Err(format!("its config has more than {MAX_CONFIG_BYTES} bytes"));
-            }
-            Manifest::Image(image) => {
-                let revision = image.annotations.get(REVISION).filter(|revision| !revision.is_empty());
-                let revision = revision.map(|revision| excerpt(revision));
-                self.images.insert(digest, ImageFacts { config: image.config.digest, revision });
-            }
-            Manifest::Index(index) => {
-                // Attestations and other artifacts, such as the indexes of SOCI, are not pulled as images.
-                let is_image = |entry: &Descriptor| {
-                    entry.attested_digest().is_none()
-                        && !entry.platform.as_ref().is_some_and(Platform::is_unknown)
-                        && (entry.artifact_type.is_empty() || is_image_config(&entry.artifact_type))
-                };
-                let entries = index.manifests.into_iter().filter(is_image).map(|entry| ListEntry {
-                    digest: entry.digest,
-                    platform: entry.specified_platform().map(Platform::normalized),
-                });
-                self.lists.insert(digest, entries.collect());
-                let revision = index.annotations.get(REVISION).filter(|revision| !revision.is_empty());
-                self.list_revisions.extend(revision.map(|revision| (digest, excerpt(revision))));
-            }
-        }
-        Ok(())
+    /// Adds a manifest.
+    pub fn add_manifest(&mut self, stored: StoredManifest) {
+        let content = Content::parse(&stored);
+        self.manifests.insert(stored.digest, (stored, content));
     }
 
     /// Adds configs, each of which may be invalid.
     pub fn add_configs(&mut self, configs: ImageConfigs) {
-        let facts = |config: ConfigResult| config.map_err(|invalid| reason(&invalid));
-        self.configs.extend(configs.into_iter().map(|(digest, config)| (digest, facts(config))));
+        self.configs.extend(configs);
+    }
+
+    /// A manifest as ECR handed it out; `None`, if it was not read.
+    pub fn stored(&self, digest: Digest) -> Option<&StoredManifest> {
+        self.manifests.get(&digest).map(|(stored, _)| stored)
+    }
+
+    /// The configs.
+    pub fn configs(&self) -> &ImageConfigs {
+        &self.configs
+    }
+
+    fn content(&self, digest: Digest) -> Option<Result<&Content, &InvalidImage>> {
+        self.manifests.get(&digest).map(|(_, content)| content.as_ref())
     }
 
     /// The entries of a list; `None`, if the digest is not that of a list that was read.
     pub fn entries(&self, list: Digest) -> Option<&[ListEntry]> {
-        self.lists.get(&list).map(Vec::as_slice)
+        match self.content(list)? {
+            Ok(Content::List(entries)) => Some(entries),
+            _ => None,
+        }
     }
 
     /// The images that a digest stands for: the image itself, or the entries of an index.
     pub fn images_of(&self, digest: Digest) -> Vec<Digest> {
-        match self.lists.get(&digest) {
+        match self.entries(digest) {
             Some(entries) => entries.iter().map(|entry| entry.digest).collect(),
             None => vec![digest],
         }
     }
 
     /// What an image states of itself, or why it cannot be told. `None`, if it was not read.
-    pub fn facts(&self, image: Digest) -> Option<Result<ConfigFacts, &str>> {
-        if let Some(reason) = self.unreadable.get(&image) {
-            return Some(Err(reason));
-        }
-        let ImageFacts { config, revision } = self.images.get(&image)?;
-        Some(match self.configs.get(config)? {
-            Ok(config) => Ok(ConfigFacts {
-                platform: config.platform.clone(),
-                revision: config.revision.as_deref().map(excerpt).or_else(|| revision.clone()),
-            }),
-            Err(reason) => Err(reason),
-        })
+    pub fn facts(&self, image: Digest) -> Option<Result<ImageFacts, &InvalidImage>> {
+        self.facts_of_entry(image, None)
+    }
+
+    fn facts_of_entry(&self, image: Digest, entry: Option<&ListEntry>) -> Option<Result<ImageFacts, &InvalidImage>> {
+        let (config, of_manifest) = match self.content(image)? {
+            Ok(Content::Image { config, revision }) => (config, revision.as_ref()),
+            Ok(Content::List(_)) => return None,
+            Err(reason) => return Some(Err(reason)),
+        };
+        let of_entry = || entry.and_then(|entry| entry.revision.as_ref());
+        Some(self.configs.get(config)?.as_ref().map(|config| {
+            let revision = config.revision.as_ref().or(of_manifest).or_else(of_entry);
+            let revision = revision.filter(|revision| !revision.is_empty()).map(|revision| excerpt(revision));
+            ImageFacts { platform: config.platform.clone(), revision }
+        }))
     }
 
     /// What the images that a digest stands for state of themselves, as far as they can be read. The revision is that
     /// of the index, where its image states none.
-    pub fn facts_of_images(&self, digest: Digest) -> Vec<ConfigFacts> {
-        let of_index = || self.list_revisions.get(&digest).cloned();
-        let facts = |image| self.facts(image)?.ok();
-        let facts = self.images_of(digest).into_iter().filter_map(facts);
-        facts.map(|facts| ConfigFacts { revision: facts.revision.or_else(of_index), ..facts }).collect()
+    pub fn facts_of_images(&self, digest: Digest) -> Vec<ImageFacts> {
+        let of_entry = |entry: &ListEntry| self.facts_of_entry(entry.digest, Some(entry))?.ok();
+        match self.entries(digest) {
+            Some(entries) => entries.iter().filter_map(of_entry).collect(),
+            None => self.facts(digest).and_then(Result::ok).into_iter().collect(),
+        }
     }
 
     /// Whether a digest is that of an artifact other than a container image, such as a chart.
     pub fn is_artifact(&self, digest: Digest) -> bool {
-        self.artifacts.contains(&digest)
+        matches!(self.content(digest), Some(Err(InvalidImage::Unsupported(Unsupported::Artifact(_)))))
     }
-
-    /// Why a manifest cannot be read, if it cannot.
-    pub fn unreadable(&self, digest: Digest) -> Option<&str> {
-        self.unreadable.get(&digest).map(String::as_str)
-    }
-}
-
-fn reason(invalid: &InvalidImage) -> String {
-    plain(&invalid.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
 
+    use ecr_multiarch_core::oci::image_config::ImageConfig;
+    use ecr_multiarch_core::oci::media_type::MediaType;
+    use serde_json::json;
+
     use super::*;
 
-    fn image(digest: Digest, tags: &[&str], media_type: MediaType) -> Image {
-        Image {
-            digest,
-            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-            pushed_at: SystemTime::UNIX_EPOCH,
-            media_type: media_type.to_string(),
-            artifact_media_type: String::new(),
-            is_archived: false,
-        }
+    fn stored(media_type: &str, text: &str) -> StoredManifest {
+        StoredManifest { digest: Digest::sha256(text), media_type: media_type.to_owned(), text: text.into() }
     }
 
-    fn manifest(config: &str) -> String {
-        format!(
-            r#"{{"config":{{"mediaType":"application/vnd.oci.image.config.v1+json","size":2,"digest":"{}"}}}}"#,
-            Digest::sha256(config)
-        )
+    fn image(digest: Digest, tags: &[&str], media_type: MediaType) -> Image {
+        let (tags, artifact_media_type) = (tags.iter().map(|tag| (*tag).to_owned()).collect(), String::new());
+        let (pushed_at, media_type) = (SystemTime::UNIX_EPOCH, media_type.to_string());
+        Image { digest, tags, pushed_at, media_type, artifact_media_type, is_archived: false }
     }
 
     #[test]
     fn reading_goes_from_tags_to_entries_to_configs() {
-        let config =
-            r#"{"os":"linux","architecture":"arm64","config":{"Labels":{"org.opencontainers.image.revision":"r"}}}"#;
-        let child = manifest(config);
+        let labels = json!({"Labels": {"org.opencontainers.image.revision": "r"}});
+        let config = json!({"os": "linux", "architecture": "arm64", "config": labels}).to_string();
+        let config_digest = Digest::sha256(&config);
+        let media_type = "application/vnd.oci.image.config.v1+json";
+        let child = json!({"config": {"mediaType": media_type, "size": 2, "digest": config_digest}}).to_string();
         let child_digest = Digest::sha256(&child);
-        let attestation = format!(
-            r#"{{"mediaType":"m","size":1,"digest":"{}","platform":{{"os":"unknown","architecture":"unknown"}}}}"#,
-            Digest::sha256("attestation")
-        );
-        let artifact =
-            attestation.replace(r#""size":1"#, r#""size":1,"artifactType":"soci""#).replace("unknown", "arm64");
-        let list = format!(
-            r#"{{"manifests":[{{"mediaType":"m","size":1,"digest":"{child_digest}",
-                "platform":{{"os":"linux","architecture":"aarch64"}}}},{attestation},{artifact}]}}"#
-        );
+        let entry = |digest: Digest, os: &str, architecture: &str, artifact_type: &str| {
+            let platform = json!({"os": os, "architecture": architecture});
+            let media_type = MediaType::OciManifest;
+            json!({"mediaType": media_type, "size": 1, "digest": digest, "platform": platform,
+                   "artifactType": artifact_type})
+        };
+        let other = Digest::sha256("other");
+        let entries = [
+            entry(child_digest, "linux", "aarch64", ""),
+            entry(other, "unknown", "unknown", ""),
+            entry(other, "linux", "arm64", "soci"),
+        ];
+        let list = json!({ "manifests": entries }).to_string();
         let list_digest = Digest::sha256(&list);
         let images =
             [image(list_digest, &["1.0"], MediaType::OciIndex), image(child_digest, &[], MediaType::OciManifest)];
         let mut reading = Reading::default();
         assert_eq!(Reading::of_tags(&images), [list_digest]);
-        reading.add_manifest(list_digest, MediaType::OciIndex.as_str(), &list);
+        reading.add_manifest(stored(MediaType::OciIndex.as_str(), &list));
         assert_eq!(reading.of_entries(&images), [child_digest]);
-        reading.add_manifest(child_digest, MediaType::OciManifest.as_str(), &child);
+        reading.add_manifest(stored(MediaType::OciManifest.as_str(), &child));
         assert_eq!(reading.of_entries(&images), []);
-        let config_digest = Digest::sha256(config);
         assert_eq!(reading.of_configs(), [config_digest]);
         let parsed = ImageConfig::parse(config_digest, config.as_bytes());
         reading.add_configs(ImageConfigs::from([(config_digest, parsed)]));
@@ -260,27 +251,5 @@ mod tests {
         let archived = Image { is_archived: true, ..image(Digest::sha256("a"), &["1"], MediaType::OciManifest) };
         let images = [archived, image(Digest::sha256("s"), &[&signature], MediaType::OciManifest)];
         assert_eq!(Reading::of_tags(&images), []);
-    }
-
-    #[test]
-    fn what_does_not_parse_has_a_reason() {
-        let mut reading = Reading::default();
-        for (text, media_type, expected) in [
-            ("{", MediaType::OciIndex.as_str(), "JSON"),
-            ("{}", "text/html", "its media type is \"text/html\""),
-            (
-                r#"{"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","size":2,
-                    "digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}"#,
-                MediaType::OciManifest.as_str(),
-                "artifact",
-            ),
-        ] {
-            let digest = Digest::sha256(text);
-            reading.add_manifest(digest, media_type, text);
-            let reason = reading.unreadable(digest).unwrap();
-            assert!(reason.contains(expected), "{reason}");
-        }
-        reading.add_manifest(Digest::sha256("other"), MediaType::OciIndex.as_str(), r#"{"manifests":[]}"#);
-        assert_eq!(reading.unreadable(Digest::sha256("other")), Some("its bytes have another digest"));
     }
 }

@@ -8,7 +8,7 @@
 mod demonstration;
 mod support;
 
-use ecr_multiarch_audit::kind::Kind;
+use ecr_multiarch_audit::problem::Kind;
 
 #[test]
 fn demonstration_has_every_kind_of_finding() {

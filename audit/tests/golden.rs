@@ -8,7 +8,7 @@
 
 mod support;
 
-use ecr_multiarch_audit::kind::Kind;
+use ecr_multiarch_audit::problem::Kind;
 use ecr_multiarch_audit::report::Report;
 use support::{Scan, at, config, entry};
 

@@ -9,14 +9,14 @@
 use std::time::{Duration, SystemTime};
 
 use ecr_multiarch_audit::audit::Audit;
-use ecr_multiarch_audit::audited_registry::AuditedRegistry;
+use ecr_multiarch_audit::finding::RequestTarget;
 use ecr_multiarch_audit::image::Image;
 use ecr_multiarch_audit::reading::Reading;
 use ecr_multiarch_audit::report::Report;
 use ecr_multiarch_audit::scan::RepositoryScan;
-use ecr_multiarch_audit::target::Target;
-use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::media_type::MediaType;
+use ecr_multiarch_core::reconcile::observation::StoredManifest;
+use ecr_multiarch_core::{Digest, RegistryId};
 use serde_json::json;
 
 /// How many times as many versions the larger audit has.
@@ -105,8 +105,9 @@ fn spellings(versions: u64) -> RepositoryScan {
         });
         let digest = Digest::sha256(list.to_string());
         images.push(Image { digest, ..image(vec![tag], MediaType::OciIndex, version) });
-        reading.add_manifest(digest, &MediaType::OciIndex.to_string(), &list.to_string());
-        assert_eq!(reading.unreadable(digest), None);
+        let (media_type, text) = (MediaType::OciIndex.to_string(), list.to_string().into());
+        reading.add_manifest(StoredManifest { digest, media_type, text });
+        assert!(reading.entries(digest).is_some());
     }
     repository(images, Some(reading))
 }
@@ -118,9 +119,9 @@ fn check(scan_of: fn(u64) -> RepositoryScan, versions: u64, is_as_meant: fn(u64,
     let mut least = [Duration::MAX; 2];
     for _ in 0..MEASUREMENTS {
         for ((versions, scan), least) in scans.iter().zip(&mut least) {
-            let registry = AuditedRegistry { account: None, region: "eu-central-1".parse().unwrap() };
+            let registry = RegistryId { account: None, region: "eu-central-1".parse().unwrap() };
             let started = processor_time();
-            let mut audit = Audit::new(registry, Target::default(), time(2 * versions), false);
+            let mut audit = Audit::new(registry, RequestTarget::default(), time(2 * versions), false);
             audit.add(scan);
             let report = audit.finish();
             *least = (*least).min(processor_time().checked_sub(started).unwrap());

@@ -5,19 +5,18 @@
 use std::time::SystemTime;
 
 use ecr_multiarch_audit::audit::Audit;
-use ecr_multiarch_audit::audited_registry::AuditedRegistry;
+use ecr_multiarch_audit::finding::RequestTarget;
 use ecr_multiarch_audit::page;
-use ecr_multiarch_audit::report::Report;
-use ecr_multiarch_audit::report::failure::Failure;
-use ecr_multiarch_audit::target::Target;
+use ecr_multiarch_audit::report::{AuditFailure, Report};
+use ecr_multiarch_core::RegistryId;
 use proptest::prelude::*;
 use serde_json::Value;
 
 /// A report with this text of an image.
 fn report(text: &str) -> Report {
-    let registry = AuditedRegistry { account: None, region: "eu-central-1".parse().unwrap() };
-    let mut report = Audit::new(registry, Target::default(), SystemTime::UNIX_EPOCH, false).finish();
-    report.failures.push(Failure { repository: "app".parse().unwrap(), message: text.to_owned() });
+    let registry = RegistryId { account: None, region: "eu-central-1".parse().unwrap() };
+    let mut report = Audit::new(registry, RequestTarget::default(), SystemTime::UNIX_EPOCH, false).finish();
+    report.failures.push(AuditFailure { repository: "app".parse().unwrap(), message: text.to_owned() });
     report
 }
 

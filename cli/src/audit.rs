@@ -12,10 +12,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use ecr_multiarch_audit::audit::Audit;
-use ecr_multiarch_audit::audited_registry::AuditedRegistry;
+use ecr_multiarch_audit::finding::RequestTarget;
 use ecr_multiarch_audit::page;
 use ecr_multiarch_audit::report::Report;
-use ecr_multiarch_audit::target::Target;
 use ecr_multiarch_audit::text::plain;
 use ecr_multiarch_core::RegistryId;
 use ecr_multiarch_engine::ecr::{Priority, Registries};
@@ -77,10 +76,10 @@ async fn audit(options: &Options, registries: &Registries, now: SystemTime) -> R
     let region = region.ok_or("no Region: pass --region or set AWS_REGION")?;
     let id = RegistryId { account: options.account.clone(), region: region.clone() };
     let registry = registries.open(&id, Priority::Background, Instant::now() + PATIENCE);
-    let target = Target { account: options.account.clone(), region: options.region.clone() };
+    let target = RequestTarget { account: options.account.clone(), region: options.region.clone() };
     let progress = Progress::new();
     let repositories = scan::repositories(&registry, &options.repositories).await?;
-    let audited = AuditedRegistry { account: options.account.clone().or(repositories.account.clone()), region };
+    let audited = RegistryId { account: options.account.clone().or(repositories.account.clone()), region };
     let mut audit = Audit::new(audited, target, now, options.deep);
     audit.limit_to(&options.repositories);
     scan::audit_all(&registry, repositories, options.deep, &mut audit, &progress).await;

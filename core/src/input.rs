@@ -55,7 +55,7 @@ pub struct Push {
 }
 
 /// A request to assemble one version.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AssembleRequest {
     /// The repository.
@@ -63,21 +63,24 @@ pub struct AssembleRequest {
     /// The version.
     pub version: Tag,
     /// Whether to write nothing.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
     /// Whether to replace what is not the function's own.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
     /// The account of the registry; by default the function's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,
     /// The Region of the registry; by default the function's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<Region>,
     /// How long to wait until the version is published; by default not at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub wait_seconds: Option<WaitSeconds>,
 }
 
 /// How many seconds a request waits for: at least one, and at most as many as a Lambda invocation may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u64")]
 pub struct WaitSeconds(u64);
 
@@ -126,22 +129,26 @@ pub struct RegistriesRequest {
 }
 
 /// A request to sweep repositories.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SweepRequest {
     /// The repositories; by default all that are served.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub repositories: Option<Vec<RepositoryGlob>>,
     /// Whether to write nothing.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
     /// Whether to compare every complete version by digest.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deep: bool,
     /// The account of the registry; by default all that are served.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,
     /// The Region of the registry; by default all that are served.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<Region>,
     /// The repository name to begin at; names below it are skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<RepositoryStart>,
 }
 

@@ -76,21 +76,32 @@ impl From<RepositoryName> for RepositoryStart {
     }
 }
 
+impl From<RepositoryName> for RepositoryGlob {
+    fn from(name: RepositoryName) -> Self {
+        Self(name.0)
+    }
+}
+
+/// Whether a glob, in which `*` matches any text, matches a whole text.
+pub fn glob_matches(glob: &str, text: &str) -> bool {
+    let mut literals = glob.split('*');
+    let Some(mut rest) = literals.next().and_then(|first| text.strip_prefix(first)) else {
+        return false;
+    };
+    let Some(last) = literals.next_back() else {
+        return rest.is_empty();
+    };
+    for literal in literals {
+        let Some(at) = rest.find(literal) else { return false };
+        rest = &rest[at + literal.len()..];
+    }
+    rest.ends_with(last)
+}
+
 impl RepositoryGlob {
     /// Whether the glob matches the whole name.
     pub fn matches(&self, name: &RepositoryName) -> bool {
-        let mut literals = self.as_str().split('*');
-        let Some(mut rest) = literals.next().and_then(|first| name.as_str().strip_prefix(first)) else {
-            return false;
-        };
-        let Some(last) = literals.next_back() else {
-            return rest.is_empty();
-        };
-        for literal in literals {
-            let Some(at) = rest.find(literal) else { return false };
-            rest = &rest[at + literal.len()..];
-        }
-        rest.ends_with(last)
+        glob_matches(self.as_str(), name.as_str())
     }
 
     /// The one name that the glob matches, where it has no `*`.

@@ -19,9 +19,9 @@ use scenario::{ExpectedTag, Fixture, Scenario, VERSION};
 /// The time from an invocation to its deadline.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// The same for a call that is never answered: long enough for all other calls of the invocation.
-const SHORT_DEADLINE: Duration = Duration::from_millis(600);
+const SHORT_DEADLINE: Duration = Duration::from_millis(800);
 /// The same where aliases follow: two scans and their writes come on top.
-const SHORT_DEADLINE_WITH_ALIASES: Duration = Duration::from_millis(1_500);
+const SHORT_DEADLINE_WITH_ALIASES: Duration = Duration::from_secs(2);
 /// The same for calls that ECR throttles for ever, which are repeated until shortly before the deadline.
 const THROTTLED_DEADLINE: Duration = Duration::from_secs(3);
 

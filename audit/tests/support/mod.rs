@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use ecr_multiarch_audit::audit::Audit;
-use ecr_multiarch_audit::audited_registry::AuditedRegistry;
+use ecr_multiarch_audit::finding::RequestTarget;
 use ecr_multiarch_audit::image::Image;
 use ecr_multiarch_audit::reading::Reading;
 use ecr_multiarch_audit::report::Report;
-use ecr_multiarch_audit::scan::RepositoryScan;
-use ecr_multiarch_audit::tag_mutability::TagMutability;
-use ecr_multiarch_audit::target::Target;
-use ecr_multiarch_core::Digest;
+use ecr_multiarch_audit::scan::{RepositoryScan, TagMutability};
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::media_type::MediaType;
+use ecr_multiarch_core::reconcile::observation::StoredManifest;
+use ecr_multiarch_core::{Digest, RegistryId};
 use serde_json::{Value, json};
 
 pub const DAY: Duration = Duration::from_hours(24);
@@ -116,32 +115,36 @@ impl Scan {
         self.raw(tag, day, &json!({"config": descriptor, "annotations": {"tag": tag}}).to_string())
     }
 
-    /// A list of images that have these tags now.
-    pub fn list(mut self, tag: &str, day: u32, entries: &[Entry]) -> Self {
-        let entries: Vec<Value> = entries
-            .iter()
-            .map(|(tag, platform)| {
-                let digest = self.digest(tag);
-                json!({"mediaType": MediaType::OciManifest, "size": 1, "digest": digest, "platform": platform})
-            })
-            .collect();
-        let text = json!({"manifests": entries}).to_string();
-        let digest = Digest::sha256(&text);
-        self.manifests.insert(digest, text);
-        self.push(tag, day, MediaType::OciIndex, digest)
+    /// The images of a version on amd64 and arm64, built from this revision.
+    pub fn built(self, version: &str, day: u32, revision: &str) -> Self {
+        let image = |scan: Self, part| scan.config_image(&format!("{version}-{part}"), day, &config(part, revision));
+        ["amd64", "arm64"].into_iter().fold(self, image)
     }
 
-    /// An index of one image under the platform tag of version 1.0.0, with a revision.
-    pub fn index_of(mut self, image: &str, architecture: &str, revision: &str) -> Self {
-        let platform = json!({"os": "linux", "architecture": architecture});
-        let entry = json!({
-            "mediaType": MediaType::OciManifest, "size": 1, "digest": self.digest(image), "platform": platform
-        });
-        let annotations = json!({"org.opencontainers.image.revision": revision});
-        let text = json!({"manifests": [entry], "annotations": annotations}).to_string();
-        let digest = Digest::sha256(&text);
-        self.manifests.insert(digest, text);
-        self.push(&format!("1.0.0-{architecture}"), 1, MediaType::OciIndex, digest)
+    /// The list of the images that a version has on amd64 and arm64.
+    pub fn listed(self, version: &str, day: u32) -> Self {
+        let entries = ["amd64", "arm64"].map(|part| entry(&format!("{version}-{part}"), part));
+        self.list(version, day, &entries)
+    }
+
+    /// A list of images that have these tags now.
+    pub fn list(self, tag: &str, day: u32, entries: &[Entry]) -> Self {
+        let entries: Vec<_> = entries.iter().map(|(image, platform)| self.descriptor(image, platform)).collect();
+        self.index(tag, day, &json!({ "manifests": entries }).to_string())
+    }
+
+    /// The entry of an image that has this tag now.
+    pub fn descriptor(&self, image: &str, platform: &Value) -> Value {
+        let digest = self.digest(image);
+        let size = self.manifests.get(&digest).map_or(1, String::len);
+        json!({"mediaType": MediaType::OciManifest, "size": size, "digest": digest, "platform": platform})
+    }
+
+    /// An index of these bytes.
+    pub fn index(mut self, tag: &str, day: u32, text: &str) -> Self {
+        let digest = Digest::sha256(text);
+        self.manifests.insert(digest, text.to_owned());
+        self.push(tag, day, MediaType::OciIndex, digest)
     }
 
     /// An image with this manifest.
@@ -201,6 +204,13 @@ impl Scan {
         self
     }
 
+    /// Keeps the manifest of a tag from being read.
+    pub fn refuse(mut self, tag: &str) -> Self {
+        let digest = self.digest(tag);
+        self.manifests.remove(&digest);
+        self
+    }
+
     /// Makes the audit a deep one.
     pub fn read(mut self) -> Self {
         self.is_read = true;
@@ -212,7 +222,10 @@ impl Scan {
         let add = |reading: &mut Reading, digests: Vec<Digest>| {
             for digest in digests {
                 let image = self.images.iter().find(|image| image.digest == digest).unwrap();
-                reading.add_manifest(digest, &image.media_type, &self.manifests[&digest]);
+                if let Some(text) = self.manifests.get(&digest) {
+                    let (media_type, text) = (image.media_type.clone(), text.as_str().into());
+                    reading.add_manifest(StoredManifest { digest, media_type, text });
+                }
             }
         };
         let tagged = Reading::of_tags(&self.images);
@@ -227,6 +240,11 @@ impl Scan {
     /// The report, as its JSON.
     pub fn report(&self) -> Value {
         self.report_at(at(100))
+    }
+
+    /// The first finding, as its JSON.
+    pub fn finding(&self) -> Value {
+        self.report()["findings"][0].clone()
     }
 
     pub fn report_at(&self, now: SystemTime) -> Value {
@@ -259,9 +277,9 @@ impl Scan {
 
 /// The report of these repositories.
 pub fn report(repositories: &[(&str, &Scan)], now: SystemTime) -> Report {
-    let registry = AuditedRegistry { account: None, region: "eu-central-1".parse().unwrap() };
+    let registry = RegistryId { account: None, region: "eu-central-1".parse().unwrap() };
     let is_deep = repositories.iter().any(|(_, scan)| scan.is_read);
-    let mut audit = Audit::new(registry, Target::default(), now, is_deep);
+    let mut audit = Audit::new(registry, RequestTarget::default(), now, is_deep);
     for (name, scan) in repositories {
         audit.add(&scan.scan(name));
     }

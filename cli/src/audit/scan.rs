@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use ecr_multiarch_audit::audit::Audit;
 use ecr_multiarch_audit::image::Image;
 use ecr_multiarch_audit::reading::Reading;
-use ecr_multiarch_audit::scan::RepositoryScan;
-use ecr_multiarch_audit::tag_mutability::TagMutability;
+use ecr_multiarch_audit::scan::{RepositoryScan, TagMutability};
 use ecr_multiarch_audit::text::counted;
 use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
 use ecr_multiarch_core::{AccountId, Digest, Error, ErrorType, Reference, RepositoryGlob, RepositoryName};
@@ -257,9 +256,9 @@ async fn read_manifests(
     while let Some(results) = reads.try_next().await? {
         done += results.len();
         progress.show(name, &format!("{done} of {} manifests", digests.len()));
-        for (digest, manifest) in results {
+        for (_, manifest) in results {
             match manifest {
-                Ok(Some(manifest)) => reading.add_manifest(digest, &manifest.media_type, &manifest.text),
+                Ok(Some(manifest)) => reading.add_manifest(manifest),
                 // It was deleted during the audit.
                 Ok(None) => {}
                 Err(error) => unread.add(error),

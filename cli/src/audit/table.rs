@@ -4,12 +4,9 @@ use std::fmt::{self, Write as _};
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
-use ecr_multiarch_audit::calendar::Unit;
-use ecr_multiarch_audit::coverage::Coverage;
-use ecr_multiarch_audit::finding::Finding;
-use ecr_multiarch_audit::report::Report;
-use ecr_multiarch_audit::report::repository::RepositoryReport;
-use ecr_multiarch_audit::request::{ASSEMBLE_COMMAND, Request, SWEEP_COMMAND};
+use ecr_multiarch_audit::coverage::{Coverage, Unit};
+use ecr_multiarch_audit::finding::{ASSEMBLE_COMMAND, Finding, Request, SWEEP_COMMAND};
+use ecr_multiarch_audit::report::{Report, RepositoryReport};
 use ecr_multiarch_audit::text::{counted, plain};
 
 /// How many of the last periods the coverage shows: a year of months, and a quarter of weeks.
@@ -23,7 +20,7 @@ pub struct ReportText<'a> {
     pub rows: usize,
 }
 
-/// The request of a finding that the sweep of its repository does not mend.
+/// The request of a finding that the sweep of its repository does not fix.
 fn forced(finding: &Finding) -> Option<&Request> {
     finding.request().filter(|request| request.is_forced())
 }
@@ -77,8 +74,8 @@ impl ReportText<'_> {
                 guess.aliases.iter().map(|guessed| format!("{} ({})", guessed.template, guessed.tags)).collect();
             writeln!(f, " aliases: {}", aliases.join(", "))?;
         }
-        for doubt in &guess.doubts {
-            writeln!(f, " doubt: {}", plain(doubt))?;
+        for warning in &guess.warnings {
+            writeln!(f, " warning: {}", plain(warning))?;
         }
         if !findings.is_empty() {
             let mut table = Table::new();
@@ -171,8 +168,8 @@ impl ReportText<'_> {
         for (name, value) in &self.report.settings {
             writeln!(f, " {name}={value}")?;
         }
-        for doubt in &self.report.settings_doubts {
-            writeln!(f, " doubt: {doubt}")?;
+        for warning in &self.report.settings_warnings {
+            writeln!(f, " warning: {warning}")?;
         }
         writeln!(f)
     }
@@ -181,9 +178,9 @@ impl ReportText<'_> {
 /// One line for the whole audit.
 pub fn summary(report: &Report, calls: u64) -> String {
     let totals = &report.totals;
-    let settling = match totals.settling {
+    let recent = match totals.recent {
         0 => String::new(),
-        settling => format!(" ({settling} of the last hour not judged)"),
+        recent => format!(" ({recent} of the last hour not judged)"),
     };
     let archived = match totals.archived {
         0 => String::new(),
@@ -191,7 +188,7 @@ pub fn summary(report: &Report, calls: u64) -> String {
     };
     let how = if report.deep { "scans and reads" } else { "scans alone; --deep finds more" };
     format!(
-        "{} in {}{settling}{archived} of {}, by {how}; {calls} calls to ECR",
+        "{} in {}{recent}{archived} of {}, by {how}; {calls} calls to ECR",
         counted(totals.findings, "finding", "findings"),
         counted(totals.versions, "version", "versions"),
         counted(totals.repositories, "repository", "repositories"),

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::annotations::Annotations;
 use super::digest::Digest;
+use super::image_config::is_image_config;
+use super::media_type::MediaType;
 use super::null::null_as_default;
 use super::platform::Platform;
 
@@ -67,6 +69,13 @@ impl Descriptor {
     pub fn is_attestation_with_platform(&self) -> bool {
         self.attested_digest().is_some()
             && self.platform.as_ref().is_some_and(|platform| *platform != Platform::default() && !platform.is_unknown())
+    }
+
+    /// Whether it is an image: of a media type that the function reads, and neither an attestation nor another artifact.
+    pub fn is_image(&self) -> bool {
+        MediaType::from_name(&self.media_type).is_some()
+            && self.attested_digest().is_none()
+            && (self.artifact_type.is_empty() || is_image_config(&self.artifact_type))
     }
 
     /// The platform, if it specifies at least os and architecture.

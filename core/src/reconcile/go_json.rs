@@ -16,7 +16,11 @@ pub fn to_go_json(indent: &str, value: &impl Serialize) -> String {
     let mut bytes = Vec::new();
     let formatter = PrettyFormatter::with_indent(indent.as_bytes());
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter)).expect("a value of JSON");
-    let json = String::from_utf8(bytes).expect("JSON is UTF-8");
+    escape(String::from_utf8(bytes).expect("JSON is UTF-8"))
+}
+
+/// JSON with the characters escaped that Go escapes, so that it can stand in a script element of HTML.
+pub fn escape(json: String) -> String {
     GO_ESCAPES.into_iter().fold(
         json,
         |json, (character, escape)| {

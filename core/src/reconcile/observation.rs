@@ -50,7 +50,10 @@ impl StoredManifest {
     }
 
     /// Parses the manifest, after comparing its bytes with its digest.
-    fn parse(&self) -> Result<(Descriptor, Manifest), InvalidImage> {
+    ///
+    /// # Errors
+    /// [`InvalidImage`], with what is wrong with its media type, its bytes or its schema.
+    pub fn parse(&self) -> Result<(Descriptor, Manifest), InvalidImage> {
         // The digest of a signed schema 1 manifest is not that of all its bytes, so other media types come first.
         let unsupported = || InvalidImage::from(Unsupported::MediaType(self.media_type.as_str().into()));
         if !self.media_type.is_empty() && self.known_media_type().is_none() {
@@ -110,7 +113,10 @@ impl Candidate {
 }
 
 /// Checks that an image manifest is that of a container image, with a config that is not too large to read.
-fn validate_image(image: ImageManifest) -> Result<ImageManifest, InvalidImage> {
+///
+/// # Errors
+/// [`InvalidImage`], if it is not.
+pub fn validate_image(image: ImageManifest) -> Result<ImageManifest, InvalidImage> {
     if !is_image_config(&image.config.media_type) {
         return Err(Unsupported::Artifact(image.config.media_type.into()).into());
     }
@@ -132,12 +138,8 @@ fn select_image(index: Index, platform: &ConfiguredPlatform) -> Result<(Origin, 
     }
     let (attestations, others): (Vec<_>, Vec<_>) =
         index.manifests.into_iter().partition(|entry| entry.attested_digest().is_some());
-    let is_image = |entry: &Descriptor| {
-        MediaType::from_name(&entry.media_type).is_some()
-            && (entry.artifact_type.is_empty() || is_image_config(&entry.artifact_type))
-    };
     let (specified, unspecified): (Vec<_>, Vec<_>) =
-        others.into_iter().filter(is_image).partition(|entry| entry.specified_platform().is_some());
+        others.into_iter().filter(Descriptor::is_image).partition(|entry| entry.specified_platform().is_some());
     let matches = |entry: &Descriptor| entry.specified_platform().is_some_and(|stated| platform.matches(stated));
     let mut images: Vec<_> = specified.into_iter().filter(matches).collect();
     if images.is_empty() {

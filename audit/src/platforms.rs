@@ -1,6 +1,6 @@
 //! The platforms of a repository, by the names under which the report shows them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use ecr_multiarch_core::oci::platform::Platform;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
@@ -20,7 +20,6 @@ const OS_VERSION_NUMBERS: usize = 3;
 #[derive(Debug)]
 pub struct PlatformNames {
     names: Vec<String>,
-    positions: HashMap<String, usize>,
     /// The guessed platforms with their names, each once, though tags may spell it in thousands of ways.
     guessed: Vec<(String, ConfiguredPlatform)>,
 }
@@ -31,21 +30,17 @@ impl PlatformNames {
         let mut seen = HashSet::new();
         let names = guess.platforms.iter().map(|guessed| &guessed.platform).filter(|name| seen.insert(*name));
         let guessed = names.filter_map(|name| Some((name.clone(), name.parse().ok()?))).collect();
-        Self { names: Vec::new(), positions: HashMap::new(), guessed }
+        Self { names: Vec::new(), guessed }
     }
 
     /// The position of a platform by its name. `None`, if there are too many.
     pub fn position(&mut self, name: &str) -> Option<usize> {
-        if let Some(position) = self.positions.get(name) {
-            return Some(*position);
+        let known = self.names.iter().position(|known| known == name);
+        if known.is_none() && self.names.len() < MAX_PLATFORMS {
+            self.names.push(name.to_owned());
+            return Some(self.names.len() - 1);
         }
-        let position = self.names.len();
-        if position == MAX_PLATFORMS {
-            return None;
-        }
-        self.names.push(name.to_owned());
-        self.positions.insert(name.to_owned(), position);
-        Some(position)
+        known
     }
 
     /// The position of a platform that a list or a config states: that of the tags which say the same or less, so that

@@ -1,0 +1,267 @@
+//! The settings of the function for what was guessed: for a repository, and for all of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ecr_multiarch_core::settings::InvalidSetting;
+use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
+use ecr_multiarch_core::settings::variable::Variable;
+use ecr_multiarch_core::{RepositoryGlob, RepositoryName, RepositorySettings, Settings};
+use serde::Serialize;
+
+use crate::guess::Guess;
+use crate::spelling::Layout;
+use crate::versions::{Version, Versions};
+
+/// How many of the newest versions tell which platforms are built today: few enough that a platform which was added or
+/// dropped is noticed soon, and enough that a broken build among them does not matter.
+const NEWEST_VERSIONS: usize = 5;
+
+/// How many bytes the environment variables of a Lambda function may have together: 4 KB. (AWS Lambda developer guide,
+/// "Lambda quotas".)
+const MAX_ENVIRONMENT_BYTES: usize = 4_096;
+
+/// The settings for one repository, as text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct SuggestedSettings {
+    /// `TAG_TEMPLATE`.
+    pub tag_template: String,
+    /// `PLATFORMS`: those that at least half of the newest versions have.
+    pub platforms: String,
+    /// `ALIASES`: those that follow releases; empty, if there are none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub aliases: String,
+}
+
+impl SuggestedSettings {
+    /// The environment variables.
+    fn variables(&self) -> BTreeMap<&'static str, String> {
+        let Self { tag_template, platforms, aliases } = self;
+        let aliases = (Variable::Aliases, aliases);
+        let variables = [(Variable::TagTemplate, tag_template), (Variable::Platforms, platforms)].into_iter();
+        let variables = variables.chain((!aliases.1.is_empty()).then_some(aliases));
+        variables.map(|(variable, value)| (variable.name(), value.clone())).collect()
+    }
+
+    /// The settings as the function reads them.
+    ///
+    /// # Errors
+    /// Why it does not accept them.
+    fn parse(&self, repository: &RepositoryName) -> Result<Arc<RepositorySettings>, String> {
+        let variables = self.variables();
+        match Settings::from_lookup(|name| variables.get(name).cloned()) {
+            Ok(settings) => {
+                settings.for_repository(repository).cloned().ok_or_else(|| "they do not serve it".to_owned())
+            }
+            Err(InvalidSetting::Value { reason, .. }) => Err(reason),
+            Err(missing @ InvalidSetting::Missing { .. }) => Err(missing.to_string()),
+        }
+    }
+}
+
+/// What is suggested for one repository.
+#[derive(Debug)]
+pub struct Suggestion {
+    /// The settings, as text.
+    pub text: SuggestedSettings,
+    /// The same, as the function reads them.
+    pub settings: Arc<RepositorySettings>,
+    /// The templates of aliases that it would not accept, each with the reason.
+    pub refused: Vec<(&'static str, String)>,
+}
+
+impl Suggestion {
+    /// The settings of a repository. `None` if it needs no lists: its newest versions have fewer than two
+    /// platforms by their tags.
+    ///
+    /// # Errors
+    /// Why the function would not accept what was guessed.
+    pub fn of(repository: &RepositoryName, guess: &Guess, versions: &Versions<'_>) -> Result<Option<Self>, String> {
+        let Some(layout) = guess.layout else { return Ok(None) };
+        let tagged = || versions.all.iter().filter(|version| !version.images.is_empty());
+        let has_releases = tagged().any(|version| version.is_release);
+        let newest: Vec<_> =
+            tagged().filter(|version| version.is_release == has_releases).take(NEWEST_VERSIONS).collect();
+        let spelled = |(position, platform): (usize, &String)| {
+            let has = newest.iter().filter(|version| version.images.iter().any(|image| image.platform == position));
+            let is_usual = 2 * has.count() >= newest.len();
+            is_usual.then(|| Some(configured(platform, usual_part(layout, &newest, position)?)))?
+        };
+        let mut platforms: Vec<_> = versions.platforms.iter().enumerate().filter_map(spelled).collect();
+        if platforms.len() < 2 {
+            return Ok(None);
+        }
+        platforms.sort_unstable();
+        let aliases = String::new();
+        let mut text = SuggestedSettings { tag_template: layout.template(), platforms: platforms.join(","), aliases };
+        let (mut accepted, mut refused) = (Vec::new(), Vec::new());
+        text.parse(repository)?;
+        for template in guess.aliases.iter().map(|guessed| guessed.template) {
+            let alone = SuggestedSettings { aliases: template.to_owned(), ..text.clone() };
+            match alone.parse(repository) {
+                Ok(_) => accepted.push(template),
+                Err(reason) => refused.push((template, reason)),
+            }
+        }
+        text.aliases = accepted.join(",");
+        let settings = text.parse(repository)?;
+        Ok(Some(Self { text, settings, refused }))
+    }
+}
+
+/// The part that names a platform in the most tags of these versions: an older spelling is not that of the next push.
+fn usual_part<'a>(layout: Layout, versions: &[&Version<'a>], platform: usize) -> Option<&'a str> {
+    let images = versions.iter().flat_map(|version| &version.images).filter(|image| image.platform == platform);
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for divided in images.filter_map(|image| layout.divide(image.tag)) {
+        *counts.entry(divided.part).or_default() += 1;
+    }
+    // Of as many, the one that sorts first.
+    counts.into_iter().rev().max_by_key(|(_, count)| *count).map(|(part, _)| part)
+}
+
+/// A platform of the settings, with its tag part where it is not the default.
+fn configured(platform: &str, tag_part: &str) -> String {
+    let is_default = |platform: ConfiguredPlatform| platform.tag_part().as_str() == tag_part;
+    if platform.parse().is_ok_and(is_default) { platform.to_owned() } else { format!("{platform}={tag_part}") }
+}
+
+/// Why the function would not take these variables as they are, in full sentences.
+pub fn warnings(variables: &BTreeMap<&'static str, String>) -> Vec<String> {
+    let these: usize = variables.iter().map(|(name, value)| name.len() + value.len()).sum();
+    // The template sets all of them.
+    let others = Variable::ALL.iter().filter(|variable| !variables.contains_key(variable.name()));
+    let default = |variable: &Variable| variable.default().unwrap_or_default();
+    let others: usize = others.map(|variable| variable.name().len() + default(variable).len()).sum();
+    let is_too_long = these + others > MAX_ENVIRONMENT_BYTES;
+    let warning = || {
+        format!(
+            "These settings have {these} bytes, and Lambda accepts at most 4,096 bytes for all environment variables \
+             together. The template sets others besides, which take {others} bytes with its defaults: use globs in \
+             place of the names of repositories."
+        )
+    };
+    is_too_long.then(warning).into_iter().collect()
+}
+
+/// The environment variables of the function for all repositories: those that most repositories have in common, and
+/// rules for the others. It serves what these globs match, or everything if there are none. If there are repositories
+/// without a suggestion, there is nothing to serve by a glob, and only those with one are served: the others would be
+/// reported as incomplete.
+pub fn variables(
+    repositories: &[(&RepositoryName, &SuggestedSettings)],
+    served: Option<&[RepositoryGlob]>,
+) -> BTreeMap<&'static str, String> {
+    #[derive(Serialize)]
+    struct Rule<'a> {
+        repositories: Vec<&'a RepositoryName>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        platforms: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        tag_template: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        aliases: Option<&'a str>,
+    }
+    let mut groups = BTreeMap::<&SuggestedSettings, Vec<&RepositoryName>>::new();
+    for (name, settings) in repositories {
+        groups.entry(settings).or_default().push(name);
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    // Of as many, those with the template that is the function's default.
+    let default = Variable::TagTemplate.default();
+    let is_unusual = |settings: &SuggestedSettings| Some(settings.tag_template.as_str()) != default;
+    groups.sort_by_key(|(settings, names)| (std::cmp::Reverse(names.len()), is_unusual(settings)));
+    let mut groups = groups.into_iter();
+    let Some((common, _)) = groups.next() else { return BTreeMap::new() };
+    // A rule states what differs; the variables supply the rest.
+    let differing = |field: fn(&SuggestedSettings) -> &String, settings| {
+        let value: &String = field(settings);
+        (value != field(common)).then_some(value.as_str())
+    };
+    let rules: Vec<_> = groups
+        .map(|(settings, repositories)| Rule {
+            repositories,
+            platforms: differing(|settings| &settings.platforms, settings),
+            tag_template: differing(|settings| &settings.tag_template, settings),
+            aliases: differing(|settings| &settings.aliases, settings),
+        })
+        .collect();
+    let mut variables = common.variables();
+    let served: Vec<_> = match served {
+        Some(globs) => globs.iter().map(RepositoryGlob::as_str).collect(),
+        None => repositories.iter().map(|(name, _)| name.as_str()).collect(),
+    };
+    if !served.is_empty() {
+        variables.insert(Variable::Repositories.name(), served.join(","));
+    }
+    if !rules.is_empty()
+        && let Ok(rules) = serde_json::to_string(&rules)
+    {
+        variables.insert(Variable::Rules.name(), rules);
+    }
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suggested(template: &str, platforms: &str, aliases: &str) -> SuggestedSettings {
+        let [tag_template, platforms, aliases] = [template, platforms, aliases].map(str::to_owned);
+        SuggestedSettings { tag_template, platforms, aliases }
+    }
+
+    #[test]
+    fn function_accepts_the_settings_and_applies_them() {
+        let usual = suggested("{version}-{platform}", "linux/amd64,linux/arm64=aarch64", "{major},latest");
+        let other = suggested("{platform}-{version}", "linux/amd64=x86_64,linux/arm/v7", "");
+        let [one, two, three]: [RepositoryName; 3] =
+            ["team-a/x", "team-a/y", "team-b/z"].map(|name| name.parse().unwrap());
+        let variables = variables(&[(&one, &usual), (&two, &usual), (&three, &other)], None);
+        let settings = Settings::from_lookup(|name| variables.get(name).cloned()).unwrap();
+        assert!(settings.for_repository(&"data/batch".parse().unwrap()).is_none());
+        for (repository, tag, version) in
+            [(&one, "1.0-aarch64", "1.0"), (&two, "1.0-amd64", "1.0"), (&three, "x86_64-1.0", "1.0")]
+        {
+            let settings = settings.for_repository(repository).unwrap();
+            let parsed = settings.tag_scheme.parse(&tag.parse().unwrap()).unwrap();
+            assert_eq!(parsed.version.as_str(), version, "{repository}");
+            assert_eq!(settings.aliases.is_empty(), *repository == three, "{repository}");
+        }
+    }
+
+    #[test]
+    fn variables_of_the_template_count_as_well() {
+        let others: usize = Variable::ALL.iter().map(|one| one.name().len() + one.default().map_or(0, str::len)).sum();
+        let others = others - "RULES".len();
+        let of_bytes = |bytes: usize| BTreeMap::from([("RULES", "x".repeat(bytes - "RULES".len()))]);
+        assert_eq!(warnings(&of_bytes(4_096 - others)), [""; 0]);
+        let expected = format!(
+            "These settings have {} bytes, and Lambda accepts at most 4,096 bytes for all environment variables \
+             together. The template sets others besides, which take {others} bytes with its defaults: use globs in \
+             place of the names of repositories.",
+            4_097 - others
+        );
+        assert_eq!(warnings(&of_bytes(4_097 - others)), [expected]);
+    }
+
+    #[test]
+    fn rule_states_only_what_differs() {
+        let usual = suggested("{version}-{platform}", "linux/amd64,linux/arm64", "latest");
+        let other = SuggestedSettings { aliases: "{major},latest".to_owned(), ..usual.clone() };
+        let [one, two, three]: [RepositoryName; 3] = ["one", "two", "three"].map(|name| name.parse().unwrap());
+        let variables = variables(&[(&one, &usual), (&two, &usual), (&three, &other)], Some(&[]));
+        assert_eq!(variables["RULES"], r#"[{"repositories":["three"],"aliases":"{major},latest"}]"#);
+    }
+
+    #[test]
+    fn repositories_that_agree_need_no_rules() {
+        let usual = suggested("{version}-{platform}", "linux/amd64,linux/arm64", "");
+        let name = "app".parse().unwrap();
+        assert_eq!(
+            variables(&[(&name, &usual)], Some(&[])).keys().copied().collect::<Vec<_>>(),
+            ["PLATFORMS", "TAG_TEMPLATE"]
+        );
+        assert_eq!(variables(&[], None), BTreeMap::new());
+    }
+}
