@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::event;
-use super::invocation::{Invocation, patience};
+use super::invocation::{Invocation, throttle_deadline};
 use super::metrics::{self, Metrics};
 use super::plan::{Planner, Prepared, Work};
 use super::record::{Cost, InvocationRecord};
@@ -100,7 +100,7 @@ impl Handler {
                     self.wait_until_published(&registry, request, wait, invocation).await
                 } else {
                     let deadline = invocation.answer_deadline();
-                    self.reconcile(&registry, &Arc::new(request), deadline, patience(deadline)).await
+                    self.reconcile(&registry, &Arc::new(request), deadline, throttle_deadline(deadline)).await
                 };
                 report.map(|report| Answer::Version(Box::new(report)))
             }
@@ -127,9 +127,9 @@ impl Handler {
         id: &RegistryId,
         request: &Arc<ReconcileRequest>,
         deadline: Instant,
-        patience: Instant,
+        throttle_deadline: Instant,
     ) -> Result<VersionReport, InvocationError> {
-        let registry = self.registries.open(id, Priority::Interactive, patience);
+        let registry = self.registries.open(id, Priority::Interactive, throttle_deadline);
         let reconciliation = Box::pin(reconcile(&registry, Arc::clone(request), deadline)).await?;
         let mut report = VersionReport::new(id.clone(), request, reconciliation);
         if let Some(aliases) = self.aliases_of(request, &report.outcome) {
@@ -179,7 +179,7 @@ impl Handler {
 
     /// The registry, for calls that are answered soon.
     fn open(&self, id: &RegistryId, invocation: &Invocation) -> Registry {
-        self.registries.open(id, Priority::Interactive, patience(invocation.answer_deadline()))
+        self.registries.open(id, Priority::Interactive, throttle_deadline(invocation.answer_deadline()))
     }
 
     /// Reconciles a version again and again until it waits for nothing, an error is permanent, or time is up.
@@ -193,11 +193,11 @@ impl Handler {
         let request = Arc::new(request);
         let deadline = invocation.answer_deadline();
         let time_is_up = deadline.min(Instant::now() + wait);
-        let patience = time_is_up.min(patience(deadline));
+        let throttle_deadline = time_is_up.min(throttle_deadline(deadline));
         let mut pauses = WAIT_PAUSES.into_iter().chain(std::iter::repeat(WAIT_PAUSES[WAIT_PAUSES.len() - 1]));
         let mut waiting = None;
         loop {
-            let unfinished = match self.reconcile(id, &request, deadline, patience).await {
+            let unfinished = match self.reconcile(id, &request, deadline, throttle_deadline).await {
                 Ok(report) if report.outcome.kind() == OutcomeKind::Waiting => Ok(report),
                 Err(error) if error.error_type().is_retryable() => Err(error),
                 ended => return ended,

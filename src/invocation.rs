@@ -18,7 +18,7 @@ const SWEEP_MARGIN: Duration = Duration::from_secs(20);
 /// a second, and the other records go back to the queue.
 const BATCH_MARGIN: Duration = Duration::from_secs(5);
 /// How long before the answer is due a throttled call is given up, so that the answer says why.
-const PATIENCE_MARGIN: Duration = Duration::from_secs(1);
+const THROTTLE_MARGIN: Duration = Duration::from_secs(1);
 
 const _: () = assert!(
     SWEEP_MARGIN.as_secs() > ANSWER_MARGIN.as_secs() && BATCH_MARGIN.as_secs() > ANSWER_MARGIN.as_secs(),
@@ -97,8 +97,8 @@ impl Invocation {
 }
 
 /// When a throttled call is given up. Short invocations keep three quarters of their time.
-pub(super) fn patience(deadline: Instant) -> Instant {
-    earlier(deadline, PATIENCE_MARGIN, 4)
+pub(super) fn throttle_deadline(deadline: Instant) -> Instant {
+    earlier(deadline, THROTTLE_MARGIN, 4)
 }
 
 /// The deadline minus a margin, but at most one part in `share` of the time that is left.

@@ -17,7 +17,7 @@ use futures_util::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::ecr::{ReadError, Registry, SharedRead, WritePlace};
+use crate::ecr::{ReadError, Registry, SharedRead, WritePermit};
 use crate::execute::{self, execute};
 use crate::work_time::WorkTime;
 
@@ -240,7 +240,7 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
 
     async fn run(&self, mut active: ActiveVersion<O::Version>) -> (O::Version, VersionEnd) {
         let waited = active.state.observed_at.map_or(Duration::ZERO, |observed_at| observed_at.elapsed());
-        let mut turn = Turn { place: None, has_passed: false, waited };
+        let mut turn = Turn { permit: None, is_admitted: false, waited };
         loop {
             let ActiveVersion { state, step } = active;
             let is_confirmation = matches!(&step, Step::ReadManifests(read) if read.is_confirmation());
@@ -256,7 +256,7 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
             let next = match step {
                 Step::Put(put) => self.put(state, put, &mut turn).await,
                 Step::ReadManifests(_) if is_confirmation => {
-                    let registry = self.registry.patient_until(self.time.deadline);
+                    let registry = self.registry.with_throttle_deadline(self.time.deadline);
                     let confirmed = execute(&registry, step, self.time.deadline).await;
                     self.unless_out_of_time(state, confirmed)
                 }
@@ -288,32 +288,32 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
     async fn put<'s>(&'s self, state: VersionState<O::Version>, put: Put, turn: &mut Turn<'s>) -> Next<O::Version> {
         let gate = self.registry.gate();
         let begun = Instant::now();
-        if turn.place.is_none() {
-            turn.place = self.time.before_stop(gate.write_place()).await;
+        if turn.permit.is_none() {
+            turn.permit = self.time.before_stop(gate.write_permit()).await;
         }
         // Here and not within the call, since versions may be left, and time be up, until the write passes.
-        if !turn.has_passed {
-            turn.has_passed = self.time.before_stop(gate.pass(IamAction::PutImage)).await.is_some();
+        if !turn.is_admitted {
+            turn.is_admitted = self.time.before_stop(gate.admit(IamAction::PutImage)).await.is_some();
         }
         turn.waited += begun.elapsed();
         if self.owner.is_left() {
             return state.end(VersionEnd::Left);
         }
-        if !turn.has_passed {
+        if !turn.is_admitted {
             return state.end(VersionEnd::OutOfTime(None));
         }
         if turn.waited > MAX_WAIT_AFTER_OBSERVATION {
             turn.waited = Duration::ZERO;
             return state.next(Ok(Step::ReadManifests(put.restart())));
         }
-        turn.has_passed = false;
+        turn.is_admitted = false;
         let write = self.registry.put_manifest_list_once(self.repository, &put.request().version, put.manifest_list());
         let written = execute::before(self.time.deadline, IamAction::PutImage, put.request(), write).await;
         match written {
             // It waits for another turn.
             Ok(None) => state.next(Ok(Step::Put(put))),
             Ok(Some(response)) => {
-                turn.place = None;
+                turn.permit = None;
                 self.unless_out_of_time(state, put.resume(response))
             }
             Err(error) => {
@@ -337,10 +337,10 @@ impl<O: GroupOwner> GroupReconciler<'_, O> {
 
 /// The turn of a version to write.
 struct Turn<'a> {
-    /// Its place among those that prepare a write, until ECR has responded.
-    place: Option<WritePlace<'a>>,
-    /// Whether its next write has passed the gate.
-    has_passed: bool,
+    /// Its permit to prepare a write, until ECR has responded.
+    permit: Option<WritePermit<'a>>,
+    /// Whether the gate has admitted its next write.
+    is_admitted: bool,
     /// How long it has waited since it was observed.
     waited: Duration,
 }

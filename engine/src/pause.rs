@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-/// Waits, unless there is nothing to wait for: a timer of no time still ends with the next millisecond, which most
-/// reads would wait for.
+/// Waits, unless there is nothing to wait for: tokio rounds a sleep of no time up to a millisecond, and most reads need no
+/// pause.
 pub(crate) async fn pause(after: Duration) {
     if !after.is_zero() {
         sleep(after).await;
