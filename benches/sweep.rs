@@ -10,9 +10,10 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use ecr_multiarch_core::settings::variable::Variable;
+use ecr_multiarch_core::work::SweepScope;
 use ecr_multiarch_core::{RegistryId, Settings};
 use ecr_multiarch_engine::ecr::{Priority, Registries};
-use ecr_multiarch_engine::sweep::{SweepScope, sweep};
+use ecr_multiarch_engine::sweep::sweep;
 use ecr_multiarch_engine::work_time::WorkTime;
 use local_ecr::image::{Image, ToArtifact as _};
 use local_ecr::media_type::{OCI_INDEX, OCI_MANIFEST};

@@ -93,7 +93,7 @@ impl AliasRun<'_> {
                 }
                 AliasStep::Read(read) => {
                     let (repository, references) = (&read.request().repository, read.references());
-                    let registry = self.registry.patient_until(self.read_until());
+                    let registry = self.registry.with_throttle_deadline(self.read_until());
                     let call = async { Ok(registry.batch_get_manifests(repository, &references).await?) };
                     let manifests = before(self.read_until(), call).await;
                     match settle(self.read_until(), manifests)? {
@@ -124,7 +124,7 @@ impl AliasRun<'_> {
         }
         pause(after).await;
         let started = Instant::now();
-        let registry = self.registry.patient_until(until);
+        let registry = self.registry.with_throttle_deadline(until);
         let pages = async {
             let (mut scan, mut next) = (AliasScanBuilder::new(request.settings()), None);
             loop {
@@ -156,8 +156,8 @@ impl AliasRun<'_> {
         writes: &[AliasWrite],
     ) -> BTreeMap<Tag, Result<PutResponse, Error>> {
         let responses = writes.iter().map(async |write| {
-            let place = before(self.time.stop_at, self.registry.gate().write_place()).await;
-            if place.is_none() || !self.has_time_to_write() {
+            let permit = before(self.time.stop_at, self.registry.gate().write_permit()).await;
+            if permit.is_none() || !self.has_time_to_write() {
                 return None;
             }
             let call = self.registry.put_manifest_list(repository, &write.tag, &write.list);

@@ -1,4 +1,4 @@
-//! HTTP connections to ECR and to its blob store, which are given up before they are tried in vain.
+//! HTTP connections to ECR and to its blob store, which are replaced before a dead one is used.
 //!
 //! Between invocations Lambda freezes the environment. Meanwhile a NAT gateway, a firewall or the server may forget
 //! its connections, without a word that the frozen process could receive. A request on such a connection gets no

@@ -20,7 +20,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 pub(crate) use client::QUOTA_CODE;
 pub use client::{OPERATION_TIMEOUT, Priority, Registries, behavior_version};
-pub use gate::{Gate, WritePlace};
+pub use gate::{Gate, WritePermit};
 pub use scan::Page;
 pub use stored::{StoredImage, StoredRepository};
 
@@ -78,7 +78,7 @@ pub struct Registry {
     id: RegistryId,
     gate: Arc<Gate>,
     shared: Arc<SharedState>,
-    patience: Instant,
+    throttle_deadline: Instant,
 }
 
 impl Registry {
@@ -94,21 +94,21 @@ impl Registry {
 
     /// The registry with calls that are repeated until this time, as long as ECR throttles them.
     #[must_use]
-    pub fn patient_until(&self, patience: Instant) -> Self {
-        Self { patience, ..self.clone() }
+    pub fn with_throttle_deadline(&self, throttle_deadline: Instant) -> Self {
+        Self { throttle_deadline, ..self.clone() }
     }
 
     /// Until when calls are repeated, as long as ECR throttles them.
-    pub(crate) fn patience(&self) -> Instant {
-        self.patience
+    pub(crate) fn throttle_deadline(&self) -> Instant {
+        self.throttle_deadline
     }
 
     fn account(&self) -> Option<String> {
         self.id.account.as_ref().map(ToString::to_string)
     }
 
-    /// Sends a call as soon as the gate lets it pass, and again as long as ECR throttles it and patience lasts. A call that
-    /// does not pass in time is not sent.
+    /// Sends a call as soon as the gate admits it, and again while ECR throttles it, until the throttle deadline. A call that
+    /// is not admitted by then is not sent.
     async fn call<T, E>(
         &self,
         action: IamAction,
@@ -119,7 +119,7 @@ impl Registry {
     {
         let mut throttled = None;
         loop {
-            if timeout_at(self.patience, self.gate.pass(action)).await.is_err() {
+            if timeout_at(self.throttle_deadline, self.gate.admit(action)).await.is_err() {
                 return Err(throttled.unwrap_or_else(|| SdkError::timeout_error("ECR throttles calls of this kind")));
             }
             match self.send_once(action, &send).await {
@@ -129,7 +129,7 @@ impl Registry {
         }
     }
 
-    /// Sends a call that has passed the gate, and records how it ended.
+    /// Sends a call that the gate has admitted, and records how it ended.
     async fn send_once<T, E>(
         &self,
         action: IamAction,
@@ -173,8 +173,8 @@ impl Registry {
         references: &[Reference],
         shared: SharedRead,
     ) -> Result<Manifests, ReadError> {
-        let (found, left_out) = self.batch_get_image_once(repository, references, Some(shared)).await?;
-        self.ask_again(repository, found, left_out).await
+        let (found, omitted) = self.batch_get_image_once(repository, references, Some(shared)).await?;
+        self.reread_omitted(repository, found, omitted).await
     }
 
     async fn batch_get_image(
@@ -182,22 +182,22 @@ impl Registry {
         repository: &RepositoryName,
         references: &[Reference],
     ) -> Result<Manifests, ReadError> {
-        let (found, left_out) = self.batch_get_image_once(repository, references, None).await?;
-        self.ask_again(repository, found, left_out).await
+        let (found, omitted) = self.batch_get_image_once(repository, references, None).await?;
+        self.reread_omitted(repository, found, omitted).await
     }
 
     /// Reads what a response leaves out once more, each by itself: ECR documents no answer for two tags of one image, and
     /// could give one for both.
-    async fn ask_again(
+    async fn reread_omitted(
         &self,
         repository: &RepositoryName,
         mut found: Manifests,
-        left_out: Vec<Reference>,
+        omitted: Vec<Reference>,
     ) -> Result<Manifests, ReadError> {
-        let again = left_out.iter().map(async |reference| {
+        let again = omitted.iter().map(async |reference| {
             let reference = std::slice::from_ref(reference);
-            let (found, left_out) = self.batch_get_image_once(repository, reference, None).await?;
-            match left_out.first() {
+            let (found, omitted) = self.batch_get_image_once(repository, reference, None).await?;
+            match omitted.first() {
                 None => Ok(found),
                 Some(missing) => Err(ReadError::Image(Error::RegistryUnavailable {
                     action: IamAction::BatchGetImage,
@@ -254,9 +254,9 @@ impl Registry {
             .into_iter()
             .filter_map(|image| stored_manifest(image, references))
             .collect();
-        let is_left_out = |reference: &&Reference| !found.contains_key(reference) && !absent.contains(reference);
-        let left_out = references.iter().filter(is_left_out).cloned().collect();
-        Ok((found, left_out))
+        let is_omitted = |reference: &&Reference| !found.contains_key(reference) && !absent.contains(reference);
+        let omitted = references.iter().filter(is_omitted).cloned().collect();
+        Ok((found, omitted))
     }
 
     /// Reads configs in parallel. Those in the cache are not read again.

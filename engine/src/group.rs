@@ -17,7 +17,7 @@ use futures_util::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use crate::ecr::{ReadError, Registry, SharedRead, WritePlace};
+use crate::ecr::{ReadError, Registry, SharedRead, WritePermit};
 use crate::end::End;
 use crate::execute::{deadline_reached, execute, with_deadline};
 use crate::work_time::WorkTime;
@@ -230,7 +230,7 @@ impl<D: GroupDelegate> GroupReconciler<'_, D> {
 
     async fn run(&self, mut active: ActiveVersion<D::Version>) -> (D::Version, VersionEnd) {
         let waited = active.state.observed_at.map_or(Duration::ZERO, |observed_at| observed_at.elapsed());
-        let mut turn = Turn { place: None, has_passed: false, waited };
+        let mut turn = Turn { permit: None, is_admitted: false, waited };
         loop {
             let ActiveVersion { state, step } = active;
             let is_confirmation = matches!(&step, Step::ReadManifests(read) if read.is_confirmation());
@@ -247,8 +247,8 @@ impl<D: GroupDelegate> GroupReconciler<'_, D> {
                 self.put(state, put, &mut turn).await
             } else {
                 let until = if is_confirmation { self.time.deadline } else { self.time.stop_at };
-                let patient = is_confirmation.then(|| self.registry.patient_until(until));
-                let registry = patient.as_ref().unwrap_or(self.registry);
+                let confirming = is_confirmation.then(|| self.registry.with_throttle_deadline(until));
+                let registry = confirming.as_ref().unwrap_or(self.registry);
                 let executed = Box::pin(execute(registry, step, until)).await;
                 self.unless_out_of_time(state, executed)
             };
@@ -263,34 +263,34 @@ impl<D: GroupDelegate> GroupReconciler<'_, D> {
     async fn put<'s>(&'s self, state: VersionState<D::Version>, put: Put, turn: &mut Turn<'s>) -> Next<D::Version> {
         let gate = self.registry.gate();
         let begun = Instant::now();
-        if turn.place.is_none() {
-            turn.place = self.time.before_stop(gate.write_place()).await;
+        if turn.permit.is_none() {
+            turn.permit = self.time.before_stop(gate.write_permit()).await;
         }
-        // Here and not within the call, since versions may be abandoned, and time be up, until the write passes.
-        if !turn.has_passed {
-            let until = self.time.stop_at.min(self.registry.patience());
-            turn.has_passed = timeout_at(until, gate.pass(IamAction::PutImage)).await.is_ok();
+        // Here and not within the call, since versions may be abandoned, and time be up, until the write is admitted.
+        if !turn.is_admitted {
+            let until = self.time.stop_at.min(self.registry.throttle_deadline());
+            turn.is_admitted = timeout_at(until, gate.admit(IamAction::PutImage)).await.is_ok();
         }
         turn.waited += begun.elapsed();
         if let Some(error) = self.delegate.abandoned() {
             return state.end(End::Abandoned(error));
         }
         let target = || Resource::Image(put.request().target());
-        if !turn.has_passed {
+        if !turn.is_admitted {
             return state.end(End::OutOfTime(Some(deadline_reached(IamAction::PutImage, target()))));
         }
         if turn.waited > MAX_WAIT_AFTER_OBSERVATION {
             turn.waited = Duration::ZERO;
             return state.next(Ok(Step::ReadManifests(put.restart())));
         }
-        turn.has_passed = false;
+        turn.is_admitted = false;
         let write = self.registry.put_manifest_list_once(self.repository, &put.request().version, put.manifest_list());
         let written = with_deadline(self.time.deadline, IamAction::PutImage, target, write).await;
         match written {
             // It waits for another turn.
             Ok(None) => state.next(Ok(Step::Put(put))),
             Ok(Some(response)) => {
-                turn.place = None;
+                turn.permit = None;
                 self.unless_out_of_time(state, put.resume(response))
             }
             Err(error) => {
@@ -314,10 +314,10 @@ impl<D: GroupDelegate> GroupReconciler<'_, D> {
 
 /// The turn of a version to write.
 struct Turn<'a> {
-    /// Its place among those that prepare a write, until ECR has responded.
-    place: Option<WritePlace<'a>>,
-    /// Whether its next write has passed the gate.
-    has_passed: bool,
+    /// Its permit to prepare a write, until ECR has responded.
+    permit: Option<WritePermit<'a>>,
+    /// Whether the gate has admitted its next write.
+    is_admitted: bool,
     /// How long it has waited since it was observed.
     waited: Duration,
 }

@@ -68,8 +68,8 @@ impl SdkEnvironment {
         builder.build()
     }
 
-    /// Takes what the SDK itself has read from an empty endpoint variable out of a configuration.
-    pub(crate) fn mend(&self, config: &mut aws_sdk_ecr::config::Builder) {
+    /// Removes from a configuration what the SDK itself has read from an empty endpoint variable.
+    pub(crate) fn clear_empty_endpoint(&self, config: &mut aws_sdk_ecr::config::Builder) {
         if self.has_empty_endpoint_url {
             config.set_endpoint_url(self.endpoint_url.clone());
         }
@@ -81,7 +81,7 @@ fn service_url(name: &str, value: String) -> Result<String, InvalidSetting> {
 }
 
 fn parse_flag(name: &str, value: String) -> Result<bool, InvalidSetting> {
-    value.to_ascii_lowercase().parse().map_err(|_| invalid(name, value, "neither of them", "true, false or nothing"))
+    value.to_ascii_lowercase().parse().map_err(|_| invalid(name, value, "not a boolean", "true or false"))
 }
 
 fn invalid(name: &str, value: String, reason: &str, expected: &'static str) -> InvalidSetting {
@@ -173,7 +173,7 @@ mod tests {
             assert_names(&[(ENDPOINT_URLS[1], url), (ENDPOINT_URLS[0], "http://a")], "https://");
         }
         for name in [IGNORE_ENDPOINT_URLS, USE_FIPS, USE_DUAL_STACK] {
-            assert_names(&[(name, "yes")], "true, false");
+            assert_names(&[(name, "yes")], "not a boolean. Expected true or false");
         }
     }
 

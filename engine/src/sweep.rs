@@ -80,7 +80,7 @@ pub async fn sweep(
     for (index, registry) in registries.iter().enumerate() {
         let time = time.share(registries.len() - index);
         let sweep = RegistrySweep {
-            registry: registry.patient_until(time.stop_at),
+            registry: registry.with_throttle_deadline(time.stop_at),
             settings,
             scope,
             time,

@@ -86,8 +86,8 @@ fn invalid_setting_is_reported_to_lambda() {
 const INVALID_ENDPOINTS: [(&str, &[&str], &str); 4] = [
     ("AWS_ENDPOINT_URL_ECR", INVALID_URLS, "https://"),
     ("AWS_ENDPOINT_URL", INVALID_URLS, "https://"),
-    ("AWS_USE_FIPS_ENDPOINT", &["yes"], "true, false"),
-    ("AWS_USE_DUALSTACK_ENDPOINT", &["1"], "true, false"),
+    ("AWS_USE_FIPS_ENDPOINT", &["yes"], "not a boolean. Expected true or false"),
+    ("AWS_USE_DUALSTACK_ENDPOINT", &["1"], "not a boolean. Expected true or false"),
 ];
 const INVALID_URLS: &[&str] =
     &["not a url", "localhost:4566", "ftp://ecr.example", "http://", "https://a b", "http://a?b=c"];

@@ -137,7 +137,7 @@ impl Registries {
 
     /// The registry of an account in a Region, with calls that are repeated until this time as long as ECR throttles
     /// them.
-    pub fn open(&self, id: &RegistryId, priority: Priority, patience: Instant) -> Registry {
+    pub fn open(&self, id: &RegistryId, priority: Priority, throttle_deadline: Instant) -> Registry {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         let new_gate = || match priority {
             Priority::Interactive => Gate::interactive(),
@@ -149,7 +149,7 @@ impl Registries {
             id: id.clone(),
             gate: Arc::clone(gate),
             shared: Arc::clone(&self.shared),
-            patience,
+            throttle_deadline,
         }
     }
 
@@ -180,7 +180,7 @@ impl Registries {
             // Every response is read completely within the timeout of its attempt, so no stream can stall unnoticed.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .interceptor(CallCounter(Arc::clone(&self.shared.calls)));
-        self.environment.mend(&mut config);
+        self.environment.clear_empty_endpoint(&mut config);
         Client::from_conf(config.build())
     }
 }

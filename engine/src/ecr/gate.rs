@@ -5,7 +5,7 @@
 //! too fast. Each kind therefore has its own spacing. The SDK's adaptive retry mode serves the same purpose, but derives
 //! its rate from the most recent calls: a sweep makes few and large ones, and a single throttled one would almost stop it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ecr_multiarch_core::IamAction;
@@ -34,14 +34,14 @@ const KINDS: usize = 5;
 /// The gate of one registry.
 #[derive(Debug)]
 pub struct Gate {
-    lanes: [Mutex<Lane>; KINDS],
-    /// Who may prepare a write, and hold its place until ECR has responded.
-    places: Semaphore,
+    limits: [Mutex<OperationLimit>; KINDS],
+    /// Who may prepare a write, until ECR has responded.
+    write_permits: Semaphore,
 }
 
 /// The calls of one kind.
 #[derive(Debug)]
-struct Lane {
+struct OperationLimit {
     /// The least time between two calls.
     base: Duration,
     /// The most time between two calls that throttling demands.
@@ -54,9 +54,9 @@ struct Lane {
     paused_until: Option<Instant>,
 }
 
-/// A place for one write, until it is dropped.
+/// The permit for one write, until it is dropped.
 #[derive(Debug)]
-pub struct WritePlace<'a>(#[expect(dead_code, reason = "held, not read")] Option<SemaphorePermit<'a>>);
+pub struct WritePermit<'a>(#[expect(dead_code, reason = "held, not read")] Option<SemaphorePermit<'a>>);
 
 impl Gate {
     /// A gate for calls that are answered soon. It lets them through at any rate that ECR admits.
@@ -66,25 +66,30 @@ impl Gate {
 
     /// A gate for calls that may take their time. It lets writes through at this rate.
     pub fn background(puts_per_second: f64) -> Self {
-        // A read takes well under a second, so that many places are enough to have the next write ready in time.
+        // A read takes well under a second, so that as many permits are enough to have the next write ready in time.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the setting is within 0 to 1000")]
-        let places = puts_per_second.ceil() as usize + 1;
-        let gate = Self::new(MAX_BACKGROUND_SPACING, places);
-        lock(&gate.lanes[lane(IamAction::PutImage)]).base = Duration::from_secs_f64(1.0 / puts_per_second);
+        let write_permits = puts_per_second.ceil() as usize + 1;
+        let gate = Self::new(MAX_BACKGROUND_SPACING, write_permits);
+        gate.limit(IamAction::PutImage).base = Duration::from_secs_f64(1.0 / puts_per_second);
         gate
     }
 
-    fn new(max_spacing: Duration, places: usize) -> Self {
-        let lane =
-            || Lane { base: Duration::ZERO, max_spacing, spacing: Duration::ZERO, next: None, paused_until: None };
-        Self { lanes: std::array::from_fn(|_| Mutex::new(lane())), places: Semaphore::new(places) }
+    fn new(max_spacing: Duration, write_permits: usize) -> Self {
+        let limit = || OperationLimit {
+            base: Duration::ZERO,
+            max_spacing,
+            spacing: Duration::ZERO,
+            next: None,
+            paused_until: None,
+        };
+        Self { limits: std::array::from_fn(|_| Mutex::new(limit())), write_permits: Semaphore::new(write_permits) }
     }
 
     /// Waits until a call of this kind may be sent.
-    pub async fn pass(&self, action: IamAction) {
+    pub async fn admit(&self, action: IamAction) {
         loop {
             // Bound first, so that the lock is not held while waiting.
-            let turn = lock(&self.lanes[lane(action)]).take_turn(Instant::now());
+            let turn = self.limit(action).take_turn(Instant::now());
             match turn {
                 Some(turn) => sleep_until(turn).await,
                 None => return,
@@ -92,19 +97,23 @@ impl Gate {
         }
     }
 
-    /// Reserves a place for a write, first come, first served. Few are held at a time, so that whoever holds one writes
+    /// Waits for the permit for a write, first come, first served. Few are held at a time, so that whoever holds one writes
     /// soon, and can observe its version once more before.
-    pub async fn write_place(&self) -> WritePlace<'_> {
-        WritePlace(self.places.acquire().await.ok())
+    pub async fn write_permit(&self) -> WritePermit<'_> {
+        WritePermit(self.write_permits.acquire().await.ok())
+    }
+
+    fn limit(&self, action: IamAction) -> MutexGuard<'_, OperationLimit> {
+        self.limits[index(action)].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records how a call ended, so that the next ones are spaced accordingly.
     pub fn record(&self, action: IamAction, throttled: bool) {
-        lock(&self.lanes[lane(action)]).record(Instant::now(), throttled, fastrand::f64());
+        self.limit(action).record(Instant::now(), throttled, fastrand::f64());
     }
 }
 
-impl Lane {
+impl OperationLimit {
     /// Takes the turn for a call now, or returns when to ask again.
     fn take_turn(&mut self, now: Instant) -> Option<Instant> {
         let next = self.next.max(self.paused_until);
@@ -128,7 +137,7 @@ impl Lane {
     }
 }
 
-const fn lane(action: IamAction) -> usize {
+const fn index(action: IamAction) -> usize {
     match action {
         IamAction::BatchGetImage => 0,
         IamAction::GetDownloadUrlForLayer => 1,
@@ -136,10 +145,6 @@ const fn lane(action: IamAction) -> usize {
         IamAction::DescribeImages => 3,
         IamAction::DescribeRepositories => 4,
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -151,7 +156,7 @@ mod tests {
     /// How long a call of this kind waits, in milliseconds.
     async fn wait(gate: &Gate, action: IamAction) -> u128 {
         let started = Instant::now();
-        gate.pass(action).await;
+        gate.admit(action).await;
         started.elapsed().as_millis()
     }
 
@@ -169,7 +174,7 @@ mod tests {
         let gate = Gate::background(4.0);
         let started = Instant::now();
         for write in 0..9 {
-            gate.pass(PUT).await;
+            gate.admit(PUT).await;
             let elapsed = started.elapsed().as_millis();
             assert!((write * 250..=write * 250 + 20).contains(&elapsed), "{write}: {elapsed}");
         }
@@ -212,10 +217,10 @@ mod tests {
         let gate = Gate::interactive();
         gate.record(PUT, true);
         for _ in 0..30 {
-            gate.pass(PUT).await;
+            gate.admit(PUT).await;
             gate.record(PUT, false);
         }
-        gate.pass(PUT).await;
+        gate.admit(PUT).await;
         assert_eq!(wait(&gate, PUT).await, 0);
     }
 
@@ -227,11 +232,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn places_are_limited_by_the_rate() {
+    async fn write_permits_are_limited_by_the_rate() {
         let gate = Gate::background(0.5);
-        let (one, _other) = (gate.write_place().await, gate.write_place().await);
-        assert!(tokio::time::timeout(Duration::from_secs(9), gate.write_place()).await.is_err());
+        let (one, _other) = (gate.write_permit().await, gate.write_permit().await);
+        assert!(tokio::time::timeout(Duration::from_secs(9), gate.write_permit()).await.is_err());
         drop(one);
-        gate.write_place().await;
+        gate.write_permit().await;
     }
 }
