@@ -16,7 +16,7 @@ output "assembler_log_group" {
 }
 
 output "wait_function_arn" {
-  description = "Alias of the assembler for those who wait for versions, such as ci/wait-for-version"
+  description = "Alias of the assembler for those who wait for versions, such as pipelines/wait-for-version"
   value       = aws_cloudformation_stack.this.outputs["WaitFunctionArn"]
 }
 

@@ -1,4 +1,4 @@
-"""`ci/wait-for-version`: exit codes, messages and calls, in two shells."""
+"""`pipelines/wait-for-version`: exit codes, messages and calls, in two shells."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Waiting for a version: the alias of the assembler, and `ci/wait-for-version` with the real AWS CLI."""
+"""Waiting for a version: the alias of the assembler, and `pipelines/wait-for-version` with the real AWS CLI."""
 
 import json
 import subprocess
@@ -36,7 +36,7 @@ def start(stack: Stack, *arguments: str, function: str | None = None) -> "subpro
         "WAIT_FUNCTION": function or stack.output("WaitFunctionArn"),
     }
     return subprocess.Popen(
-        [ROOT / "ci" / "wait-for-version", *arguments],
+        [ROOT / "pipelines" / "wait-for-version", *arguments],
         env=environment(variables),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

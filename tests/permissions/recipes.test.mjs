@@ -1,4 +1,4 @@
-// The policy that ci/ has for jobs that push, held to a table of calls by IAM's rules.
+// The policy that pipelines/ has for jobs that push, held to a table of calls by IAM's rules.
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -16,7 +16,7 @@ const PUSHES = [
 ]
 
 test('who pushes may look at tags and push to one repository, and nothing else', async () => {
-  const policy = JSON.parse(readFileSync(path.join(ROOT, 'ci/iam/push-policy.json'), 'utf8'))
+  const policy = JSON.parse(readFileSync(path.join(ROOT, 'pipelines/iam/push-policy.json'), 'utf8'))
   const role = { Properties: { Policies: [{ PolicyName: 'push', PolicyDocument: policy }] } }
   const app = `arn:aws:ecr:${REGION}:${LISTED}:repository/app`
   const resources = [app, `${app}lication`, `${app}/nested`, app.replace(REGION, 'us-east-1')]
