@@ -6,8 +6,8 @@
 import json
 from pathlib import Path
 
-from background import ROOT
-from emulator import Emulator
+from support.background import ROOT
+from support.emulator import Emulator
 
 PUSHES = {
     "push-amd64",

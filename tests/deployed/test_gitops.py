@@ -1,9 +1,9 @@
 """The rule of `docs/gitops.yaml`, which announces manifest lists to a GitOps controller."""
 
-from background import ROOT
-from emulator import Emulator
+from support.background import ROOT
+from support.emulator import Emulator
 from patterns import matched
-from waiting import eventually
+from support.waiting import eventually
 
 
 def test_only_the_push_of_a_list_is_announced(aws: Emulator) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from background import ROOT
-from emulator import ACCOUNT, REGION, Emulator
-from local_ecr import LocalEcr
+from support.background import ROOT
+from support.emulator import ACCOUNT, REGION, Emulator
+from support.local_ecr import LocalEcr
 from patterns import PUSHES, matched
-from registry import Registry
-from stack import PARAMETERS, Stack, announce_push, deploy
-from state_machine import StateMachine
-from waiting import eventually
+from support.registry import Registry
+from support.stack import PARAMETERS, Stack, announce_push, deploy
+from support.state_machine import StateMachine
+from support.waiting import eventually
 
 HUB = {**PARAMETERS, "Repositories": "org/*", "OrganizationId": "o-a1b2c3d4e5", "FurtherRegions": "eu-west-1"}
 

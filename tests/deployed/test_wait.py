@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from background import ROOT, environment
-from emulator import CREDENTIALS
-from local_ecr import LocalEcr
-from registry import REGISTRIES
-from stack import Stack
+from support.background import ROOT, environment
+from support.emulator import CREDENTIALS
+from support.local_ecr import LocalEcr
+from support.registry import REGISTRIES
+from support.stack import Stack
 
 MEMBER = REGISTRIES[-1]
 """A registry of another account and Region."""

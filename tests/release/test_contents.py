@@ -11,8 +11,8 @@ import zipfile
 from pathlib import Path
 
 import elf
-from artifacts import ARTIFACTS, VERSION, Release, archive
-from background import ROOT
+from support.artifacts import ARTIFACTS, VERSION, Release, archive
+from support.background import ROOT
 from package import make
 
 EXECUTABLE = {"tag-state", "wait-for-version"}
