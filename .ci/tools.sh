@@ -10,13 +10,20 @@ install_packages() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
 }
 
-# install_missing PROGRAM=PACKAGE...: the packages of the programs that are not there, such as node=nodejs.
+# The packages of the programs that the scripts need. Text is drawn, and so its contrast is measured, only with a font.
+declare -A packages=(
+  [busybox]=busybox [chromium]='chromium fonts-dejavu-core' [dash]=dash [docker-registry]=docker-registry [jq]=jq
+  [node]=nodejs [npm]=npm [skopeo]=skopeo [valgrind]=valgrind
+)
+
+# install_missing PROGRAM...: the packages of those that are not there.
 install_missing() {
-  local item packages=()
-  for item in "$@"; do
-    command -v "${item%%=*}" >/dev/null || packages+=("${item#*=}")
+  local program missing=()
+  for program in "$@"; do
+    # shellcheck disable=SC2206 # Several packages.
+    command -v "$program" >/dev/null || missing+=(${packages[$program]})
   done
-  [[ ${#packages[@]} == 0 ]] || install_packages "${packages[@]}"
+  [[ ${#missing[@]} == 0 ]] || install_packages "${missing[@]}"
 }
 
 # python_tools DIRECTORY FILE: installs the requirements of a file into a virtual environment.
