@@ -48,7 +48,7 @@ fn platform_that_was_dropped_is_not_missing_after() {
 }
 
 #[test]
-fn first_versions_without_a_platform_that_came_later_lack_nothing() {
+fn first_versions_without_a_later_platform_lack_nothing() {
     let mut scan = Scan::new().images("1.0.0", 0, &["amd64"]);
     for day in 1..=6 {
         let version = format!("1.{day}.0");
@@ -492,7 +492,7 @@ fn index_of_soci_is_an_attachment() {
 }
 
 #[test]
-fn index_of_one_platform_under_the_version_tag_is_a_single_image() {
+fn index_of_one_platform_under_a_version_is_a_single_image() {
     let scan = Scan::new().lists(&[("1.0.0-amd64", 1), ("1.0.0-arm64", 1)]).alias("1.0.0-amd64", "1.0.0");
     scan.check(&["single-image 1.0.0: names a single image, beside 1.0.0-amd64, 1.0.0-arm64"]);
     assert_eq!(scan.report()["findings"][0]["request"]["action"], "assemble");

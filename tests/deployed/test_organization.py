@@ -89,7 +89,7 @@ def push_everywhere(hub: Stack, ecr: LocalEcr, repository: str) -> dict[tuple[st
     return digests
 
 
-def test_pushes_in_all_accounts_and_regions_are_published_where_they_are(hub: Stack, ecr: LocalEcr) -> None:
+def test_pushes_anywhere_are_published_where_they_are(hub: Stack, ecr: LocalEcr) -> None:
     digests = push_everywhere(hub, ecr, "org/app")
     for (account, region), expected in digests.items():
         version = f"{account}.{region}"
@@ -109,7 +109,7 @@ def test_the_accounts_to_sweep_become_registries(hub: Stack) -> None:
     assert [(registry["account"], registry["region"]) for registry in registries] == expected
 
 
-def test_the_sweep_covers_the_active_accounts_of_the_organization(aws: Emulator, ecr: LocalEcr, folder: Path) -> None:
+def test_the_sweep_covers_active_accounts_of_the_organization(aws: Emulator, ecr: LocalEcr, folder: Path) -> None:
     organizations = aws.client("organizations")
 
     def create_account(name: str) -> str:
@@ -163,7 +163,7 @@ def test_the_bus_takes_events_of_the_organization(hub: Stack, aws: Emulator) -> 
     assert statement["Principal"] == "*"
 
 
-def test_the_rule_of_an_organization_matches_pushes_of_any_account(hub: Stack, aws: Emulator) -> None:
+def test_the_rule_of_an_organization_matches_any_account(hub: Stack, aws: Emulator) -> None:
     # This hub serves other repositories than those of the events.
     pattern = hub.pattern().replace('"org/*"', '"app"')
     assert matched(aws, pattern) == PUSHES | {"push-other-account"}

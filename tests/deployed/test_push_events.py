@@ -40,7 +40,7 @@ def test_the_rule_matches_the_pushes_among_the_example_events(stack: Stack, aws:
     assert matched(aws, stack.pattern()) == PUSHES
 
 
-def test_an_event_that_fails_on_every_attempt_is_published_after_a_redrive(stack: Stack, ecr: LocalEcr) -> None:
+def test_an_event_that_keeps_failing_succeeds_after_a_redrive(stack: Stack, ecr: LocalEcr) -> None:
     queue, dead_letters = stack.queue("PushQueue"), stack.queue("PushDeadLetterQueue")
     eventually("the queue is empty", queue.is_empty)
     with stack.paused():

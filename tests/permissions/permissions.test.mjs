@@ -91,7 +91,7 @@ async function repositoryActions() {
 
 for (const [setName, set] of Object.entries(SETS)) {
   for (const [name, arn] of Object.entries(FUNCTIONS)) {
-    test(`${setName}: the ${name} may do exactly what it needs in each registry`, async () => {
+    test(`${setName}: the ${name} may do just what it needs`, async () => {
       const role = stacks[setName][`${name}Role`]
       for (const action of await repositoryActions()) {
         for (const account of ALL_ACCOUNTS) {
@@ -111,7 +111,7 @@ for (const [setName, set] of Object.entries(SETS)) {
       }
     })
 
-    test(`${setName}: the ${name} may do nothing in another account that does not allow it`, async () => {
+    test(`${setName}: the ${name} may do nothing where it is not allowed`, async () => {
       const role = stacks[setName][`${name}Role`]
       for (const action of [...READ_AND_WRITE, 'DescribeImages', 'DescribeRepositories']) {
         const resource = `arn:aws:ecr:${REGION}:${LISTED}:repository/app`
@@ -123,7 +123,7 @@ for (const [setName, set] of Object.entries(SETS)) {
   }
 }
 
-test('a registry policy allows the roles that it names, and no other', async () => {
+test('a registry policy allows only the roles that it names', async () => {
   const all = policy({ Effect: 'Allow', Action: 'ecr:*', Resource: '*' })
   const unlimited = { Properties: { Policies: [{ PolicyName: 'all', PolicyDocument: all }] } }
   const others = [
@@ -160,7 +160,7 @@ test('the documented merge makes the policies of a member', () => {
   assert.deepEqual(merged({}, false), JSON.parse(stacks[LISTED].CreatedOnPush.Properties.RepositoryPolicy))
 })
 
-test('the documented merge keeps what is there, and can be repeated', () => {
+test('the documented merge keeps what is there', () => {
   const pull = { Sid: 'Pull', Effect: 'Allow', Principal: '*', Action: ['ecr:BatchGetImage'] }
   const unnamed = { Effect: 'Deny', Principal: '*', Action: 'ecr:BatchDeleteImage' }
   for (const isRegistry of [true, false]) {
@@ -403,7 +403,7 @@ test('each function and state machine has its own role', () => {
 // The jobs that wait for a version.
 
 for (const setName of Object.keys(SETS)) {
-  test(`${setName}: who waits may invoke the alias wait of the assembler, and nothing else`, async () => {
+  test(`${setName}: who waits may only invoke the alias wait`, async () => {
     const arn = `arn:aws:iam::${HUB}:role/deploy`
     const { PolicyDocument } = stacks[setName].WaitPolicy.Properties
     const role = { Properties: { Policies: [{ PolicyName: 'wait', PolicyDocument }] } }

@@ -15,7 +15,7 @@ const PUSHES = [
   'PutImage', 'UploadLayerPart'
 ]
 
-test('who pushes may look at tags and push to one repository, and nothing else', async () => {
+test('who pushes may only look at tags and push to one repository', async () => {
   const policy = JSON.parse(readFileSync(path.join(ROOT, 'pipelines/iam/push-policy.json'), 'utf8'))
   const role = { Properties: { Policies: [{ PolicyName: 'push', PolicyDocument: policy }] } }
   const app = `arn:aws:ecr:${REGION}:${LISTED}:repository/app`

@@ -204,7 +204,7 @@ HOSTILE = 'a "quoted" \\ back\nslash \x1b[2J\x9b31m\x07 ","outcome":"published",
     ],
     ids=["error", "reason", "repository", "AWS CLI", "answer"],
 )
-def test_text_from_outside_is_neither_obeyed_nor_sent_to_the_terminal(waiter: Waiter, response: Response) -> None:
+def test_text_from_outside_is_neither_obeyed_nor_printed_raw(waiter: Waiter, response: Response) -> None:
     done = waiter.look(response)
     assert (done.returncode, done.stdout) == (1, "")
     [line] = done.stderr.splitlines()

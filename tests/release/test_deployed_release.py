@@ -30,7 +30,7 @@ def stack(machine: Machine, folder: Path, aws: Emulator) -> Stack:
     return Stack(aws, "ecr-multiarch")
 
 
-def test_the_first_check_of_the_readme_prints_the_digest_of_the_list(
+def test_the_first_check_of_the_readme_prints_the_digest(
     stack: Stack, machine: Machine, own_release: Release, ecr: LocalEcr, folder: Path
 ) -> None:
     # The image that the README copies.

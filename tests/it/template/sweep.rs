@@ -80,7 +80,7 @@ fn a_round_is_a_request_that_the_function_accepts() {
 }
 
 #[test]
-fn a_task_lasts_longer_than_the_function_and_a_machine_longer_than_its_tasks() {
+fn tasks_outlast_the_function_and_machines_their_tasks() {
     let timeout = |value: &Value| value["TimeoutSeconds"].as_u64().unwrap();
     let function = function_property("Sweeper", "Timeout").as_u64().unwrap();
     let [all, one] = MACHINES.map(definition);
@@ -126,7 +126,7 @@ fn every_error_of_a_registry_is_caught() {
 }
 
 #[test]
-fn the_sweep_alarm_watches_the_metric_that_the_state_machine_writes() {
+fn the_sweep_alarm_watches_what_the_state_machine_writes() {
     let arguments = &state(&definition("SweepMachine"), "WriteMetric")["Arguments"];
     let [written] = arguments["MetricData"].as_array().unwrap().as_slice() else { panic!("{arguments}") };
     let alarm = template().deploy(&[PLATFORMS]).resource("SweepAlarm");
