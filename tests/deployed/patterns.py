@@ -1,7 +1,4 @@
-"""The events of `events/` that an event pattern matches, by the emulator's matcher.
-
-`tests/it/template/delivery.rs` compares the patterns with the same events by a matcher of the project.
-"""
+"""The events of `events/` that an event pattern matches, by the emulator's matcher."""
 
 import json
 from pathlib import Path

@@ -169,6 +169,16 @@ def test_the_rule_of_an_organization_matches_any_account(hub: Stack, aws: Emulat
     assert matched(aws, pattern) == PUSHES | {"push-other-account"}
 
 
+def test_the_rule_of_a_member_matches_its_own_pushes(hub: Stack, aws: Emulator) -> None:
+    events = aws.client("events", LISTED, REGION)
+    # An output of the member's stack.
+    [stack] = aws.client("cloudformation", LISTED, REGION).describe_stacks(StackName=Member.NAME)["Stacks"]
+    arns = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    pattern = events.describe_rule(Name=arns["PushRuleArn"].rpartition("/")[2])["EventPattern"]
+    # The events are those of another account. A member sends the pushes to all repositories.
+    assert matched(aws, pattern.replace(LISTED, ACCOUNT)) == PUSHES | {"push-other-repository"}
+
+
 def test_a_hub_of_an_organization_becomes_one_of_listed_accounts(hub: Stack, aws: Emulator, folder: Path) -> None:
     parameters = {**HUB, "Repositories": "listed/*"}
     other = deploy(aws, "listed-hub", parameters, folder / "sam-deploy-listed-hub.log")
