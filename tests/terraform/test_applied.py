@@ -27,6 +27,8 @@ PARAMETERS = {
     "Rules": '[{"repositories":["team-a/*"],"revisions":"any"}]',
 }
 """The parameters of the example."""
+TAGS = {"tags": {"team": "platform"}}
+"""What the tests add to the example. The emulator does not remove tags."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def terraform(folder: Path, aws: Emulator, own_release: Release) -> Terraform:
     assert example.count(named) == 1, example
     configuration = example.replace(named, f"./{own_release.folder.name}/")
     root = Terraform.create(folder / "root", aws, own_release.folder, configuration)
-    root.set({"tags": {"team": "platform"}})
+    root.set(TAGS)
     root.apply()
     return root
 
@@ -95,7 +97,7 @@ def test_the_stack_has_the_parameters_and_the_tags(stack: Stack, aws: Emulator) 
     deployed = parameters(aws)
     assert {name: deployed[name] for name in PARAMETERS} == PARAMETERS
     assert deployed["SweepPutsPerSecond"] == "2", "the default of the template"
-    assert description(aws)["Tags"] == [{"Key": "team", "Value": "platform"}]
+    assert description(aws)["Tags"] == [{"Key": key, "Value": value} for key, value in TAGS["tags"].items()]
 
 
 def test_the_deployed_function_publishes_a_version(stack: Stack, ecr: LocalEcr) -> None:
@@ -111,10 +113,10 @@ def test_invalid_arguments_are_refused_by_a_plan(terraform: Terraform) -> None:
     invalid = {"bucket": "My_Bucket", "parameters": {"Repositories": "app"}, "stack_name": "1"}
     terraform.set(invalid)
     assert set(re.findall(r"The value of (\w+) must", terraform.refused())) == invalid.keys()
+    terraform.set(TAGS)
 
 
 def test_a_template_without_its_zip_is_refused(terraform: Terraform, template: Path) -> None:
-    terraform.set({})
     with changed(template, re.sub(r"CodeUri: \S+\.zip", "CodeUri: .", template.read_text())):
         with pytest.raises(AssertionError, match=r'error calling "regex"|Error in function call'):
             terraform.run("plan")
@@ -139,7 +141,7 @@ def test_an_update_that_fails_is_tried_again(terraform: Terraform, template: Pat
 def test_a_stack_is_updated_upgraded_and_destroyed(terraform: Terraform, template: Path, aws: Emulator) -> None:
     deployed, first = description(aws), keys(aws)
     assert len(first) == 2
-    terraform.set({"parameters": {**PARAMETERS, "MaximumConcurrency": "7"}})
+    terraform.set({**TAGS, "parameters": {**PARAMETERS, "MaximumConcurrency": "7"}})
     assert terraform.has_changes()
     terraform.apply()
     assert parameters(aws)["MaximumConcurrency"] == "7"
