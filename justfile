@@ -4,7 +4,11 @@
 default:
     @just --list
 
-# Run the gate.
+# Check a change before it is sent: format, lints, tests and documentation, with cargo alone.
+check:
+    .ci/check
+
+# Run the whole gate.
 ci:
     .ci/run
 
@@ -30,15 +34,11 @@ audit *OPTIONS:
 
 # Test the page of the audit in Chromium.
 browser:
-    .ci/audit
+    .ci/browser
 
 # Simulate what roles and policies allow.
 permissions:
     .ci/permissions
-
-# Test the script that waits for a version.
-wait:
-    .ci/wait
 
 # Deploy the stack to an emulator of AWS, and test it there.
 deployed:
@@ -48,9 +48,9 @@ deployed:
 terraform:
     .ci/terraform
 
-# Lint the recipes for CI, and run them.
-recipes:
-    .ci/recipes
+# Lint the recipes for CI, and test their scripts.
+pipelines:
+    .ci/pipelines
 
 # Build the release for both architectures, each twice.
 release:

@@ -1,19 +1,70 @@
 # shellcheck shell=bash
-# Sourced by the scripts beside it: installs SAM and what it needs from PyPI into a directory below target/, which
-# is kept, and puts it into PATH. Needs python3 with venv.
+# Sourced by the scripts beside it: installs what they need, and builds what several of them run. All that is installed
+# from PyPI and npm is in directories below target/, which are kept. Needs python3 with venv, and cargo.
 
-sam_tools=(aws-sam-cli==1.170.0 cargo-lambda==1.9.2 cfn-lint==1.58.0 ziglang==0.17.1)
+as_root() { if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi; }
 
-# python_tools DIRECTORY ARGUMENT...: installs what pip's arguments name. Needs no network if it is already installed.
-python_tools() {
-  local venv=$1
-  shift
-  [[ -x $venv/bin/python ]] || python3 -m venv "$venv"
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+# install_packages PACKAGE...: Debian packages, without those that they recommend, such as the daemon of a client.
+install_packages() {
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
 }
 
-python_tools "$PWD/target/template-tools" "${sam_tools[@]}"
-export PATH=$PWD/target/template-tools/bin:$PATH SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=${AWS_DEFAULT_REGION:-eu-central-1}
+# The packages of the programs that the scripts need. Text is drawn, and so its contrast is measured, only with a font.
+declare -A packages=(
+  [busybox]=busybox [chromium]='chromium fonts-dejavu-core' [dash]=dash [docker-registry]=docker-registry [jq]=jq
+  [node]=nodejs [npm]=npm [skopeo]=skopeo [valgrind]=valgrind
+)
+
+# install_missing PROGRAM...: the packages of those that are not there.
+install_missing() {
+  local program missing=()
+  for program in "$@"; do
+    # shellcheck disable=SC2206 # Several packages.
+    command -v "$program" >/dev/null || missing+=(${packages[$program]})
+  done
+  [[ ${#missing[@]} == 0 ]] || install_packages "${missing[@]}"
+}
+
+# python_tools DIRECTORY FILE: installs the requirements of a file into a virtual environment.
+# Neither this nor the next one asks the network if all is there.
+python_tools() {
+  cmp -s "$2" "$1/installed" && return
+  python3 -c 'import ensurepip, venv' 2>/dev/null || install_packages python3-venv
+  [[ -x $1/bin/python ]] || python3 -m venv "$1"
+  "$1/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$2"
+  cp "$2" "$1/installed"
+}
+
+# node_tools DIRECTORY FOLDER: installs exactly what the lock file of a folder names.
+node_tools() {
+  cmp -s "$2/package-lock.json" "$1/installed" && return
+  mkdir -p "$1"
+  cp "$2/package.json" "$2/package-lock.json" "$1"
+  npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --prefer-offline --silent
+  cp "$2/package-lock.json" "$1/installed"
+}
+
+# Puts SAM, and what it builds and checks with, into PATH.
+use_sam() {
+  python_tools "$PWD/target/sam-tools" .ci/sam-requirements.txt
+  export PATH=$PWD/target/sam-tools/bin:$PATH SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=${AWS_DEFAULT_REGION:-eu-central-1}
+}
+
+# Installs pytest, the emulator of AWS and the linters, in the environment of `$python`.
+use_test_tools() {
+  python_tools "$PWD/target/test-tools" tests/requirements.txt
+  python=$PWD/target/test-tools/bin/python
+}
+
+# run_pytest NAME ARGUMENT...: the tests of a folder below tests/. What their programs print is kept until the next run.
+run_pytest() {
+  local name=$1
+  shift
+  use_test_tools
+  env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH="$PWD/release" "$python" -m pytest -p no:cacheprovider \
+    --basetemp="target/$name-tests" --tb=short --durations=5 "tests/$name" "$@"
+}
 
 # The architecture of this machine, as the template names it, so that the functions that are built can be run here.
 # shellcheck disable=SC2034 # The scripts that source this one use it.
@@ -25,6 +76,9 @@ esac
 
 # Where cargo puts what it compiles.
 target_directory=${CARGO_TARGET_DIR:-$PWD/target}
+
+# Builds the registry that tests push to.
+build_local_ecr() { cargo build --locked --package ecr-multiarch-cli; }
 
 # reproducibly TARGET_DIRECTORY COMMAND...: runs a command that compiles, so that the result does not depend on where
 # the target directory and cargo's home are, nor on the time, which is that of the files in a release. Paths of the

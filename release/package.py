@@ -25,8 +25,8 @@ PROJECT = Path(__file__).resolve().parents[1]
 COPIED = [
     "LICENSE-APACHE",
     "LICENSE-MIT",
-    "ci/tag-state",
-    "ci/wait-for-version",
+    "pipelines/tag-state",
+    "pipelines/wait-for-version",
     "member.yaml",
     "release/samconfig.toml",
     "terraform",

@@ -57,8 +57,8 @@ resource "aws_cloudformation_stack" "this" {
   name = var.stack_name
   # The template is larger than what a request may contain.
   template_url = "https://${local.bucket_host}/${aws_s3_object.template.key}"
-  parameters   = merge(local.parameters, { TemplateHash = sha256(local.template) })
-  # Roles have names if role_name_prefix is set. The template uses a transform, that of AWS SAM.
+  parameters   = merge(var.parameters, { TemplateHash = sha256(local.template) })
+  # Roles have names if RoleNamePrefix is set. The template uses a transform, that of AWS SAM.
   capabilities = ["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
   tags         = var.tags
 

@@ -14,7 +14,7 @@ from typing import Any
 from cpu_share import CpuShare
 from process import MeasuredProcess, Usage
 from registry import ARCHITECTURES, DOCKER, OCI, ImageFormat
-from runtime_api import FUNCTION_ARN, Reply, RuntimeApi
+from support.runtime_api import Reply, RuntimeApi
 
 HERE = Path(__file__).resolve().parent
 # The docker CLI does without TLS where it pushes to the loopback interface. So it gets an address for documentation
@@ -59,10 +59,7 @@ class LambdaCandidate:
             "AWS_DEFAULT_REGION": "eu-central-1",
             "AWS_ACCESS_KEY_ID": "local",
             "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_LAMBDA_FUNCTION_NAME": FUNCTION_ARN.rpartition(":")[2],
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
-            "AWS_LAMBDA_RUNTIME_API": runtime.address,
+            **runtime.variables,
             "AWS_ENDPOINT_URL_ECR": endpoint.url,
             # Where the SDKs and the TLS libraries look for certificate authorities.
             "AWS_CA_BUNDLE": str(endpoint.bundle),

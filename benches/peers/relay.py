@@ -19,9 +19,10 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import BinaryIO
+
+from support.messages import Message, in_background
+from support.relay import Ask, Relay
 
 # A piece of a connection that is passed on at once. It is larger than any message here.
 PIECE_BYTES = 1 << 18
@@ -49,38 +50,18 @@ class Traffic:
     requests: list[Request] = field(default_factory=list)
 
 
-@dataclass
-class Message:
-    """A request or a response."""
-
-    start: bytes
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-
-    def header(self, name: bytes) -> bytes:
-        return next((value for key, value in self.headers if key.lower() == name), b"")
-
-    def encode(self) -> bytes:
-        lines = [self.start, *(key + b": " + value for key, value in self.headers)]
-        return b"\r\n".join([*lines, b"", b""]) + self.body
-
-
-class Relay:
-    """The relay, which listens on a free port of the loopback interface."""
+class Network(Relay):
+    """The relay with TLS and the time of the network."""
 
     def __init__(self, backend: str, certificate: str) -> None:
-        self.backend = backend.encode()
-        host, port = backend.removeprefix("http://").split(":")
-        self.backend_address = (host, int(port))
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(certificate)
         self.round_trip = 0.0
         self.lock = threading.Lock()
         self.traffic = Traffic()
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port = self.listener.getsockname()[1]
-        self.url = f"https://localhost:{self.port}".encode()
-        in_background(self._accept)
+        self.inner_url = backend.encode()
+        super().__init__(backend)
+        self.outer_url = f"https://localhost:{self.port}".encode()
 
     def take(self) -> Traffic:
         """What was passed on since the last call."""
@@ -88,35 +69,29 @@ class Relay:
             traffic, self.traffic = self.traffic, Traffic()
             return traffic
 
-    def _accept(self) -> None:
-        while True:
-            client, _ = self.listener.accept()
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self.lock:
-                self.traffic.connections += 1
-            in_background(self._serve, client)
-
-    def _serve(self, client: socket.socket) -> None:
+    def handle(self, client: socket.socket) -> None:
+        with self.lock:
+            self.traffic.connections += 1
         if client.recv(len(CONNECT), socket.MSG_PEEK) == CONNECT:
             while not client.recv(PIECE_BYTES).endswith(b"\r\n\r\n"):
                 pass
             client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
         near, far = socket.socketpair()
         round_trip = self.round_trip
-        in_background(self._pass_on, client, near, round_trip / 2, round_trip, "bytes_up")
-        in_background(self._pass_on, near, client, round_trip / 2, 0.0, "bytes_down")
+        in_background(self._delay, client, near, round_trip / 2, round_trip, "bytes_up")
+        in_background(self._delay, near, client, round_trip / 2, 0.0, "bytes_down")
         try:
             with self.tls.wrap_socket(far, server_side=True) as stream:
                 if not stream.session_reused:
                     with self.lock:
                         self.traffic.full_handshakes += 1
-                self._answer(stream)
-        except (OSError, EOFError):
+                self.pass_on(stream)
+        except OSError:
             pass  # The client has closed the connection.
         finally:
             far.close()
 
-    def _pass_on(
+    def _delay(
         self, source: socket.socket, sink: socket.socket, delay: float, extra_delay_of_first: float, counter: str
     ) -> None:
         """Passes on what arrives, each piece after the delay, until the source ends."""
@@ -148,70 +123,25 @@ class Relay:
             with self.lock:
                 setattr(self.traffic, counter, getattr(self.traffic, counter) + len(piece))
 
-    def _answer(self, stream: ssl.SSLSocket) -> None:
-        """Passes on requests until the client ends the connection."""
-        reader = stream.makefile("rb")
-        with socket.create_connection(self.backend_address) as backend:
-            backend.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            backend_reader = backend.makefile("rb")
-            while True:
-                request = read_message(reader)
-                arrived = time.monotonic()
-                backend.sendall(request.encode())
-                method = request.start.split(b" ")[0]
-                response = read_message(backend_reader, method)
-                answered = time.monotonic()
-                with self.lock:
-                    status = int(response.start.split(b" ")[1])
-                    self.traffic.requests.append(Request(operation(request), arrived, answered, status))
-                stream.sendall(self._with_own_address(response, is_head=method == b"HEAD").encode())
+    def answer(self, request: Message, ask: Ask) -> Message:
+        arrived = time.monotonic()
+        response = ask(request)
+        answered = time.monotonic()
+        with self.lock:
+            status = int(response.start.split(b" ")[1])
+            self.traffic.requests.append(Request(operation(request), arrived, answered, status))
+        return self._with_own_address(response, is_head=request.start.startswith(b"HEAD "))
 
     def _with_own_address(self, response: Message, is_head: bool) -> Message:
         """The response with the relay's address in place of the local ECR's, so that URLs lead here again."""
-        headers = [(key, value.replace(self.backend, self.url)) for key, value in response.headers]
+        headers = [(key, value.replace(self.inner_url, self.outer_url)) for key, value in response.headers]
         body = response.body
         if not is_head and b"json" in response.header(b"content-type"):
-            body = body.replace(self.backend, self.url)
+            body = body.replace(self.inner_url, self.outer_url)
         if len(body) != len(response.body):
             headers = [(key, value) for key, value in headers if key.lower() != b"content-length"]
             headers.append((b"content-length", str(len(body)).encode()))
         return Message(response.start, headers, body)
-
-
-def read_message(reader: BinaryIO, answers_method: bytes = b"") -> Message:
-    """Reads a request, or the response to a request of a method."""
-    start = read_line(reader)
-    headers = []
-    while line := read_line(reader):
-        key, _, value = line.partition(b":")
-        headers.append((key, value.strip()))
-    message = Message(start, headers, b"")
-    if answers_method == b"HEAD" or re.match(rb"HTTP/1.1 (1..|204|304)", start):
-        return message
-    if message.header(b"transfer-encoding").lower() == b"chunked":
-        while size := int(read_line(reader), 16):
-            message.body += read_exactly(reader, size)
-            read_line(reader)
-        read_line(reader)
-        message.headers = [(key, value) for key, value in headers if key.lower() != b"transfer-encoding"]
-        message.headers.append((b"content-length", str(len(message.body)).encode()))
-    else:
-        message.body = read_exactly(reader, int(message.header(b"content-length") or 0))
-    return message
-
-
-def read_line(reader: BinaryIO) -> bytes:
-    line = reader.readline()
-    if not line.endswith(b"\n"):
-        raise EOFError
-    return line.rstrip(b"\r\n")
-
-
-def read_exactly(reader: BinaryIO, size: int) -> bytes:
-    content = reader.read(size)
-    if len(content) < size:
-        raise EOFError
-    return content
 
 
 def operation(request: Message) -> str:
@@ -225,12 +155,8 @@ def operation(request: Message) -> str:
     return f"{method} /v2/{'...' + kind[0] if kind else ''}"
 
 
-def in_background(run: Callable[..., None], *arguments: object) -> None:
-    threading.Thread(target=run, args=arguments, daemon=True).start()
-
-
 def main() -> None:
-    relay = Relay(sys.argv[1], sys.argv[2])
+    relay = Network(sys.argv[1], sys.argv[2])
     print(json.dumps({"port": relay.port}), flush=True)
     for line in sys.stdin:
         command = json.loads(line)

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 
-/** The directory of the tools, and that of the pages: .ci/audit sets both. */
+/** The directory of the tools, and that of the pages: .ci/browser sets both. */
 const tools = createRequire(path.join(process.env.BROWSER_TOOLS, "package.json"));
 const PAGES = process.env.AUDIT_PAGES;
 

@@ -1,13 +1,10 @@
-"""The events of `events/` that an event pattern matches, by the emulator's matcher.
-
-`tests/it/template/delivery.rs` compares the patterns with the same events by a matcher of the project.
-"""
+"""The events of `events/` that an event pattern matches, by the emulator's matcher."""
 
 import json
 from pathlib import Path
 
-from background import ROOT
-from emulator import Emulator
+from support.background import ROOT
+from support.emulator import Emulator
 
 PUSHES = {
     "push-amd64",

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from background import ROOT
-from emulator import Emulator
-from stack import BUILD, PARAMETERS, Stack, deploy
+from support.background import ROOT
+from support.emulator import Emulator
+from support.stack import BUILD, PARAMETERS, Stack, deploy
 
 # For each kind of resource of a stack: the service, the operation that lists them, and the field with their list.
 LISTS = {

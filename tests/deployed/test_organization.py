@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from background import ROOT
-from emulator import ACCOUNT, REGION, Emulator
-from local_ecr import LocalEcr
+from support.background import ROOT
+from support.emulator import ACCOUNT, REGION, Emulator
+from support.local_ecr import LocalEcr
 from patterns import PUSHES, matched
-from registry import Registry
-from stack import PARAMETERS, Stack, announce_push, deploy
-from state_machine import StateMachine
-from waiting import eventually
+from support.registry import Registry
+from support.stack import PARAMETERS, Stack, announce_push, deploy
+from support.state_machine import StateMachine
+from support.waiting import eventually
 
 HUB = {**PARAMETERS, "Repositories": "org/*", "OrganizationId": "o-a1b2c3d4e5", "FurtherRegions": "eu-west-1"}
 
@@ -89,7 +89,7 @@ def push_everywhere(hub: Stack, ecr: LocalEcr, repository: str) -> dict[tuple[st
     return digests
 
 
-def test_pushes_in_all_accounts_and_regions_are_published_where_they_are(hub: Stack, ecr: LocalEcr) -> None:
+def test_pushes_anywhere_are_published_where_they_are(hub: Stack, ecr: LocalEcr) -> None:
     digests = push_everywhere(hub, ecr, "org/app")
     for (account, region), expected in digests.items():
         version = f"{account}.{region}"
@@ -109,7 +109,7 @@ def test_the_accounts_to_sweep_become_registries(hub: Stack) -> None:
     assert [(registry["account"], registry["region"]) for registry in registries] == expected
 
 
-def test_the_sweep_covers_the_active_accounts_of_the_organization(aws: Emulator, ecr: LocalEcr, folder: Path) -> None:
+def test_the_sweep_covers_active_accounts_of_the_organization(aws: Emulator, ecr: LocalEcr, folder: Path) -> None:
     organizations = aws.client("organizations")
 
     def create_account(name: str) -> str:
@@ -163,10 +163,20 @@ def test_the_bus_takes_events_of_the_organization(hub: Stack, aws: Emulator) -> 
     assert statement["Principal"] == "*"
 
 
-def test_the_rule_of_an_organization_matches_pushes_of_any_account(hub: Stack, aws: Emulator) -> None:
+def test_the_rule_of_an_organization_matches_any_account(hub: Stack, aws: Emulator) -> None:
     # This hub serves other repositories than those of the events.
     pattern = hub.pattern().replace('"org/*"', '"app"')
     assert matched(aws, pattern) == PUSHES | {"push-other-account"}
+
+
+def test_the_rule_of_a_member_matches_its_own_pushes(hub: Stack, aws: Emulator) -> None:
+    events = aws.client("events", LISTED, REGION)
+    # An output of the member's stack.
+    [stack] = aws.client("cloudformation", LISTED, REGION).describe_stacks(StackName=Member.NAME)["Stacks"]
+    arns = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    pattern = events.describe_rule(Name=arns["PushRuleArn"].rpartition("/")[2])["EventPattern"]
+    # The events are those of another account. A member sends the pushes to all repositories.
+    assert matched(aws, pattern.replace(LISTED, ACCOUNT)) == PUSHES | {"push-other-repository"}
 
 
 def test_a_hub_of_an_organization_becomes_one_of_listed_accounts(hub: Stack, aws: Emulator, folder: Path) -> None:

@@ -2,24 +2,15 @@
 
 import json
 
-from emulator import ACCOUNT, REGION, Emulator
-from local_ecr import LocalEcr
+from support.emulator import ACCOUNT, REGION, Emulator
+from support.local_ecr import LocalEcr
 from patterns import PUSHES, matched
-from stack import Stack
-from waiting import eventually
-
-
-def push_and_announce(stack: Stack, ecr: LocalEcr, repository: str, version: str) -> dict[str, str]:
-    """Pushes both platforms of a version with their events, and returns the digests by architecture."""
-    digests = {}
-    for architecture in ("amd64", "arm64"):
-        digests[architecture] = ecr.push(repository, f"{version}-{architecture}", architecture)
-        stack.announce_push(repository, f"{version}-{architecture}")
-    return digests
+from support.stack import Stack
+from support.waiting import eventually
 
 
 def test_a_push_of_all_platforms_publishes_the_version(stack: Stack, ecr: LocalEcr) -> None:
-    digests = push_and_announce(stack, ecr, "app", "1.0.0")
+    digests = stack.push_version(ecr, "app", "1.0.0")
     published = eventually("the version is published", lambda: ecr.platforms("app", "1.0.0"))
     assert published == digests
     eventually("the events are deleted", stack.queue("PushQueue").is_empty)
@@ -49,14 +40,14 @@ def test_the_rule_matches_the_pushes_among_the_example_events(stack: Stack, aws:
     assert matched(aws, stack.pattern()) == PUSHES
 
 
-def test_an_event_that_fails_on_every_attempt_is_published_after_a_redrive(stack: Stack, ecr: LocalEcr) -> None:
+def test_an_event_that_keeps_failing_succeeds_after_a_redrive(stack: Stack, ecr: LocalEcr) -> None:
     queue, dead_letters = stack.queue("PushQueue"), stack.queue("PushDeadLetterQueue")
     eventually("the queue is empty", queue.is_empty)
     with stack.paused():
         # Announced, but not visible: a retry may help. All three events wait for the mapping, and come in one batch.
         arm64 = ecr.push("team-a/late", "1.0.0-arm64", "arm64")
         stack.announce_push("team-a/late", "1.0.0-amd64")
-        neighbor = push_and_announce(stack, ecr, "team-a/neighbor", "1.0.0")
+        neighbor = stack.push_version(ecr, "team-a/neighbor", "1.0.0")
         eventually("the events are in the queue", lambda: queue.size() == 3)
     eventually("only the event that failed is left", lambda: queue.size() == 1)
     assert ecr.platforms("team-a/neighbor", "1.0.0") == neighbor

@@ -2,9 +2,9 @@
 
 import json
 
-from local_ecr import LocalEcr
-from stack import Stack
-from waiting import eventually
+from support.local_ecr import LocalEcr
+from support.stack import Stack
+from support.waiting import eventually
 
 
 def test_a_request_is_answered(stack: Stack, ecr: LocalEcr) -> None:

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from local_ecr import LocalEcr
-from registry import HOME, MEMBER_ACCOUNT, REGISTRIES, Registry
-from relay import DENIED, THROTTLED, UNAVAILABLE, Relay
-from stack import Stack
-from state_machine import StateMachine
-from waiting import eventually
+from support.local_ecr import LocalEcr
+from support.registry import HOME, MEMBER_ACCOUNT, REGISTRIES, Registry
+from support.relay import DENIED, THROTTLED, UNAVAILABLE, Relay
+from support.stack import Stack
+from support.state_machine import StateMachine
+from support.waiting import eventually
 
 
 @pytest.fixture

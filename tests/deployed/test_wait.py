@@ -1,4 +1,4 @@
-"""Waiting for a version: the alias of the assembler, and `ci/wait-for-version` with the real AWS CLI."""
+"""Waiting for a version: the alias of the assembler, and `pipelines/wait-for-version` with the real AWS CLI."""
 
 import json
 import subprocess
@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from background import ROOT, environment
-from emulator import CREDENTIALS
-from local_ecr import LocalEcr
-from registry import REGISTRIES
-from stack import Stack
+from support.background import ROOT, environment
+from support.emulator import CREDENTIALS
+from support.local_ecr import LocalEcr
+from support.registry import REGISTRIES
+from support.stack import Stack
 
 MEMBER = REGISTRIES[-1]
 """A registry of another account and Region."""
@@ -36,7 +36,7 @@ def start(stack: Stack, *arguments: str, function: str | None = None) -> "subpro
         "WAIT_FUNCTION": function or stack.output("WaitFunctionArn"),
     }
     return subprocess.Popen(
-        [ROOT / "ci" / "wait-for-version", *arguments],
+        [ROOT / "pipelines" / "wait-for-version", *arguments],
         env=environment(variables),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -1,8 +1,10 @@
 //! The documents: their links, and what they repeat.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use ecr_multiarch_core::settings::variable::Variable;
 
 /// The folder of the project.
 fn root() -> &'static Path {
@@ -122,4 +124,27 @@ fn the_readme_deploys_the_current_version() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let archive = concat!("ecr-multiarch-", env!("CARGO_PKG_VERSION"), "-arm64");
     assert!(readme.contains(&format!("\ntar xzf {archive}.tar.gz && cd {archive}\n")));
+}
+
+/// The defaults in the rows of a table whose first two columns are names and defaults.
+fn stated_defaults(table: &str) -> BTreeMap<String, String> {
+    let rows = table.lines().filter(|line| line.starts_with("| `")).map(|row| row.split(" | ").collect::<Vec<_>>());
+    let pairs = rows.flat_map(|cells| {
+        let names = cells[0].trim_start_matches("| ").split(", ").map(|name| name.trim_matches('`').to_owned());
+        let defaults = cells[1].split(", ").map(|default| match default {
+            "any" | "none" => String::new(),
+            value => value.trim_matches('`').to_owned(),
+        });
+        names.zip(defaults).collect::<Vec<_>>()
+    });
+    pairs.collect()
+}
+
+#[test]
+fn the_guide_states_the_default_of_each_setting() {
+    let guide = fs::read_to_string(root().join("docs/settings.md")).unwrap();
+    let (_, settings) = guide.split_once("\n## Settings\n").unwrap();
+    let (settings, _) = settings.split_once("\n## ").unwrap();
+    let defaults = Variable::ALL.iter().map(|name| (name.to_string(), name.default().unwrap_or("required").to_owned()));
+    assert_eq!(stated_defaults(settings), defaults.collect());
 }

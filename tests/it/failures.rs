@@ -288,7 +288,7 @@ fn check_early_conflict(part: &str, taken: impl FnOnce(&TestBed)) {
 }
 
 #[test]
-fn plain_image_under_the_version_is_a_conflict_before_configs_are_read() {
+fn plain_image_under_the_version_conflicts_before_configs() {
     check_early_conflict("not a manifest list; a platform's suffix was forgotten", |bed| {
         bed.registry.push("app", Some("1"), &Image::oci("linux/amd64"));
     });

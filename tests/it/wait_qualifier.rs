@@ -82,7 +82,7 @@ fn other_qualifiers_refuse_nothing() {
 
 #[test]
 fn script_that_waits_goes_on_after_retryable_errors_only() {
-    let script = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ci/wait-for-version")).unwrap();
+    let script = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("pipelines/wait-for-version")).unwrap();
     let retryable: Vec<_> = ErrorType::ALL.iter().filter(|kind| kind.is_retryable()).map(|kind| kind.name()).collect();
     assert_contains(&script, &[&format!("\n    {}) state=retry ;;\n", retryable.join(" | "))]);
     for kind in ErrorType::ALL.iter().filter(|kind| !kind.is_retryable()) {

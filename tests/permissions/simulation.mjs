@@ -1,5 +1,6 @@
 // The rendered templates, and what IAM answers to a call by their roles and policies.
 
+import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import path from 'node:path'
@@ -30,6 +31,17 @@ export function render(stacks) {
   const script = path.join(folder, 'render.py')
   const output = execFileSync(process.env.PYTHON, [script, JSON.stringify(stacks)], { maxBuffer: 1 << 26 })
   return JSON.parse(output)
+}
+
+/** The roles of a stack, each with all of its policies. */
+export function rolesOf(stack) {
+  const ofType = (type) => Object.entries(stack).filter(([, { Type }]) => Type === type)
+  return Object.fromEntries(ofType('AWS::IAM::Role').map(([name, role]) => {
+    assert.deepEqual(role.Properties.ManagedPolicyArns ?? [], [], name)
+    const attached = ofType('AWS::IAM::Policy').filter(([, { Properties }]) => Properties.Roles.includes(name))
+    const Policies = [...role.Properties.Policies, ...attached.map(([, { Properties }]) => Properties)]
+    return [name, { ...role, Properties: { ...role.Properties, Policies } }]
+  }))
 }
 
 /** Whether a role of a stack, or a principal without policies of its own, may do this. */

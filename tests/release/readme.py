@@ -5,11 +5,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from artifacts import ARTIFACTS, archive
-from background import ROOT, environment
-from emulator import CREDENTIALS, Emulator
-from local_ecr import LocalEcr
-from stack import ARCHITECTURE
+from support.artifacts import ARTIFACTS, archive
+from support.background import ROOT, environment
+from support.emulator import CREDENTIALS, Emulator
+from support.local_ecr import LocalEcr
+from support.stack import ARCHITECTURE
 
 
 def commands() -> tuple[str, str]:

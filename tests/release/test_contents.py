@@ -11,8 +11,8 @@ import zipfile
 from pathlib import Path
 
 import elf
-from artifacts import ARTIFACTS, VERSION, Release, archive
-from background import ROOT
+from support.artifacts import ARTIFACTS, VERSION, Release, archive
+from support.background import ROOT
 from package import make
 
 EXECUTABLE = {"tag-state", "wait-for-version"}
@@ -90,7 +90,7 @@ def test_the_sums_are_those_of_all_files(release: Release) -> None:
     assert {name: sha256(release.folder / name) for name in listed} == listed
 
 
-def test_the_sums_beside_the_archive_cover_each_file_of_the_release(release: Release) -> None:
+def test_the_sums_beside_the_archive_cover_each_file(release: Release) -> None:
     listed = hashes(ARTIFACTS / "SHA256SUMS")
     own = {archive(release.architecture).name, release.zip().name, release.sbom().name}
     assert own <= listed.keys() == {path.name for path in ARTIFACTS.iterdir() if path.is_file()} - {"SHA256SUMS"}

@@ -10,8 +10,8 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 import template
-from artifacts import Release
-from background import ROOT
+from support.artifacts import Release
+from support.background import ROOT
 
 MACHINES = {"SweepMachine": "sweep.asl.json", "RegistrySweepMachine": "registry-sweep.asl.json"}
 FUNCTIONS = ("Assembler", "Sweeper")

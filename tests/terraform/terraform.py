@@ -16,8 +16,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from background import environment
-from emulator import CREDENTIALS, Emulator
+from support.background import ROOT, environment
+from support.emulator import CREDENTIALS, Emulator
 
 
 class Replacement(NamedTuple):
@@ -99,8 +99,9 @@ def format_differences(folder: Path) -> str:
     return done.stdout
 
 
-def provider_mirror(folder: Path) -> Path:
+def provider_mirror() -> Path:
     """A folder from which `terraform init` installs the provider. It is unpacked only once."""
+    folder = ROOT / "target" / "terraform-providers"
     [archive] = Path(str(files("cloudrail") / "terraform_plugins")).glob("terraform-provider-aws_3.*.zip")
     _, version, system = archive.stem.split("_", 2)
     unpacked = folder / "registry.terraform.io" / "hashicorp" / "aws" / version / system
@@ -124,7 +125,7 @@ class Terraform:
     aws: Emulator
 
     @classmethod
-    def create(cls, folder: Path, aws: Emulator, release: Path, configuration: str, mirror: Path) -> "Terraform":
+    def create(cls, folder: Path, aws: Emulator, release: Path, configuration: str) -> "Terraform":
         """Makes a root module with a release beside its configuration, and initializes it."""
         folder.mkdir()
         shutil.copytree(release, folder / release.name)
@@ -132,7 +133,7 @@ class Terraform:
         (folder / "main.tf").write_text(configuration)
         (folder / "provider.tf").write_text(PROVIDER.replace("URL", aws.url))
         root = cls(folder, aws)
-        root.run("init", f"-plugin-dir={mirror}")
+        root.run("init", f"-plugin-dir={provider_mirror()}")
         root.run("validate")
         return root
 
@@ -162,9 +163,9 @@ class Terraform:
         return done.returncode == DIFFERENT
 
     def outputs(self) -> dict[str, str]:
-        """The outputs of the module."""
+        """The outputs of the stack, by the output of the module."""
         text = self.run("output", "-json", "all")
-        return json.loads(text[text.index("{") :])
+        return json.loads(text[text.index("{") :])["outputs"]
 
     def refused(self) -> str:
         """The errors of a plan that fails."""

@@ -263,7 +263,7 @@ fn plain_image_of_unknown_media_type_is_found_by_a_read() {
 }
 
 #[test]
-fn plain_image_under_an_alias_is_left_alone_although_a_version_names_it_too() {
+fn plain_image_under_an_alias_and_a_version_is_left_alone() {
     for (states_media_types, calls) in [(true, &["scan"][..]), (false, &["scan", "read latest"])] {
         let mut registry = Registry::new("latest", &[("1.0.0", "a")]);
         for name in ["edge", "latest"] {
@@ -416,7 +416,7 @@ fn alias_that_moved_during_the_scan_is_not_taken_back() {
 }
 
 #[test]
-fn release_that_scans_miss_is_read_by_its_tag_before_it_loses_its_alias() {
+fn release_that_scans_miss_is_read_by_tag_before_its_alias_goes() {
     let tags = [("1.0.0", "a"), ("1.1.0", "b"), ("1.1.0-amd64", "image"), ("latest", "b")];
     let mut registry = Registry::new("latest", &tags);
     let end = registry.run_with(registry.version("1.0.0").with_list(&list("a")), |registry, call, _| {
@@ -431,7 +431,7 @@ fn release_that_scans_miss_is_read_by_its_tag_before_it_loses_its_alias() {
 }
 
 #[test]
-fn yanked_release_need_not_be_gone_before_its_line_loses_an_alias() {
+fn yanked_release_may_be_there_when_its_line_loses_an_alias() {
     let tags = [("1.0.0", "a"), ("1.1.0", "c"), ("yanked-1.1.0", "c"), ("latest", "b")];
     let mut registry = Registry::new("latest", &tags);
     let end = registry.run(registry.version("1.0.0").with_list(&list("a")));
@@ -476,7 +476,7 @@ fn release_without_a_marker_gets_none() {
 }
 
 #[test]
-fn release_that_disappears_before_its_list_is_read_does_not_get_the_alias() {
+fn release_gone_before_its_list_is_read_gets_no_alias() {
     let mut registry = Registry::new("latest", &[("1.0.0", "a"), ("1.1.0", "b"), ("latest", "a")]);
     let end = registry.run_with(registry.version("1.0.0").with_list(&list("a")), |registry, call, _| {
         if call == 1 {
@@ -687,7 +687,7 @@ fn yank_marks_the_release_and_its_aliases_step_back() {
 }
 
 #[test]
-fn unyank_states_the_command_and_reconciles_once_the_marker_is_gone() {
+fn unyank_states_the_command_and_reconciles_without_marker() {
     let mut registry =
         Registry::new("latest", &[("1.0.0", "a"), ("1.1.0", "b"), ("yanked-1.1.0", "b"), ("latest", "a")]);
     let request = yank(&registry, "1.1.0", YankAction::Unyank).unwrap();

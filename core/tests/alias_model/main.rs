@@ -64,7 +64,7 @@ fn lines(budget: Budget) -> Scenario {
 }
 
 #[test]
-fn alias_ends_on_the_highest_release_in_any_order_of_events_and_crashes() {
+fn alias_ends_on_the_highest_release_in_any_order_and_crash() {
     let budget = Budget { duplicates: 1, crashes: 1, ..TWO };
     check_pages(|| scenario(budget), [3_738, 17_458, 18_976]);
 }
@@ -99,7 +99,7 @@ fn retried_write_after_other_writes_is_repaired() {
 }
 
 #[test]
-fn marker_by_hand_takes_the_alias_back_in_the_middle_of_everything() {
+fn marker_by_hand_takes_the_alias_back_at_any_moment() {
     check(scenario(Budget { crashes: 1, marks: 1, ..TWO }), 8_502);
 }
 
@@ -189,7 +189,7 @@ fn without_the_scan_after_the_write_an_alias_falls_back() {
 /// What reads by tag and repeated scans leave: a release that was published and rebuilt between two scans of one handler
 /// can be missing from the second one, and its name from both. The alias leaves it until the scan after the write.
 #[test]
-fn release_that_is_rebuilt_during_a_scan_can_lose_its_alias_for_a_moment() {
+fn release_rebuilt_during_a_scan_can_lose_its_alias_briefly() {
     let scenario = Scenario { pages: Pages::EvenFirst, ..scenario(Budget { rebuilds: 1, ..TWO }) };
     let steps = counterexample(scenario, NOT_TAKEN_BACK);
     assert!(steps.iter().filter(|step| **step == Action::Push(1)).count() == 2, "{steps:?}");

@@ -160,7 +160,7 @@ const LATE_WRITE: Budget = Budget { late: 1, ..PUSHES };
 /// What the confirming read cannot see: ECR carries out the first attempt of a write after the second was confirmed, and
 /// after a push was answered by another handler. Nobody was told of an error, and the tag names the earlier list.
 #[test]
-fn write_that_lands_after_its_confirming_read_leaves_a_stale_list() {
+fn write_that_lands_after_its_confirmation_leaves_a_stale_list() {
     let steps = counterexample(scenario(LATE_WRITE), QUIESCENT_IS_CORRECT);
     assert!(steps.iter().any(|step| matches!(step, Action::DelayWrite(_))), "{steps:?}");
     let [.., Action::Land(landed)] = steps[..] else { panic!("another way to be stale: {steps:?}") };

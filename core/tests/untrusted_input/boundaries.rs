@@ -235,7 +235,7 @@ fn entry_with_another_media_type_is_unsupported() {
 }
 
 #[test]
-fn foreign_list_whose_entries_pose_as_attestations_is_a_conflict() {
+fn foreign_list_of_entries_posing_as_attestations_conflicts() {
     let target = |platform: &str| {
         let target = index(&[entry(OCI, 5, ON_AMD64), entry(OCI, 6, &format!(r#"{ATTESTS},"platform":{platform}"#))]);
         let texts = [&image(3), &image(4), &target.replace("#3", "#5"), AMD64, ARM64, "o{}", "o{ }"];

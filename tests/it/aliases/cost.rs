@@ -54,7 +54,7 @@ fn sweep_without_aliases_takes_no_further_call() {
 
 /// With the release, its images and its aliases, the repository has 1,000 tagged images.
 #[test]
-fn release_among_a_thousand_images_takes_two_pages_and_a_write_per_alias() {
+fn release_among_1000_images_takes_two_pages_and_its_writes() {
     let bed = alias_bed();
     add_incomplete_versions(&bed, 997);
     publish(&bed, "1.2.3");

@@ -91,12 +91,14 @@ impl TwoLists {
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn docker_images_have_the_digest_of_docker() {
     let images = [("amd64", Image::docker("linux/amd64")), ("arm64", Image::docker("linux/arm64"))];
     TwoLists::of("linux/amd64,linux/arm64", &images).assert_identical();
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn variants_have_the_digest_of_docker() {
     let images = [
         ("arm64", Image::docker("linux/arm64/v8")),
@@ -107,6 +109,7 @@ fn variants_have_the_digest_of_docker() {
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn windows_versions_have_the_digest_of_docker() {
     let images = [
         ("amd64", Image::docker("linux/amd64")),
@@ -119,6 +122,7 @@ fn windows_versions_have_the_digest_of_docker() {
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn special_characters_have_the_digest_of_docker() {
     let images = [
         ("amd64", Image::docker("windows/amd64").os_version("10.0 <&>\u{2028}\"\\")),
@@ -135,12 +139,14 @@ fn registry_with_os_features() -> LiveRegistry {
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn os_features_are_left_out() {
     let list: Value = serde_json::from_slice(&registry_with_os_features().publish("1")).unwrap();
     assert_eq!(list["manifests"][0]["platform"], json!({"architecture": "amd64", "os": "windows"}));
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn list_of_docker_with_os_features_is_refused() {
     let (live, docker) = (registry_with_os_features(), Docker::new());
     let names = [live.reference("merged"), live.reference("1-amd64")];
@@ -151,6 +157,7 @@ fn list_of_docker_with_os_features_is_refused() {
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn oci_images_have_the_entries_of_docker() {
     let images = [
         ("amd64", Image::oci("linux/amd64")),
@@ -166,6 +173,7 @@ fn oci_images_have_the_entries_of_docker() {
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn default_variant_of_oci_image_is_left_out() {
     let images = [("amd64", Image::oci("linux/amd64")), ("arm64", Image::oci("linux/arm64/v8"))];
     let lists = TwoLists::of("linux/amd64,linux/arm64", &images);

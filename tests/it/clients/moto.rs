@@ -88,11 +88,13 @@ fn check<C: ToArtifact>(images: &[(&str, C); 2], media_type: &str) {
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn docker_images_make_the_same_list() {
     check(&[("1-amd64", Image::docker("linux/amd64")), ("1-arm64", Image::docker("linux/arm64"))], DOCKER_LIST);
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn attested_images_make_the_same_index() {
     let images = [("1-amd64", Image::oci("linux/amd64")), ("1-arm64", Image::oci("linux/arm64"))];
     check(&images.map(|(tag, image)| (tag, image.attested())), OCI_INDEX);
@@ -114,30 +116,35 @@ fn error_type(moto: &Moto) -> String {
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn missing_platform_waits_on_moto() {
     let waiting = moto_with(&[("1-amd64", "linux/amd64")]).deliver_event("app", "1-amd64").unwrap();
     assert_eq!((&waiting["outcome"], &waiting["missing"]), (&json!("waiting"), &json!(["linux/arm64"])));
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn wrong_platform_is_mismatch_on_moto() {
     let moto = moto_with(&[("1-amd64", "linux/arm64"), ("1-arm64", "linux/amd64")]);
     assert_eq!(error_type(&moto), "PlatformMismatch");
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn plain_image_under_version_tag_conflicts_on_moto() {
     let moto = moto_with(&[("1", "linux/s390x"), ("1-amd64", "linux/amd64"), ("1-arm64", "linux/arm64")]);
     assert_eq!(error_type(&moto), "TagConflict");
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn missing_repository_is_not_found_on_moto() {
     let failure = moto_with(&[]).function.invoke(&assemble_request("absent", "1")).unwrap_err();
     assert_eq!(failure.error_type, "RepositoryNotFound");
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn sweep_publishes_on_moto() {
     let moto = moto_with(&[("1-amd64", "linux/amd64"), ("1-arm64", "linux/arm64")]);
     let swept = moto.function.invoke(&sweep_request(&json!({}))).unwrap();

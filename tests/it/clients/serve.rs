@@ -66,6 +66,7 @@ fn start_and_push(data: &[&str]) -> (Served, [Image; 2], [String; 2]) {
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn each_push_is_shown_with_its_outcome() {
     let (served, _, [first, second]) = start_and_push(&[]);
     assert!(first.contains("OCI image") && first.ends_with("waiting for linux/arm64"), "{first}");
@@ -74,6 +75,7 @@ fn each_push_is_shown_with_its_outcome() {
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn data_survives_a_restart() {
     let data = tempfile::tempdir().unwrap();
     let data = ["--data", data.path().to_str().unwrap()];
@@ -89,6 +91,7 @@ fn data_survives_a_restart() {
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn error_is_shown_with_its_type() {
     let arguments = ["--latency-ms", "1", "--immutable", "--platforms", "linux/amd64,linux/arm64/v8=other"];
     let mut served = Served::start(&arguments);
@@ -100,6 +103,7 @@ fn error_is_shown_with_its_type() {
 }
 
 #[test]
+#[ignore = "needs a program that .ci/clients installs"]
 fn immutable_tag_cannot_be_pushed_again() {
     let mut served = Served::start(&["--immutable"]);
     for (image, tag) in [("linux/amd64", "1-amd64"), ("linux/arm64", "1-arm64")] {

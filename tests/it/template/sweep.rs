@@ -1,6 +1,5 @@
 //! The schedule and the state machines of the sweep, compared with the rest of the template and with the function.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -9,25 +8,14 @@ use ecr_multiarch_core::{ErrorType, Input};
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
-use super::permissions::allowed;
-use super::stack::{ACCOUNT, REGION, Stack};
+use super::stack::{ACCOUNT, REGION};
 use super::{PLATFORMS, function_property, strings, template};
 
 const MACHINES: [&str; 2] = ["SweepMachine", "RegistrySweepMachine"];
 
-/// A state machine of a stack with these parameters.
-fn machine(parameters: &[(&str, &str)], name: &str) -> Value {
-    template().deploy(&[&[PLATFORMS][..], parameters].concat()).resource(name)
-}
-
-/// The text of the definition of a state machine.
-fn definition_text(name: &str) -> String {
-    let file = machine(&[], name)["DefinitionUri"].as_str().unwrap().to_owned();
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
-}
-
 fn definition(name: &str) -> Value {
-    serde_json::from_str(&definition_text(name)).unwrap()
+    let file = template().deploy(&[PLATFORMS]).resource(name)["DefinitionUri"].as_str().unwrap().to_owned();
+    serde_json::from_slice(&fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()).unwrap()
 }
 
 /// All states of a definition, those within others included, by name.
@@ -51,126 +39,6 @@ fn state(definition: &Value, name: &str) -> Value {
 fn invocations(definition: &Value) -> Vec<Value> {
     let is_invocation = |state: &Value| state["Resource"] == "arn:${Partition}:states:::lambda:invoke";
     states(definition).into_iter().map(|(_, state)| state.clone()).filter(is_invocation).collect()
-}
-
-/// What a state machine needs to be allowed, as its definition says: pairs of an action and a resource.
-fn needed(stack: &Stack<'_>, name: &str) -> BTreeSet<(String, String)> {
-    let substitutions = &stack.resource(name)["DefinitionSubstitutions"];
-    let substituted = |value: &Value| {
-        let variable = value.as_str().unwrap().trim_start_matches("${").trim_end_matches('}').to_owned();
-        substitutions[variable].as_str().unwrap().to_owned()
-    };
-    let definition = definition(name);
-    let tasks = states(&definition).into_iter().filter(|(_, state)| state["Type"] == "Task");
-    let needed = tasks.flat_map(|(_, task)| {
-        let arguments = &task["Arguments"];
-        let service = task["Resource"].as_str().unwrap().strip_prefix("arn:${Partition}:states:::").unwrap();
-        match service {
-            "lambda:invoke" => vec![("lambda:InvokeFunction", substituted(&arguments["FunctionName"]))],
-            // AWS Step Functions developer guide, "Start a new AWS Step Functions state machine from a running
-            // execution": it waits by a managed rule, polls, and stops what it waits for when it is stopped itself.
-            "states:startExecution.sync:2" => {
-                let machine = substituted(&arguments["StateMachineArn"]);
-                let executions = format!("arn:aws:states:{REGION}:{ACCOUNT}:execution:{machine}.Name:*");
-                let rule = "StepFunctionsGetEventsForStepFunctionsExecutionRule";
-                let rule = format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{rule}");
-                vec![
-                    ("states:StartExecution", machine),
-                    ("states:DescribeExecution", executions.clone()),
-                    ("states:StopExecution", executions),
-                    ("events:DescribeRule", rule.clone()),
-                    ("events:PutRule", rule.clone()),
-                    ("events:PutTargets", rule),
-                ]
-            }
-            "aws-sdk:sfn:listExecutions" => {
-                assert_eq!(arguments["StateMachineArn"], "{% $states.context.StateMachine.Id %}");
-                vec![("states:ListExecutions", name.to_owned())]
-            }
-            "aws-sdk:cloudwatch:putMetricData" => vec![("cloudwatch:PutMetricData", "*".to_owned())],
-            "aws-sdk:organizations:listAccounts" => vec![("organizations:ListAccounts", "*".to_owned())],
-            other => panic!("{other}: which permissions does it need?"),
-        }
-    });
-    needed.map(|(action, resource)| (action.to_owned(), resource)).collect()
-}
-
-#[test]
-fn state_machines_are_allowed_exactly_what_their_definitions_call() {
-    let template = template();
-    let stack = template.deploy(&[PLATFORMS, ("OrganizationId", "o-a1b2c3d4e5"), ("SweptAccounts", "*")]);
-    for name in MACHINES {
-        let role = format!("{name}Role");
-        assert_eq!(stack.resource(name)["Role"], format!("{role}.Arn"));
-        let policies = stack.resources("AWS::IAM::Policy").into_values();
-        let policies = policies.filter(|policy| strings(&policy["Roles"]).contains(&role.as_str()));
-        let all = policies.chain([stack.resource(&role)]).flat_map(|holder| allowed(&holder));
-        let all = all.flat_map(|(action, statement)| {
-            let resources = strings(&statement["Resource"]).into_iter();
-            resources.map(|resource| (action.clone(), resource.to_owned())).collect::<Vec<_>>()
-        });
-        assert_eq!(all.collect::<BTreeSet<_>>(), needed(&stack, name), "{name}");
-    }
-}
-
-#[test]
-fn accounts_of_an_organization_may_be_listed_only_where_all_are_swept() {
-    for (accounts, expected) in [("", false), ("111122223333", false), ("*", true)] {
-        let parameters = [PLATFORMS, ("OrganizationId", "o-a1b2c3d4e5"), ("SweptAccounts", accounts)];
-        let role = template().deploy(&parameters).resource("SweepMachineRole");
-        let may_list = allowed(&role).into_iter().any(|(action, _)| action == "organizations:ListAccounts");
-        assert_eq!(may_list, expected, "{accounts}");
-    }
-}
-
-#[test]
-fn metrics_may_be_written_only_to_the_namespace_of_the_function() {
-    let role = template().deploy(&[PLATFORMS]).resource("SweepMachineRole");
-    let (_, statement) = allowed(&role).into_iter().find(|(action, _)| action == "cloudwatch:PutMetricData").unwrap();
-    assert_eq!(statement["Condition"], json!({"StringEquals": {"cloudwatch:namespace": metrics::NAMESPACE}}));
-}
-
-#[test]
-fn only_step_functions_of_the_own_account_may_assume_the_roles() {
-    for name in MACHINES {
-        let role = template().deploy(&[PLATFORMS]).resource(&format!("{name}Role"));
-        let statement = &role["AssumeRolePolicyDocument"]["Statement"][0];
-        assert_eq!(statement["Principal"], json!({"Service": "states.amazonaws.com"}));
-        assert_eq!(statement["Condition"], json!({"StringEquals": {"aws:SourceAccount": ACCOUNT}}));
-    }
-}
-
-/// All strings of a value.
-fn texts(value: &Value) -> Vec<&str> {
-    match value {
-        Value::String(text) => vec![text],
-        Value::Array(items) => items.iter().flat_map(texts).collect(),
-        Value::Object(fields) => fields.values().flat_map(texts).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// Within a `JSONata` expression, a substitution would be part of the expression.
-#[test]
-fn definitions_use_exactly_their_substitutions_as_whole_values_or_partitions() {
-    let form = Regex::new(r"^(?:\$\{(\w+)\}|arn:\$\{(Partition)\}:states:::[a-zA-Z0-9:.-]+)$").unwrap();
-    for name in MACHINES {
-        let definition = definition(name);
-        let used = texts(&definition).into_iter().filter(|text| text.contains("${"));
-        let used = used.map(|text| {
-            let captures = form.captures(text).unwrap_or_else(|| panic!("{name}: {text}"));
-            captures.get(1).or(captures.get(2)).unwrap().as_str().to_owned()
-        });
-        let given = machine(&[], name)["DefinitionSubstitutions"].as_object().unwrap().keys().cloned().collect();
-        assert_eq!(used.collect::<BTreeSet<_>>(), given, "{name}");
-    }
-}
-
-#[test]
-fn definitions_are_in_jsonata() {
-    for name in MACHINES {
-        assert_eq!(definition(name)["QueryLanguage"], "JSONata");
-    }
 }
 
 /// A new AWS account runs 10 invocations at a time, of which the assembler has two.
@@ -212,15 +80,9 @@ fn a_round_is_a_request_that_the_function_accepts() {
 }
 
 #[test]
-fn only_what_the_loop_and_its_result_need_is_kept_of_an_answer() {
-    let output = state(&definition("RegistrySweepMachine"), "Sweep")["Output"].take();
-    assert_eq!(fields(&output), ["account", "region", "complete", "failed_total", "next"]);
-}
-
-#[test]
-fn a_task_lasts_longer_than_the_function_and_a_machine_longer_than_its_tasks() {
+fn tasks_outlast_the_function_and_machines_their_tasks() {
     let timeout = |value: &Value| value["TimeoutSeconds"].as_u64().unwrap();
-    let function = function_property(&[], "Sweeper", "Timeout").as_u64().unwrap();
+    let function = function_property("Sweeper", "Timeout").as_u64().unwrap();
     let [all, one] = MACHINES.map(definition);
     for task in [invocations(&all), invocations(&one)].concat() {
         assert!(timeout(&task) > function, "{task}");
@@ -264,7 +126,7 @@ fn every_error_of_a_registry_is_caught() {
 }
 
 #[test]
-fn the_sweep_alarm_watches_the_metric_that_the_state_machine_writes() {
+fn the_sweep_alarm_watches_what_the_state_machine_writes() {
     let arguments = &state(&definition("SweepMachine"), "WriteMetric")["Arguments"];
     let [written] = arguments["MetricData"].as_array().unwrap().as_slice() else { panic!("{arguments}") };
     let alarm = template().deploy(&[PLATFORMS]).resource("SweepAlarm");
@@ -279,47 +141,12 @@ fn the_sweep_alarm_watches_the_metric_that_the_state_machine_writes() {
     );
 }
 
-/// The schedule of the sweep, which starts the state machine that it belongs to.
-fn schedule(parameters: &[(&str, &str)]) -> Value {
-    let events = &machine(parameters, "SweepMachine")["Events"];
-    assert_eq!(events["Schedule"]["Type"], "ScheduleV2");
-    events["Schedule"]["Properties"].clone()
-}
-
-#[test]
-fn only_the_schedule_starts_something() {
-    let template = template();
-    let resources = template.deploy(&[PLATFORMS]).section("Resources");
-    let sources = resources.iter().filter(|(_, resource)| resource["Properties"].get("Events").is_some());
-    assert_eq!(sources.map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["SweepMachine"]);
-}
-
 /// An execution whose input names no accounts sweeps all of them, and writes the metric of the alarm.
 #[test]
-fn the_schedule_starts_a_sweep_of_all_accounts() {
-    assert_eq!(schedule(&[])["Input"], "{}");
-}
-
-#[test]
-fn the_schedule_is_hourly_by_default() {
-    assert_eq!(schedule(&[])["ScheduleExpression"], "rate(1 hour)");
-}
-
-#[test]
-fn the_schedule_can_be_disabled() {
-    for state in ["ENABLED", "DISABLED"] {
-        assert_eq!(schedule(&[("SweepState", state)])["State"], state);
-    }
-}
-
-#[test]
-fn the_schedule_has_its_own_role() {
-    assert_eq!(schedule(&[])["RoleArn"], "SweepScheduleRole.Arn");
-}
-
-#[test]
-fn undelivered_sweeps_go_to_a_dead_letter_queue() {
-    assert_eq!(schedule(&[])["DeadLetterConfig"]["Arn"], "UndeliveredQueue.Arn");
+fn the_schedule_starts_a_sweep_of_all_accounts_each_hour() {
+    let schedule = &template().deploy(&[PLATFORMS]).resource("SweepMachine")["Events"]["Schedule"]["Properties"];
+    assert_eq!((&schedule["Input"], &schedule["ScheduleExpression"]), (&"{}".into(), &"rate(1 hour)".into()));
+    assert_eq!(schedule["DeadLetterConfig"]["Arn"], "UndeliveredQueue.Arn");
 }
 
 #[test]

@@ -1,0 +1,77 @@
+"""The release, deployed by the commands of the README by a user who has neither its source nor a compiler."""
+
+from pathlib import Path
+
+import pytest
+
+from support.artifacts import VERSION, Release
+from support.background import ROOT
+from support.emulator import Emulator
+from support.local_ecr import LocalEcr
+from readme import Machine, commands, registry, replaced
+from support.stack import ARCHITECTURE, Stack
+from support.state_machine import StateMachine
+from support.waiting import eventually
+
+
+@pytest.fixture(scope="session")
+def machine(folder: Path, aws: Emulator, ecr: LocalEcr) -> Machine:
+    """The user's machine."""
+    return Machine.create(folder / "machine", aws, ecr)
+
+
+@pytest.fixture(scope="session")
+def stack(machine: Machine, folder: Path, aws: Emulator) -> Stack:
+    """The deployed release."""
+    deploy, _ = commands()
+    # The emulator runs the program, which must be for this machine.
+    for_arm64, own = f"{VERSION}-arm64", f"{VERSION}-{ARCHITECTURE}"
+    machine.run(replaced(deploy, for_arm64, own), machine.folder, folder / "deploy.log")
+    return Stack(aws, "ecr-multiarch")
+
+
+def test_the_first_check_of_the_readme_prints_the_digest(
+    stack: Stack, machine: Machine, own_release: Release, ecr: LocalEcr, folder: Path
+) -> None:
+    # The image that the README copies.
+    ecr.push_version("library/busybox", "latest")
+    assert stack.invoke({"action": "assemble", "repository": "library/busybox", "version": "latest"})["digest"]
+    _, first_check = commands()
+    # The local ECR names its repositories as ECR does, and skopeo has to reach it under its own address.
+    login = "\naws ecr get-login-password"
+    reachable = replaced(first_check, login, f"\nuri={registry(ecr)}/${{uri#*/}}{login}")
+    stdout = machine.run(reachable, machine.folder / own_release.folder.name, folder / "check.log")
+    assert stdout.splitlines()[-1] == ecr.digests("first-check")["1.0.0"]
+    listed = ecr.platforms("first-check", "1.0.0")
+    assert listed == {name: ecr.digests("first-check")[f"1.0.0-{name}"] for name in ("amd64", "arm64")}
+
+
+def test_the_aws_cli_deploys_the_program_without_sam(
+    machine: Machine, own_release: Release, aws: Emulator, folder: Path
+) -> None:
+    """By the commands of OPERATIONS.md."""
+    _, _, guide = (ROOT / "OPERATIONS.md").read_text().partition("Without the SAM CLI")
+    block = guide.split("```sh\n", 1)[1].partition("```")[0]
+    location = {"LocationConstraint": aws.client("s3").meta.region_name}
+    aws.client("s3").create_bucket(Bucket="my-artifacts", CreateBucketConfiguration=location)
+    script = f"bucket=my-artifacts\n{replaced(block, '--stack-name ecr-multiarch', '--stack-name by-aws-cli')}"
+    machine.run(script, own_release.folder, folder / "aws-deploy.log")
+    stack = Stack(aws, "by-aws-cli")
+    assert stack.invoke({"action": "registries"})["registries"]
+
+
+def test_the_guide_of_the_archive_has_the_command_of_the_readme(own_release: Release) -> None:
+    deploy, _ = commands()
+    [command] = (line for line in deploy.splitlines() if line.startswith("sam deploy"))
+    assert f"\n{command}\n" in (own_release.folder / "README.md").read_text()
+
+
+def test_pushed_images_become_a_manifest_list(stack: Stack, ecr: LocalEcr) -> None:
+    digests = stack.push_version(ecr, "app", "1.0.0")
+    assert eventually("the list is published", lambda: ecr.platforms("app", "1.0.0")) == digests
+
+
+def test_the_state_machines_sweep(stack: Stack, ecr: LocalEcr) -> None:
+    digests = ecr.push_version("swept", "1.0.0")
+    StateMachine(stack.emulator, stack.output("SweepMachineArn")).start().output()
+    assert ecr.platforms("swept", "1.0.0") == digests
