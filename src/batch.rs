@@ -40,7 +40,7 @@ pub(super) async fn handle_batch(handler: &Handler, records: Vec<Record>, invoca
         tasks.add(message_id, input, &planner);
     }
     for (records, result) in tasks.answered {
-        run.end(records, result.into());
+        run.end(records, &result.into());
     }
     let (time, large_versions) = (invocation.batch_time(), Semaphore::new(1));
     let registries = stream::iter(tasks.registries);
@@ -71,20 +71,20 @@ impl BatchRun<'_> {
 
     async fn repository(&self, executor: &Executor<'_>, repository: &RepositoryName, tasks: RepositoryTasks) {
         let RepositoryTasks { versions, separate, markers } = tasks;
-        let end = |records, end| self.end(records, end);
+        let end = |records, end| self.end(records, &end);
         executor.reconcile(repository, versions.into_values(), end).await;
         for task in separate {
             executor.reconcile(repository, [task], end).await;
         }
         for (records, task) in markers.into_values() {
-            self.end(records, executor.mark(task).await);
+            self.end(records, &executor.mark(task).await);
         }
     }
 
     /// Records how a task ended, and returns its records to the queue where they belong there.
-    fn end(&self, records: TaskRecords, end: TaskEnd) {
-        self.log.borrow_mut().add(&records, &end);
-        if is_redelivered(&end) {
+    fn end(&self, records: TaskRecords, end: &TaskEnd) {
+        self.log.borrow_mut().add(&records, end);
+        if is_redelivered(end) {
             let mut response = self.response.borrow_mut();
             records.message_ids.into_iter().for_each(|id| response.add_failure(id));
         }

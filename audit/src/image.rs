@@ -1,11 +1,9 @@
-//! An image as a scan lists it.
+//! An image as a scan lists it, and which of its tags are those of images.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
-use ecr_multiarch_core::Digest;
-use ecr_multiarch_core::oci::image_config::is_image_config;
-use ecr_multiarch_core::oci::media_type::MediaType;
+pub use ecr_multiarch_core::ScannedImage as Image;
 
 /// How long a push is recent: the default of `INCOMPLETE_AFTER`.
 const RECENT: Duration = Duration::from_hours(1);
@@ -14,47 +12,6 @@ const RECENT: Duration = Duration::from_hours(1);
 /// by clocks that differ, is recent.
 pub fn is_recent(pushed_at: SystemTime, now: SystemTime) -> bool {
     now.duration_since(pushed_at).unwrap_or_default() < RECENT
-}
-
-/// An image of a repository, or a list of images.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Image {
-    /// Its digest.
-    pub digest: Digest,
-    /// Its tags; none where it is untagged.
-    pub tags: Vec<String>,
-    /// When it was first pushed; a tag that is moved to it later does not change this.
-    pub pushed_at: SystemTime,
-    /// The media type of its manifest; empty where it is not known.
-    pub media_type: String,
-    /// The media type of its config, or of the artifact that it is; empty where ECR does not say, as of lists.
-    pub artifact_media_type: String,
-    /// Whether it is archived, so that nothing can pull it.
-    pub is_archived: bool,
-}
-
-impl Image {
-    /// Whether it is a manifest list, as far as its media type says.
-    pub fn is_list(&self) -> bool {
-        MediaType::from_name(&self.media_type).is_some_and(MediaType::is_manifest_list)
-    }
-
-    /// Whether it is a container image of one platform, as far as its media types say.
-    pub fn is_image(&self) -> bool {
-        self.is_image_or_list() && !self.is_list()
-    }
-
-    /// Whether it is a container image of one platform or a manifest list, as far as its media types say. A chart has
-    /// the manifest of an image: where ECR does not state its artifact media type, only a deep audit can tell them
-    /// apart.
-    pub fn is_image_or_list(&self) -> bool {
-        MediaType::from_name(&self.media_type).is_some() && !self.is_artifact()
-    }
-
-    /// Whether it is an artifact other than a container image, such as a chart or a cache, as far as ECR says.
-    pub fn is_artifact(&self) -> bool {
-        !self.artifact_media_type.is_empty() && !is_image_config(&self.artifact_media_type)
-    }
 }
 
 /// The tags of images, each with its image, without those of attachments: signatures, attestations and SBOMs of cosign

@@ -119,8 +119,7 @@ fn plan_aliases(releases: usize) -> Work {
     let text = json!({"schemaVersion": 2, "mediaType": MediaType::OciIndex.as_str(), "manifests": []}).to_string();
     let list = ManifestList { media_type: MediaType::OciIndex, digest: Digest::sha256(&text), text };
     let image = |tag: String, digest, media_type: MediaType| {
-        let (tags, media_type) = (vec![tag], media_type.to_string());
-        ScannedImage { tags, digest, pushed_at: SystemTime::UNIX_EPOCH, media_type }
+        ScannedImage::new(&tag, digest, SystemTime::UNIX_EPOCH, media_type.as_str())
     };
     let mut images = Vec::new();
     for release in 0..releases {

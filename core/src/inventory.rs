@@ -179,8 +179,7 @@ mod tests {
         let repository = settings.for_repository(&"app".parse().unwrap()).unwrap();
         let mut inventory = Inventory::new(repository);
         for (tag, pushed_at, media_type) in tags {
-            let (tags, media_type) = (vec![(*tag).to_owned()], (*media_type).to_owned());
-            let image = ScannedImage { tags, digest: Digest::sha256(tag), pushed_at: at(*pushed_at), media_type };
+            let image = ScannedImage::new(tag, Digest::sha256(tag), at(*pushed_at), media_type);
             image.scanned_tags(repository).for_each(|scanned| inventory.add(&scanned));
         }
         inventory.versions(now, &settings.sweep())

@@ -60,8 +60,8 @@ impl From<Error> for Rejection {
     }
 }
 
-fn ignored(reason: impl ToString) -> Rejection {
-    Rejection::Ignored(reason.to_string())
+fn ignored(reason: String) -> Rejection {
+    Rejection::Ignored(reason)
 }
 
 /// Plans the work of inputs.
@@ -151,7 +151,8 @@ impl Planner<'_> {
         let ReleaseRequest { repository, version, dry_run, account, region } = request;
         self.check_registry(account.as_ref(), region.as_ref())?;
         let settings = self.repository_settings(&repository)?;
-        let request = YankRequest::new(repository, &version, action, settings).map_err(ignored)?;
+        let request =
+            YankRequest::new(repository, &version, action, settings).map_err(|error| ignored(error.to_string()))?;
         Ok(Work::Yank(self.requested_registry(account, region)?, request.with_dry_run(dry_run)))
     }
 
@@ -268,7 +269,7 @@ fn version_task(
     settings: &Arc<RepositorySettings>,
 ) -> Result<VersionTask, Rejection> {
     let aliases = AliasRequest::for_version(repository.clone(), &version, settings);
-    let request = ReconcileRequest::new(repository, version, settings).map_err(ignored)?;
+    let request = ReconcileRequest::new(repository, version, settings).map_err(|error| ignored(error.to_string()))?;
     Ok(VersionTask { request, aliases })
 }
 

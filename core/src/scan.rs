@@ -3,13 +3,15 @@
 use std::time::SystemTime;
 
 use crate::oci::digest::Digest;
+use crate::oci::image_config::is_image_config;
+use crate::oci::media_type::MediaType;
 use crate::oci::tag::Tag;
 use crate::settings::{RepositorySettings, TagMeaning};
 
-/// A tagged image of a scan: a row of `DescribeImages`.
+/// An image of a scan, or a list of images: a row of `DescribeImages`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScannedImage {
-    /// Its tags.
+    /// Its tags; none where it is untagged.
     pub tags: Vec<String>,
     /// Its digest.
     pub digest: Digest,
@@ -17,6 +19,10 @@ pub struct ScannedImage {
     pub pushed_at: SystemTime,
     /// The media type of its manifest; empty where ECR does not say.
     pub media_type: String,
+    /// The media type of its config, or of the artifact that it is; empty where ECR does not say, as of lists.
+    pub artifact_media_type: String,
+    /// Whether it is archived, so that nothing can pull it.
+    pub is_archived: bool,
 }
 
 /// A tag of a scan.
@@ -35,6 +41,33 @@ pub struct ScannedTag<'a> {
 }
 
 impl ScannedImage {
+    /// An image with one tag, of which nothing else is known.
+    pub fn new(tag: &str, digest: Digest, pushed_at: SystemTime, media_type: &str) -> Self {
+        let (tags, media_type) = (vec![tag.to_owned()], media_type.to_owned());
+        Self { tags, digest, pushed_at, media_type, artifact_media_type: String::new(), is_archived: false }
+    }
+
+    /// Whether it is a manifest list, as far as its media type says.
+    pub fn is_list(&self) -> bool {
+        MediaType::from_name(&self.media_type).is_some_and(MediaType::is_manifest_list)
+    }
+
+    /// Whether it is a container image of one platform, as far as its media types say.
+    pub fn is_image(&self) -> bool {
+        self.is_image_or_list() && !self.is_list()
+    }
+
+    /// Whether it is a container image of one platform or a manifest list, as far as its media types say. A chart has
+    /// the manifest of an image: where ECR does not state its artifact media type, only its manifest tells them apart.
+    pub fn is_image_or_list(&self) -> bool {
+        MediaType::from_name(&self.media_type).is_some() && !self.is_artifact()
+    }
+
+    /// Whether it is an artifact other than a container image, such as a chart or a cache, as far as ECR says.
+    pub fn is_artifact(&self) -> bool {
+        !self.artifact_media_type.is_empty() && !is_image_config(&self.artifact_media_type)
+    }
+
     /// Its tags, each with its meaning by these settings.
     pub fn scanned_tags<'a>(&'a self, settings: &'a RepositorySettings) -> impl Iterator<Item = ScannedTag<'a>> {
         let tags = self.tags.iter().filter_map(|tag| tag.parse::<Tag>().ok());

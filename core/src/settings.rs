@@ -47,13 +47,16 @@ pub struct SweepSettings {
 /// less than one write in 100 s a sweep of 15 minutes could not publish ten versions.
 const PUTS_PER_SECOND: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 
+/// The settings of the repositories that some globs match.
+type RuleSettings = (Vec<RepositoryGlob>, Arc<RepositorySettings>);
+
 /// All settings, validated.
 #[derive(Debug, Clone)]
 pub struct Settings {
     repositories: Vec<RepositoryGlob>,
     accounts: Accounts,
     regions: Vec<Region>,
-    rules: Vec<(Vec<RepositoryGlob>, Arc<RepositorySettings>)>,
+    rules: Vec<RuleSettings>,
     defaults: Arc<RepositorySettings>,
     sweep: SweepSettings,
 }
@@ -197,10 +200,7 @@ fn parse_set<T: FromStr<Err: std::fmt::Display> + Ord>(setting: &Setting) -> Res
     Ok(items.into_iter().collect())
 }
 
-fn parse_rules(
-    rules: &Setting,
-    defaults: &UnparsedRepositorySettings,
-) -> Result<Vec<(Vec<RepositoryGlob>, Arc<RepositorySettings>)>, InvalidSetting> {
+fn parse_rules(rules: &Setting, defaults: &UnparsedRepositorySettings) -> Result<Vec<RuleSettings>, InvalidSetting> {
     if rules.is_empty() {
         return Ok(Vec::new());
     }

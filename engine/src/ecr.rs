@@ -22,7 +22,7 @@ pub(crate) use client::QUOTA_CODE;
 pub use client::{OPERATION_TIMEOUT, Priority, Registries, behavior_version};
 pub use gate::{Gate, WritePermit};
 pub use scan::Page;
-pub use stored::{StoredImage, StoredRepository};
+pub use stored::StoredRepository;
 
 use client::SharedState;
 use ecr_multiarch_core::error::{Extent, Resource};

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use ecr_multiarch_audit::audit::Audit;
-use ecr_multiarch_audit::image::Image;
 use ecr_multiarch_audit::reading::Reading;
 use ecr_multiarch_audit::scan::{RepositoryScan, TagMutability};
 use ecr_multiarch_audit::text::counted;
 use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
-use ecr_multiarch_core::{AccountId, Digest, Error, ErrorType, Reference, RepositoryGlob, RepositoryName};
-use ecr_multiarch_engine::ecr::{ReadError, Registry, SharedRead, StoredImage, StoredRepository};
+use ecr_multiarch_core::{
+    AccountId, Digest, Error, ErrorType, Reference, RepositoryGlob, RepositoryName, ScannedImage,
+};
+use ecr_multiarch_engine::ecr::{ReadError, Registry, SharedRead, StoredRepository};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::progress::Progress;
@@ -165,7 +166,7 @@ async fn scan(
     loop {
         progress.show(name, &format!("{} images", images.len()));
         let page = registry.scan_stored_images(name, is_deep, next).await?;
-        images.extend(page.rows.into_iter().filter_map(image));
+        images.extend(page.rows);
         next = page.next;
         if next.is_none() {
             break;
@@ -201,16 +202,10 @@ impl Unread {
     }
 }
 
-fn image(stored: StoredImage) -> Option<Image> {
-    let StoredImage { image, artifact_media_type, is_archived } = stored;
-    let (digest, tags, pushed_at, media_type) = (image.digest, image.tags, image.pushed_at, image.media_type);
-    Some(Image { digest, tags, pushed_at, media_type, artifact_media_type, is_archived })
-}
-
 async fn read(
     registry: &Registry,
     name: &RepositoryName,
-    images: &[Image],
+    images: &[ScannedImage],
     unread: &mut Unread,
     progress: &Progress,
 ) -> Result<Reading, Error> {

@@ -119,8 +119,8 @@ impl<'a> AliasScanBuilder<'a> {
 
     /// Adds the list of a version that was published since the scan was made.
     pub fn add_list(&mut self, version: &Tag, list: &ManifestList) {
-        let (tags, media_type) = (vec![version.to_string()], list.media_type.to_string());
-        self.add_image(&ScannedImage { tags, digest: list.digest, pushed_at: SystemTime::UNIX_EPOCH, media_type });
+        let media_type = list.media_type.as_str();
+        self.add_image(&ScannedImage::new(version.as_str(), list.digest, SystemTime::UNIX_EPOCH, media_type));
     }
 
     /// The scan, after its last page.

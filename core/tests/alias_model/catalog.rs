@@ -259,6 +259,5 @@ fn stored(artifact: &Artifact) -> StoredManifest {
 
 /// A row of a scan with one tag.
 pub fn scanned_image(tag: &Tag, digest: Digest, media_type: &str) -> ScannedImage {
-    let (tags, media_type) = (vec![tag.to_string()], media_type.to_owned());
-    ScannedImage { tags, digest, pushed_at: SystemTime::UNIX_EPOCH, media_type }
+    ScannedImage::new(tag.as_str(), digest, SystemTime::UNIX_EPOCH, media_type)
 }

@@ -341,8 +341,7 @@ fn scan_shows_which_platforms_are_missing() {
     let now = SystemTime::now();
     let mut inventory = Inventory::new(repository);
     for (tag, media_type) in [("1-arm64", OCI), ("2", OCI_INDEX)] {
-        let (tags, media_type) = (vec![tag.to_owned()], media_type.to_owned());
-        let image = ScannedImage { tags, digest: Digest::sha256(tag), pushed_at: now, media_type };
+        let image = ScannedImage::new(tag, Digest::sha256(tag), now, media_type);
         image.scanned_tags(repository).for_each(|scanned| inventory.add(&scanned));
     }
     let versions = inventory.versions(now, &settings.sweep());

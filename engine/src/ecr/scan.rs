@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::operation::describe_images::DescribeImagesOutput;
 use aws_sdk_ecr::operation::describe_repositories::DescribeRepositoriesOutput;
-use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, TagStatus};
+use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageStatus, TagStatus};
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::{Error, IamAction, RepositoryName, ScannedImage};
 
@@ -99,5 +99,7 @@ pub(super) fn scanned_image(image: ImageDetail) -> Option<ScannedImage> {
         digest: image.image_digest?.parse().ok()?,
         pushed_at: SystemTime::UNIX_EPOCH + since_epoch,
         media_type: image.image_manifest_media_type.unwrap_or_default(),
+        artifact_media_type: image.artifact_media_type.unwrap_or_default(),
+        is_archived: image.image_status.is_some_and(|status| status != ImageStatus::Active),
     })
 }

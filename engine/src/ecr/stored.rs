@@ -1,25 +1,12 @@
 //! Scans for the audit: of all images, and with what else ECR says of a repository.
 
 use aws_sdk_ecr::Client;
-use aws_sdk_ecr::types::{
-    DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter, ImageTagMutability, Repository, TagStatus,
-};
+use aws_sdk_ecr::types::{DescribeImagesFilter, ImageStatusFilter, ImageTagMutability, Repository, TagStatus};
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::{AccountId, Error, IamAction, RepositoryName, ScannedImage};
 
 use super::scan::{Page, scanned_image};
 use super::{Registry, error};
-
-/// An image of a repository according to a scan of all images, archived ones included.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredImage {
-    /// What every scan says of it. It may have no tags.
-    pub image: ScannedImage,
-    /// The media type of its config, or of the artifact that it is; empty where ECR does not say, as of lists.
-    pub artifact_media_type: String,
-    /// Whether it is archived, so that it cannot be pulled.
-    pub is_archived: bool,
-}
 
 /// A repository with what the audit needs of its description.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,17 +61,12 @@ impl Registry {
         repository: &RepositoryName,
         with_untagged: bool,
         from: Option<String>,
-    ) -> Result<Page<StoredImage>, Error> {
+    ) -> Result<Page<ScannedImage>, Error> {
         let tags = if with_untagged { TagStatus::Any } else { TagStatus::Tagged };
         // Without a filter by status, ECR leaves archived images out.
         let filter = DescribeImagesFilter::builder().tag_status(tags).image_status(ImageStatusFilter::Any).build();
         let output = self.describe_images(repository, filter, from).await?;
-        let stored_image = |mut image: ImageDetail| {
-            let artifact_media_type = image.artifact_media_type.take().unwrap_or_default();
-            let is_active = image.image_status.as_ref().is_none_or(|status| *status == ImageStatus::Active);
-            Some(StoredImage { image: scanned_image(image)?, artifact_media_type, is_archived: !is_active })
-        };
-        let rows = output.image_details.unwrap_or_default().into_iter().filter_map(stored_image).collect();
+        let rows = output.image_details.unwrap_or_default().into_iter().filter_map(scanned_image).collect();
         Ok(Page { rows, next: output.next_token })
     }
 }
