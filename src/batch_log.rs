@@ -7,7 +7,7 @@ use ecr_multiarch_engine::executor::{Answered, TaskEnd};
 use ecr_multiarch_engine::log::registry_fields;
 
 use super::metrics::{Metrics, name};
-use super::record::{Cost, Delivery, InvocationRecord, milliseconds};
+use super::record::{Cost, InvocationRecord, milliseconds};
 
 /// Whether the records of a task go back to the queue.
 pub(super) fn is_redelivered(end: &TaskEnd) -> bool {
@@ -48,10 +48,8 @@ impl<'a> BatchLog<'a> {
             }
             End::OutOfTime(error) => return self.log_returned(records, &out_of_time(error.as_ref())),
         };
-        let TaskRecords { count, subject, .. } = records;
-        let delivery = Delivery { records: *count, message_ids: records.logged_ids() };
-        let record =
-            InvocationRecord { request_id: self.request_id, subject, cost: None, delivery: Some(delivery), result };
+        let (request_id, subject) = (self.request_id, &records.subject);
+        let record = InvocationRecord { request_id, subject, cost: None, records: Some(records), result };
         record.log();
         self.metrics.add(&record, at);
         if result.is_err() && !is_redelivered {

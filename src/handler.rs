@@ -9,20 +9,20 @@ use ecr_multiarch_core::{
     Answer, Error, Input, InvocationError, OutcomeKind, RegistriesReport, RegistryId, Settings, SweepReport,
 };
 use ecr_multiarch_engine::ecr::{Priority, Registries};
+use ecr_multiarch_engine::end::WorkTime;
 use ecr_multiarch_engine::executor::Executor;
 use ecr_multiarch_engine::sweep::sweep;
-use ecr_multiarch_engine::work_time::WorkTime;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
-use super::batch::handle_batch;
-use super::event;
+use super::batch::BatchRun;
+use super::batch_log::BatchLog;
 use super::invocation::Invocation;
 use super::metrics::{self, Metrics};
+use super::payload::{self, Record};
 use super::record::{Cost, InvocationRecord};
-use super::sqs;
 
 /// The pauses between two looks at a version that a request waits for: short at first, since most versions are complete
 /// within seconds, and then long enough that a minute of waiting takes some twenty reads.
@@ -41,9 +41,9 @@ pub enum Response {
 /// Handles the invocations of one execution environment.
 #[derive(Debug)]
 pub struct Handler {
-    pub(super) settings: Settings,
-    pub(super) registries: Registries,
-    pub(super) emit_metrics: fn(&str, &Metrics),
+    settings: Settings,
+    registries: Registries,
+    emit_metrics: fn(&str, &Metrics),
 }
 
 impl Handler {
@@ -63,13 +63,26 @@ impl Handler {
     /// # Errors
     /// Every [`Error`] of an event or a request. A batch never fails as a whole, unless the invocation may not bring one.
     pub async fn respond(&self, mut payload: Value, invocation: &Invocation) -> Result<Response, InvocationError> {
-        let Some(records) = sqs::take_records(&mut payload) else {
-            return self.answer(event::parse(payload), invocation).await.map(Response::Answer);
+        let Some(records) = payload::take_records(&mut payload) else {
+            return self.answer(payload::parse(payload), invocation).await.map(Response::Answer);
         };
         match invocation.access.admit_batch() {
-            Ok(()) => Ok(Response::Batch(handle_batch(self, records, invocation).await)),
+            Ok(()) => Ok(Response::Batch(self.work_off(records, invocation).await)),
             Err(error) => self.answer(Err(error), invocation).await.map(Response::Answer),
         }
+    }
+
+    /// Works off the records of a batch. Each task is logged and counted.
+    async fn work_off(&self, records: Vec<Record>, invocation: &Invocation) -> SqsBatchResponse {
+        let started = Instant::now();
+        let calls_before = self.registries.calls();
+        let (time, large_versions) = (invocation.batch_time(), Semaphore::new(1));
+        let executor = |id: &RegistryId| self.executor(id, time, time.stop_at, &large_versions);
+        let run = BatchRun::new(BatchLog::new(&invocation.request_id, records.len()));
+        let (response, mut log) = run.work_off(records, &self.planner(invocation), executor).await;
+        log.end(Cost { duration: started.elapsed(), ecr_calls: self.registries.calls() - calls_before });
+        (self.emit_metrics)(&invocation.request_id, &log.metrics);
+        response
     }
 
     /// Answers an event or a request, or the error of an input that is neither.
@@ -101,12 +114,12 @@ impl Handler {
         invocation: &Invocation,
     ) {
         let request_id = &invocation.request_id;
-        let record = InvocationRecord { request_id, subject, cost: Some(cost), delivery: None, result };
+        let record = InvocationRecord { request_id, subject, cost: Some(cost), records: None, result };
         record.log();
         (self.emit_metrics)(request_id, &Metrics::of(&record));
     }
 
-    pub(super) fn planner<'a>(&'a self, invocation: &'a Invocation) -> Planner<'a> {
+    fn planner<'a>(&'a self, invocation: &'a Invocation) -> Planner<'a> {
         Planner {
             settings: &self.settings,
             access: invocation.access,
@@ -135,7 +148,7 @@ impl Handler {
 
     /// An executor of tasks of this registry, for answers that are due soon, with calls that are repeated until this time
     /// while ECR throttles them.
-    pub(super) fn executor<'a>(
+    fn executor<'a>(
         &self,
         id: &RegistryId,
         time: WorkTime,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ecr_multiarch_core::{Access, AccountId};
 use tokio::time::Instant;
 
-use ecr_multiarch_engine::work_time::WorkTime;
+use ecr_multiarch_engine::end::WorkTime;
 
 /// How long before Lambda's deadline the answer is due, so that the invocation ends with an answer and not with a
 /// timeout. A second is ample to log and send it, also with the share of a CPU that a function of 128 MB has.

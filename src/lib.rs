@@ -8,11 +8,10 @@
 
 mod batch;
 mod batch_log;
-pub mod event;
 pub mod handler;
 pub mod invocation;
 pub mod logging;
 pub mod metrics;
+pub mod payload;
 pub mod record;
 pub mod runtime;
-mod sqs;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ecr_multiarch_core::alias::outcome::AliasOutcomeKind;
 use ecr_multiarch_core::answer::aliases_of_kind;
+use ecr_multiarch_core::batch::TaskRecords;
 use ecr_multiarch_core::plan::Subject;
 use ecr_multiarch_core::{AliasReport, Answer, ErrorType, InvocationError, RepositoryStart, Tag};
 use ecr_multiarch_engine::log;
@@ -17,19 +18,10 @@ pub struct InvocationRecord<'a> {
     pub subject: &'a Subject,
     /// What the invocation took; `None` for a task of a batch, which shares it with others.
     pub cost: Option<Cost>,
-    /// Of a task of a batch, how its input was delivered.
-    pub delivery: Option<Delivery>,
+    /// Of a task of a batch, the records that ask for it.
+    pub records: Option<&'a TaskRecords>,
     /// The answer, or the error.
     pub result: Result<&'a Answer, &'a InvocationError>,
-}
-
-/// How the input of a task was delivered.
-#[derive(Debug, Clone)]
-pub struct Delivery {
-    /// How many records ask for the task.
-    pub records: usize,
-    /// The ids of their messages.
-    pub message_ids: String,
 }
 
 /// What an invocation took.
@@ -44,7 +36,7 @@ pub struct Cost {
 impl InvocationRecord<'_> {
     /// Whether Lambda, or the queue, delivers the input again after this error.
     fn is_retried(&self, error: ErrorType) -> bool {
-        if self.delivery.is_some() { error.is_redelivered() } else { error.is_retryable() }
+        if self.records.is_some() { error.is_redelivered() } else { error.is_retryable() }
     }
 
     /// Writes a line for each alias that was left alone.
@@ -59,9 +51,8 @@ impl InvocationRecord<'_> {
 
     /// Writes the log line.
     pub fn log(&self) {
-        let Self { request_id, subject, delivery, .. } = self;
-        let records = delivery.as_ref().map(|delivery| delivery.records);
-        let message_ids = delivery.as_ref().map(|delivery| delivery.message_ids.as_str());
+        let Self { request_id, subject, .. } = self;
+        let records = self.records.map(|records| records.count);
         let (account, region) = subject.registry.as_ref().map(log::registry_fields).unzip();
         let account = account.flatten();
         let repository = subject.repository.as_deref();
@@ -150,7 +141,7 @@ impl InvocationRecord<'_> {
                 repository,
                 version,
                 records,
-                message_ids,
+                message_ids = self.records.map(TaskRecords::logged_ids),
                 milliseconds,
                 ecr_calls,
                 request_id,

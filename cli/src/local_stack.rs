@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use aws_config::Region;
 use aws_credential_types::Credentials;
-use ecr_multiarch::event;
 use ecr_multiarch::handler::Handler;
 use ecr_multiarch::invocation::Invocation;
+use ecr_multiarch::payload;
 use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::settings::variable::Variable;
 use ecr_multiarch_core::{Access, Answer, InvocationError, Settings};
@@ -59,6 +59,6 @@ impl LocalStack {
             deadline: Instant::now() + TIMEOUT,
             request_id: input["id"].as_str().unwrap_or_default().to_owned(),
         };
-        self.handler.answer(event::parse(input), &invocation).await
+        self.handler.answer(payload::parse(input), &invocation).await
     }
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use ecr_multiarch_core::work::SweepScope;
 use ecr_multiarch_core::{RegistryId, Settings};
 use ecr_multiarch_engine::ecr::{Priority, Registries};
+use ecr_multiarch_engine::end::WorkTime;
 use ecr_multiarch_engine::sweep::sweep;
-use ecr_multiarch_engine::work_time::WorkTime;
 use tokio::time::Instant;
 
 pub use options::Options;

@@ -16,8 +16,7 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
 use crate::ecr::Registry;
-use crate::execute::with_deadline;
-use crate::work_time::{WorkTime, before, pause, settle};
+use crate::end::{WorkTime, before, pause, settle, with_deadline};
 
 /// How many aliases are written at a time: those of every usual release, which has three, at once.
 const MAX_PARALLEL_WRITES: usize = 8;

@@ -1,11 +1,9 @@
 //! Amazon ECR through its SDK: the calls that the core asks for, and the errors that ECR responds with.
 
 mod client;
-mod config_cache;
+mod configs;
 mod error;
 mod gate;
-mod put;
-mod response_limit;
 mod scan;
 mod stored;
 
@@ -24,18 +22,18 @@ pub use gate::{Gate, WritePermit};
 pub use scan::Page;
 pub use stored::StoredRepository;
 
+use aws_sdk_ecr::operation::put_image::{PutImageError, PutImageOutput};
 use client::SharedState;
+use client::{ResponseLimit, is_too_large};
 use ecr_multiarch_core::error::{Extent, Resource};
-use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES};
-use ecr_multiarch_core::oci::invalid_image::Corruption;
 use ecr_multiarch_core::oci::media_type::MediaType;
-use ecr_multiarch_core::reconcile::observation::{ConfigResult, ImageConfigs, Manifests, StoredManifest};
+use ecr_multiarch_core::reconcile::machine::PutResponse;
+use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
 use ecr_multiarch_core::settings::tag_scheme::MAX_BATCH_IDS;
-use ecr_multiarch_core::{Digest, Error, IamAction, ImageReference, Reference, RegistryId, RepositoryName};
-use response_limit::ResponseLimit;
+use ecr_multiarch_core::{
+    Digest, Error, IamAction, ImageReference, ManifestList, Reference, RegistryId, RepositoryName, Tag,
+};
 use tokio::time::{Instant, timeout_at};
-
-use crate::blob::BlobError;
 
 /// How many calls for one version are in flight at a time: enough that the configs of every usual version take one
 /// round trip, and few enough that one version with many platforms does not exhaust a rate limit by itself.
@@ -234,10 +232,10 @@ impl Registry {
             if is_attempted_once {
                 config = config.retry_config(RetryConfig::disabled());
             }
-            call.customize().config_override(config).interceptor(ResponseLimit::new(max_bytes)).send().await
+            call.customize().config_override(config).interceptor(ResponseLimit { max_bytes }).send().await
         };
         let output = self.call(IamAction::BatchGetImage, send).await.map_err(|error| {
-            let read_error = if response_limit::is_exceeded(&error) { ReadError::TooLarge } else { ReadError::Call };
+            let read_error = if is_too_large(&error) { ReadError::TooLarge } else { ReadError::Call };
             read_error(error::classify(IamAction::BatchGetImage, resource(), &error))
         })?;
 
@@ -259,51 +257,72 @@ impl Registry {
         Ok((found, omitted))
     }
 
-    /// Reads configs in parallel. Those in the cache are not read again.
+    /// Writes a manifest list under a tag.
     ///
     /// # Errors
-    /// Every error of ECR and of its blob store. Why a config is invalid is in the result.
-    pub async fn get_configs(&self, repository: &RepositoryName, digests: &[Digest]) -> Result<ImageConfigs, Error> {
-        let read = digests.iter().map(async |digest| Ok((*digest, self.get_config(repository, *digest).await?)));
-        stream::iter(read).buffer_unordered(MAX_PARALLEL_CALLS).try_collect().await
+    /// Every error of ECR except those that [`PutResponse`] covers.
+    pub async fn put_manifest_list(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        list: &ManifestList,
+    ) -> Result<PutResponse, Error> {
+        let send = self.put_image(repository, tag, list);
+        put_response(self.call(IamAction::PutImage, send).await, repository, tag)
     }
 
-    async fn get_config(&self, repository: &RepositoryName, digest: Digest) -> Result<ConfigResult, Error> {
-        if let Some(config) = self.shared.configs.get(&digest) {
-            return Ok(Ok(config));
+    /// Writes a manifest list under a tag, in a call that has passed the gate. `None`, if ECR throttles it.
+    ///
+    /// # Errors
+    /// As [`Self::put_manifest_list`].
+    pub async fn put_manifest_list_once(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        list: &ManifestList,
+    ) -> Result<Option<PutResponse>, Error> {
+        match self.send_once(IamAction::PutImage, self.put_image(repository, tag, list)).await {
+            Err(error) if error::is_throttling(&error) => Ok(None),
+            result => put_response(result, repository, tag).map(Some),
         }
-        let resource = || image(repository, Reference::Digest(digest));
-        let action = IamAction::GetDownloadUrlForLayer;
-        let unavailable = |message: &str| Error::RegistryUnavailable {
-            action,
-            resource: resource(),
-            message: message.into(),
-            extent: Extent::Image,
-        };
-        let send = async |client: &Client| {
+    }
+
+    fn put_image(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        list: &ManifestList,
+    ) -> impl AsyncFn(&Client) -> Result<PutImageOutput, SdkError<PutImageError, HttpResponse>> {
+        async move |client: &Client| {
             client
-                .get_download_url_for_layer()
+                .put_image()
                 .set_registry_id(self.account())
                 .repository_name(repository.as_str())
-                .layer_digest(digest.to_string())
+                .image_tag(tag.as_str())
+                .image_manifest(&list.text)
+                .image_manifest_media_type(list.media_type.as_str())
+                .image_digest(list.digest.to_string())
                 .send()
                 .await
-        };
-        let output = self
-            .call(action, send)
-            .await
-            .map_err(|error| error::classify(IamAction::GetDownloadUrlForLayer, resource(), &error))?;
-        let url = output.download_url.ok_or_else(|| unavailable("the response has no URL"))?;
-        let bytes = match self.shared.blobs.get(&url, MAX_CONFIG_BYTES).await {
-            Ok(bytes) => bytes,
-            Err(BlobError::TooLarge) => return Ok(Err(Corruption::TooLarge { max: MAX_CONFIG_BYTES }.into())),
-            Err(error) => return Err(error::classify_blob_error(resource(), &error)),
-        };
-        let config = ImageConfig::parse(digest, &bytes);
-        if let Ok(config) = &config {
-            self.shared.configs.insert(digest, config);
         }
-        Ok(config)
+    }
+}
+
+/// What the response to a write says.
+fn put_response(
+    result: Result<PutImageOutput, SdkError<PutImageError, HttpResponse>>,
+    repository: &RepositoryName,
+    tag: &Tag,
+) -> Result<PutResponse, Error> {
+    let Err(error) = result else { return Ok(PutResponse::Stored) };
+    match error::error_code(&error) {
+        Some("ImageAlreadyExistsException") => Ok(PutResponse::Stored),
+        Some("ImageTagAlreadyExistsException") => Ok(PutResponse::TagImmutable),
+        Some("ReferencedImagesNotFoundException") => Ok(PutResponse::ReferencedImageNotFound),
+        _ => {
+            let resource = image(repository, Reference::Tag(tag.clone()));
+            Err(error::classify(IamAction::PutImage, resource, &error))
+        }
     }
 }
 

@@ -16,10 +16,8 @@ use tokio::sync::Semaphore;
 
 use crate::alias::{reconcile_aliases, yank};
 use crate::ecr::{Registry, SharedRead};
-use crate::end::End;
-use crate::execute::deadline_reached;
+use crate::end::{End, WorkTime, deadline_reached};
 use crate::group::{GroupDelegate, GroupReconciler, Member, VersionEnd, versions_per_read};
-use crate::work_time::WorkTime;
 
 /// A read that fails is repeated as any other call is, since its registry is abandoned if it fails for good. Ten
 /// responses of this size, one for each record of a batch, fit into the memory of the assembler.

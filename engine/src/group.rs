@@ -18,9 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use crate::ecr::{ReadError, Registry, SharedRead, WritePermit};
-use crate::end::End;
-use crate::execute::{deadline_reached, execute, with_deadline};
-use crate::work_time::WorkTime;
+use crate::end::{End, WorkTime, deadline_reached, pause, with_deadline};
 
 /// How many versions of a group continue by themselves at a time: enough that one slow version does not hold up the
 /// others, and few enough that the writes of other repositories do not wait for long.
@@ -320,4 +318,31 @@ struct Turn<'a> {
     is_admitted: bool,
     /// How long it has waited since it was observed.
     waited: Duration,
+}
+
+/// Executes one step, and returns the next one.
+///
+/// # Errors
+/// Those of the machine and of ECR; [`Error::RegistryUnavailable`], if ECR has not answered by the deadline.
+async fn execute(registry: &Registry, step: Step, deadline: Instant) -> Result<Step, Error> {
+    match step {
+        Step::ReadManifests(read) => {
+            let call = async {
+                pause(read.after()).await;
+                Ok(registry.batch_get_manifests(&read.request().repository, &read.references()).await?)
+            };
+            let target = || Resource::Image(read.request().target());
+            let manifests = with_deadline(deadline, IamAction::BatchGetImage, target, call).await?;
+            read.resume(manifests)
+        }
+        Step::ReadConfigs(read) => {
+            let digests = read.digests();
+            let call = registry.get_configs(&read.request().repository, &digests);
+            let target = || Resource::Image(read.request().target());
+            let configs = with_deadline(deadline, IamAction::GetDownloadUrlForLayer, target, call).await?;
+            read.resume(&configs)
+        }
+        // A write waits for its turn, which the group keeps.
+        Step::Put(_) | Step::Done(_) => Ok(step),
+    }
 }

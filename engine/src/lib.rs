@@ -1,8 +1,8 @@
 //! What [`ecr_multiarch_core`] decides, carried out on Amazon ECR: the part of `ecr-multiarch` that the function and the
 //! terminal program share.
 //!
-//! * [`executor`]: carries out the tasks of events, records and requests, until [`work_time`] is up. `group` reconciles
-//!   versions that share their first read, `execute` and `alias` make the calls of each step;
+//! * [`executor`]: carries out the tasks of events, records and requests, each to its [`end`]. `group` reconciles versions
+//!   that share their first read, `alias` executes the steps of aliases;
 //! * [`sweep`]: scans whole registries, and reconciles what needs it;
 //! * [`ecr`] and [`blob`]: the calls to AWS, over [`connections`].
 
@@ -11,10 +11,8 @@ pub mod blob;
 pub mod connections;
 pub mod ecr;
 pub mod end;
-mod execute;
 pub mod executor;
 mod group;
 pub mod log;
 mod sdk_environment;
 pub mod sweep;
-pub mod work_time;

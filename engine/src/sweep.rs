@@ -32,8 +32,8 @@ use futures_util::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
 
 use crate::ecr::Registry;
+use crate::end::WorkTime;
 pub use crate::group::VersionEnd;
-use crate::work_time::WorkTime;
 use queue::WorkQueue;
 use report::Reporter;
 

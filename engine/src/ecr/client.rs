@@ -10,20 +10,23 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_ecr::Client;
-use aws_sdk_ecr::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_ecr::config::interceptors::{
+    BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+};
 use aws_sdk_ecr::config::{ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig};
+use aws_sdk_ecr::error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
-
+use aws_smithy_types::body::SdkBody;
 use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::{Region, RegistryId};
+use http_body_util::{LengthLimitError, Limited};
 use tokio::time::Instant;
 
 use super::Registry;
-use super::config_cache::ConfigCache;
+use super::configs::ConfigCache;
 use super::error::THROTTLING_CODES;
 use super::gate::Gate;
-use super::response_limit;
 use crate::blob::BlobClient;
 use crate::connections::{CONNECT_TIMEOUT, Connections};
 use crate::sdk_environment::SdkEnvironment;
@@ -204,10 +207,39 @@ impl Intercept for CallCounter {
         _context: &BeforeTransmitInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
-    ) -> Result<(), aws_sdk_ecr::error::BoxError> {
+    ) -> Result<(), BoxError> {
         self.0.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// Ends a response that exceeds so many bytes while it is read, so that a large one never fills the memory.
+#[derive(Debug)]
+pub(super) struct ResponseLimit {
+    pub(super) max_bytes: usize,
+}
+
+impl Intercept for ResponseLimit {
+    fn name(&self) -> &'static str {
+        "ResponseLimit"
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response_mut().body_mut();
+        let unlimited = std::mem::replace(body, SdkBody::taken());
+        *body = SdkBody::from_body_1_x(Limited::new(unlimited, self.max_bytes));
+        Ok(())
+    }
+}
+
+/// Whether a call failed because its response exceeded the limit.
+pub(super) fn is_too_large(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |cause| cause.source()).any(<dyn std::error::Error>::is::<LengthLimitError>)
 }
 
 /// Stops the SDK from retrying what its own retries do not mend: throttling, which the gate answers for all calls; an
@@ -222,7 +254,7 @@ pub(crate) const QUOTA_CODE: &str = "LimitExceededException";
 impl ClassifyRetry for NotRetried {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         if let Some(Err(error)) = context.output_or_error()
-            && response_limit::is_exceeded(error)
+            && is_too_large(error)
         {
             return RetryAction::RetryForbidden;
         }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::RegistrySweep;
 use super::queue::SweptRepository;
-use crate::work_time::settle;
+use crate::end::settle;
 
 /// How many repositories are scanned at a time: enough to hide the latency of a page.
 const MAX_PARALLEL_SCANS: usize = 4;

@@ -1,10 +1,18 @@
-//! A cache of configs, kept while the execution environment is warm.
+//! Reads image configs, and keeps them while the execution environment is warm.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use ecr_multiarch_core::Digest;
-use ecr_multiarch_core::oci::image_config::ImageConfig;
+use aws_sdk_ecr::Client;
+use ecr_multiarch_core::error::Extent;
+use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES};
+use ecr_multiarch_core::oci::invalid_image::Corruption;
+use ecr_multiarch_core::reconcile::observation::{ConfigResult, ImageConfigs};
+use ecr_multiarch_core::{Digest, Error, IamAction, Reference, RepositoryName};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{MAX_PARALLEL_CALLS, Registry, error, image};
+use crate::blob::BlobError;
 
 /// How many configs are kept: with [`MAX_TEXT_BYTES`] each, 2 MiB at most.
 const MAX_CONFIGS: usize = 4_096;
@@ -53,6 +61,55 @@ impl ConfigCache {
             return;
         }
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, config.clone());
+    }
+}
+
+impl Registry {
+    /// Reads configs in parallel. Those in the cache are not read again.
+    ///
+    /// # Errors
+    /// Every error of ECR and of its blob store. Why a config is invalid is in the result.
+    pub async fn get_configs(&self, repository: &RepositoryName, digests: &[Digest]) -> Result<ImageConfigs, Error> {
+        let read = digests.iter().map(async |digest| Ok((*digest, self.get_config(repository, *digest).await?)));
+        stream::iter(read).buffer_unordered(MAX_PARALLEL_CALLS).try_collect().await
+    }
+
+    async fn get_config(&self, repository: &RepositoryName, digest: Digest) -> Result<ConfigResult, Error> {
+        if let Some(config) = self.shared.configs.get(&digest) {
+            return Ok(Ok(config));
+        }
+        let resource = || image(repository, Reference::Digest(digest));
+        let action = IamAction::GetDownloadUrlForLayer;
+        let unavailable = |message: &str| Error::RegistryUnavailable {
+            action,
+            resource: resource(),
+            message: message.into(),
+            extent: Extent::Image,
+        };
+        let send = async |client: &Client| {
+            client
+                .get_download_url_for_layer()
+                .set_registry_id(self.account())
+                .repository_name(repository.as_str())
+                .layer_digest(digest.to_string())
+                .send()
+                .await
+        };
+        let output = self
+            .call(action, send)
+            .await
+            .map_err(|error| error::classify(IamAction::GetDownloadUrlForLayer, resource(), &error))?;
+        let url = output.download_url.ok_or_else(|| unavailable("the response has no URL"))?;
+        let bytes = match self.shared.blobs.get(&url, MAX_CONFIG_BYTES).await {
+            Ok(bytes) => bytes,
+            Err(BlobError::TooLarge) => return Ok(Err(Corruption::TooLarge { max: MAX_CONFIG_BYTES }.into())),
+            Err(error) => return Err(error::classify_blob_error(resource(), &error)),
+        };
+        let config = ImageConfig::parse(digest, &bytes);
+        if let Ok(config) = &config {
+            self.shared.configs.insert(digest, config);
+        }
+        Ok(config)
     }
 }
 
