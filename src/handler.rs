@@ -17,8 +17,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep_until};
 
-use super::batch::BatchRun;
-use super::batch_log::BatchLog;
+use super::batch::{BatchLog, BatchRun};
 use super::invocation::Invocation;
 use super::metrics::{self, Metrics};
 use super::payload::{self, Record};

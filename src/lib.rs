@@ -7,7 +7,6 @@
 //! the program that is deployed.
 
 mod batch;
-mod batch_log;
 pub mod handler;
 pub mod invocation;
 pub mod logging;

@@ -44,21 +44,18 @@ impl AliasRequest {
     /// A request for the aliases of one version, after it was published, found unchanged, or yanked. `None`, if it has
     /// no aliases: it is not a release, or not served, or the policy has no aliases.
     pub fn for_version(repository: RepositoryName, version: &Tag, settings: &Arc<RepositorySettings>) -> Option<Self> {
+        let request = Self::for_repository(repository, settings)?;
         let release = Release::from_tag(version).filter(|release| settings.serves(release.tag()))?;
-        Self::new(repository, Scope::Release(release), settings)
+        Some(Self { scope: Scope::Release(release), ..request })
     }
 
     /// A request for all aliases of a repository. `None`, if its policy has no aliases.
     pub fn for_repository(repository: RepositoryName, settings: &Arc<RepositorySettings>) -> Option<Self> {
-        Self::new(repository, Scope::Repository, settings)
-    }
-
-    fn new(repository: RepositoryName, scope: Scope, settings: &Arc<RepositorySettings>) -> Option<Self> {
         (!settings.aliases.is_empty()).then(|| Self {
             repository,
             dry_run: false,
             force: false,
-            scope,
+            scope: Scope::Repository,
             settings: Arc::clone(settings),
             written: BTreeMap::new(),
             lists: BTreeMap::new(),

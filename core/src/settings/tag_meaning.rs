@@ -57,7 +57,9 @@ impl RepositorySettings {
         if let Some(parsed) = self.tag_scheme.parse(tag) {
             return TagMeaning::Platform(parsed);
         }
-        if let Some(marker) = YankMarker::from_tag(tag).filter(|_| !self.aliases.is_empty()) {
+        if !self.aliases.is_empty()
+            && let Some(marker) = YankMarker::from_tag(tag)
+        {
             return TagMeaning::Marker(marker);
         }
         if self.version_pattern.as_ref().is_some_and(|pattern| !pattern.matches(tag)) {
