@@ -104,9 +104,7 @@ impl Registry {
         if self.immutable.contains(tag) && self.tags.contains_key(tag) {
             return PutResponse::TagImmutable;
         }
-        let ManifestList { media_type, text, digest } = list;
-        let media_type = media_type.to_string();
-        self.tags.insert(tag.clone(), StoredManifest { digest: *digest, media_type, text: text.as_str().into() });
+        self.tags.insert(tag.clone(), list.into());
         PutResponse::Stored
     }
 
