@@ -302,8 +302,8 @@ fn image_that_stays_missing_is_an_error() {
 
 #[test]
 fn many_aliases_are_written_in_groups_that_a_scan_confirms() {
-    let releases = (0..120).map(|minor| format!("1.{minor}.0={minor} ")).collect::<String>();
-    let mut registry = Registry::new("{major}.{minor}", &releases);
+    let releases: Vec<_> = (0..120).map(|minor| format!("1.{minor}.0={minor}")).collect();
+    let mut registry = Registry::new("{major}.{minor}", &releases.join(" "));
     let (calls, end) = registry.run(registry.request("sweep"), "");
     assert!(reports(&end).len() == 120 && reports(&end).iter().all(|report| report.contains(" moved ")));
     let calls: Vec<_> = calls.split("; ").collect();
