@@ -6,7 +6,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ecr_multiarch_core::reconcile::go_json::escape;
+use ecr_multiarch_core::reconcile::manifest_list::escape_json;
 use sha2::{Digest as _, Sha256};
 
 use crate::finding::{ASSEMBLE_COMMAND, SWEEP_COMMAND};
@@ -21,7 +21,7 @@ const SCRIPT: &str = include_str!("../page/page.js");
 /// # Errors
 /// If the report does not serialize, which no report does.
 pub fn render(report: &Report) -> Result<String, serde_json::Error> {
-    let report = escape(serde_json::to_string(report)?);
+    let report = escape_json(serde_json::to_string(report)?);
     let (style_hash, script_hash) = (source_hash(STYLE), source_hash(SCRIPT));
     let values = [
         ("style hash", style_hash.as_str()),
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn data_cannot_end_its_element() {
         let hostile = serde_json::json!({"</script><!--<script>": "&amp;\u{2028}\u{2029}{{script}}"});
-        let escaped = escape(hostile.to_string());
+        let escaped = escape_json(hostile.to_string());
         assert!(!escaped.contains(['<', '>', '&', '\u{2028}', '\u{2029}']), "{escaped}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), hostile);
     }

@@ -5,8 +5,8 @@
 use std::collections::{HashMap, HashSet};
 
 use ecr_multiarch_core::Digest;
-use ecr_multiarch_core::oci::annotations::REVISION;
 use ecr_multiarch_core::oci::descriptor::Descriptor;
+use ecr_multiarch_core::oci::descriptor::REVISION;
 use ecr_multiarch_core::oci::invalid_image::{InvalidImage, Unsupported};
 use ecr_multiarch_core::oci::manifest::Manifest;
 use ecr_multiarch_core::oci::platform::Platform;

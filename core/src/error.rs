@@ -9,10 +9,9 @@ use strum::VariantArray;
 
 use crate::excerpt::{ImageText, RegistryText};
 use crate::iam_action::IamAction;
-use crate::name::{RegistryId, RepositoryName};
+use crate::name::{ImageReference, RegistryId, RepositoryName};
 use crate::oci::digest::Digest;
 use crate::oci::invalid_image::{Corruption, InvalidImage, Unsupported};
-use crate::oci::reference::ImageReference;
 
 /// Why an invocation, or one version of a sweep, failed.
 ///

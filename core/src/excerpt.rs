@@ -4,6 +4,9 @@
 //! manifest. Errors, logs and answers therefore hold such text as one of these types, which cannot be made of the whole.
 
 use std::fmt;
+use std::sync::LazyLock;
+
+use regex_lite::{Captures, Regex};
 
 /// The last character of a text that was cut.
 const ELLIPSIS: char = '…';
@@ -76,90 +79,42 @@ fn cut(mut text: String, max_chars: usize) -> String {
     text
 }
 
-/// What stands for a secret.
-const REDACTED: &str = "[redacted]";
+/// A secret name, what separates it from its value in URLs, headers and JSON, the value, and its end: such as
+/// `X-Amz-Signature=`, `x-amz-security-token:` and `"Credential": "`.
+#[expect(clippy::expect_used, reason = "the pattern is constant")]
+static NAMED_SECRET: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r#"(?i)((?:signature|credential|token)["'\\]*(?:[=:]|%3[da])[ "'\\]*)([^\s"'\\&,;<>)}]+?)(%26|[\s"'\\&,;<>)}]|$)"#;
+    Regex::new(pattern).expect("a constant pattern")
+});
 
-/// The ends of the names whose values are secret: `X-Amz-Signature`, `x-amz-security-token`, `Credential`.
-const SECRET_NAMES: [&str; 3] = ["signature", "credential", "token"];
+/// The words of base64 that are long enough to be secret.
+#[expect(clippy::expect_used, reason = "the pattern is constant")]
+static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new("[A-Za-z0-9+/=%_-]{16,}").expect("a constant pattern"));
 
-/// What separates a name from its value, in URLs, headers and JSON.
-const SEPARATORS: [&str; 4] = ["=", ":", "%3d", "%3a"];
-
-/// How the session tokens of AWS STS begin.
+/// How the session tokens of AWS STS begin. Real ones have hundreds of characters.
 const TOKEN_PREFIXES: [&str; 4] = ["IQoJ", "FwoG", "FQoD", "AQoD"];
-
-/// The length from which a word with a token's prefix is one. Real tokens have hundreds of characters.
-const MIN_TOKEN_CHARS: usize = 16;
 
 /// The length from which any word of base64 is secret: no tag is longer, and no digest.
 const MIN_SECRET_CHARS: usize = 129;
 
-/// How much of a text is searched for secrets, and kept: far more than is shown, and little enough for a search whose
-/// time grows with the square of it.
+/// How much of a text is searched for secrets, and kept: far more than is shown.
 const MAX_SEARCHED_BYTES: usize = 16 << 10;
 
 /// Replaces the secrets in a text: presigned URLs, canonical requests and tokens that an error message quotes.
 fn redacted(text: &str) -> String {
     let searched = &text[..text.floor_char_boundary(MAX_SEARCHED_BYTES)];
-    let mut redacted = without_tokens(&without_named_secrets(searched));
-    if searched.len() < text.len() {
-        redacted.push(ELLIPSIS);
-    }
-    redacted
-}
-
-fn without_named_secrets(text: &str) -> String {
-    let lower = text.to_ascii_lowercase();
-    let mut kept = String::with_capacity(text.len());
-    let mut position = 0;
-    while let Some((start, end)) = next_named_secret(&lower, position) {
-        kept.push_str(&text[position..start]);
-        kept.push_str(REDACTED);
-        position = end;
-    }
-    kept.push_str(&text[position..]);
-    kept
-}
-
-/// The range of the first value from this position on that follows a secret name.
-fn next_named_secret(lower: &str, from: usize) -> Option<(usize, usize)> {
-    let after_name = |name: &&str| {
-        lower[from..].match_indices(*name).map(|(at, name)| from + at + name.len()).find_map(|at| value(lower, at))
-    };
-    SECRET_NAMES.iter().filter_map(after_name).min()
-}
-
-/// The range of the value that a separator at this position introduces.
-fn value(lower: &str, at: usize) -> Option<(usize, usize)> {
-    let is_quote = |c: char| matches!(c, '"' | '\'' | '\\');
-    let rest = lower[at..].trim_start_matches(is_quote);
-    let rest = SEPARATORS.iter().find_map(|separator| rest.strip_prefix(separator))?;
-    let rest = rest.trim_start_matches(|c: char| c == ' ' || is_quote(c));
-    let start = lower.len() - rest.len();
-    let is_end = |c: char| c.is_whitespace() || is_quote(c) || matches!(c, '&' | ',' | ';' | '<' | '>' | ')' | '}');
-    let end = rest.find(is_end).unwrap_or(rest.len());
-    let end = rest.find("%26").map_or(end, |encoded| encoded.min(end));
-    (end > 0).then_some((start, start + end))
-}
-
-fn without_tokens(text: &str) -> String {
-    let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '%' | '_' | '-');
-    let is_secret = |word: &str| {
-        let is_token = TOKEN_PREFIXES.iter().any(|prefix| word.starts_with(prefix)) && word.len() >= MIN_TOKEN_CHARS;
+    let unnamed = NAMED_SECRET.replace_all(searched, "${1}[redacted]${3}");
+    let mut redacted = WORD.replace_all(&unnamed, |word: &Captures<'_>| {
+        let word = &word[0];
         // Names of repositories are as long, but have no upper case.
-        is_token || (word.len() >= MIN_SECRET_CHARS && word.bytes().any(|byte| byte.is_ascii_uppercase()))
-    };
-    let mut kept = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find(is_base64) {
-        let (before, from_word) = rest.split_at(start);
-        let (word, after) = from_word.split_at(from_word.find(|c| !is_base64(c)).unwrap_or(from_word.len()));
-        kept.push_str(before);
-        kept.push_str(if is_secret(word) { REDACTED } else { word });
-        rest = after;
+        let is_long = word.len() >= MIN_SECRET_CHARS && word.bytes().any(|byte| byte.is_ascii_uppercase());
+        let is_secret = is_long || TOKEN_PREFIXES.iter().any(|prefix| word.starts_with(prefix));
+        (if is_secret { "[redacted]" } else { word }).to_owned()
+    });
+    if searched.len() < text.len() {
+        redacted.to_mut().push(ELLIPSIS);
     }
-    kept.push_str(rest);
-    kept
+    redacted.into_owned()
 }
 
 #[cfg(test)]

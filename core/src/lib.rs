@@ -54,14 +54,16 @@ pub use alias::machine::AliasStep;
 pub use alias::outcome::{AliasOutcome, AliasReconciliation, AliasReport};
 pub use alias::request::AliasRequest;
 pub use alias::scan::{AliasScan, AliasScanBuilder};
-pub use answer::{Answer, RegistriesReport, SweepReport, VersionReport, YankReport};
+pub use answer::sweep::SweepReport;
+pub use answer::{Answer, RegistriesReport, VersionReport, YankReport};
 pub use error::{Error, ErrorType, InvocationError};
 pub use iam_action::IamAction;
 pub use input::Input;
 pub use inventory::Inventory;
-pub use name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName, RepositoryStart};
+pub use name::{
+    AccountId, ImageReference, Reference, Region, RegistryId, RepositoryGlob, RepositoryName, RepositoryStart,
+};
 pub use oci::digest::Digest;
-pub use oci::reference::{ImageReference, Reference};
 pub use oci::tag::Tag;
 pub use reconcile::machine::Step;
 pub use reconcile::manifest_list::ManifestList;

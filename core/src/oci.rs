@@ -1,14 +1,11 @@
 //! The terms of the OCI specifications and of Docker's formats, as far as the function needs them.
 
-pub mod annotations;
 pub mod descriptor;
 pub mod digest;
 pub mod image_config;
 pub mod invalid_image;
 pub mod manifest;
 pub mod media_type;
-mod null;
 pub mod platform;
-pub mod reference;
 pub mod tag;
 pub(crate) mod tag_pattern;

@@ -1,6 +1,5 @@
 //! The reconciliation of one version: observe, assemble, publish, confirm.
 
-pub mod go_json;
 pub mod machine;
 pub mod manifest_list;
 pub mod observation;

@@ -1,6 +1,6 @@
 //! The log lines of what is found in a registry. Each names the account and the Region of it.
 
-use ecr_multiarch_core::answer::{Failed, IncompleteVersion};
+use ecr_multiarch_core::answer::sweep::{Failed, IncompleteVersion};
 use ecr_multiarch_core::{AccountId, RegistryId, Tag};
 
 /// The account and the Region of a registry, as log lines have them.

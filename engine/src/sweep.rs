@@ -24,7 +24,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use ecr_multiarch_core::answer::Failed;
+use ecr_multiarch_core::answer::sweep::Failed;
 use ecr_multiarch_core::inventory::Version;
 use ecr_multiarch_core::work::SweepScope;
 use ecr_multiarch_core::{AliasReconciliation, Error, RepositoryName, RepositorySettings, Settings, SweepReport};

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::name::RepositoryName;
+use crate::name::{ImageReference, Reference, RepositoryName};
 use crate::oci::digest::Digest;
-use crate::oci::reference::{ImageReference, Reference};
 use crate::oci::tag::Tag;
 use crate::reconcile::manifest_list::ManifestList;
 use crate::reconcile::observation::StoredManifest;
@@ -78,12 +77,10 @@ impl AliasRequest {
     /// it is the list that the version's tag names, which a scan must show; in a dry run, the one that it would name.
     #[must_use]
     pub fn with_list(mut self, list: &ManifestList) -> Self {
-        let ManifestList { media_type, text, digest } = list;
         if let Scope::Release(release) = &self.scope {
-            self.written.insert(release.tag().clone(), *digest);
+            self.written.insert(release.tag().clone(), list.digest);
         }
-        let stored = StoredManifest { digest: *digest, media_type: media_type.to_string(), text: text.as_str().into() };
-        self.lists.insert(*digest, stored);
+        self.lists.insert(list.digest, list.into());
         self
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::annotations::{Annotations, REVISION, only_revision};
+use super::descriptor::{Annotations, REVISION, only_revision};
 use super::digest::Digest;
 use super::invalid_image::{Corruption, InvalidImage, Part, Unsupported};
 use super::platform::Platform;
@@ -10,11 +10,6 @@ use super::platform::Platform;
 /// How many bytes of a config are read: as many as ECR accepts of a manifest. Real configs have kilobytes; the limit
 /// bounds the memory that a hostile one takes.
 pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
-
-/// Whether a config of this media type is that of a container image.
-pub fn is_image_config(media_type: &str) -> bool {
-    matches!(media_type, "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json")
-}
 
 /// An image config, reduced to what the function needs.
 ///

@@ -3,8 +3,7 @@
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::annotations::{Annotations, only_revision};
-use super::descriptor::Descriptor;
+use super::descriptor::{Annotations, Descriptor, only_revision};
 use super::digest::Digest;
 use super::invalid_image::{Corruption, InvalidImage, Part, Unsupported};
 use super::media_type::MediaType;

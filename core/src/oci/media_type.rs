@@ -1,4 +1,4 @@
-//! The media types of manifests.
+//! The media types of manifests, and of the configs of images.
 
 use std::fmt;
 
@@ -72,6 +72,11 @@ impl Serialize for MediaType {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }
+}
+
+/// Whether a config of this media type is that of a container image.
+pub fn is_image_config(media_type: &str) -> bool {
+    matches!(media_type, "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json")
 }
 
 #[cfg(test)]

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-
-use super::null::null_as_default;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A platform. An empty field is an absent one.
 ///
@@ -77,6 +75,15 @@ impl Platform {
             variant: variant.to_owned(),
         }
     }
+}
+
+/// Deserializes `null` as Go does: as the empty value.
+pub(super) fn null_as_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 impl fmt::Display for Platform {

@@ -22,12 +22,12 @@ use super::observation::{self, ImageConfigs, Manifests, Observation, StoredManif
 use super::outcome::{Outcome, PlatformImage, Proposal, Reconciliation, Waiting};
 use super::request::ReconcileRequest;
 use crate::error::{Conflict, Error, UnseenImage};
+use crate::name::Reference;
 use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
 use crate::oci::manifest::Index;
 use crate::oci::media_type::MediaType;
 use crate::oci::platform::Platform;
-use crate::oci::reference::Reference;
 use crate::oci::tag::Tag;
 use crate::settings::Revisions;
 

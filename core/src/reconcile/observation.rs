@@ -8,14 +8,13 @@ use super::outcome::PlatformImage;
 use super::request::ReconcileRequest;
 use crate::error::{Error, PlatformSource};
 use crate::excerpt::ImageText;
-use crate::oci::annotations::{Annotations, REVISION};
-use crate::oci::descriptor::Descriptor;
+use crate::name::Reference;
+use crate::oci::descriptor::{Annotations, Descriptor, REVISION};
 use crate::oci::digest::Digest;
-use crate::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES, is_image_config};
+use crate::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES};
 use crate::oci::invalid_image::{Corruption, InvalidImage, Part, Unsupported};
 use crate::oci::manifest::{ImageManifest, Index, Manifest, check_json};
-use crate::oci::media_type::MediaType;
-use crate::oci::reference::Reference;
+use crate::oci::media_type::{MediaType, is_image_config};
 use crate::oci::tag::Tag;
 use crate::settings::Attestations;
 use crate::settings::configured_platform::ConfiguredPlatform;
@@ -69,6 +68,12 @@ impl StoredManifest {
         };
         let descriptor = Descriptor::new(media_type.to_string(), self.digest, self.text.len() as u64);
         Ok((descriptor, Manifest::parse(media_type, &self.text)?))
+    }
+}
+
+impl From<&ManifestList> for StoredManifest {
+    fn from(list: &ManifestList) -> Self {
+        Self { digest: list.digest, media_type: list.media_type.to_string(), text: list.text.as_str().into() }
     }
 }
 

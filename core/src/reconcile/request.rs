@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::name::RepositoryName;
-use crate::oci::reference::{ImageReference, Reference};
+use crate::name::{ImageReference, Reference, RepositoryName};
 use crate::oci::tag::Tag;
 use crate::settings::tag_scheme::PlatformTag;
 use crate::settings::{Attestations, RepositorySettings, Revisions, VersionNotServed};

@@ -80,8 +80,7 @@ impl Catalog {
                 }
                 catalog.images.insert((release, build), images.each_ref().map(stored));
                 let list = catalog.assembled(release, build);
-                let (digest, media_type) = (list.digest, list.media_type.to_string());
-                catalog.contents.push(StoredManifest { digest, media_type, text: list.text.as_str().into() });
+                catalog.contents.push((&list).into());
                 catalog.lists.push(list);
             }
         }

@@ -4,14 +4,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(unreachable_pub, reason = "the modules of a test crate have no outside")]
 
-mod by_hand;
 mod catalog;
 #[path = "../support/exploration.rs"]
 mod exploration;
 mod handler;
 mod properties;
+mod registry;
 mod scenario;
 mod state;
+mod transcripts;
+mod yanks;
 
 use catalog::Catalog;
 use exploration::{check, counterexample};

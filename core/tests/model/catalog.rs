@@ -223,9 +223,7 @@ impl Catalog {
         }
         if let Some(builds) = view.list {
             let (_, list) = self.lists.values().find(|(of, _)| *of == builds).unwrap();
-            let media_type = list.media_type.to_string();
-            let list = StoredManifest { digest: list.digest, media_type, text: list.text.as_str().into() };
-            manifests.insert(Reference::Tag(self.version.clone()), list);
+            manifests.insert(self.version_reference(), list.into());
         }
         manifests
     }

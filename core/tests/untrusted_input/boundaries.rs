@@ -3,9 +3,9 @@
 use std::time::SystemTime;
 
 use ecr_multiarch_core::error::Conflict;
-use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES, is_image_config};
+use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES};
 use ecr_multiarch_core::oci::manifest::{MAX_ENTRIES, Manifest};
-use ecr_multiarch_core::oci::media_type::MediaType;
+use ecr_multiarch_core::oci::media_type::{MediaType, is_image_config};
 use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::{AccountId, Digest, Error, Inventory, ScannedImage, Settings};

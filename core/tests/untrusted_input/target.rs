@@ -242,11 +242,7 @@ pub fn published_list(bytes: &[u8]) -> Option<ManifestList> {
     let list = published?;
     assert_complete(&list);
     texts.resize(texts.len().max(3), None);
-    texts[2] = Some(StoredManifest {
-        digest: list.digest,
-        media_type: list.media_type.to_string(),
-        text: list.text.as_str().into(),
-    });
+    texts[2] = Some((&list).into());
     let again = run("linux/amd64,linux/arm64", &texts)?;
     assert_eq!(again, Ok(Outcome::Unchanged(list.clone())), "an up-to-date manifest list is not recognized");
     Some(list)
@@ -328,9 +324,7 @@ fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<Result<Outco
             }
             Step::Put(put) => {
                 let list = put.manifest_list().clone();
-                let media_type = list.media_type.to_string();
-                let manifest = StoredManifest { digest: list.digest, media_type, text: list.text.as_str().into() };
-                stored.insert(Reference::Tag(request.version.clone()), manifest);
+                stored.insert(Reference::Tag(request.version.clone()), (&list).into());
                 assert!(written.replace(list).is_none(), "a manifest list was written twice without another writer");
                 put.resume(PutResponse::Stored)
             }

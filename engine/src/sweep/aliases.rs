@@ -1,7 +1,7 @@
 //! Reconciles the aliases of a repository, once all of its versions have results.
 
 use ecr_multiarch_core::alias::machine::ScanRepository;
-use ecr_multiarch_core::answer::ConflictingAlias;
+use ecr_multiarch_core::answer::sweep::ConflictingAlias;
 use ecr_multiarch_core::{AliasOutcome, AliasReconciliation, AliasRequest};
 
 use super::RegistrySweep;

@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use ecr_multiarch_core::answer::{ConflictingAlias, Failed, IncompleteVersion, MAX_ENTRIES, PendingVersion, Truncated};
+use ecr_multiarch_core::answer::sweep::{
+    ConflictingAlias, Failed, IncompleteVersion, MAX_ENTRIES, PendingVersion, Truncated,
+};
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
 use ecr_multiarch_core::reconcile::outcome::Waiting;

@@ -1,0 +1,273 @@
+//! The answer to a `sweep` request: its lists, and how many bytes they may have.
+
+use std::collections::BTreeMap;
+
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
+
+use crate::error::{Error, ErrorType};
+use crate::name::{RegistryId, RepositoryName, RepositoryStart};
+use crate::oci::tag::Tag;
+
+/// How many entries each list of a sweep's answer has at most: enough to act on.
+pub const MAX_ENTRIES: usize = 100;
+
+/// How many bytes the lists of a sweep's answer have together. The whole answer stays below 128 KiB, half of what the
+/// state of a Step Functions execution may have; the rest of it, with the longest repository name, takes less than 1 KiB.
+const MAX_LIST_BYTES: usize = 126 << 10;
+
+/// A list of which the answer shows only the first entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Truncated<T> {
+    /// The first [`MAX_ENTRIES`] entries.
+    pub first: Vec<T>,
+    /// How many there are in all.
+    pub total: usize,
+}
+
+impl<T> Default for Truncated<T> {
+    fn default() -> Self {
+        Self { first: Vec::new(), total: 0 }
+    }
+}
+
+impl<T> Truncated<T> {
+    /// Adds an entry.
+    pub fn push(&mut self, entry: T) {
+        self.total += 1;
+        if self.first.len() < MAX_ENTRIES {
+            self.first.push(entry);
+        }
+    }
+}
+
+/// A version that lacks a platform or is held back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IncompleteVersion {
+    /// Its registry.
+    #[serde(flatten)]
+    pub registry: RegistryId,
+    /// Its repository.
+    pub repository: RepositoryName,
+    /// The version.
+    pub version: Tag,
+    /// The platforms that it lacks.
+    pub missing: Vec<String>,
+    /// Why it is held back, where no platform is missing; or that its own tag names a single image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A version, a whole repository or a whole registry that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// The registry.
+    pub registry: RegistryId,
+    /// The repository; `None`, where the registry could not be scanned.
+    pub repository: Option<RepositoryName>,
+    /// The version; `None`, where the repository or registry failed as a whole.
+    pub version: Option<Tag>,
+    /// The error.
+    pub error: Error,
+    /// How many versions remain for the next sweep because the repository failed.
+    pub versions_remaining: Option<usize>,
+}
+
+impl Failed {
+    /// The error, and what it leaves undone.
+    pub fn message(&self) -> String {
+        match self.versions_remaining {
+            Some(remaining) => {
+                format!("{}; {remaining} versions of the repository are left for the next sweep", self.error)
+            }
+            None => self.error.to_string(),
+        }
+    }
+}
+
+/// A version that a dry run would publish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PendingVersion {
+    /// Its registry.
+    #[serde(flatten)]
+    pub registry: RegistryId,
+    /// Its repository.
+    pub repository: RepositoryName,
+    /// The version.
+    pub version: Tag,
+}
+
+/// An alias, or a yank marker, that a sweep left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConflictingAlias {
+    /// Its registry.
+    #[serde(flatten)]
+    pub registry: RegistryId,
+    /// Its repository.
+    pub repository: RepositoryName,
+    /// The tag.
+    pub tag: Tag,
+    /// Why it was left alone.
+    pub reason: String,
+}
+
+/// What a sweep did about aliases.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SweptAliases {
+    /// How many aliases were moved.
+    pub moved: usize,
+    /// Those that were left alone.
+    pub conflicts: Truncated<ConflictingAlias>,
+}
+
+/// The answer to a `sweep` request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SweepReport {
+    /// How many repositories were scanned.
+    pub repositories: usize,
+    /// How many versions have at least one platform tag.
+    pub versions: usize,
+    /// How many were published.
+    pub published: usize,
+    /// How many were up to date.
+    pub unchanged: usize,
+    /// Those that lack a platform or are held back, of the ages that are reported.
+    pub incomplete: Truncated<IncompleteVersion>,
+    /// Those that failed.
+    pub failed: Truncated<Failed>,
+    /// How many of them failed with each type of error.
+    pub failed_by_type: BTreeMap<ErrorType, usize>,
+    /// The smallest repository name with work left for lack of time or because ECR throttles; `None`, if the sweep is
+    /// complete.
+    pub next: Option<RepositoryStart>,
+    /// Those that a dry run would publish; `None`, unless it was a dry run.
+    pub pending: Option<Truncated<PendingVersion>>,
+    /// What it did about aliases; `None`, where the settings have none.
+    pub aliases: Option<SweptAliases>,
+}
+
+impl SweepReport {
+    /// The answer of a sweep without any findings.
+    pub fn empty(dry_run: bool, has_aliases: bool) -> Self {
+        let (pending, aliases) = (dry_run.then(Truncated::default), has_aliases.then(SweptAliases::default));
+        Self { pending, aliases, ..Self::default() }
+    }
+
+    /// Whether nothing is left for lack of time or because ECR throttles.
+    pub fn is_complete(&self) -> bool {
+        self.next.is_none()
+    }
+
+    /// Records that work is left in repositories from this name on.
+    pub fn defer(&mut self, from: RepositoryStart) {
+        self.next = Some(match self.next.take() {
+            Some(next) => next.min(from),
+            None => from,
+        });
+    }
+
+    /// Adds what failed.
+    pub fn add_failed(&mut self, failed: Failed) {
+        *self.failed_by_type.entry(failed.error.error_type()).or_default() += 1;
+        self.failed.push(failed);
+    }
+}
+
+impl Serialize for Failed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut row = serializer.serialize_struct("Failed", 6)?;
+        row.serialize_field("account", &self.registry.account)?;
+        row.serialize_field("region", &self.registry.region)?;
+        row.serialize_field("repository", &self.repository)?;
+        row.serialize_field("version", &self.version)?;
+        row.serialize_field("error", self.error.error_type().name())?;
+        row.serialize_field("message", &self.message())?;
+        row.end()
+    }
+}
+
+/// The sizes of a list's entries as JSON, each with the comma after it.
+fn sizes<T: Serialize>(entries: &[T]) -> Vec<usize> {
+    entries.iter().map(|entry| serde_json::to_vec(entry).map_or(0, |json| json.len() + 1)).collect()
+}
+
+/// How many bytes each of several lists may have, so that all of them together keep the limit: a list that needs less
+/// than its share leaves the rest to the others.
+fn byte_limits<const N: usize>(sizes: &[Vec<usize>; N]) -> [usize; N] {
+    let needed = sizes.each_ref().map(|sizes| sizes.iter().sum::<usize>());
+    let mut ascending: [usize; N] = std::array::from_fn(|index| index);
+    ascending.sort_by_key(|index| needed[*index]);
+    let (mut limits, mut left) = ([0; N], MAX_LIST_BYTES);
+    for (place, index) in ascending.into_iter().enumerate() {
+        limits[index] = needed[index].min(left / (N - place));
+        left -= limits[index];
+    }
+    limits
+}
+
+/// The entries of these sizes that fit the limit, in order. One that does not fit is left out, and not those after it.
+fn fitting<'a, T>(entries: &'a [T], sizes: &[usize], limit: usize) -> Vec<&'a T> {
+    let mut left = limit;
+    let fits = |size: &usize| {
+        let fits = *size <= left;
+        left -= if fits { *size } else { 0 };
+        fits
+    };
+    let kept: Vec<_> = sizes.iter().map(fits).collect();
+    entries.iter().zip(kept).filter_map(|(entry, fits)| fits.then_some(entry)).collect()
+}
+
+impl Serialize for SweepReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Row<'a> {
+            outcome: &'static str,
+            repositories: usize,
+            versions: usize,
+            published: usize,
+            unchanged: usize,
+            incomplete: Vec<&'a IncompleteVersion>,
+            incomplete_total: usize,
+            failed: Vec<&'a Failed>,
+            failed_total: usize,
+            complete: bool,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            next: Option<&'a RepositoryStart>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            would_publish: Option<usize>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pending: Option<Vec<&'a PendingVersion>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            aliases_moved: Option<usize>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            alias_conflicts: Option<Vec<&'a ConflictingAlias>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            alias_conflicts_total: Option<usize>,
+        }
+        let (pending, aliases) = (self.pending.as_ref(), self.aliases.as_ref());
+        let pending_first = pending.map_or(&[][..], |pending| &pending.first);
+        let conflicts_first = aliases.map_or(&[][..], |aliases| &aliases.conflicts.first);
+        let sizes =
+            [sizes(&self.failed.first), sizes(&self.incomplete.first), sizes(pending_first), sizes(conflicts_first)];
+        let limits = byte_limits(&sizes);
+        let row = Row {
+            outcome: "swept",
+            repositories: self.repositories,
+            versions: self.versions,
+            published: self.published,
+            unchanged: self.unchanged,
+            incomplete: fitting(&self.incomplete.first, &sizes[1], limits[1]),
+            incomplete_total: self.incomplete.total,
+            failed: fitting(&self.failed.first, &sizes[0], limits[0]),
+            failed_total: self.failed.total,
+            complete: self.is_complete(),
+            next: self.next.as_ref(),
+            would_publish: pending.map(|pending| pending.total),
+            pending: pending.map(|_| fitting(pending_first, &sizes[2], limits[2])),
+            aliases_moved: aliases.map(|aliases| aliases.moved),
+            alias_conflicts: aliases.map(|_| fitting(conflicts_first, &sizes[3], limits[3])),
+            alias_conflicts_total: aliases.map(|aliases| aliases.conflicts.total),
+        };
+        row.serialize(serializer)
+    }
+}
