@@ -14,7 +14,6 @@ use ecr_multiarch_core::plan::Planner;
 use ecr_multiarch_core::{Error, RegistryId, RepositoryName, Tag};
 use ecr_multiarch_engine::end::End;
 use ecr_multiarch_engine::executor::{Answered, Executor, TaskEnd};
-use ecr_multiarch_engine::log::registry_fields;
 use futures_util::{StreamExt as _, stream};
 
 use super::metrics::{Metrics, name};
@@ -134,7 +133,7 @@ impl<'a> BatchLog<'a> {
 
     fn log_returned(&self, task: &TaskRecords, reason: &str) {
         let TaskRecords { count: records, subject, .. } = task;
-        let (account, region) = subject.registry.as_ref().map(registry_fields).unzip();
+        let (account, region) = subject.registry.as_ref().map(RegistryId::fields).unzip();
         tracing::warn!(
             outcome = "returned",
             account = account.flatten(),

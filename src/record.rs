@@ -6,7 +6,7 @@ use ecr_multiarch_core::alias::outcome::AliasOutcomeKind;
 use ecr_multiarch_core::answer::aliases_of_kind;
 use ecr_multiarch_core::batch::TaskRecords;
 use ecr_multiarch_core::plan::Subject;
-use ecr_multiarch_core::{AliasReport, Answer, ErrorType, InvocationError, RepositoryStart, Tag};
+use ecr_multiarch_core::{AliasReport, Answer, ErrorType, InvocationError, RegistryId, RepositoryStart, Tag};
 use ecr_multiarch_engine::log;
 
 /// The record of an invocation that has ended.
@@ -53,7 +53,7 @@ impl InvocationRecord<'_> {
     pub fn log(&self) {
         let Self { request_id, subject, .. } = self;
         let records = self.records.map(|records| records.count);
-        let (account, region) = subject.registry.as_ref().map(log::registry_fields).unzip();
+        let (account, region) = subject.registry.as_ref().map(RegistryId::fields).unzip();
         let account = account.flatten();
         let repository = subject.repository.as_deref();
         let version = subject.version.as_ref().map(Tag::as_str);

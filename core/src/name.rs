@@ -123,6 +123,13 @@ pub struct RegistryId {
     pub region: Region,
 }
 
+impl RegistryId {
+    /// Its account and Region, as fields of a log line.
+    pub fn fields(&self) -> (Option<&str>, &str) {
+        (self.account.as_ref().map(AccountId::as_str), self.region.as_str())
+    }
+}
+
 /// The name of a manifest within its repository.
 ///
 /// OCI distribution specification, "Definitions", *reference*.

@@ -1,23 +1,18 @@
 //! The log lines of what is found in a registry. Each names the account and the Region of it.
 
 use ecr_multiarch_core::answer::sweep::{Failed, IncompleteVersion};
-use ecr_multiarch_core::{AccountId, RegistryId, Tag};
-
-/// The account and the Region of a registry, as log lines have them.
-pub fn registry_fields(registry: &RegistryId) -> (Option<&str>, &str) {
-    (registry.account.as_ref().map(AccountId::as_str), registry.region.as_str())
-}
+use ecr_multiarch_core::{RegistryId, Tag};
 
 /// Logs an alias that was left alone.
 pub fn conflict(registry: &RegistryId, repository: &str, tag: &Tag, reason: &str) {
-    let (account, region) = registry_fields(registry);
+    let (account, region) = registry.fields();
     tracing::warn!(account, region, repository, alias = tag.as_str(), reason, "alias conflict");
 }
 
 /// Logs a version that has been incomplete for too long.
 pub(crate) fn incomplete(version: &IncompleteVersion) {
     let IncompleteVersion { registry, repository, version, missing, reason } = version;
-    let (account, region) = registry_fields(registry);
+    let (account, region) = registry.fields();
     let missing = missing.join(",");
     tracing::warn!(account, region, %repository, %version, missing, reason, "incomplete");
 }
@@ -25,7 +20,7 @@ pub(crate) fn incomplete(version: &IncompleteVersion) {
 /// Logs what failed.
 pub(crate) fn failed(failed: &Failed) {
     let Failed { registry, repository, version, error, .. } = failed;
-    let (account, region) = registry_fields(registry);
+    let (account, region) = registry.fields();
     tracing::error!(
         account,
         region,

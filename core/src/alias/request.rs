@@ -40,17 +40,16 @@ pub(super) enum Scope {
 }
 
 impl AliasRequest {
-    /// A request for the aliases of one version, after it was published, found unchanged, or yanked. `None`, if it has
-    /// no aliases: it is not a release, or not served, or the policy has no aliases.
+    /// A request for the aliases of one version, after it was published, found unchanged, or yanked. `None`, if it is not
+    /// a release, or not served.
     pub fn for_version(repository: RepositoryName, version: &Tag, settings: &Arc<RepositorySettings>) -> Option<Self> {
-        let request = Self::for_repository(repository, settings)?;
         let release = Release::from_tag(version).filter(|release| settings.serves(release.tag()))?;
-        Some(Self { scope: Scope::Release(release), ..request })
+        Some(Self { scope: Scope::Release(release), ..Self::for_repository(repository, settings) })
     }
 
-    /// A request for all aliases of a repository. `None`, if its policy has no aliases.
-    pub fn for_repository(repository: RepositoryName, settings: &Arc<RepositorySettings>) -> Option<Self> {
-        (!settings.aliases.is_empty()).then(|| Self {
+    /// A request for all aliases of a repository.
+    pub fn for_repository(repository: RepositoryName, settings: &Arc<RepositorySettings>) -> Self {
+        Self {
             repository,
             dry_run: false,
             force: false,
@@ -58,7 +57,7 @@ impl AliasRequest {
             settings: Arc::clone(settings),
             written: BTreeMap::new(),
             lists: BTreeMap::new(),
-        })
+        }
     }
 
     /// The same request, for a dry run or for real.

@@ -150,7 +150,7 @@ impl Catalog {
     }
 
     pub fn sweep_request(&self) -> AliasRequest {
-        AliasRequest::for_repository(repository(), &self.settings).unwrap()
+        AliasRequest::for_repository(repository(), &self.settings)
     }
 
     pub fn yank_request(&self, release: usize) -> Arc<YankRequest> {

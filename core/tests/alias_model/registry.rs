@@ -115,7 +115,7 @@ impl Registry {
         let version = |version| AliasRequest::for_version(repository(), &tag(version), &self.settings).unwrap();
         let request = match scope.split_once('=') {
             Some((release, content)) => version(release).with_list(&list(content)),
-            None if scope == "sweep" => AliasRequest::for_repository(repository(), &self.settings).unwrap(),
+            None if scope == "sweep" => AliasRequest::for_repository(repository(), &self.settings),
             None => version(scope),
         };
         words.fold(request, |request, word| match word {

@@ -43,9 +43,7 @@ impl RegistrySweep<'_> {
             return;
         }
         let Some(RepositoryAliases { scan, scan_time }) = repository.aliases.take() else { return };
-        let Some(request) = AliasRequest::for_repository(repository.name.clone(), repository.settings) else {
-            return self.reporter.finish(&repository.name);
-        };
+        let request = AliasRequest::for_repository(repository.name.clone(), repository.settings);
         let request = request.with_dry_run(self.scope.dry_run);
         let run =
             AliasRun { registry: &self.registry, time: self.time, scan_time: Some(scan_time), has_written: false };
