@@ -13,7 +13,6 @@ use crate::seed;
 use crate::server::Server;
 use crate::state::SharedState;
 use crate::store::Store;
-use crate::visibility::Visibility;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -238,23 +237,11 @@ impl RegistryHandle {
         });
     }
 
-    /// Answers the next `reads` of a tag by `BatchGetImage` with the image that it named before.
-    pub fn stale(&self, repository: &str, tag: &str, reads: u32) {
-        self.with_repository(repository, |repository| {
-            repository.visibility.stale.insert(tag.to_owned(), reads);
-        });
-    }
-
     /// Makes `BatchGetImage` answer a failure code, such as `KmsError`, for a tag or digest.
     pub fn fail(&self, repository: &str, reference: &str, code: &str) {
         self.with_repository(repository, |repository| {
             repository.visibility.failing.insert(reference.to_owned(), code.to_owned());
         });
-    }
-
-    /// Undoes [`hide`](Self::hide), [`stale`](Self::stale) and [`fail`](Self::fail).
-    pub fn recover(&self, repository: &str) {
-        self.with_repository(repository, |repository| repository.visibility = Visibility::default());
     }
 
     /// Changes a repository, which is created if it does not exist.

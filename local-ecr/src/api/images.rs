@@ -162,19 +162,11 @@ fn find(repository: &mut Repository, tag: Option<&str>, digest: Option<&str>) ->
     {
         return not_found();
     }
-    let visible = if consume(&mut repository.visibility.stale, reference) {
-        match repository.previous(reference) {
-            Some(previous) if repository.images.contains_key(previous) => previous.to_owned(),
-            _ => return not_found(),
-        }
-    } else {
-        found
-    };
     match digest {
-        Some(digest) if digest != visible => {
+        Some(digest) if digest != found => {
             failure("ImageTagDoesNotMatchDigest", "Requested image tag does not match the requested image digest")
         }
-        _ => Ok(visible),
+        _ => Ok(found),
     }
 }
 

@@ -31,45 +31,24 @@ fn get(url: &str) -> Response {
 
 #[test]
 fn presigned_url_serves_the_config() {
-    let (_ecr, image, url) = presigned_config();
+    let (ecr, image, url) = presigned_config();
     let response = get(&url);
     assert_eq!((response.status, response.body), (200, image.config().to_vec()));
-}
-
-#[test]
-fn presigned_url_rejects_an_authorization_header() {
-    let (_ecr, _, url) = presigned_config();
-    let response = send(&url, "GET", &[("authorization", "Bearer x")], b"").unwrap();
-    assert_eq!(response.status, 400);
-    assert!(String::from_utf8_lossy(&response.body).contains("<Code>InvalidArgument</Code>"));
-}
-
-#[test]
-fn presigned_url_rejects_a_forged_signature() {
-    let (_ecr, _, url) = presigned_config();
-    assert_eq!(get(&url.replace("Signature=", "Signature=0")).status, 403);
-}
-
-#[test]
-fn presigned_url_rejects_another_path() {
-    let (_ecr, _, url) = presigned_config();
-    assert_eq!(get(&url.replace("/app/", "/other/")).status, 403);
-}
-
-#[test]
-fn presigned_url_expires_after_an_hour() {
-    let (ecr, _, url) = presigned_config();
-    ecr.clock().advance(Duration::from_secs(3601));
-    assert_eq!(get(&url).status, 403);
-}
-
-#[test]
-fn presigned_download_is_in_the_journal() {
-    let (ecr, _, url) = presigned_config();
-    get(&url);
     let call = &ecr.journal()[1];
     assert_eq!((call.operation.as_str(), call.repository.as_deref()), ("Blob", Some("app")));
     assert!(!call.authorized && call.took_effect);
+}
+
+#[test]
+fn presigned_url_is_for_its_blob_and_an_hour_alone() {
+    let (ecr, _, url) = presigned_config();
+    let response = send(&url, "GET", &[("authorization", "Bearer x")], b"").unwrap();
+    assert_eq!(response.status, 400);
+    assert!(String::from_utf8_lossy(&response.body).contains("<Code>InvalidArgument</Code>"));
+    assert_eq!(get(&url.replace("Signature=", "Signature=0")).status, 403);
+    assert_eq!(get(&url.replace("/app/", "/other/")).status, 403);
+    ecr.clock().advance(Duration::from_secs(3601));
+    assert_eq!(get(&url).status, 403);
 }
 
 #[test]
@@ -123,31 +102,20 @@ impl Upload {
 }
 
 #[test]
-fn layer_uploaded_in_parts_becomes_available() {
+fn layer_is_uploaded_in_parts() {
     let upload = Upload::begin();
+    let error = |operation, request: &Value| error_code(&upload.ecr, operation, request);
     let digest = digest_of(b"first second");
+    let (wrong, completion) = (upload.completion(&digest_of(b"else")), upload.completion(&digest));
     assert_eq!(upload.availability(&digest), "UNAVAILABLE");
     call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"first "));
+    assert_eq!(error("UploadLayerPart", &upload.part(7, b"second")), "InvalidLayerPartException", "after a gap");
     call(&upload.ecr, "UploadLayerPart", &upload.part(6, b"second"));
-    call(&upload.ecr, "CompleteLayerUpload", &upload.completion(&digest));
+    assert_eq!(error("CompleteLayerUpload", &wrong), "InvalidLayerException");
+    call(&upload.ecr, "CompleteLayerUpload", &completion);
     assert_eq!(upload.availability(&digest), "AVAILABLE");
     assert_eq!(upload.ecr.home().blob("app", &digest).unwrap(), "first second");
-}
-
-#[test]
-fn layer_part_after_a_gap_is_rejected() {
-    let upload = Upload::begin();
-    call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"first "));
-    let gap = upload.part(7, b"second");
-    assert_eq!(error_code(&upload.ecr, "UploadLayerPart", &gap), "InvalidLayerPartException");
-}
-
-#[test]
-fn layer_with_another_digest_is_rejected() {
-    let upload = Upload::begin();
-    call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"layer"));
-    let wrong = upload.completion(&digest_of(b"else"));
-    assert_eq!(error_code(&upload.ecr, "CompleteLayerUpload", &wrong), "InvalidLayerException");
+    assert_eq!(error("CompleteLayerUpload", &completion), "UploadNotFoundException");
 }
 
 #[test]
@@ -157,15 +125,6 @@ fn layer_that_exists_is_rejected() {
     call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"layer"));
     let completion = upload.completion(&digest);
     assert_eq!(error_code(&upload.ecr, "CompleteLayerUpload", &completion), "LayerAlreadyExistsException");
-}
-
-#[test]
-fn completed_upload_no_longer_exists() {
-    let upload = Upload::begin();
-    call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"layer"));
-    let completion = upload.completion(&digest_of(b"layer"));
-    call(&upload.ecr, "CompleteLayerUpload", &completion);
-    assert_eq!(error_code(&upload.ecr, "CompleteLayerUpload", &completion), "UploadNotFoundException");
 }
 
 #[test]
