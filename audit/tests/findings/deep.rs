@@ -16,6 +16,24 @@ fn list_of_the_same_images_is_right_though_it_is_older() {
 }
 
 #[test]
+fn list_without_the_image_of_a_tag_differs() {
+    let scan = Scan::new()
+        .built("1.0.0", 1, "r1")
+        .config_image("old", 1, &config("arm64", "r1 of before"))
+        .list("1.0.0", 1, &[entry("1.0.0-amd64", "amd64"), entry("old", "arm64")])
+        .untag("old")
+        .read();
+    scan.check(&[
+        "list-differs-from-tags 1.0.0: does not have the image of 1.0.0-arm64",
+        "mixed-revisions 1.0.0: linux/amd64 is built from r1, linux/arm64 is built from r1 of before",
+    ]);
+    assert_eq!(
+        scan.report()["repositories"][0]["request"],
+        json!({"action": "sweep", "repositories": ["app"], "deep": true})
+    );
+}
+
+#[test]
 fn image_of_another_platform_than_its_tag_is_found_once() {
     let scan = Scan::new()
         .config_image("1.0.0-amd64", 1, &config("amd64", "r1"))
