@@ -71,7 +71,7 @@ fn build_of_a_branch_before_a_release_is_left_out() {
 }
 
 #[test]
-fn tags_that_an_alias_would_add_are_told() {
+fn tags_that_an_alias_would_add_are_a_warning() {
     let warning = "With {major}.{minor} in ALIASES, the function adds tags that do not exist: 1.2 and 1 more.";
     let scan = releases(&[("1.1.0", "1.1"), ("1.2.0", ""), ("1.3.0", "")]);
     assert_eq!(aliases(&scan), (Some("{major}.{minor}".to_owned()), vec![warning.to_owned()]));

@@ -1,4 +1,4 @@
-//! Versions, by their scans: platforms that they lack, their lists, and what is no version.
+//! Versions, by their scans: platforms that they lack, their lists, and tags that are not versions.
 
 use std::time::Duration;
 

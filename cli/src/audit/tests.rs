@@ -137,7 +137,7 @@ async fn named_repository_is_audited_even_if_ecr_does_not_describe_it() {
 }
 
 #[tokio::test]
-async fn denial_of_one_name_is_told_of_that_one() {
+async fn denial_names_the_repository_that_it_concerns() {
     let ecr = start_ecr();
     push_immutable(&ecr);
     push(&ecr, "web", "1.0.0", &["amd64", "arm64"]);
