@@ -8,7 +8,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from statistics import linear_regression, median
@@ -163,7 +163,7 @@ def cold_function(bench: Bench, candidate: LambdaCandidate) -> tuple[dict[str, f
             "repeated_cpu_ms": (repeated_cpu - cpu) / bench.scale.events * 1_000,
             "warm_cpu_ms": (warm_cpu - repeated_cpu) / bench.scale.events * 1_000,
             "peak_mib": process.peak_mib(),
-            **asdict(process.resident()),
+            **process.resident(),
         }
     return sample, counts(traffic)
 

@@ -6,7 +6,7 @@ use crate::event::ImageAction;
 use crate::image::{Artifact, ToArtifact};
 use crate::manifest::Manifest;
 use crate::mutability::Mutability;
-use crate::push::{Push, PushTarget};
+use crate::push::Push;
 use crate::registry_id::RegistryId;
 use crate::repository::Repository;
 use crate::seed;
@@ -84,19 +84,13 @@ impl RegistryHandle {
         for blob in &artifact.blobs {
             repository.blobs.insert(blob.clone());
         }
-        let target = PushTarget {
-            registry: &self.id,
-            repository: name,
-            repush_error: self.state().options.repush_error,
-            now: self.state().clock.now(),
-        };
         let push = Push {
             bytes: artifact.manifest.clone(),
             media_type: Some(artifact.media_type.as_str()),
             tag,
             digest: None,
         };
-        match target.put(store, &push) {
+        match self.state().push_target(&self.id, name).put(store, &push) {
             Err(error) if error.code == "ImageAlreadyExistsException" => Ok(artifact.digest()),
             result => result,
         }
