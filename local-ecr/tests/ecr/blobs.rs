@@ -70,61 +70,40 @@ fn corrupt_blob_is_served_as_stored() {
     assert_eq!(get(&presigned_url(&ecr, &digest)).body, b"corrupt");
 }
 
-/// The upload of a layer in parts.
-struct Upload {
-    ecr: LocalEcr,
-    id: Value,
-}
-
-impl Upload {
-    fn begin() -> Self {
-        let ecr = start();
-        ecr.home().create("app");
-        let id = call(&ecr, "InitiateLayerUpload", &json!({"repositoryName": "app"}))["uploadId"].clone();
-        Self { ecr, id }
-    }
-
-    fn part(&self, first: usize, bytes: &[u8]) -> Value {
-        json!({
-            "repositoryName": "app", "uploadId": self.id, "partFirstByte": first,
-            "partLastByte": first + bytes.len() - 1, "layerPartBlob": STANDARD.encode(bytes),
-        })
-    }
-
-    fn completion(&self, digest: &str) -> Value {
-        json!({"repositoryName": "app", "uploadId": self.id, "layerDigests": [digest]})
-    }
-
-    fn availability(&self, digest: &str) -> Value {
-        let request = json!({"repositoryName": "app", "layerDigests": [digest]});
-        call(&self.ecr, "BatchCheckLayerAvailability", &request)["layers"][0]["layerAvailability"].clone()
-    }
-}
-
 #[test]
 fn layer_is_uploaded_in_parts() {
-    let upload = Upload::begin();
-    let error = |operation, request: &Value| error_code(&upload.ecr, operation, request);
+    let ecr = start();
+    ecr.home().create("app");
+    let begin = || call(&ecr, "InitiateLayerUpload", &json!({"repositoryName": "app"}))["uploadId"].clone();
+    let part = |upload: &Value, first: usize, bytes: &[u8]| {
+        json!({
+            "repositoryName": "app", "uploadId": upload, "partFirstByte": first,
+            "partLastByte": first + bytes.len() - 1, "layerPartBlob": STANDARD.encode(bytes),
+        })
+    };
+    let completion =
+        |upload: &Value, digest: &str| json!({"repositoryName": "app", "uploadId": upload, "layerDigests": [digest]});
     let digest = digest_of(b"first second");
-    let (wrong, completion) = (upload.completion(&digest_of(b"else")), upload.completion(&digest));
-    assert_eq!(upload.availability(&digest), "UNAVAILABLE");
-    call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"first "));
-    assert_eq!(error("UploadLayerPart", &upload.part(7, b"second")), "InvalidLayerPartException", "after a gap");
-    call(&upload.ecr, "UploadLayerPart", &upload.part(6, b"second"));
-    assert_eq!(error("CompleteLayerUpload", &wrong), "InvalidLayerException");
-    call(&upload.ecr, "CompleteLayerUpload", &completion);
-    assert_eq!(upload.availability(&digest), "AVAILABLE");
-    assert_eq!(upload.ecr.home().blob("app", &digest).unwrap(), "first second");
-    assert_eq!(error("CompleteLayerUpload", &completion), "UploadNotFoundException");
-}
+    let availability = || {
+        let request = json!({"repositoryName": "app", "layerDigests": [digest]});
+        call(&ecr, "BatchCheckLayerAvailability", &request)["layers"][0]["layerAvailability"].clone()
+    };
+    let error = |operation, request: &Value| error_code(&ecr, operation, request);
 
-#[test]
-fn layer_that_exists_is_rejected() {
-    let upload = Upload::begin();
-    let digest = upload.ecr.home().store_blob("app", "layer", None);
-    call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"layer"));
-    let completion = upload.completion(&digest);
-    assert_eq!(error_code(&upload.ecr, "CompleteLayerUpload", &completion), "LayerAlreadyExistsException");
+    let upload = begin();
+    assert_eq!(availability(), "UNAVAILABLE");
+    call(&ecr, "UploadLayerPart", &part(&upload, 0, b"first "));
+    assert_eq!(error("UploadLayerPart", &part(&upload, 7, b"second")), "InvalidLayerPartException", "after a gap");
+    call(&ecr, "UploadLayerPart", &part(&upload, 6, b"second"));
+    assert_eq!(error("CompleteLayerUpload", &completion(&upload, &digest_of(b"else"))), "InvalidLayerException");
+    call(&ecr, "CompleteLayerUpload", &completion(&upload, &digest));
+    assert_eq!(availability(), "AVAILABLE");
+    assert_eq!(ecr.home().blob("app", &digest).unwrap(), "first second");
+    assert_eq!(error("CompleteLayerUpload", &completion(&upload, &digest)), "UploadNotFoundException");
+
+    let again = begin();
+    call(&ecr, "UploadLayerPart", &part(&again, 0, b"first second"));
+    assert_eq!(error("CompleteLayerUpload", &completion(&again, &digest)), "LayerAlreadyExistsException");
 }
 
 #[test]
