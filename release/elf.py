@@ -34,7 +34,7 @@ def read(path: Path) -> Binary:
     """Reads a binary. Fails if it is another kind of file, or of another machine."""
     content = path.read_bytes()
     if content[:6] != b"\x7fELF\x02\x01":
-        raise ValueError(f"{path} is no 64-bit little-endian ELF binary")
+        raise ValueError(f"{path} is not a 64-bit little-endian ELF binary")
     (machine,) = struct.unpack_from("<H", content, 18)
     (table,) = struct.unpack_from("<Q", content, 40)
     size, count, names_index = struct.unpack_from("<HHH", content, 58)

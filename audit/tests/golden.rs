@@ -6,6 +6,8 @@
 #![allow(unreachable_pub, reason = "a test exports nothing")]
 #![allow(dead_code, reason = "other tests use the rest of the builder")]
 
+#[path = "../examples/fixture/demonstration.rs"]
+mod demonstration;
 mod support;
 
 use ecr_multiarch_audit::problem::Kind;
@@ -52,10 +54,13 @@ fn report() -> Report {
     support::report(&[("team-a/app", &app), ("team-b/web", &web), ("team-c/jobs", &jobs)], at(200))
 }
 
+/// The demonstration is what the browser tests and the pictures show.
 #[test]
-fn report_has_every_kind_of_finding() {
-    let kinds: Vec<_> = report().kinds.iter().map(|found| found.kind).collect();
-    assert_eq!(kinds, Kind::ALL);
+fn reports_have_every_kind_of_finding() {
+    for report in [report(), demonstration::report()] {
+        let kinds: Vec<_> = report.kinds.iter().map(|found| found.kind).collect();
+        assert_eq!(kinds, Kind::ALL);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ import re
 import subprocess
 from typing import Any
 
-from registry import ROOT
+from support.background import ROOT
 
 # The numbers of versions of a burst. The one that the benchmark takes by itself is measured with an outage, too, and
 # with asynchronous invocations.

@@ -2,6 +2,9 @@
 
 import argparse
 import json
+import os
+import platform
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,10 +15,10 @@ import measurements
 import plots
 import report
 from candidates import candidates
-from machine import machine
 from measurements import FULL, QUICK, Bench, Section
 from network import network
-from registry import ROOT, local_ecr
+from registry import local_ecr
+from support.background import ROOT
 
 # The sections of the figures, in the order in which they are measured.
 OF_CANDIDATES: dict[str, Callable[[Bench], Section]] = {
@@ -98,6 +101,16 @@ def arguments() -> argparse.Namespace:
     if unknown := set(options.only or ()) - known:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
     return options
+
+
+def machine() -> str:
+    """The processor on which the figures are measured, the number of its cores, and its system."""
+    cpuinfo = Path("/proc/cpuinfo").read_text()
+    model = re.search(r"^model name\s*: (.*)$", cpuinfo, re.MULTILINE)
+    release = Path("/etc/os-release").read_text()
+    system = re.search(r'^PRETTY_NAME="(.*)"$', release, re.MULTILINE)
+    processor = model[1] if model else platform.machine()
+    return f"{processor}, {os.cpu_count()} cores, {system[1] if system else platform.system()}"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from statistics import linear_regression, median
@@ -72,7 +72,7 @@ class Bench:
     def push(self, candidate: Candidate) -> tuple[str, dict[str, Any]]:
         """Pushes a new version for a candidate, and returns it with the event of its later image."""
         version = self.new_version()
-        return version, self.registry.push_version(candidate.name, version)
+        return version, self.registry.push_images(candidate.name, version)
 
     def log(self, candidate: Candidate) -> Path:
         return self.folder / f"{candidate.name}.log"
@@ -88,7 +88,7 @@ def lists(bench: Bench) -> Section:
         version = bench.new_version()
         made = {}
         for candidate in bench.candidates:
-            event = bench.registry.push_version(candidate.name, version, image_format)
+            event = bench.registry.push_images(candidate.name, version, image_format)
             match candidate:
                 case LambdaCandidate():
                     with candidate.start(bench.network.endpoint, bench.log(candidate)) as running:
@@ -163,7 +163,7 @@ def cold_function(bench: Bench, candidate: LambdaCandidate) -> tuple[dict[str, f
             "repeated_cpu_ms": (repeated_cpu - cpu) / bench.scale.events * 1_000,
             "warm_cpu_ms": (warm_cpu - repeated_cpu) / bench.scale.events * 1_000,
             "peak_mib": process.peak_mib(),
-            **asdict(process.resident()),
+            **process.resident(),
         }
     return sample, counts(traffic)
 
@@ -261,7 +261,7 @@ def function_of_size(bench: Bench, candidate: LambdaCandidate, memory_mb: int) -
     repository = candidate.name
     version, event = bench.push(candidate)
     warm = bench.push(candidate)
-    incomplete = bench.registry.push(repository, bench.new_version(), ARCHITECTURES[0])
+    incomplete = bench.registry.push_image(repository, bench.new_version(), ARCHITECTURES[0])
     own_list = push_event(repository, version, event["detail"]["image-digest"], DOCKER.manifest_list)
     with (
         CpuShare(memory_mb) as share,

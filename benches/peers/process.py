@@ -26,18 +26,6 @@ class Usage:
     peak_mib: float
 
 
-@dataclass(frozen=True)
-class Resident:
-    """The memory of a program that is resident, in MiB."""
-
-    program_mib: float
-    """Of its file."""
-    libraries_mib: float
-    """Of all other files."""
-    data_mib: float
-    """Of heap, stacks and whatever else has no file."""
-
-
 class MeasuredProcess:
     """A program, from the moment at which its process begins to execute it."""
 
@@ -79,8 +67,8 @@ class MeasuredProcess:
         kib = next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")), "0")
         return int(kib) / 1024
 
-    def resident(self) -> Resident:
-        """What its memory is made of now."""
+    def resident(self) -> dict[str, float]:
+        """Its resident memory now, in MiB: of its own file, of all other files, and of what has no file."""
         program = os.readlink(f"/proc/{self.process.pid}/exe")
         kib = Counter[str]()
         kind = ""
@@ -92,7 +80,7 @@ class MeasuredProcess:
                 # The first line of a mapping: its addresses, rights, offset, device and inode, and maybe its file.
                 file = " ".join(values[4:])
                 kind = "program" if file == program else "libraries" if file.startswith("/") else "data"
-        return Resident(kib["program"] / 1024, kib["libraries"] / 1024, kib["data"] / 1024)
+        return {f"{kind}_mib": kib[kind] / 1024 for kind in ("program", "libraries", "data")}
 
     def end(self) -> None:
         """Kills the program."""

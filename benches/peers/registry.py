@@ -1,13 +1,7 @@
 """The local ECR, the images that are pushed to it, and the lists that are read from it."""
 
-import base64
-import hashlib
-import http.client
 import json
-import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.background import running
+from support.emulator import CREDENTIALS
+from support.local_ecr import LocalEcr, digest
+from support.registry import HOME
+from support.waiting import eventually
+
 ARCHITECTURES = ("amd64", "arm64")
 # A tag template that no tag here matches, so that the function within the program publishes nothing.
 UNUSED_TEMPLATE = "unused-{version}-{platform}"
@@ -50,48 +49,32 @@ OCI = ImageFormat(
 LAYERS = 8
 
 
-class Registry:
+class Registry(LocalEcr):
     """A local ECR that runs, as its owner sees it: without TLS and without delay."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._connection = http.client.HTTPConnection(url.removeprefix("http://"))
-
-    def call(self, operation: str, **parameters: Any) -> Any:
-        headers = {
-            "Content-Type": "application/x-amz-json-1.1",
-            "X-Amz-Target": f"AmazonEC2ContainerRegistry_V20150921.{operation}",
-            "Authorization": "AWS4-HMAC-SHA256 Credential=local/20260101/eu-central-1/ecr/aws4_request",
-        }
-        self._connection.request("POST", "/", json.dumps(parameters), headers)
-        response = self._connection.getresponse()
-        body = json.loads(response.read())
-        if response.status != 200:
-            raise RuntimeError(f"{operation}: {body}")
-        return body
 
     def create(self, repository: str) -> None:
         """Creates a repository with the layers that all images share."""
-        self.call("CreateRepository", repositoryName=repository)
+        self._create(HOME, repository)
         for layer in layers():
-            self._upload(repository, layer)
+            self._upload(HOME, repository, OCI.layer, layer)
 
-    def push(
+    def push_image(
         self, repository: str, version: str, architecture: str, image_format: ImageFormat = DOCKER
     ) -> dict[str, Any]:
         """Pushes an image of an architecture, and returns the event that ECR sends."""
-        config = image_config(version, architecture)
-        self._upload(repository, config)
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": image_format.manifest,
-            "config": descriptor(image_format.config, config),
-            "layers": [descriptor(image_format.layer, layer) for layer in layers()],
-        }
-        body = json.dumps(manifest)
+        config = self._upload(HOME, repository, image_format.config, image_config(version, architecture))
+        body = json.dumps(
+            {
+                "schemaVersion": 2,
+                "mediaType": image_format.manifest,
+                "config": config,
+                "layers": [
+                    {"mediaType": image_format.layer, "digest": digest(layer), "size": len(layer)} for layer in layers()
+                ],
+            }
+        )
         tag = f"{version}-{architecture}"
-        self.call(
-            "PutImage",
+        self._client(HOME).put_image(
             repositoryName=repository,
             imageManifest=body,
             imageManifestMediaType=image_format.manifest,
@@ -99,15 +82,14 @@ class Registry:
         )
         return push_event(repository, tag, digest(body.encode()), image_format.manifest)
 
-    def push_version(self, repository: str, version: str, image_format: ImageFormat = DOCKER) -> dict[str, Any]:
+    def push_images(self, repository: str, version: str, image_format: ImageFormat = DOCKER) -> dict[str, Any]:
         """Pushes both images of a version, and returns the event of the later one."""
-        events = [self.push(repository, version, architecture, image_format) for architecture in ARCHITECTURES]
+        events = [self.push_image(repository, version, architecture, image_format) for architecture in ARCHITECTURES]
         return events[-1]
 
     def manifest_list(self, repository: str, version: str) -> str:
         """The bytes of the list that the version tag names."""
-        images = self.call(
-            "BatchGetImage",
+        images = self._client(HOME).batch_get_image(
             repositoryName=repository,
             imageIds=[{"imageTag": version}],
             acceptedMediaTypes=[DOCKER.manifest_list, OCI.manifest_list],
@@ -115,30 +97,6 @@ class Registry:
         if not images:
             raise RuntimeError(f"{repository}:{version} does not exist")
         return str(images[0]["imageManifest"])
-
-    def _upload(self, repository: str, content: bytes) -> None:
-        upload = self.call("InitiateLayerUpload", repositoryName=repository)["uploadId"]
-        self.call(
-            "UploadLayerPart",
-            repositoryName=repository,
-            uploadId=upload,
-            partFirstByte=0,
-            partLastByte=len(content) - 1,
-            layerPartBlob=base64.b64encode(content).decode(),
-        )
-        try:
-            self.call("CompleteLayerUpload", repositoryName=repository, uploadId=upload, layerDigests=[digest(content)])
-        except RuntimeError as error:
-            if "LayerAlreadyExistsException" not in str(error):
-                raise
-
-
-def digest(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def descriptor(media_type: str, content: bytes) -> dict[str, Any]:
-    return {"mediaType": media_type, "size": len(content), "digest": digest(content)}
 
 
 def layers() -> list[bytes]:
@@ -188,16 +146,6 @@ def push_event(repository: str, tag: str, image_digest: str, media_type: str) ->
 @contextmanager
 def local_ecr(program: Path, log: Path) -> Iterator[Registry]:
     """Runs the local ECR on a free port."""
-    with log.open("wb") as output:
-        command = [str(program), "serve", "--tag-template", UNUSED_TEMPLATE]
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={"HOME": os.devnull})
-    try:
-        deadline = time.monotonic() + 30
-        while not (started := re.search(r"listens at (http://\S+)", log.read_text(errors="replace"))):
-            if process.poll() is not None or time.monotonic() > deadline:
-                sys.exit(f"the local ECR does not start:\n{log.read_text(errors='replace')}")
-            time.sleep(0.02)
-        yield Registry(started[1])
-    finally:
-        process.terminate()
-        process.wait()
+    with running([program, "serve", "--tag-template", UNUSED_TEMPLATE], log, CREDENTIALS) as started:
+        [url] = eventually("the local ECR starts", lambda: re.findall(r"listens at (http://\S+)", started.output()))
+        yield Registry(url)

@@ -1,6 +1,6 @@
 """The relay between the candidates and the local ECR: it adds TLS and the time of the network, and counts.
 
-It runs as a process of its own, so that its CPU is no candidate's. Each line on its input is a command, and each line
+It runs as a process of its own, so that its CPU does not count for any candidate. Each line on its input is a command, and each line
 on its output the answer, both in JSON.
 
 A connection passes two parts. The first one delays what it passes, as a network of this round-trip time does: each

@@ -214,7 +214,7 @@ def of_sweep(figures: Figures) -> str:
     rows = []
     for row in figures["sweep"]["rows"]:
         calls = row["calls"]
-        # The content of a config is no call to ECR.
+        # The download of a config is not a call to ECR.
         numbers = [sum(count for name, count in calls.items() if name != "Blob")]
         numbers += [calls.get(name, 0) for name in ("DescribeImages", "BatchGetImage", "PutImage")]
         rows.append(

@@ -75,7 +75,7 @@ pub struct Planner<'a> {
     pub own_account: Option<&'a AccountId>,
     /// The Region of the function, if the environment names it.
     pub own_region: Option<Region>,
-    /// The time, by which the age of an event is told.
+    /// The time, from which the age of an event is computed.
     pub now: SystemTime,
 }
 

@@ -70,24 +70,3 @@ impl<'de> Deserialize<'de> for Blobs {
         Ok(Self(digests.into_iter().map(|digest| (digest, Bytes::new())).collect()))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blob_is_found_under_the_digest_of_its_bytes() {
-        let mut blobs = Blobs::default();
-        let digest = blobs.insert(Bytes::from_static(b"layer"));
-        assert_eq!(digest, digest_of(b"layer"));
-        assert_eq!(blobs.get(&digest).map(AsRef::as_ref), Some(b"layer".as_slice()));
-    }
-
-    #[test]
-    fn blob_with_another_digest_is_rejected() {
-        let mut blobs = Blobs::default();
-        let digest = digest_of(b"layer");
-        assert!(blobs.insert_verified(&digest, Bytes::from_static(b"else")).is_err());
-        assert!(!blobs.contains(&digest));
-    }
-}

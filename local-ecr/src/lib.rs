@@ -19,17 +19,7 @@
 //! # std::io::Result::Ok(())
 //! ```
 //!
-//! # Layout
-//! From the server inwards; a module uses only those below it. The README has the list of files.
-//! - `ecr` is the handle of a server, `registry_handle` reads and changes content in-process, `seed` in bulk.
-//! - `server` is its thread, `connection` the HTTP loop, and `endpoint` chooses among `api`, `distribution`
-//!   and `presigned`.
-//! - `state` is shared by all of these; `data_dir` saves its content.
-//! - `push` and `delete` are the rules of writes, `convert` that of reads, for all endpoints.
-//! - `store` holds repositories (`repository`, `blobs`, `visibility`), uploads and presigned blobs;
-//!   `event` announces its changes.
-//! - `journal`, `fault`, `hooks` and `clock` are for the test.
-//! - The other modules are the vocabulary.
+//! The README has the list of files; a module uses only those of its own row and below it.
 
 /// Compiles and runs the example of the README.
 #[cfg(doctest)]

@@ -6,14 +6,13 @@ use crate::event::ImageAction;
 use crate::image::{Artifact, ToArtifact};
 use crate::manifest::Manifest;
 use crate::mutability::Mutability;
-use crate::push::{Push, PushTarget};
+use crate::push::Push;
 use crate::registry_id::RegistryId;
 use crate::repository::Repository;
 use crate::seed;
 use crate::server::Server;
 use crate::state::SharedState;
 use crate::store::Store;
-use crate::visibility::Visibility;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -85,19 +84,13 @@ impl RegistryHandle {
         for blob in &artifact.blobs {
             repository.blobs.insert(blob.clone());
         }
-        let target = PushTarget {
-            registry: &self.id,
-            repository: name,
-            repush_error: self.state().options.repush_error,
-            now: self.state().clock.now(),
-        };
         let push = Push {
             bytes: artifact.manifest.clone(),
             media_type: Some(artifact.media_type.as_str()),
             tag,
             digest: None,
         };
-        match target.put(store, &push) {
+        match self.state().push_target(&self.id, name).put(store, &push) {
             Err(error) if error.code == "ImageAlreadyExistsException" => Ok(artifact.digest()),
             result => result,
         }
@@ -238,23 +231,11 @@ impl RegistryHandle {
         });
     }
 
-    /// Answers the next `reads` of a tag by `BatchGetImage` with the image that it named before.
-    pub fn stale(&self, repository: &str, tag: &str, reads: u32) {
-        self.with_repository(repository, |repository| {
-            repository.visibility.stale.insert(tag.to_owned(), reads);
-        });
-    }
-
     /// Makes `BatchGetImage` answer a failure code, such as `KmsError`, for a tag or digest.
     pub fn fail(&self, repository: &str, reference: &str, code: &str) {
         self.with_repository(repository, |repository| {
             repository.visibility.failing.insert(reference.to_owned(), code.to_owned());
         });
-    }
-
-    /// Undoes [`hide`](Self::hide), [`stale`](Self::stale) and [`fail`](Self::fail).
-    pub fn recover(&self, repository: &str) {
-        self.with_repository(repository, |repository| repository.visibility = Visibility::default());
     }
 
     /// Changes a repository, which is created if it does not exist.

@@ -129,11 +129,6 @@ impl Repository {
         Some(image)
     }
 
-    /// The digest that `tag` named before the current one.
-    pub(crate) fn previous(&self, tag: &str) -> Option<&str> {
-        self.history.get(tag)?.iter().rev().nth(1).map(String::as_str)
-    }
-
     /// `imageSizeInBytes`: an image's blobs, and for a list "the max size of all manifests in the list".
     fn size(&self, manifest: &Manifest) -> u64 {
         let largest_child =

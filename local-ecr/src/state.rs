@@ -7,6 +7,8 @@ use crate::hooks::Hooks;
 use crate::journal::Journal;
 use crate::lock::lock;
 use crate::options::Options;
+use crate::push::PushTarget;
+use crate::registry_id::RegistryId;
 use crate::repository::Repository;
 use crate::store::Store;
 use std::collections::BTreeMap;
@@ -56,6 +58,11 @@ impl SharedState {
 
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The repository of a push at this moment.
+    pub(crate) fn push_target<'a>(&self, registry: &'a RegistryId, repository: &'a str) -> PushTarget<'a> {
+        PushTarget { registry, repository, repush_error: self.options.repush_error, now: self.clock.now() }
     }
 
     /// An empty repository, as a first push creates it.

@@ -1,14 +1,12 @@
-//! Reads of a repository that do not find an image, or find an earlier one.
+//! Reads of a repository that do not find an image.
 
 use std::collections::HashMap;
 
-/// The scripted inconsistencies of one repository, by the tag or digest that a read asks for.
+/// The scripted failures of one repository, by the tag or digest that a read asks for.
 #[derive(Debug, Default)]
 pub(crate) struct Visibility {
     /// How many more reads do not find it.
     pub(crate) hidden: HashMap<String, u32>,
-    /// How many more reads of a tag are answered with the image that it named before.
-    pub(crate) stale: HashMap<String, u32>,
     /// The failure code that every read gets.
     pub(crate) failing: HashMap<String, String>,
 }

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,7 @@ class LocalEcr:
             pass
         return {"mediaType": media_type, "digest": digest(content), "size": len(content)}
 
+    @cache
     def _client(self, registry: Registry) -> Any:
         # A request is answered or fails, and does not reach any proxy.
         config = Config(retries={"total_max_attempts": 1}, proxies={})

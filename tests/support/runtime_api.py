@@ -94,7 +94,7 @@ class RuntimeApi:
 
 
 def headers_of(number: int) -> dict[str, str]:
-    """What the function is told of an invocation."""
+    """The headers by which Lambda describes an invocation to the function."""
     return {
         "Content-Type": "application/json",
         "Lambda-Runtime-Aws-Request-Id": f"00000000-0000-0000-0000-{number:012}",

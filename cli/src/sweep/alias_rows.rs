@@ -12,7 +12,7 @@ pub struct AliasRows(Vec<AliasRow>);
 #[derive(Debug)]
 struct AliasRow {
     tag: String,
-    /// What became of it.
+    /// Its outcome.
     state: String,
     /// The release that it names, or is to name.
     release: Option<String>,

@@ -8,7 +8,7 @@ use crate::delete::delete_image;
 use crate::digest::{digest_of, is_digest};
 use crate::media_type::{DOCKER_MANIFEST, OCI_MANIFEST};
 use crate::name::is_tag;
-use crate::push::{Push, PushTarget};
+use crate::push::Push;
 use crate::repository::Repository;
 use crate::visibility::consume;
 use bytes::Bytes;
@@ -94,12 +94,7 @@ pub(super) fn batch_get(context: &mut Context<'_>, request: &BatchGetImage) -> O
 pub(super) fn put(context: &mut Context<'_>, request: &PutImage) -> OperationResult {
     let registry = context.registry(request.registry_id.as_ref());
     let tag = valid_tag(request.image_tag.as_ref())?;
-    let target = PushTarget {
-        registry: &registry,
-        repository: &request.repository_name,
-        repush_error: context.state.options.repush_error,
-        now: context.now,
-    };
+    let target = context.state.push_target(&registry, &request.repository_name);
     let push = Push {
         bytes: Bytes::copy_from_slice(request.image_manifest.as_bytes()),
         media_type: request.image_manifest_media_type.as_deref(),
@@ -162,19 +157,11 @@ fn find(repository: &mut Repository, tag: Option<&str>, digest: Option<&str>) ->
     {
         return not_found();
     }
-    let visible = if consume(&mut repository.visibility.stale, reference) {
-        match repository.previous(reference) {
-            Some(previous) if repository.images.contains_key(previous) => previous.to_owned(),
-            _ => return not_found(),
-        }
-    } else {
-        found
-    };
     match digest {
-        Some(digest) if digest != visible => {
+        Some(digest) if digest != found => {
             failure("ImageTagDoesNotMatchDigest", "Requested image tag does not match the requested image digest")
         }
-        _ => Ok(visible),
+        _ => Ok(found),
     }
 }
 

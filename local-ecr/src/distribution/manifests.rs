@@ -7,7 +7,7 @@ use crate::delete::delete_image;
 use crate::digest::{digest_of, is_digest};
 use crate::error::ApiError;
 use crate::name::is_tag;
-use crate::push::{Push, PushTarget};
+use crate::push::Push;
 use crate::response::Response;
 use http::Method;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, LOCATION};
@@ -62,12 +62,7 @@ fn put(exchange: &mut Exchange<'_>, reference: &str) -> ExchangeResult {
     if tag.is_some_and(|tag| !is_tag(tag)) {
         return Err(oci_error(400, "TAG_INVALID", "The tag is not valid"));
     }
-    let target = PushTarget {
-        registry: exchange.registry,
-        repository: &exchange.route.name,
-        repush_error: exchange.state.options.repush_error,
-        now: exchange.now,
-    };
+    let target = exchange.state.push_target(exchange.registry, &exchange.route.name);
     let push = Push {
         bytes: exchange.request.body().clone(),
         media_type: exchange.request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()),

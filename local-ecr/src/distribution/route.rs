@@ -95,14 +95,4 @@ mod tests {
             assert_eq!(Route::parse(path), None);
         }
     }
-
-    #[test]
-    fn query_parameter_is_percent_decoded() {
-        assert_eq!(query("n=1&from=a%2Fb", "from").as_deref(), Some("a/b"));
-    }
-
-    #[test]
-    fn invalid_percent_escape_is_kept() {
-        assert_eq!(decode("100%"), "100%");
-    }
 }

@@ -31,45 +31,24 @@ fn get(url: &str) -> Response {
 
 #[test]
 fn presigned_url_serves_the_config() {
-    let (_ecr, image, url) = presigned_config();
+    let (ecr, image, url) = presigned_config();
     let response = get(&url);
     assert_eq!((response.status, response.body), (200, image.config().to_vec()));
-}
-
-#[test]
-fn presigned_url_rejects_an_authorization_header() {
-    let (_ecr, _, url) = presigned_config();
-    let response = send(&url, "GET", &[("authorization", "Bearer x")], b"").unwrap();
-    assert_eq!(response.status, 400);
-    assert!(String::from_utf8_lossy(&response.body).contains("<Code>InvalidArgument</Code>"));
-}
-
-#[test]
-fn presigned_url_rejects_a_forged_signature() {
-    let (_ecr, _, url) = presigned_config();
-    assert_eq!(get(&url.replace("Signature=", "Signature=0")).status, 403);
-}
-
-#[test]
-fn presigned_url_rejects_another_path() {
-    let (_ecr, _, url) = presigned_config();
-    assert_eq!(get(&url.replace("/app/", "/other/")).status, 403);
-}
-
-#[test]
-fn presigned_url_expires_after_an_hour() {
-    let (ecr, _, url) = presigned_config();
-    ecr.clock().advance(Duration::from_secs(3601));
-    assert_eq!(get(&url).status, 403);
-}
-
-#[test]
-fn presigned_download_is_in_the_journal() {
-    let (ecr, _, url) = presigned_config();
-    get(&url);
     let call = &ecr.journal()[1];
     assert_eq!((call.operation.as_str(), call.repository.as_deref()), ("Blob", Some("app")));
     assert!(!call.authorized && call.took_effect);
+}
+
+#[test]
+fn presigned_url_is_for_its_blob_and_an_hour_alone() {
+    let (ecr, _, url) = presigned_config();
+    let response = send(&url, "GET", &[("authorization", "Bearer x")], b"").unwrap();
+    assert_eq!(response.status, 400);
+    assert!(String::from_utf8_lossy(&response.body).contains("<Code>InvalidArgument</Code>"));
+    assert_eq!(get(&url.replace("Signature=", "Signature=0")).status, 403);
+    assert_eq!(get(&url.replace("/app/", "/other/")).status, 403);
+    ecr.clock().advance(Duration::from_secs(3601));
+    assert_eq!(get(&url).status, 403);
 }
 
 #[test]
@@ -91,81 +70,40 @@ fn corrupt_blob_is_served_as_stored() {
     assert_eq!(get(&presigned_url(&ecr, &digest)).body, b"corrupt");
 }
 
-/// The upload of a layer in parts.
-struct Upload {
-    ecr: LocalEcr,
-    id: Value,
-}
-
-impl Upload {
-    fn begin() -> Self {
-        let ecr = start();
-        ecr.home().create("app");
-        let id = call(&ecr, "InitiateLayerUpload", &json!({"repositoryName": "app"}))["uploadId"].clone();
-        Self { ecr, id }
-    }
-
-    fn part(&self, first: usize, bytes: &[u8]) -> Value {
+#[test]
+fn layer_is_uploaded_in_parts() {
+    let ecr = start();
+    ecr.home().create("app");
+    let begin = || call(&ecr, "InitiateLayerUpload", &json!({"repositoryName": "app"}))["uploadId"].clone();
+    let part = |upload: &Value, first: usize, bytes: &[u8]| {
         json!({
-            "repositoryName": "app", "uploadId": self.id, "partFirstByte": first,
+            "repositoryName": "app", "uploadId": upload, "partFirstByte": first,
             "partLastByte": first + bytes.len() - 1, "layerPartBlob": STANDARD.encode(bytes),
         })
-    }
-
-    fn completion(&self, digest: &str) -> Value {
-        json!({"repositoryName": "app", "uploadId": self.id, "layerDigests": [digest]})
-    }
-
-    fn availability(&self, digest: &str) -> Value {
-        let request = json!({"repositoryName": "app", "layerDigests": [digest]});
-        call(&self.ecr, "BatchCheckLayerAvailability", &request)["layers"][0]["layerAvailability"].clone()
-    }
-}
-
-#[test]
-fn layer_uploaded_in_parts_becomes_available() {
-    let upload = Upload::begin();
+    };
+    let completion =
+        |upload: &Value, digest: &str| json!({"repositoryName": "app", "uploadId": upload, "layerDigests": [digest]});
     let digest = digest_of(b"first second");
-    assert_eq!(upload.availability(&digest), "UNAVAILABLE");
-    call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"first "));
-    call(&upload.ecr, "UploadLayerPart", &upload.part(6, b"second"));
-    call(&upload.ecr, "CompleteLayerUpload", &upload.completion(&digest));
-    assert_eq!(upload.availability(&digest), "AVAILABLE");
-    assert_eq!(upload.ecr.home().blob("app", &digest).unwrap(), "first second");
-}
+    let availability = || {
+        let request = json!({"repositoryName": "app", "layerDigests": [digest]});
+        call(&ecr, "BatchCheckLayerAvailability", &request)["layers"][0]["layerAvailability"].clone()
+    };
+    let error = |operation, request: &Value| error_code(&ecr, operation, request);
 
-#[test]
-fn layer_part_after_a_gap_is_rejected() {
-    let upload = Upload::begin();
-    call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"first "));
-    let gap = upload.part(7, b"second");
-    assert_eq!(error_code(&upload.ecr, "UploadLayerPart", &gap), "InvalidLayerPartException");
-}
+    let upload = begin();
+    assert_eq!(availability(), "UNAVAILABLE");
+    call(&ecr, "UploadLayerPart", &part(&upload, 0, b"first "));
+    assert_eq!(error("UploadLayerPart", &part(&upload, 7, b"second")), "InvalidLayerPartException", "after a gap");
+    call(&ecr, "UploadLayerPart", &part(&upload, 6, b"second"));
+    assert_eq!(error("CompleteLayerUpload", &completion(&upload, &digest_of(b"else"))), "InvalidLayerException");
+    call(&ecr, "CompleteLayerUpload", &completion(&upload, &digest));
+    assert_eq!(availability(), "AVAILABLE");
+    assert_eq!(ecr.home().blob("app", &digest).unwrap(), "first second");
+    assert_eq!(error("CompleteLayerUpload", &completion(&upload, &digest)), "UploadNotFoundException");
 
-#[test]
-fn layer_with_another_digest_is_rejected() {
-    let upload = Upload::begin();
-    call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"layer"));
-    let wrong = upload.completion(&digest_of(b"else"));
-    assert_eq!(error_code(&upload.ecr, "CompleteLayerUpload", &wrong), "InvalidLayerException");
-}
-
-#[test]
-fn layer_that_exists_is_rejected() {
-    let upload = Upload::begin();
-    let digest = upload.ecr.home().store_blob("app", "layer", None);
-    call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"layer"));
-    let completion = upload.completion(&digest);
-    assert_eq!(error_code(&upload.ecr, "CompleteLayerUpload", &completion), "LayerAlreadyExistsException");
-}
-
-#[test]
-fn completed_upload_no_longer_exists() {
-    let upload = Upload::begin();
-    call(&upload.ecr, "UploadLayerPart", &upload.part(0, b"layer"));
-    let completion = upload.completion(&digest_of(b"layer"));
-    call(&upload.ecr, "CompleteLayerUpload", &completion);
-    assert_eq!(error_code(&upload.ecr, "CompleteLayerUpload", &completion), "UploadNotFoundException");
+    let again = begin();
+    call(&ecr, "UploadLayerPart", &part(&again, 0, b"first second"));
+    assert_eq!(error("CompleteLayerUpload", &completion(&again, &digest)), "LayerAlreadyExistsException");
 }
 
 #[test]

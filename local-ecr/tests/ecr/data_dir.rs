@@ -9,10 +9,6 @@ use std::path::PathBuf;
 struct Directory(PathBuf);
 
 impl Directory {
-    fn new(name: &str) -> Self {
-        Self(std::env::temp_dir().join(format!("local-ecr-{name}-{}", std::process::id())))
-    }
-
     fn start(&self) -> LocalEcr {
         LocalEcr::start(Options { data: Some(self.0.clone()), ..Options::default() }).unwrap()
     }
@@ -25,12 +21,13 @@ impl Drop for Directory {
 }
 
 #[test]
-fn image_outlives_the_server() {
-    let directory = Directory::new("image");
+fn image_and_mutability_outlive_the_server() {
+    let directory = Directory(std::env::temp_dir().join(format!("local-ecr-{}", std::process::id())));
     let image = Image::oci("linux/amd64");
     let url = {
         let ecr = directory.start();
         ecr.home().push("team/app", Some("1-amd64"), &image);
+        ecr.home().set_mutability("team/app", Mutability::Immutable);
         ecr.url()
     };
     assert!(send(&url, "GET", &[], b"").is_err(), "the first server has ended");
@@ -38,18 +35,6 @@ fn image_outlives_the_server() {
     let get = |path: &str| send(&format!("{}/v2/team/app/{path}", ecr.url()), "GET", &[], b"").unwrap().body;
     assert_eq!(get("manifests/1-amd64"), image.to_artifact().manifest);
     assert_eq!(get(&format!("blobs/{}", digest_of(&image.config()))), image.config());
-}
-
-#[test]
-fn mutability_outlives_the_server() {
-    let directory = Directory::new("mutability");
-    {
-        let ecr = directory.start();
-        ecr.home().push("app", Some("a"), &Image::oci("linux/amd64"));
-        ecr.home().set_mutability("app", Mutability::Immutable);
-    }
-    let ecr = directory.start();
-    let other = Image::oci("linux/amd64").content("other");
-    let rejected = ecr.home().try_push("app", Some("a"), &other);
+    let rejected = ecr.home().try_push("team/app", Some("1-amd64"), &image.content("other"));
     assert_eq!(rejected.unwrap_err().code, "ImageTagAlreadyExistsException");
 }

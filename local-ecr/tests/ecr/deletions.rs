@@ -20,13 +20,6 @@ fn delete(ecr: &LocalEcr, id: &Value) -> Value {
 }
 
 #[test]
-fn image_in_a_list_is_not_deleted() {
-    let (ecr, image, _) = with_list();
-    let answer = delete(&ecr, &json!({"imageDigest": image}));
-    assert_eq!(answer["failures"][0]["failureCode"], "ImageReferencedByManifestList");
-}
-
-#[test]
 fn tag_of_another_digest_is_not_deleted() {
     let (ecr, _, list) = with_list();
     let answer = delete(&ecr, &json!({"imageTag": "again", "imageDigest": list}));

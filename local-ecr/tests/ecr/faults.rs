@@ -27,26 +27,19 @@ fn get(ecr: &LocalEcr, repository: &str) -> Response {
     post(ecr, "BatchGetImage", request.to_string().as_bytes()).unwrap()
 }
 
-/// Checks a reset of the connection around a put, and the put after it.
-fn check_reset(kind: FaultKind, takes_effect: bool, next_status: u16) {
-    let ecr = with_image();
-    ecr.faults().add(Fault::on("PutImage", kind).times(1));
-    assert!(put(&ecr).is_err());
-    assert_eq!(ecr.home().tag("app", "b").is_some(), takes_effect);
-    let call = &ecr.journal()[0];
-    assert_eq!((call.status, call.took_effect), (None, takes_effect));
-    assert!(call.ended.is_some());
-    assert_eq!(put(&ecr).unwrap().status, next_status);
-}
-
 #[test]
-fn reset_before_a_call_has_no_effect() {
-    check_reset(FaultKind::ResetBefore, false, 200);
-}
-
-#[test]
-fn reset_after_a_call_leaves_its_effect() {
-    check_reset(FaultKind::ResetAfter, true, 400);
+fn reset_after_a_call_alone_leaves_its_effect() {
+    for (kind, takes_effect, next_status) in [(FaultKind::ResetBefore, false, 200), (FaultKind::ResetAfter, true, 400)]
+    {
+        let ecr = with_image();
+        ecr.faults().add(Fault::on("PutImage", kind).times(1));
+        assert!(put(&ecr).is_err());
+        assert_eq!(ecr.home().tag("app", "b").is_some(), takes_effect);
+        let call = &ecr.journal()[0];
+        assert_eq!((call.status, call.took_effect), (None, takes_effect));
+        assert!(call.ended.is_some());
+        assert_eq!(put(&ecr).unwrap().status, next_status);
+    }
 }
 
 #[test]
@@ -60,97 +53,6 @@ fn fault_skips_calls_before_it_rejects_some() {
     );
     let effects: Vec<bool> = ecr.journal().iter().map(|call| call.took_effect).collect();
     assert_eq!(effects, [true, false, false, false]);
-}
-
-#[test]
-fn fault_of_a_repository_spares_the_others() {
-    let ecr = with_image();
-    ecr.home().create("other");
-    ecr.faults().add(Fault::on(ANY, FaultKind::server_error()).repository("other"));
-    let response = get(&ecr, "other");
-    assert_eq!((response.status, response.json()["__type"].as_str()), (500, Some("ServerException")));
-    assert_eq!(get(&ecr, "app").status, 200);
-}
-
-#[test]
-fn fault_of_a_registry_spares_the_others() {
-    let ecr = with_image();
-    ecr.faults().add(Fault::on(ANY, FaultKind::server_error()).registry("210987654321", "eu-central-1"));
-    assert_eq!(get(&ecr, "app").status, 200);
-    let request = json!({"registryId": "210987654321"}).to_string();
-    assert_eq!(post(&ecr, "DescribeRepositories", request.as_bytes()).unwrap().status, 500);
-}
-
-#[test]
-fn fault_of_a_tag_spares_requests_that_do_not_name_it() {
-    let ecr = with_image();
-    ecr.faults().add(Fault::on("BatchGetImage", FaultKind::server_error()).naming("b"));
-    assert_eq!(get(&ecr, "app").status, 200);
-    ecr.faults().add(Fault::on("BatchGetImage", FaultKind::server_error()).naming("a"));
-    assert_eq!(get(&ecr, "app").status, 500);
-}
-
-/// The error codes of four reads that share a bucket of two tokens.
-fn codes_with_rate_limit(per_second: f64, pause: Duration) -> Vec<Value> {
-    let ecr = with_image();
-    ecr.faults().add(Fault::on("BatchGetImage", FaultKind::RateLimit { per_second, burst: 2.0 }));
-    let read = |_| {
-        std::thread::sleep(pause);
-        get(&ecr, "app").json()["__type"].clone()
-    };
-    (0..4).map(read).collect()
-}
-
-#[test]
-fn rate_limit_throttles_calls_beyond_the_burst() {
-    let throttled = json!("ThrottlingException");
-    let expected = [Value::Null, Value::Null, throttled.clone(), throttled];
-    assert_eq!(codes_with_rate_limit(0.001, Duration::ZERO), expected);
-}
-
-#[test]
-fn rate_limit_admits_calls_at_its_rate() {
-    assert_eq!(
-        codes_with_rate_limit(200.0, Duration::from_millis(5)),
-        [Value::Null, Value::Null, Value::Null, Value::Null]
-    );
-}
-
-#[test]
-fn cleared_faults_have_no_effect() {
-    let ecr = with_image();
-    ecr.faults().add(Fault::on(ANY, FaultKind::server_error()));
-    ecr.faults().clear();
-    assert_eq!(get(&ecr, "app").status, 200);
-}
-
-/// A server that holds a put without an answer.
-fn with_hanging_put() -> (LocalEcr, std::thread::JoinHandle<io::Result<Response>>) {
-    let ecr = with_image();
-    ecr.faults().add(Fault::on("PutImage", FaultKind::Hang));
-    let waiting = std::thread::spawn({
-        let ecr = ecr.clone();
-        move || put(&ecr)
-    });
-    while ecr.journal().is_empty() {
-        std::thread::yield_now();
-    }
-    (ecr, waiting)
-}
-
-#[test]
-fn hanging_call_is_never_answered() {
-    let (ecr, waiting) = with_hanging_put();
-    std::thread::sleep(Duration::from_millis(50));
-    assert!(!waiting.is_finished());
-    assert_eq!(ecr.journal()[0].ended, None);
-    assert_eq!(ecr.home().tag("app", "b"), None);
-}
-
-#[test]
-fn other_calls_are_answered_during_a_hang() {
-    let (ecr, _waiting) = with_hanging_put();
-    call(&ecr, "DescribeRepositories", &json!({}));
 }
 
 #[test]
@@ -179,6 +81,77 @@ fn equal_seeds_affect_the_same_calls() {
     assert_ne!(first, draw(4));
 }
 
+#[test]
+fn fault_spares_the_calls_that_it_is_not_for() {
+    let error = |operation| Fault::on(operation, FaultKind::server_error());
+    let call = |ecr: &LocalEcr, operation: &str, request: Value| {
+        post(ecr, operation, request.to_string().as_bytes()).unwrap().status
+    };
+    for (fault, operation, affected) in [
+        (error(ANY).repository("other"), "ListImages", json!({"repositoryName": "other"})),
+        (
+            error(ANY).registry("210987654321", "eu-central-1"),
+            "DescribeRepositories",
+            json!({"registryId": "210987654321"}),
+        ),
+        (error(ANY).naming("b"), "ListImages", json!({"repositoryName": "app", "imageIds": [{"imageTag": "b"}]})),
+    ] {
+        let ecr = with_image();
+        ecr.faults().add(fault);
+        assert_eq!((get(&ecr, "app").status, call(&ecr, operation, affected)), (200, 500));
+    }
+}
+
+#[test]
+fn rate_limit_throttles_calls_beyond_burst_and_rate() {
+    let throttled = "ThrottlingException";
+    for (per_second, pause, expected) in [
+        (0.001, 0, [Value::Null, Value::Null, json!(throttled), json!(throttled)]),
+        (200.0, 5, [const { Value::Null }; 4]),
+    ] {
+        let ecr = with_image();
+        ecr.faults().add(Fault::on("BatchGetImage", FaultKind::RateLimit { per_second, burst: 2.0 }));
+        let codes = [(); 4].map(|()| {
+            std::thread::sleep(Duration::from_millis(pause));
+            get(&ecr, "app").json()["__type"].clone()
+        });
+        assert_eq!(codes, expected);
+    }
+}
+
+#[test]
+fn hanging_call_is_never_answered_unlike_others() {
+    let ecr = with_image();
+    ecr.faults().add(Fault::on("PutImage", FaultKind::Hang));
+    let waiting = std::thread::spawn({
+        let ecr = ecr.clone();
+        move || put(&ecr)
+    });
+    while ecr.journal().is_empty() {
+        std::thread::yield_now();
+    }
+    call(&ecr, "DescribeRepositories", &json!({}));
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(!waiting.is_finished());
+    assert_eq!(ecr.journal()[0].ended, None);
+    assert_eq!(ecr.home().tag("app", "b"), None);
+}
+
+#[test]
+fn response_is_broken_as_the_fault_says() {
+    let broken = |kind| download(&with_image(), kind);
+    let corrupt = broken(FaultKind::Corrupt).unwrap().body;
+    assert_eq!(corrupt.len(), config().len());
+    assert_eq!(corrupt.iter().zip(config()).filter(|(found, right)| *found != right).count(), 1);
+    assert!(broken(FaultKind::Truncated).is_err());
+    assert!(broken(FaultKind::NotJson).unwrap().body.starts_with(b"<html>"));
+    let redirect = broken(FaultKind::Redirect("file:///etc/passwd".into())).unwrap();
+    assert_eq!((redirect.status, redirect.header("location")), (302, Some("file:///etc/passwd")));
+    let ecr = with_image();
+    assert_eq!(download(&ecr, FaultKind::Status(503)).unwrap().status, 503);
+    assert!(!ecr.journal().last().unwrap().took_effect);
+}
+
 /// Downloads the config of an image while there is such a fault.
 fn download(ecr: &LocalEcr, kind: FaultKind) -> io::Result<Response> {
     let request = json!({"repositoryName": "app", "layerDigest": digest_of(&config())});
@@ -189,36 +162,6 @@ fn download(ecr: &LocalEcr, kind: FaultKind) -> io::Result<Response> {
 
 fn config() -> Vec<u8> {
     Image::oci("linux/amd64").config().to_vec()
-}
-
-#[test]
-fn corrupt_response_differs_in_one_byte() {
-    let corrupt = download(&with_image(), FaultKind::Corrupt).unwrap().body;
-    assert_eq!(corrupt.len(), config().len());
-    assert_eq!(corrupt.iter().zip(config()).filter(|(found, right)| *found != right).count(), 1);
-}
-
-#[test]
-fn truncated_response_breaks_off() {
-    assert!(download(&with_image(), FaultKind::Truncated).is_err());
-}
-
-#[test]
-fn status_fault_has_no_effect() {
-    let ecr = with_image();
-    assert_eq!(download(&ecr, FaultKind::Status(503)).unwrap().status, 503);
-    assert!(!ecr.journal().last().unwrap().took_effect);
-}
-
-#[test]
-fn redirect_has_a_location() {
-    let redirect = download(&with_image(), FaultKind::Redirect("file:///etc/passwd".into())).unwrap();
-    assert_eq!((redirect.status, redirect.header("location")), (302, Some("file:///etc/passwd")));
-}
-
-#[test]
-fn response_that_is_not_json_is_a_web_page() {
-    assert!(download(&with_image(), FaultKind::NotJson).unwrap().body.starts_with(b"<html>"));
 }
 
 #[test]

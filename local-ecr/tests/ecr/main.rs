@@ -16,8 +16,6 @@ mod distribution;
 mod events;
 /// Injected faults.
 mod faults;
-/// Images made for tests.
-mod fixtures;
 /// `BatchGetImage`.
 mod images;
 /// `DescribeImages` and `ListImages`.
