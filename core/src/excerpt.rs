@@ -83,7 +83,10 @@ fn cut(mut text: String, max_chars: usize) -> String {
 /// `X-Amz-Signature=`, `x-amz-security-token:` and `"Credential": "`.
 #[expect(clippy::expect_used, reason = "the pattern is constant")]
 static NAMED_SECRET: LazyLock<Regex> = LazyLock::new(|| {
-    let pattern = r#"(?i)((?:signature|credential|token)["'\\]*(?:[=:]|%3[da])[ "'\\]*)([^\s"'\\&,;<>)}]+?)(%26|[\s"'\\&,;<>)}]|$)"#;
+    let pattern = concat!(
+        r#"(?i)((?:signature|credential|token)["'\\]*(?:[=:]|%3[da])[ "'\\]*)"#,
+        r#"([^\s"'\\&,;<>)}]+?)(%26|[\s"'\\&,;<>)}]|$)"#
+    );
     Regex::new(pattern).expect("a constant pattern")
 });
 

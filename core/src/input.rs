@@ -314,29 +314,24 @@ mod tests {
 
     #[test]
     fn unknown_action_needs_no_other_field() {
-        let input = parse(json!({"action-type":"A_NEW_ONE"}));
-        assert!(matches!(input, Ok(Input::Ignored { .. })));
+        assert!(matches!(parse(json!({"action-type":"A_NEW_ONE"})), Ok(Input::Ignored { .. })));
+        assert!(matches!(parse(json!({})), Err(Error::InvalidRequest(_))));
     }
 
     #[test]
-    fn push_without_a_valid_repository_is_invalid() {
-        for repository in [json!(null), json!("No Name")] {
+    fn push_names_a_valid_registry_and_repository() {
+        let (account, region) = (Some("123456789012"), Some("eu-central-1"));
+        for (account, region, repository) in [
+            (account, region, json!(null)),
+            (account, region, json!("No Name")),
+            (None, region, json!("app")),
+            (account, None, json!("app")),
+            (Some("1"), Some("x"), json!("app")),
+        ] {
             let mut detail = push();
             detail["repository-name"] = repository;
-            assert!(matches!(parse(detail), Err(Error::InvalidRequest(_))));
+            assert!(matches!(parse_of(account, region, detail.clone()), Err(Error::InvalidRequest(_))), "{detail}");
         }
-    }
-
-    #[test]
-    fn push_without_a_valid_registry_is_invalid() {
-        for (account, region) in [(None, Some("eu-central-1")), (Some("123456789012"), None), (Some("1"), Some("x"))] {
-            assert!(matches!(parse_of(account, region, push()), Err(Error::InvalidRequest(_))));
-        }
-    }
-
-    #[test]
-    fn event_without_action_or_repository_is_invalid() {
-        assert!(matches!(parse(json!({})), Err(Error::InvalidRequest(_))));
     }
 
     #[test]
@@ -363,17 +358,6 @@ mod tests {
             (json!({"action":"assemble","repository":"app"}), "version"),
             (json!({"action":"assemble","repository":"app","version":""}), "version"),
             (json!({"action":"assemble","repository":"App","version":"1"}), "repository"),
-            (json!({"action":"assemble","repository":"app","version":"1","dryrun":true}), "dryrun"),
-            (json!({"action":"assemble","repository":"app","version":"1","dry_run":"yes"}), "dry_run"),
-            (json!({"action":"assemble","repository":"app","version":"1","account":"12"}), "account"),
-            (json!({"action":"assemble","repository":"app","version":"1","region":"http://x"}), "region"),
-            (json!({"action":"assemble","repository":"app","version":"1","wait_seconds":0}), "wait_seconds"),
-            (json!({"action":"assemble","repository":"app","version":"1","wait_seconds":901}), "wait_seconds"),
-            (json!({"action":"assemble","repository":"app","version":"1","wait_seconds":1.5}), "wait_seconds"),
-            (
-                json!({"action":"assemble","repository":"app","version":"1","wait_seconds":5,"dry_run":true}),
-                "wait_seconds",
-            ),
             (json!({"action":"sweep","from":""}), "from"),
             (json!({"action":"sweep","from":"App"}), "from"),
             (json!({"action":"yank","repository":"app"}), "version"),
@@ -385,13 +369,30 @@ mod tests {
             (json!({"action":"sweep","repositories":"app"}), "repositories"),
             (json!({"action":"sweep","repositories":["A"]}), "repositories[0]"),
         ] {
-            match Input::from_request(request.clone()) {
-                Err(Error::InvalidRequest(message)) => {
-                    assert!(message.contains(field), "{field}: {message}");
-                    assert!(message.contains("ECR Image Action"), "{message}");
-                }
-                other => panic!("{request}: {other:?}"),
+            check_invalid(request, field);
+        }
+        for (field, value) in [
+            ("dryrun", json!(true)),
+            ("dry_run", json!("yes")),
+            ("account", json!("12")),
+            ("region", json!("http://x")),
+            ("wait_seconds", json!(0)),
+            ("wait_seconds", json!(901)),
+            ("wait_seconds", json!(1.5)),
+        ] {
+            check_invalid(json!({"action":"assemble","repository":"app","version":"1",field:value}), field);
+        }
+        let dry_run = json!({"action":"assemble","repository":"app","version":"1","wait_seconds":5,"dry_run":true});
+        check_invalid(dry_run, "wait_seconds");
+    }
+
+    #[track_caller]
+    fn check_invalid(request: Value, field: &str) {
+        match Input::from_request(request) {
+            Err(Error::InvalidRequest(message)) => {
+                assert!(message.contains(field) && message.contains("ECR Image Action"), "{field}: {message}");
             }
+            other => panic!("{field}: {other:?}"),
         }
     }
 }

@@ -212,22 +212,10 @@ mod tests {
     }
 
     #[test]
-    fn missing_list_is_out_of_date() {
+    fn version_without_a_current_list_is_out_of_date() {
         check(&[("1-amd64", 1, IMAGE), ("1-arm64", 2, IMAGE)], VersionStatus::OutOfDate);
-    }
-
-    #[test]
-    fn list_older_than_a_platform_is_out_of_date() {
         check(&[("1-amd64", 1, IMAGE), ("1-arm64", 4, IMAGE), ("1", 3, LIST)], VersionStatus::OutOfDate);
-    }
-
-    #[test]
-    fn image_under_the_version_tag_is_out_of_date() {
         check(&[("1-amd64", 1, IMAGE), ("1-arm64", 2, IMAGE), ("1", 3, IMAGE)], VersionStatus::OutOfDate);
-    }
-
-    #[test]
-    fn version_without_a_platform_is_incomplete() {
         check(&[("1-amd64", 1, IMAGE), ("1", 3, LIST)], VersionStatus::Incomplete);
     }
 

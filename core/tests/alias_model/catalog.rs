@@ -1,7 +1,7 @@
 //! The content of the model's repository, in real bytes: two builds of each release, and lists that are not its own.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use ecr_multiarch_core::alias::yank::{YankAction, YankRequest};
@@ -13,9 +13,10 @@ use ecr_multiarch_core::{
     AliasRequest, AliasScan, AliasScanBuilder, Digest, Error, ManifestList, ReconcileRequest, Reference, Release,
     RepositoryName, RepositorySettings, ScannedImage, Settings, Step, Tag, TagMeaning,
 };
-use local_ecr::image::{Artifact, Entry, Image, Index, ToArtifact};
+use local_ecr::image::{Entry, Image, Index, ToArtifact};
 
 use super::handler::{Answer, Handler, Progress};
+use super::handlers::{Fingerprinted, Transitions, stored};
 
 /// How many builds of a release there are: a push brings the other one.
 pub const BUILDS: u8 = 2;
@@ -36,7 +37,7 @@ pub struct Catalog {
     lists: Vec<ManifestList>,
     images: BTreeMap<(usize, u8), [StoredManifest; 2]>,
     configs: BTreeMap<Digest, ImageConfig>,
-    transitions: Mutex<HashMap<(u64, Answer), Progress>>,
+    transitions: Transitions<Answer, Progress>,
 }
 
 impl Catalog {
@@ -67,7 +68,7 @@ impl Catalog {
             lists: Vec::new(),
             images: BTreeMap::new(),
             configs: BTreeMap::new(),
-            transitions: Mutex::default(),
+            transitions: Transitions::default(),
         };
         for release in 0..catalog.releases.len() {
             for build in 0..BUILDS {
@@ -188,15 +189,9 @@ impl Catalog {
         found.map(|(reference, content)| (reference, self.contents[usize::from(content)].clone())).collect()
     }
 
-    /// How a handler continues after this answer. Handlers are values, so each transition is computed once.
-    pub fn advance(&self, handler: &Handler, answer: Answer) -> Progress {
-        let key = (handler.fingerprint(), answer);
-        let known = self.transitions.lock().unwrap().get(&key).cloned();
-        known.unwrap_or_else(|| {
-            let progress = handler.resume(self, &key.1);
-            self.transitions.lock().unwrap().insert(key, progress.clone());
-            progress
-        })
+    /// How a handler continues after this answer.
+    pub fn advance(&self, handler: &Fingerprinted<Handler>, answer: Answer) -> Progress {
+        self.transitions.get(handler, answer, |answer| handler.resume(self, &answer))
     }
 
     /// Continues a step of the version's machine whose answer depends on time.
@@ -246,14 +241,6 @@ pub fn repository() -> RepositoryName {
 
 fn content(number: usize) -> Content {
     u8::try_from(number).unwrap()
-}
-
-fn stored(artifact: &Artifact) -> StoredManifest {
-    StoredManifest {
-        digest: artifact.digest().parse().unwrap(),
-        media_type: artifact.media_type.clone(),
-        text: std::str::from_utf8(&artifact.manifest).unwrap().into(),
-    }
 }
 
 /// A row of a scan with one tag.

@@ -1,7 +1,6 @@
 //! A handler at work: the step of a machine that it carries out, and the event or request that started it.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use ecr_multiarch_core::alias::yank::{YankEnd, YankStep};
@@ -10,6 +9,7 @@ use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::{AliasReconciliation, AliasRequest, AliasStep, Error, IamAction, ManifestList, Step};
 
 use super::catalog::{Catalog, Content, TagId};
+use super::handlers::Fingerprinted;
 
 /// What starts a handler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,7 +59,7 @@ pub enum Stage {
 }
 
 /// A handler between two calls.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub struct Handler {
     pub stage: Stage,
     pub job: Job,
@@ -73,19 +73,21 @@ pub struct Handler {
     pub at_scan: Vec<Option<Content>>,
     /// How many calls to ECR it has made.
     pub calls: u8,
-    fingerprint: u64,
 }
+
+/// A handler as part of a state.
+pub type Running = Arc<Fingerprinted<Handler>>;
 
 /// How a handler continues.
 #[derive(Debug, Clone)]
 pub enum Progress {
-    Calls(Arc<Handler>),
+    Calls(Running),
     Ends(Result<AliasReconciliation, Error>),
 }
 
 impl Handler {
     /// A handler that begins; of a push, with the version's machine or its abstraction.
-    pub fn start(catalog: &Catalog, job: Job, is_whole: bool) -> Arc<Self> {
+    pub fn start(catalog: &Catalog, job: Job, is_whole: bool) -> Running {
         let stage = match job {
             Job::Push { release, .. } if is_whole => Stage::Version(Step::start(catalog.version_request(release))),
             Job::Push { .. } => Stage::Publish,
@@ -96,39 +98,24 @@ impl Handler {
         Self::new(stage, job, Vec::new(), 1)
     }
 
-    fn new(stage: Stage, job: Job, at_scan: Vec<Option<Content>>, calls: u8) -> Arc<Self> {
-        Arc::new(
-            Self { stage, job, first_page: None, sent: 0, lost: 0, at_scan, calls, fingerprint: 0 }.with_fingerprint(),
-        )
-    }
-
-    fn with_fingerprint(mut self) -> Self {
-        let mut hasher = DefaultHasher::new();
-        let Self { stage, job, first_page, sent, lost, at_scan, calls, .. } = &self;
-        (stage, job, first_page, sent, lost, at_scan, calls).hash(&mut hasher);
-        self.fingerprint = hasher.finish();
-        self
-    }
-
-    /// Represents the whole handler: states are compared by the hash of their parts, as the checker compares states.
-    pub fn fingerprint(&self) -> u64 {
-        self.fingerprint
+    fn new(stage: Stage, job: Job, at_scan: Vec<Option<Content>>, calls: u8) -> Running {
+        Fingerprinted::new(Self { stage, job, first_page: None, sent: 0, lost: 0, at_scan, calls })
     }
 
     /// The handler after the first page of its scan.
-    pub fn with_first_page(&self, first_page: Vec<(TagId, Content)>, at_scan: Vec<Option<Content>>) -> Arc<Self> {
-        Arc::new(Self { first_page: Some(first_page), at_scan, ..self.clone() }.with_fingerprint())
+    pub fn with_first_page(&self, first_page: Vec<(TagId, Content)>, at_scan: Vec<Option<Content>>) -> Running {
+        Fingerprinted::new(Self { first_page: Some(first_page), at_scan, ..self.clone() })
     }
 
     /// The handler after one more of several writes.
-    pub fn with_write(&self, is_lost: bool) -> Arc<Self> {
+    pub fn with_write(&self, is_lost: bool) -> Running {
         let lost = self.lost | u8::from(is_lost) << self.sent;
-        Arc::new(Self { sent: self.sent + 1, lost, ..self.clone() }.with_fingerprint())
+        Fingerprinted::new(Self { sent: self.sent + 1, lost, ..self.clone() })
     }
 
     /// The handler whose scan begins.
-    pub fn with_watch(&self, at_scan: Vec<Option<Content>>) -> Self {
-        Self { at_scan, ..self.clone() }.with_fingerprint()
+    pub fn with_watch(&self, at_scan: Vec<Option<Content>>) -> Running {
+        Fingerprinted::new(Self { at_scan, ..self.clone() })
     }
 
     /// Continues with an answer, up to the next call whose answer depends on time.
@@ -213,18 +200,4 @@ fn no_response() -> Error {
     let resource = Resource::Repository(super::catalog::repository());
     let extent = Extent::Registry;
     Error::RegistryUnavailable { action: IamAction::PutImage, resource, message: "timeout".into(), extent }
-}
-
-impl PartialEq for Handler {
-    fn eq(&self, other: &Self) -> bool {
-        self.fingerprint == other.fingerprint
-    }
-}
-
-impl Eq for Handler {}
-
-impl Hash for Handler {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.fingerprint.hash(state);
-    }
 }

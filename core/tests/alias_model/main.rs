@@ -8,6 +8,8 @@ mod catalog;
 #[path = "../support/exploration.rs"]
 mod exploration;
 mod handler;
+#[path = "../support/handlers.rs"]
+mod handlers;
 mod properties;
 mod registry;
 mod scenario;

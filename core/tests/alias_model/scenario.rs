@@ -7,7 +7,8 @@ use ecr_multiarch_core::{AliasReconciliation, AliasStep, Error, Reference, Step}
 use stateright::{Model, Property};
 
 use super::catalog::{BUILDS, Catalog, Content, TagId, list_of};
-use super::handler::{Answer, Handler, Job, Progress, Stage};
+use super::handler::{Answer, Handler, Job, Progress, Running, Stage};
+use super::handlers::{enqueue, insert, take};
 use super::properties;
 use super::state::{Action, Budget, State, Violation};
 
@@ -67,9 +68,10 @@ impl Model for Scenario {
         if let Some((alias, content)) = self.foreign {
             now[alias] = Some(content);
         }
-        let mut state = State::first(now, releases, self.budget, u8::from(self.sweep != Sweep::Never));
-        state.builds[..self.published].fill(Some(0));
-        vec![state]
+        let mut builds = vec![None; releases];
+        builds[..self.published].fill(Some(0));
+        let (left, sweeps_left) = (self.budget, u8::from(self.sweep != Sweep::Never));
+        vec![State { now, builds, left, sweeps_left, ..State::default() }]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -113,7 +115,7 @@ impl Model for Scenario {
                 let build = state.builds[release];
                 *(if build.is_none() { &mut state.left.pushes } else { &mut state.left.rebuilds }) -= 1;
                 state.builds[release] = Some(build.map_or(0, |build| (build + 1) % BUILDS));
-                state.job(Job::Push { release, failures: 0 });
+                enqueue(&mut state.jobs, Job::Push { release, failures: 0 });
             }
             Action::Mark(release) => {
                 state.left.marks -= 1;
@@ -121,7 +123,7 @@ impl Model for Scenario {
                 self.store(&mut state, self.catalog.marker_of(release), content);
             }
             Action::Take(job) => {
-                state.take(job);
+                take(&mut state.jobs, &job);
                 self.execute(&mut state, &Handler::start(&self.catalog, job, self.is_whole));
             }
             Action::Yank(release) => {
@@ -130,11 +132,11 @@ impl Model for Scenario {
             }
             Action::Duplicate(job) => {
                 state.left.duplicates -= 1;
-                state.job(job);
+                enqueue(&mut state.jobs, job);
             }
             Action::Drop(job) => {
                 state.left.dropped -= 1;
-                state.take(job);
+                take(&mut state.jobs, &job);
                 state.needs_sweep = true;
             }
             Action::Step(index) => {
@@ -192,7 +194,7 @@ impl Scenario {
         (0..state.builds.len()).rev().find(is_eligible)
     }
 
-    fn execute(&self, state: &mut State, handler: &Arc<Handler>) {
+    fn execute(&self, state: &mut State, handler: &Running) {
         let named = |state: &State, references: Vec<Reference>| {
             let content = |reference: Reference| match reference {
                 Reference::Tag(tag) => state.now[self.catalog.tag_id(&tag)],
@@ -223,7 +225,7 @@ impl Scenario {
             }
             Stage::Alias(AliasStep::Scan(_)) => match self.scan(state, handler) {
                 Ok(scanned) => scanned,
-                Err(first_page) => return state.handler(first_page),
+                Err(first_page) => return insert(&mut state.handlers, first_page),
             },
             Stage::Alias(AliasStep::Read(read)) => (Arc::clone(handler), Answer::Read(named(state, read.references()))),
             Stage::Alias(AliasStep::Put(_)) => {
@@ -236,15 +238,15 @@ impl Scenario {
         self.advance(state, &handler, answer);
     }
 
-    fn advance(&self, state: &mut State, handler: &Arc<Handler>, answer: Answer) {
+    fn advance(&self, state: &mut State, handler: &Running, answer: Answer) {
         match self.catalog.advance(handler, answer) {
-            Progress::Calls(next) => state.handler(next),
+            Progress::Calls(next) => insert(&mut state.handlers, next),
             Progress::Ends(end) => self.ended(state, handler, &end),
         }
     }
 
     /// Reads a page. After the first of two, gives back the handler that is to read the second.
-    fn scan(&self, state: &mut State, handler: &Arc<Handler>) -> Result<(Arc<Handler>, Answer), Arc<Handler>> {
+    fn scan(&self, state: &mut State, handler: &Running) -> Result<(Running, Answer), Running> {
         let page = |state: &State, is_first: bool| {
             let platforms = state.builds.iter().enumerate().filter_map(|(release, build)| {
                 Some((self.catalog.platform_tags_of(release), list_of(release, (*build)?)))
@@ -257,7 +259,7 @@ impl Scenario {
         let at_scan = || if self.watches { state.now[self.catalog.aliases.clone()].to_vec() } else { Vec::new() };
         let (handler, mut shown) = match &handler.first_page {
             Some(first_page) => (Arc::clone(handler), first_page.clone()),
-            None if self.pages == Pages::One => (Arc::new(handler.with_watch(at_scan())), page(state, true)),
+            None if self.pages == Pages::One => (handler.with_watch(at_scan()), page(state, true)),
             None => return Err(handler.with_first_page(page(state, true), at_scan())),
         };
         shown.extend(page(state, false));
@@ -314,16 +316,16 @@ impl Scenario {
         }
         state.now[tag] = Some(content);
         if let Some(release) = tag.checked_sub(self.catalog.aliases.end) {
-            state.job(Job::Mark { release, failures: 0 });
+            enqueue(&mut state.jobs, Job::Mark { release, failures: 0 });
         }
     }
 
     /// Continues after one of several writes.
-    fn sent(&self, state: &mut State, handler: &Arc<Handler>, is_lost: bool) {
+    fn sent(&self, state: &mut State, handler: &Running, is_lost: bool) {
         let Stage::Alias(AliasStep::Put(put)) = &handler.stage else { unreachable!() };
         let handler = handler.with_write(is_lost);
         if usize::from(handler.sent) < put.writes().len() {
-            return state.handler(handler);
+            return insert(&mut state.handlers, handler);
         }
         if !self.skips_confirmation {
             let lost = handler.lost;

@@ -1,14 +1,10 @@
 //! The state of the model, and the actions that change it.
 
-use std::sync::Arc;
-
 use ecr_multiarch_core::Error;
 
 use super::catalog::{Content, list_of};
-use super::handler::{Handler, Job};
-
-/// How often the queue delivers an event again.
-const REDELIVERIES: u8 = 2;
+use super::handler::{Job, Running};
+use super::handlers::{REDELIVERIES, enqueue};
 
 /// How often each thing may happen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -30,14 +26,14 @@ pub struct Budget {
 }
 
 /// Everything at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct State {
     /// What the tags name.
     pub now: Vec<Option<Content>>,
     /// The build under the platform tags of each release.
     pub builds: Vec<Option<u8>>,
     pub jobs: Vec<Job>,
-    pub handlers: Vec<Arc<Handler>>,
+    pub handlers: Vec<Running>,
     /// Writes that are yet to take effect: a tag, and what it will name.
     pub late: Vec<(usize, Content)>,
     pub left: Budget,
@@ -83,22 +79,6 @@ pub enum Action {
 }
 
 impl State {
-    /// A repository of so many tags and releases.
-    pub fn first(now: Vec<Option<Content>>, releases: usize, left: Budget, sweeps_left: u8) -> Self {
-        Self {
-            now,
-            builds: vec![None; releases],
-            jobs: Vec::new(),
-            handlers: Vec::new(),
-            late: Vec::new(),
-            left,
-            is_swept: false,
-            sweeps_left,
-            needs_sweep: false,
-            violation: None,
-        }
-    }
-
     /// Nothing is in flight.
     pub fn is_quiescent(&self) -> bool {
         self.jobs.is_empty() && self.handlers.is_empty() && self.late.is_empty()
@@ -110,30 +90,14 @@ impl State {
         self.now[release]
     }
 
-    pub fn job(&mut self, job: Job) {
-        self.jobs.push(job);
-        self.jobs.sort_unstable();
-    }
-
-    pub fn take(&mut self, job: Job) {
-        let at = self.jobs.iter().position(|one| *one == job).unwrap();
-        self.jobs.remove(at);
-    }
-
-    pub fn handler(&mut self, handler: Arc<Handler>) {
-        self.handlers.push(handler);
-        // Handlers are interchangeable: sorted, states that differ only in the order of their handlers are one state.
-        self.handlers.sort_unstable_by_key(|one| one.fingerprint());
-    }
-
     /// Delivers an event again after a failure, or gives it up. Nobody repeats a request.
     pub fn failed(&mut self, job: Job) {
         match job {
             Job::Push { release, failures } if failures < REDELIVERIES => {
-                self.job(Job::Push { release, failures: failures + 1 });
+                enqueue(&mut self.jobs, Job::Push { release, failures: failures + 1 });
             }
             Job::Mark { release, failures } if failures < REDELIVERIES => {
-                self.job(Job::Mark { release, failures: failures + 1 });
+                enqueue(&mut self.jobs, Job::Mark { release, failures: failures + 1 });
             }
             Job::Sweep => {
                 self.needs_sweep = true;

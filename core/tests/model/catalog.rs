@@ -1,7 +1,7 @@
 //! The content of the model's repository: two builds of each of two platforms, in real bytes.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
@@ -12,6 +12,7 @@ use ecr_multiarch_core::{
 use local_ecr::image::{Artifact, Image, ToArtifact};
 
 use super::handler::{Handler, Progress};
+use super::handlers::{Fingerprinted, Transitions, stored};
 
 /// How many platforms the version has.
 pub const PLATFORMS: usize = 2;
@@ -58,7 +59,7 @@ pub struct Catalog {
     by_digest: BTreeMap<Digest, StoredManifest>,
     configs: BTreeMap<Digest, ImageConfig>,
     lists: BTreeMap<Digest, (Builds, ManifestList)>,
-    transitions: Mutex<HashMap<(u64, Answer), Progress>>,
+    transitions: Transitions<Answer, Progress>,
 }
 
 impl Catalog {
@@ -85,7 +86,7 @@ impl Catalog {
             by_digest: BTreeMap::new(),
             configs: BTreeMap::new(),
             lists: BTreeMap::new(),
-            transitions: Mutex::default(),
+            transitions: Transitions::default(),
         };
         let builds = || artifacts.iter().flatten();
         for artifact in builds().chain(builds().flat_map(|artifact| &artifact.children)) {
@@ -169,15 +170,9 @@ impl Catalog {
         }
     }
 
-    /// Continues a handler with this answer. Handlers are values, so each transition is computed once.
-    pub fn advance(&self, handler: &Handler, answer: Answer) -> Progress {
-        let key = (handler.fingerprint(), answer);
-        let known = self.transitions.lock().unwrap().get(&key).cloned();
-        known.unwrap_or_else(|| {
-            let progress = handler.resume(self, answer);
-            self.transitions.lock().unwrap().insert(key, progress.clone());
-            progress
-        })
+    /// Continues a handler with this answer.
+    pub fn advance(&self, handler: &Fingerprinted<Handler>, answer: Answer) -> Progress {
+        self.transitions.get(handler, answer, |answer| handler.resume(self, answer))
     }
 
     /// Continues a step with an answer to its call.
@@ -231,14 +226,6 @@ impl Catalog {
 
 fn tag(text: &str) -> Tag {
     text.parse().unwrap()
-}
-
-fn stored(artifact: &Artifact) -> StoredManifest {
-    StoredManifest {
-        digest: artifact.digest().parse().unwrap(),
-        media_type: artifact.media_type.clone(),
-        text: std::str::from_utf8(&artifact.manifest).unwrap().into(),
-    }
 }
 
 /// Asserts that the manifest list names exactly these builds' images, each followed by its attestation, if any.

@@ -1,12 +1,12 @@
 //! A running handler: the step of the machine that it executes, and the events that it handles.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use ecr_multiarch_core::reconcile::outcome::Reconciliation;
 use ecr_multiarch_core::{Error, Step};
 
 use super::catalog::{Answer, Catalog, View};
+use super::handlers::Fingerprinted;
 
 /// The event of a platform's push, and how many of its deliveries have failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,7 +16,7 @@ pub struct Event {
 }
 
 /// A handler between two calls.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub struct Handler {
     pub step: Step,
     /// The progress of a read whose tags are looked up one by one: how many, and what they name.
@@ -25,48 +25,38 @@ pub struct Handler {
     pub events: Vec<Event>,
     /// How many calls to ECR it has made.
     pub calls: u8,
-    fingerprint: u64,
 }
+
+/// A handler as part of a state.
+pub type Running = Arc<Fingerprinted<Handler>>;
 
 /// The next state of a handler.
 #[derive(Debug, Clone)]
 pub enum Progress {
-    Calls(Arc<Handler>),
+    Calls(Running),
     Ends(Result<Reconciliation, Error>),
 }
 
 impl Handler {
     /// A handler for events, or for the sweep, which compares a young version before it reconciles it.
-    pub fn start(catalog: &Catalog, events: Vec<Event>) -> Arc<Self> {
+    pub fn start(catalog: &Catalog, events: Vec<Event>) -> Running {
         let request = catalog.request(events.iter().map(|event| event.platform));
         let start = if events.is_empty() { Step::start_with_comparison } else { Step::start };
         Self::new(start(request), events, 1)
     }
 
-    fn new(step: Step, events: Vec<Event>, calls: u8) -> Arc<Self> {
-        Arc::new(Self { step, partial_read: None, events, calls, fingerprint: 0 }.with_fingerprint())
-    }
-
-    fn with_fingerprint(mut self) -> Self {
-        let mut hasher = DefaultHasher::new();
-        (&self.step, self.partial_read, &self.events, self.calls).hash(&mut hasher);
-        self.fingerprint = hasher.finish();
-        self
-    }
-
-    /// The hash by which handlers are compared, as the checker compares states by theirs.
-    pub fn fingerprint(&self) -> u64 {
-        self.fingerprint
+    fn new(step: Step, events: Vec<Event>, calls: u8) -> Running {
+        Fingerprinted::new(Self { step, partial_read: None, events, calls })
     }
 
     /// The handler after one more tag of a read was looked up.
-    pub fn with_partial_read(&self, looked_up: usize, view: View) -> Arc<Self> {
-        Arc::new(Self { partial_read: Some((looked_up, view)), ..self.clone() }.with_fingerprint())
+    pub fn with_partial_read(&self, looked_up: usize, view: View) -> Running {
+        Fingerprinted::new(Self { partial_read: Some((looked_up, view)), ..self.clone() })
     }
 
     /// The handler after its SDK got no response to a call, which it then repeats.
-    pub fn with_another_call(&self) -> Arc<Self> {
-        Arc::new(Self { calls: self.calls + 1, ..self.clone() }.with_fingerprint())
+    pub fn with_another_call(&self) -> Running {
+        Fingerprinted::new(Self { calls: self.calls + 1, ..self.clone() })
     }
 
     /// Whether it is the sweep's.
@@ -75,7 +65,7 @@ impl Handler {
     }
 
     /// The handler after its write waited for so long that the version is to be observed again.
-    pub fn restarted(&self) -> Arc<Self> {
+    pub fn restarted(&self) -> Running {
         let Step::Put(put) = self.step.clone() else { unreachable!() };
         Self::new(Step::ReadManifests(put.restart()), self.events.clone(), self.calls)
     }
@@ -97,19 +87,5 @@ impl Handler {
                 }
             }
         }
-    }
-}
-
-impl PartialEq for Handler {
-    fn eq(&self, other: &Self) -> bool {
-        self.fingerprint == other.fingerprint
-    }
-}
-
-impl Eq for Handler {}
-
-impl Hash for Handler {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.fingerprint.hash(state);
     }
 }

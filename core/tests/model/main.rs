@@ -8,6 +8,8 @@ mod comparison;
 #[path = "../support/exploration.rs"]
 mod exploration;
 mod handler;
+#[path = "../support/handlers.rs"]
+mod handlers;
 mod properties;
 mod retries;
 mod scenario;

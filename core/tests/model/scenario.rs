@@ -1,14 +1,13 @@
 //! The model of a version for the checker: pushes, events, handlers, and their faults.
 
-use std::sync::Arc;
-
 use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::reconcile::outcome::{Reconciliation, Waiting};
 use ecr_multiarch_core::{Error, Outcome, Step};
 use stateright::{Model, Property};
 
 use super::catalog::{Answer, BUILDS, Builds, Catalog, PLATFORMS};
-use super::handler::{Event, Handler, Progress};
+use super::handler::{Event, Handler, Progress, Running};
+use super::handlers::{enqueue, insert, take};
 use super::properties;
 use super::state::{Action, Budget, State, Stored, Violation};
 
@@ -53,7 +52,7 @@ impl Model for Scenario {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        vec![State::first(self.budget, u8::from(self.sweep != Sweep::Never))]
+        vec![State { left: self.budget, sweeps_left: u8::from(self.sweep != Sweep::Never), ..State::default() }]
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
@@ -109,26 +108,26 @@ impl Model for Scenario {
                 state.seen[platform] |= 1 << build;
                 self.record_stored(&mut state, Stored::Image(platform, build));
                 let platform = self.catalog.handled(self.catalog.platform_tag(platform))?;
-                state.event(Event { platform, failures: 0 });
+                enqueue(&mut state.events, Event { platform, failures: 0 });
             }
             Action::Take(event, earlier) => {
-                state.take(event);
+                take(&mut state.events, &event);
                 self.execute(&mut state, &Handler::start(&self.catalog, vec![event]), earlier);
             }
             Action::Join(events) => {
                 state.left.joins -= 1;
                 for event in &events {
-                    state.take(*event);
+                    take(&mut state.events, event);
                 }
                 self.execute(&mut state, &Handler::start(&self.catalog, events), None);
             }
             Action::Duplicate(event) => {
                 state.left.duplicates -= 1;
-                state.event(event);
+                enqueue(&mut state.events, event);
             }
             Action::Drop(event) => {
                 state.left.dropped -= 1;
-                state.take(event);
+                take(&mut state.events, &event);
                 state.needs_sweep = true;
             }
             Action::Step(index, earlier) => {
@@ -139,25 +138,23 @@ impl Model for Scenario {
                 state.left.write_retries -= 1;
                 let handler = state.handlers.remove(index);
                 self.write(&mut state, &handler);
-                state.handler(handler.with_another_call());
+                insert(&mut state.handlers, handler.with_another_call());
             }
             Action::Restart(index) => {
                 state.left.restarts -= 1;
                 let handler = state.handlers.remove(index);
-                state.handler(handler.restarted());
+                insert(&mut state.handlers, handler.restarted());
             }
             Action::DelayWrite(index) => {
                 state.left.late -= 1;
                 let handler = state.handlers.remove(index);
                 let Step::Put(put) = &handler.step else { unreachable!() };
                 let builds = self.catalog.builds_of(put.manifest_list())?;
-                state.late_writes.push(builds);
-                state.late_writes.sort_unstable();
-                state.handler(handler.with_another_call());
+                enqueue(&mut state.late_writes, builds);
+                insert(&mut state.handlers, handler.with_another_call());
             }
             Action::Land(builds) => {
-                let at = state.late_writes.iter().position(|late| *late == builds)?;
-                state.late_writes.remove(at);
+                take(&mut state.late_writes, &builds);
                 state.needs_sweep |= self.sweep != Sweep::Never;
                 self.store(&mut state, builds);
             }
@@ -211,7 +208,7 @@ impl Scenario {
         before.filter(|_| self.budget.stale_reads > 0)
     }
 
-    fn execute(&self, state: &mut State, handler: &Arc<Handler>, earlier: Option<usize>) {
+    fn execute(&self, state: &mut State, handler: &Running, earlier: Option<usize>) {
         if earlier.is_some() {
             state.left.stale_reads -= 1;
             state.needs_sweep = true;
@@ -242,7 +239,7 @@ impl Scenario {
                     looked_up += 1;
                 }
                 if looked_up < places.len() {
-                    return state.handler(handler.with_partial_read(looked_up, view));
+                    return insert(&mut state.handlers, handler.with_partial_read(looked_up, view));
                 }
                 Answer::Read(view)
             }
@@ -251,7 +248,7 @@ impl Scenario {
             }
         };
         match self.catalog.advance(handler, answer) {
-            Progress::Calls(next) => state.handler(next),
+            Progress::Calls(next) => insert(&mut state.handlers, next),
             Progress::Ends(end) => self.ended(state, handler, end),
         }
     }

@@ -1,14 +1,10 @@
 //! The state of the model, and the actions that change it.
 
-use std::sync::Arc;
-
 use ecr_multiarch_core::Error;
 
 use super::catalog::{Build, Builds, PLATFORMS, View};
-use super::handler::{Event, Handler};
-
-/// How often Lambda retries a failed invocation.
-const REDELIVERIES: u8 = 2;
+use super::handler::{Event, Handler, Running};
+use super::handlers::{REDELIVERIES, enqueue};
 
 /// How often each action and fault may occur.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -31,7 +27,7 @@ pub struct Budget {
 }
 
 /// The state of the registry, the events and the handlers.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct State {
     pub now: View,
     /// What each tag named before its last move.
@@ -39,7 +35,7 @@ pub struct State {
     /// The builds that each platform's tag has named, as bits.
     pub seen: [u8; PLATFORMS],
     pub events: Vec<Event>,
-    pub handlers: Vec<Arc<Handler>>,
+    pub handlers: Vec<Running>,
     /// The images and lists in the order in which they were first stored, where a scan is trusted.
     pub stored: Vec<Stored>,
     /// The lists of writes that ECR has yet to carry out.
@@ -96,25 +92,6 @@ pub enum Action {
 }
 
 impl State {
-    /// An empty repository.
-    pub fn first(left: Budget, sweeps_left: u8) -> Self {
-        Self {
-            now: View::default(),
-            before: View::default(),
-            seen: [0; PLATFORMS],
-            events: Vec::new(),
-            handlers: Vec::new(),
-            stored: Vec::new(),
-            late_writes: Vec::new(),
-            left,
-            is_swept: false,
-            sweeps_left,
-            needs_sweep: false,
-            is_rewritten: false,
-            violation: None,
-        }
-    }
-
     /// Whether nothing is in flight.
     pub fn is_quiescent(&self) -> bool {
         self.events.is_empty() && self.handlers.is_empty() && self.late_writes.is_empty()
@@ -129,22 +106,6 @@ impl State {
         images.into_iter().all(|image: Option<usize>| image.is_some_and(|image| image < list))
     }
 
-    pub fn event(&mut self, event: Event) {
-        self.events.push(event);
-        self.events.sort_unstable();
-    }
-
-    pub fn take(&mut self, event: Event) {
-        let at = self.events.iter().position(|one| *one == event).unwrap();
-        self.events.remove(at);
-    }
-
-    pub fn handler(&mut self, handler: Arc<Handler>) {
-        self.handlers.push(handler);
-        // The order of the handlers has no meaning, so sorting them makes fewer states distinct.
-        self.handlers.sort_unstable_by_key(|one| one.fingerprint());
-    }
-
     /// Delivers the events of a handler again after a failure, as Lambda does, until their retries are exhausted.
     pub fn failed(&mut self, handler: &Handler) {
         if handler.is_sweep() {
@@ -154,7 +115,7 @@ impl State {
         }
         for event in &handler.events {
             if event.failures < REDELIVERIES {
-                self.event(Event { failures: event.failures + 1, ..*event });
+                enqueue(&mut self.events, Event { failures: event.failures + 1, ..*event });
             } else {
                 self.needs_sweep = true;
             }

@@ -6,6 +6,7 @@ use ecr_multiarch_core::error::Conflict;
 use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES};
 use ecr_multiarch_core::oci::manifest::{MAX_ENTRIES, Manifest};
 use ecr_multiarch_core::oci::media_type::{MediaType, is_image_config};
+use ecr_multiarch_core::oci::platform::Platform;
 use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::{AccountId, Digest, Error, Inventory, ScannedImage, Settings};
@@ -141,31 +142,28 @@ fn attestation_is_no_index() {
     assert!(matches!(error, Error::UnsupportedImage { .. }), "{error:?}");
 }
 
+/// The JSON of a platform such as `windows(10.0.1)/amd64` or `linux/arm/v7`; of `null`, itself.
+fn platform(text: &str) -> String {
+    let Some((os, rest)) = text.split_once('/') else { return text.to_owned() };
+    let (os, os_version) = os.trim_end_matches(')').split_once('(').unwrap_or((os, ""));
+    let (architecture, variant) = rest.split_once('/').unwrap_or((rest, ""));
+    let [os, os_version, architecture, variant] = [os, os_version, architecture, variant].map(str::to_owned);
+    serde_json::to_string(&Platform { architecture, os, os_version, variant }).unwrap()
+}
+
 /// How a version of one platform ends whose tag names an index with this entry of an image with this config.
-fn end_of_entry(platforms: &str, media_type: &str, entry_platform: &str, config: &str) -> Result<(), Error> {
-    let index = index(&[entry(media_type, 2, &format!(r#","platform":{entry_platform}"#))]);
-    let texts = [&index, "-", &image(3), &format!("c{config}")];
+fn end_of_entry(platforms: &str, media_type: &str, of_entry: &str, of_config: &str) -> Result<(), Error> {
+    let index = index(&[entry(media_type, 2, &format!(r#","platform":{}"#, platform(of_entry)))]);
+    let texts = [&index, "-", &image(3), &format!("c{}", platform(of_config))];
     reconcile(platforms, texts.join(SEPARATOR).as_bytes()).unwrap().map(|_| ())
 }
 
 #[test]
 fn entry_that_contradicts_the_config_is_a_mismatch() {
     for (platforms, of_entry, of_config) in [
-        (
-            "linux/arm",
-            r#"{"os":"linux","architecture":"arm","variant":"v5"}"#,
-            r#"{"os":"linux","architecture":"arm","variant":"v7"}"#,
-        ),
-        (
-            "windows/amd64",
-            r#"{"os":"windows","architecture":"amd64","os.version":"10.0.17763"}"#,
-            r#"{"os":"windows","architecture":"amd64","os.version":"10.0.20348"}"#,
-        ),
-        (
-            "linux/arm",
-            r#"{"os":"linux","architecture":"armel"}"#,
-            r#"{"os":"linux","architecture":"arm","variant":"7"}"#,
-        ),
+        ("linux/arm", "linux/arm/v5", "linux/arm/v7"),
+        ("windows/amd64", "windows(10.0.17763)/amd64", "windows(10.0.20348)/amd64"),
+        ("linux/arm", "linux/armel", "linux/arm/7"),
     ] {
         let error = end_of_entry(platforms, OCI, of_entry, of_config).unwrap_err();
         assert!(matches!(error, Error::PlatformMismatch { .. }), "{of_entry} {of_config}: {error:?}");
@@ -177,48 +175,16 @@ fn entry_that_contradicts_the_config_is_a_mismatch() {
 fn what_an_entry_or_config_leaves_out_is_no_contradiction() {
     for (platforms, of_entry, of_config) in [
         // What buildx writes for arm64.
-        (
-            "linux/arm64",
-            r#"{"os":"linux","architecture":"arm64"}"#,
-            r#"{"os":"linux","architecture":"arm64","variant":"v8"}"#,
-        ),
-        (
-            "linux/arm64",
-            r#"{"os":"linux","architecture":"arm64","variant":"v8"}"#,
-            r#"{"os":"linux","architecture":"aarch64"}"#,
-        ),
-        (
-            "linux/amd64",
-            r#"{"os":"linux","architecture":"amd64","variant":"v1"}"#,
-            r#"{"os":"linux","architecture":"x86_64"}"#,
-        ),
-        (
-            "linux/arm",
-            r#"{"os":"linux","architecture":"arm"}"#,
-            r#"{"os":"linux","architecture":"arm","variant":"v7"}"#,
-        ),
-        (
-            "linux/arm/v7",
-            r#"{"os":"linux","architecture":"arm","variant":"v7"}"#,
-            r#"{"os":"linux","architecture":"arm"}"#,
-        ),
-        (
-            "windows/amd64",
-            r#"{"os":"windows","architecture":"amd64"}"#,
-            r#"{"os":"windows","architecture":"amd64","os.version":"10.0.20348"}"#,
-        ),
-        (
-            "windows/amd64",
-            r#"{"os":"windows","architecture":"amd64","os.version":"10.0.20348"}"#,
-            r#"{"os":"windows","architecture":"amd64"}"#,
-        ),
-        (
-            "linux/arm",
-            r#"{"os":"Linux","architecture":"armhf"}"#,
-            r#"{"os":"linux","architecture":"arm","variant":"7"}"#,
-        ),
-        ("linux/arm64", "null", r#"{"os":"linux","architecture":"arm64"}"#),
-        ("linux/arm64", r#"{"os":"linux","architecture":""}"#, r#"{"os":"linux","architecture":"arm64"}"#),
+        ("linux/arm64", "linux/arm64", "linux/arm64/v8"),
+        ("linux/arm64", "linux/arm64/v8", "linux/aarch64"),
+        ("linux/amd64", "linux/amd64/v1", "linux/x86_64"),
+        ("linux/arm", "linux/arm", "linux/arm/v7"),
+        ("linux/arm/v7", "linux/arm/v7", "linux/arm"),
+        ("windows/amd64", "windows/amd64", "windows(10.0.20348)/amd64"),
+        ("windows/amd64", "windows(10.0.20348)/amd64", "windows/amd64"),
+        ("linux/arm", "Linux/armhf", "linux/arm/7"),
+        ("linux/arm64", "null", "linux/arm64"),
+        ("linux/arm64", "linux/", "linux/arm64"),
     ] {
         let end = end_of_entry(platforms, OCI, of_entry, of_config);
         assert!(end.is_ok(), "{of_entry} {of_config}: {end:?}");
@@ -227,8 +193,7 @@ fn what_an_entry_or_config_leaves_out_is_no_contradiction() {
 
 #[test]
 fn entry_with_another_media_type_is_unsupported() {
-    let platform = r#"{"os":"linux","architecture":"amd64"}"#;
-    let error = end_of_entry("linux/amd64", DOCKER, platform, platform).unwrap_err();
+    let error = end_of_entry("linux/amd64", DOCKER, "linux/amd64", "linux/amd64").unwrap_err();
     assert!(matches!(error, Error::UnsupportedImage { .. }), "{error:?}");
     let message = error.to_string();
     assert!(message.contains(DOCKER) && message.contains(OCI), "{message}");

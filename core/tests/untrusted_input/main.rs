@@ -45,41 +45,15 @@ fn corpus_has_versions_that_are_published() {
     }
 }
 
-const WORDS: [&str; 28] = [
-    "action",
-    "assemble",
-    "sweep",
-    "repository",
-    "repositories",
-    "version",
-    "dry_run",
-    "force",
-    "deep",
-    "account",
-    "region",
-    "source",
-    "aws.ecr",
-    "detail-type",
-    "ECR Image Action",
-    "detail",
-    "action-type",
-    "PUSH",
-    "result",
-    "SUCCESS",
-    "repository-name",
-    "image-tag",
-    "app",
-    "1.2.3-amd64",
-    "123456789012",
-    "eu-central-1",
-    "time",
-    "",
-];
+/// The words of valid inputs, and the empty one.
+const WORDS: &str = "action,assemble,sweep,repository,repositories,version,dry_run,force,deep,account,region,source,aws.ecr,\
+    detail-type,ECR Image Action,detail,action-type,PUSH,result,SUCCESS,repository-name,image-tag,app,1.2.3-amd64,\
+    123456789012,eu-central-1,time,";
 
-/// JSON of any shape, with the words of valid inputs.
+/// JSON of any shape, with these words.
 fn json() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
-    let word = prop_oneof![4 => prop::sample::select(&WORDS[..]).prop_map(str::to_owned), 1 => any::<String>()];
+    let word = prop_oneof![4 => prop::sample::select(WORDS.split(',').collect::<Vec<_>>()).prop_map(str::to_owned), 1 => any::<String>()];
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
