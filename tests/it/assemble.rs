@@ -156,8 +156,7 @@ fn entry_without_platform_takes_that_of_config() {
     let index = |platform| Index::oci([Entry::new(&Image::oci(platform)).without_platform()]);
     bed.push("1-amd64", &index("linux/amd64")).unwrap();
     assert_outcome(&bed.push("1-arm64", &index("linux/arm64/v8")), "published");
-    let platforms = [("amd64", 0), ("arm64", 1)];
-    for (architecture, entry) in platforms {
+    for (entry, architecture) in ["amd64", "arm64"].into_iter().enumerate() {
         let expected = json!({"architecture": architecture, "os": "linux"});
         assert_eq!(bed.list("1")["manifests"][entry]["platform"], expected, "the default variant is left out");
     }
@@ -280,11 +279,11 @@ fn settings_and_rules_name_platform_tags_and_versions() {
 
 #[test]
 fn events_and_requests_select_the_registry() {
-    let bed = TestBed::with(|function| function.env("ACCOUNTS", "210987654321").env("REGIONS", "us-west-2"));
-    let (other, registry) =
-        (bed.ecr.registry("210987654321", "us-west-2"), json!({"account": "210987654321", "region": "us-west-2"}));
+    let (account, region) = ("210987654321", "us-west-2");
+    let bed = TestBed::with(|function| function.env("ACCOUNTS", account).env("REGIONS", region));
+    let (other, fields) = (bed.ecr.registry(account, region), json!({"account": account, "region": region}));
     push_images(&other, "app", "1");
-    assert_outcome(&bed.function.invoke(&with_fields(push_event("app", "1-arm64"), &registry)), "published");
-    assert_outcome(&bed.assemble_with("1", &registry), "unchanged");
+    assert_outcome(&bed.function.invoke(&with_fields(push_event("app", "1-arm64"), &fields)), "published");
+    assert_outcome(&bed.assemble_with("1", &fields), "unchanged");
     assert!(other.tag("app", "1").is_some() && bed.digest("1").is_none());
 }
