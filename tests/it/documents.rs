@@ -77,17 +77,6 @@ fn links_lead_to_files_and_headings() {
 }
 
 #[test]
-fn headings_become_anchors() {
-    assert_eq!(anchor("Why is my tag not there?"), "why-is-my-tag-not-there");
-    assert_eq!(anchor("What it costs, in `us-east-1`"), "what-it-costs-in-us-east-1");
-}
-
-#[test]
-fn links_in_code_do_not_count() {
-    assert_eq!(links("[a](b.md#c)\n```\n[d](e.md)\n```\n[f](g.md)"), ["b.md#c", "g.md"]);
-}
-
-#[test]
 fn contents_name_every_section() {
     let mut incomplete = Vec::new();
     for document in documents() {
@@ -120,10 +109,13 @@ fn quoted_figures_are_on_record() {
 }
 
 #[test]
-fn the_readme_deploys_the_current_version() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+fn the_guides_name_the_current_versions() {
+    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
     let archive = concat!("ecr-multiarch-", env!("CARGO_PKG_VERSION"), "-arm64");
-    assert!(readme.contains(&format!("\ntar xzf {archive}.tar.gz && cd {archive}\n")));
+    assert!(read("README.md").contains(&format!("\ntar xzf {archive}.tar.gz && cd {archive}\n")));
+    for guide in ["README.md", "OPERATIONS.md"] {
+        assert!(read(guide).contains(concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"), " or later")), "{guide}");
+    }
 }
 
 /// The defaults in the rows of a table whose first two columns are names and defaults.

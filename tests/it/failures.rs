@@ -1,12 +1,12 @@
 //! The errors that a retry cannot fix: the error type, and a message that says what to do.
 
-use local_ecr::image::{Entry, Image, Index};
+use local_ecr::image::{Entry, Image, Index, ToArtifact};
 use local_ecr::media_type::OCI_MANIFEST;
 use local_ecr::{BLOB, Fault, FaultKind};
 use serde_json::{Value, json};
 
 use crate::support::assertions::{assert_contains, assert_failure, assert_outcome};
-use crate::support::function::{Failure, Function, FunctionBuilder};
+use crate::support::function::{Function, FunctionBuilder};
 use crate::support::input::assemble_request;
 use crate::support::test_bed::TestBed;
 
@@ -17,6 +17,7 @@ fn refusal(operation: &str, code: &str) -> Fault {
 #[test]
 fn malformed_input_is_invalid_request() {
     let bed = TestBed::new();
+    assert_failure(&bed.function.invoke(&json!({"action": "x"})), "InvalidRequest", &["assemble", "sweep"]);
     for payload in ["{}", "[]", "null", "7", "\"text\"", "{\"action\":\"publish\"}", "not json", "{\"a\":", ""] {
         assert_failure(&bed.function.invoke_text(payload), "InvalidRequest", &[]);
     }
@@ -42,46 +43,19 @@ fn missing_credentials_are_named() {
 }
 
 #[test]
-fn unknown_action_names_the_known_ones() {
-    let bed = TestBed::new();
-    assert_failure(&bed.function.invoke(&json!({"action": "x"})), "InvalidRequest", &["assemble", "sweep"]);
-    assert!(bed.ecr.journal().is_empty());
-}
-
-#[test]
-fn config_of_other_platform_is_mismatch() {
-    let bed = TestBed::new();
-    bed.push("1-amd64", &Image::oci("linux/amd64")).unwrap();
-    let failure = bed.push("1-arm64", &Image::oci("linux/amd64").content("other"));
-    assert_failure(&failure, "PlatformMismatch", &["app:1-arm64", "linux/amd64", "linux/arm64"]);
-    assert_eq!(bed.digest("1"), None);
-}
-
-#[test]
-fn entry_that_contradicts_config_is_mismatch() {
-    let bed = TestBed::new();
-    bed.push("1-amd64", &Image::oci("linux/amd64")).unwrap();
-    let index = Index::oci([Entry::new(&Image::oci("linux/amd64")).platform("linux/arm64")]);
-    let failure = bed.push("1-arm64", &index);
-    assert_failure(&failure, "PlatformMismatch", &["app:1-arm64", "linux/amd64", "linux/arm64"]);
-    assert_eq!(bed.digest("1"), None);
-}
-
-/// Asserts that the content that `store` puts under the arm64 tag is unsupported, with this part in the message.
-#[track_caller]
-fn check_unsupported(part: &str, store: impl FnOnce(&TestBed)) {
-    let bed = TestBed::new();
-    bed.push("1-amd64", &Image::oci("linux/amd64")).unwrap();
-    store(&bed);
-    assert_failure(&bed.deliver_event("1-arm64"), "UnsupportedImage", &["app:1-arm64", part]);
-}
-
-/// Asserts that this index under the arm64 tag is unsupported.
-#[track_caller]
-fn check_unsupported_index(part: &str, entries: impl IntoIterator<Item = Entry>) {
-    check_unsupported(part, |bed| {
-        bed.registry.push("app", Some("1-arm64"), &Index::oci(entries));
-    });
+fn image_of_another_platform_is_a_mismatch() {
+    let index = |image, entry| Index::oci([Entry::new(&Image::oci(image)).platform(entry)]).to_artifact();
+    for (configured, image, parts) in [
+        ("linux/arm64", Image::oci("linux/amd64").content("other").to_artifact(), ["linux/amd64", "linux/arm64"]),
+        ("linux/arm64", index("linux/amd64", "linux/arm64"), ["linux/amd64", "linux/arm64"]),
+        ("linux/arm=arm64", index("linux/arm/v7", "linux/arm/v5"), ["linux/arm/v7", "linux/arm/v5"]),
+    ] {
+        let bed = TestBed::with(|function| function.env("PLATFORMS", &format!("linux/amd64,{configured}")));
+        bed.push("1-amd64", &Image::oci("linux/amd64")).unwrap();
+        let failure = bed.push("1-arm64", &image);
+        assert_failure(&failure, "PlatformMismatch", &["app:1-arm64", parts[0], parts[1]]);
+        assert_eq!(bed.digest("1"), None);
+    }
 }
 
 fn entry(platform: &str) -> Entry {
@@ -89,71 +63,42 @@ fn entry(platform: &str) -> Entry {
 }
 
 #[test]
-fn index_without_the_platform_is_unsupported() {
-    check_unsupported_index("without an image of linux/arm64", [entry("linux/amd64")]);
-}
-
-#[test]
-fn index_with_two_images_of_the_platform_is_unsupported() {
+fn index_without_one_image_of_the_platform_is_unsupported() {
     let other = Entry::new(&Image::oci("linux/arm64").content("other")).platform("linux/arm64");
-    check_unsupported_index("2 images of linux/arm64", [entry("linux/arm64"), other]);
-}
-
-#[test]
-fn nested_index_is_unsupported() {
-    check_unsupported_index("another index", [Entry::new(&Index::oci([entry("linux/arm64")]))]);
-}
-
-#[test]
-fn attestation_with_a_platform_is_unsupported() {
     let posing = Entry::new(&Image::oci("linux/amd64"))
         .platform("linux/arm64")
         .annotation("vnd.docker.reference.type", "attestation-manifest")
         .annotation("vnd.docker.reference.digest", &entry("linux/arm64").digest());
-    check_unsupported_index("annotated as an attestation", [posing, entry("linux/arm64")]);
+    for (entries, part) in [
+        (vec![entry("linux/amd64")], "without an image of linux/arm64"),
+        (vec![entry("linux/arm64"), other], "2 images of linux/arm64"),
+        (vec![Entry::new(&Index::oci([entry("linux/arm64")]))], "another index"),
+        (vec![posing, entry("linux/arm64")], "annotated as an attestation"),
+    ] {
+        let failure = TestBed::with_images().push("1-arm64", &Index::oci(entries));
+        assert_failure(&failure, "UnsupportedImage", &["app:1-arm64", part]);
+    }
+    let failure = TestBed::with_images().push("1-arm64", &Image::oci("linux/arm64").without_platform());
+    assert_failure(&failure, "UnsupportedImage", &["app:1-arm64", "does not state os and architecture"]);
 }
 
 #[test]
-fn entry_that_contradicts_the_variant_is_mismatch() {
-    let bed = TestBed::with(|function| function.env("PLATFORMS", "linux/arm"));
-    let index = Index::oci([Entry::new(&Image::oci("linux/arm/v7")).platform("linux/arm/v5")]);
-    let failure = bed.push("1-arm", &index);
-    assert_failure(&failure, "PlatformMismatch", &["app:1-arm", "linux/arm/v7", "linux/arm/v5"]);
-    assert_eq!(bed.digest("1"), None);
-}
-
-#[test]
-fn config_without_platform_is_unsupported() {
-    check_unsupported("does not state os and architecture", |bed| {
-        bed.registry.push("app", Some("1-arm64"), &Image::oci("linux/arm64").without_platform());
-    });
-}
-
-#[test]
-fn schema_1_is_unsupported() {
-    let media_type = "application/vnd.docker.distribution.manifest.v1+prettyjws";
-    check_unsupported("v1+prettyjws", |bed| {
-        bed.registry.store_raw("app", Some("1-arm64"), media_type, "schema 1", None);
-    });
-}
-
-#[test]
-fn helm_chart_is_unsupported() {
+fn content_other_than_an_image_is_named() {
+    let schema_1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";
     let chart = json!({
         "schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": [],
         "config": {"mediaType": "application/vnd.cncf.helm.config.v1+json", "size": 2,
                    "digest": format!("sha256:{:064}", 0)},
     });
-    check_unsupported("helm", |bed| {
-        bed.registry.store_raw("app", Some("1-arm64"), OCI_MANIFEST, chart.to_string(), None);
-    });
-}
-
-#[test]
-fn manifest_that_is_not_json_is_corrupt() {
-    let bed = TestBed::with_images();
-    bed.registry.store_raw("app", Some("1-arm64"), OCI_MANIFEST, "{", None);
-    assert_failure(&bed.deliver_event("1-arm64"), "CorruptImage", &["app:1-arm64", "not valid JSON"]);
+    for (media_type, text, error, part) in [
+        (schema_1, "schema 1", "UnsupportedImage", "v1+prettyjws"),
+        (OCI_MANIFEST, &chart.to_string(), "UnsupportedImage", "helm"),
+        (OCI_MANIFEST, "{", "CorruptImage", "not valid JSON"),
+    ] {
+        let bed = TestBed::with_images();
+        bed.registry.store_raw("app", Some("1-arm64"), media_type, text.to_owned(), None);
+        assert_failure(&bed.deliver_event("1-arm64"), error, &["app:1-arm64", part]);
+    }
 }
 
 #[test]
@@ -164,30 +109,15 @@ fn manifest_with_wrong_digest_is_corrupt() {
     assert_failure(&bed.deliver_event("1-arm64"), "CorruptImage", &["app:1-arm64", &claimed]);
 }
 
-/// A test bed in which the configs had this fault, after the failure that it caused.
-#[track_caller]
-fn after_config_fault(kind: FaultKind) -> TestBed {
-    let bed = TestBed::with_images();
-    bed.ecr.faults().add(Fault::on(BLOB, kind));
-    assert_failure(&bed.deliver_event("1-arm64"), "CorruptImage", &["app:1-", "config"]);
-    bed.ecr.faults().clear();
-    bed
-}
-
 #[test]
-fn config_with_wrong_digest_is_corrupt() {
-    assert_eq!(after_config_fault(FaultKind::Corrupt).digest("1"), None);
-}
-
-#[test]
-fn endless_config_is_corrupt() {
-    assert_eq!(after_config_fault(FaultKind::Endless).digest("1"), None);
-}
-
-#[test]
-fn corrupt_config_is_not_cached() {
+fn corrupt_config_is_neither_used_nor_cached() {
     for kind in [FaultKind::Corrupt, FaultKind::Endless] {
-        assert_outcome(&after_config_fault(kind).deliver_event("1-arm64"), "published");
+        let bed = TestBed::with_images();
+        bed.ecr.faults().add(Fault::on(BLOB, kind));
+        assert_failure(&bed.deliver_event("1-arm64"), "CorruptImage", &["app:1-", "config"]);
+        assert_eq!(bed.digest("1"), None);
+        bed.ecr.faults().clear();
+        assert_outcome(&bed.deliver_event("1-arm64"), "published");
     }
 }
 
@@ -200,23 +130,12 @@ const DENIABLE: [(&str, &str); 3] = [
 const DENIALS: [&str; 3] = ["AccessDeniedException", "UnrecognizedClientException", "ExpiredTokenException"];
 
 #[test]
-fn denied_call_names_action_repository_words_of_ecr() {
+fn denied_call_is_named_and_not_repeated() {
     for (operation, action) in DENIABLE {
         for code in DENIALS {
             let bed = TestBed::with_images();
             bed.ecr.faults().add(refusal(operation, code));
             assert_failure(&bed.deliver_event("1-arm64"), "AccessDenied", &[action, "app", "said ECR"]);
-        }
-    }
-}
-
-#[test]
-fn denied_call_is_not_repeated() {
-    for (operation, _) in DENIABLE {
-        for code in DENIALS {
-            let bed = TestBed::with_images();
-            bed.ecr.faults().add(refusal(operation, code));
-            assert_failure(&bed.deliver_event("1-arm64"), "AccessDenied", &[]);
             // The configs of two images may be requested at the same time.
             let distinct = if operation == "GetDownloadUrlForLayer" { 2 } else { 1 };
             assert!(bed.calls(operation).len() <= distinct, "{operation} was repeated after {code}");
@@ -249,20 +168,11 @@ const REFUSALS: [(&str, &str); 7] = [
 ];
 
 #[test]
-fn refused_call_quotes_code_with_words_of_ecr() {
+fn refused_call_is_quoted_and_not_repeated() {
     for (operation, code) in REFUSALS {
         let bed = TestBed::with_images();
         bed.ecr.faults().add(refusal(operation, code));
         assert_failure(&bed.deliver_event("1-arm64"), "RegistryRefused", &[code, "said ECR", "app"]);
-    }
-}
-
-#[test]
-fn refused_call_is_not_repeated() {
-    for (operation, code) in REFUSALS {
-        let bed = TestBed::with_images();
-        bed.ecr.faults().add(refusal(operation, code));
-        assert_failure(&bed.deliver_event("1-arm64"), "RegistryRefused", &[]);
         assert!(bed.calls(operation).len() <= 2, "{operation} was repeated after {code}");
     }
 }
@@ -276,29 +186,29 @@ fn unreadable_image_quotes_failure_code() {
     }
 }
 
-/// Asserts that the version's tag, as `taken` leaves it, is a conflict before any config is read.
+/// Asserts that this under the version's tag is a conflict, before any config is read, unless the request forces it.
 #[track_caller]
-fn check_early_conflict(part: &str, taken: impl FnOnce(&TestBed)) {
+fn check_conflict(part: &str, taken: &impl ToArtifact) {
     let bed = TestBed::with_images();
-    taken(&bed);
-    assert_failure(&bed.deliver_event("1-arm64"), "TagConflict", &["app:1", part]);
-    assert_eq!(bed.operations(), ["BatchGetImage"]);
+    let digest = bed.registry.push("app", Some("1"), taken);
+    let parts = ["app:1", &digest, part, "force"];
+    assert_failure(&bed.deliver_event("1-arm64"), "TagConflict", &parts);
+    assert_failure(&bed.assemble_with("1", &json!({"dry_run": true})), "TagConflict", &parts);
+    assert_eq!(bed.operations(), ["BatchGetImage"; 2]);
+    assert_outcome(&bed.assemble_with("1", &json!({"force": true, "dry_run": true})), "would_publish");
+    assert_eq!(bed.digest("1"), Some(digest));
     assert_outcome(&bed.assemble_with("1", &json!({"force": true})), "published");
     assert_eq!(bed.calls("GetDownloadUrlForLayer").len(), 2);
 }
 
 #[test]
 fn plain_image_under_the_version_conflicts_before_configs() {
-    check_early_conflict("not a manifest list; a platform's suffix was forgotten", |bed| {
-        bed.registry.push("app", Some("1"), &Image::oci("linux/amd64"));
-    });
+    check_conflict("not a manifest list; a platform's suffix was forgotten", &Image::oci("linux/amd64"));
 }
 
 #[test]
 fn foreign_platform_is_a_conflict_before_configs_are_read() {
-    check_early_conflict("linux/s390x", |bed| {
-        bed.registry.push("app", Some("1"), &Index::oci([entry("linux/amd64"), entry("linux/s390x")]));
-    });
+    check_conflict("linux/s390x", &Index::oci([entry("linux/amd64"), entry("linux/s390x")]));
 }
 
 /// Words of ECR that quote a presigned URL and a canonical request.
@@ -348,67 +258,35 @@ fn long_text_of_an_image_is_cut() {
     assert!(bed.function.final_log().len() < 4_000);
 }
 
-/// A test bed in which a download was redirected to another scheme once, after the answer to it.
-fn after_redirect() -> (TestBed, Result<Value, Failure>) {
-    let bed = TestBed::with_images();
-    bed.ecr.faults().add(Fault::on(BLOB, FaultKind::Redirect("https://127.0.0.1:1/".into())).times(1));
-    let answer = bed.deliver_event("1-arm64");
-    (bed, answer)
-}
-
 #[test]
 fn redirect_to_other_scheme_is_refused() {
-    let (_bed, answer) = after_redirect();
-    assert_failure(&answer, "RegistryRefused", &["another scheme"]);
-}
-
-#[test]
-fn refused_redirect_leaves_nothing_behind() {
-    let (bed, answer) = after_redirect();
-    assert_failure(&answer, "RegistryRefused", &[]);
+    let bed = TestBed::with_images();
+    bed.ecr.faults().add(Fault::on(BLOB, FaultKind::Redirect("https://127.0.0.1:1/".into())).times(1));
+    assert_failure(&bed.deliver_event("1-arm64"), "RegistryRefused", &["another scheme"]);
     assert_outcome(&bed.deliver_event("1-arm64"), "published");
 }
 
 #[test]
-fn panic_fails_the_invocation() {
+fn function_survives_and_logs_a_panic() {
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some() {
         return run_panicking_function();
     }
-    let failure = start_panicking_function().invoke(&json!({})).unwrap_err();
-    assert!(failure.message.contains("panic on purpose"), "{failure:?}");
-}
-
-#[test]
-fn function_survives_panic() {
     let function = start_panicking_function();
     for _ in 0..2 {
         let failure = function.invoke(&json!({})).unwrap_err();
         assert!(failure.message.contains("panic on purpose"), "{failure:?}");
     }
-}
-
-#[test]
-fn panic_is_logged_as_error() {
-    let function = start_panicking_function();
-    function.invoke(&json!({})).unwrap_err();
     let log = function.final_log();
     // The test harness of the process writes lines that are not JSON.
     let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     assert!(lines.iter().any(|line| line["level"] == "ERROR" && line["message"] == "panicked"), "{lines:?}");
-}
-
-#[test]
-fn panic_logs_no_backtrace() {
-    let function = start_panicking_function();
-    function.invoke(&json!({})).unwrap_err();
-    let log = function.final_log();
     assert!(!log.contains("stack backtrace"), "{log}");
 }
 
-/// Starts [`panic_fails_the_invocation`] in a separate process, in which it is a Lambda function.
+/// Starts [`function_survives_and_logs_a_panic`] in a separate process, in which it is a Lambda function.
 fn start_panicking_function() -> Function {
     let mut program = std::process::Command::new(std::env::current_exe().unwrap());
-    program.args(["--exact", "failures::panic_fails_the_invocation", "--nocapture"]);
+    program.args(["--exact", "failures::function_survives_and_logs_a_panic", "--nocapture"]);
     FunctionBuilder::for_program(program).start()
 }
 

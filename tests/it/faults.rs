@@ -18,12 +18,9 @@ use scenario::{ExpectedTag, Fixture, Scenario, VERSION};
 
 /// The time from an invocation to its deadline.
 const DEADLINE: Duration = Duration::from_secs(30);
-/// The same for a call that is never answered: long enough for all other calls of the invocation.
-const SHORT_DEADLINE: Duration = Duration::from_millis(800);
-/// The same where aliases follow: two scans and their writes come on top.
-const SHORT_DEADLINE_WITH_ALIASES: Duration = Duration::from_secs(2);
-/// The same for calls that ECR throttles for ever, which are repeated until shortly before the deadline.
-const THROTTLED_DEADLINE: Duration = Duration::from_secs(3);
+/// The same for a call that is never answered, or throttled for ever, which is repeated until shortly before the deadline:
+/// long enough for all other calls of the invocation, also where other tests use the processor.
+const SHORT_DEADLINE: Duration = Duration::from_secs(3);
 
 /// A fault of one call.
 struct FaultCase {
@@ -179,9 +176,8 @@ fn inject_all(name: &str, scenario: Scenario, (operation, position): &Position) 
 
         let input = (scenario.input)(&repository);
         function = function.with_remaining_time(match case.fault {
-            FaultKind::Hang if scenario.aliases.is_empty() => SHORT_DEADLINE,
-            FaultKind::Hang => SHORT_DEADLINE_WITH_ALIASES,
-            FaultKind::Throttle if case.is_lasting && operation != BLOB => THROTTLED_DEADLINE,
+            FaultKind::Hang => SHORT_DEADLINE,
+            FaultKind::Throttle if case.is_lasting && operation != BLOB => SHORT_DEADLINE,
             _ => DEADLINE,
         });
         let answer = function.invoke(&input);

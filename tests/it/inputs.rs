@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use local_ecr::Call;
 use local_ecr::image::Image;
-use serde_json::Value;
 
 use crate::support::assertions::assert_contains;
-use crate::support::function::Failure;
 use crate::support::test_bed::TestBed;
 
 /// What a batch is expected to answer.
@@ -62,18 +59,15 @@ fn event_files() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The answer to a file, and the calls that it caused.
-struct Response {
-    answer: Result<Value, Failure>,
-    calls: Vec<Call>,
-}
-
-/// Invokes the function with files of `events/` that have these expectations, as `sam local invoke` does.
-fn invoke_with_files(select: impl Fn(&str) -> bool) -> Vec<(&'static str, &'static str, Response)> {
+/// Invokes the function with each file, as `sam local invoke` does.
+#[test]
+fn event_files_have_their_expected_outcomes() {
     let files = event_files();
+    assert_eq!(files.keys().collect::<Vec<_>>(), EXPECTED.map(|(name, _)| name).iter().collect::<Vec<_>>());
+    let guide = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("events/README.md")).unwrap();
     let bed = TestBed::with(|function| function.env("REPOSITORIES", "app,team-a/*").env("ALIASES", "latest"));
-    let selected = EXPECTED.into_iter().filter(|(_, expected)| select(expected));
-    let responses = selected.map(|(name, expected)| {
+    for (name, expected) in EXPECTED {
+        assert!(guide.contains(&format!("| `{name}.json` |")), "events/README.md lacks {name}.json");
         bed.registry.delete("app", "1.0.0");
         bed.store_images("1.0.0");
         bed.registry.push("app", Some("2.0.0-arm64"), &Image::oci("linux/arm64").attested());
@@ -81,45 +75,21 @@ fn invoke_with_files(select: impl Fn(&str) -> bool) -> Vec<(&'static str, &'stat
             bed.assemble("1.0.0").unwrap();
         }
         bed.ecr.clear_journal();
-        let answer = bed.function.invoke_text(&files[name]);
-        (name, expected, Response { answer, calls: bed.ecr.journal() })
-    });
-    responses.collect()
-}
-
-#[test]
-fn every_event_file_has_an_expected_outcome() {
-    let files = event_files();
-    assert_eq!(files.keys().collect::<Vec<_>>(), EXPECTED.map(|(name, _)| name).iter().collect::<Vec<_>>());
-}
-
-#[test]
-fn event_files_have_their_expected_outcomes() {
-    for (name, expected, response) in invoke_with_files(|_| true) {
-        let outcome = match &response.answer {
+        let response = bed.function.invoke_text(&files[name]);
+        let outcome = match &response {
             Ok(answer) => answer["outcome"].as_str().map_or_else(|| answer.to_string(), str::to_owned),
             Err(failure) => failure.error_type.clone(),
         };
-        assert_eq!(outcome, expected, "{name}: {:?}", response.answer);
+        assert_eq!(outcome, expected, "{name}: {response:?}");
+        if expected == "ignored" {
+            let reason = response.unwrap()["reason"].clone();
+            assert!(reason.as_str().is_some_and(|reason| !reason.is_empty()), "{name}");
+            assert_eq!(bed.operations(), [""; 0], "{name}");
+        }
     }
 }
 
-#[test]
-fn ignored_event_states_reason() {
-    for (name, _, response) in invoke_with_files(|expected| expected == "ignored") {
-        let answer = response.answer.unwrap();
-        assert!(answer["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{name}");
-    }
-}
-
-#[test]
-fn ignored_event_calls_nothing() {
-    for (name, _, response) in invoke_with_files(|expected| expected == "ignored") {
-        assert!(response.calls.is_empty(), "{name}: {:?}", response.calls);
-    }
-}
-
-/// Requests that the settings of [`bed_with_limits`] exclude, with the variable that does.
+/// Requests that the settings exclude, with the variable that does.
 const EXCLUDED: [(&str, &str); 5] = [
     (r#"{"action":"assemble","repository":"other","version":"1"}"#, "REPOSITORIES"),
     (r#"{"action":"assemble","repository":"app","version":"latest"}"#, "VERSION_PATTERN"),
@@ -128,25 +98,13 @@ const EXCLUDED: [(&str, &str); 5] = [
     (r#"{"action":"sweep","account":"999999999999"}"#, "ACCOUNTS"),
 ];
 
-fn bed_with_limits() -> TestBed {
-    TestBed::with(|function| function.env("REPOSITORIES", "app").env("VERSION_PATTERN", r"\d+"))
-}
-
 #[test]
 fn excluded_request_is_ignored_with_reason() {
-    let bed = bed_with_limits();
+    let bed = TestBed::with(|function| function.env("REPOSITORIES", "app").env("VERSION_PATTERN", r"\d+"));
     for (payload, variable) in EXCLUDED {
         let answer = bed.function.invoke_text(payload).unwrap();
         assert_eq!(answer["outcome"], "ignored", "{payload}");
         assert_contains(answer["reason"].as_str().unwrap(), &[variable]);
     }
-}
-
-#[test]
-fn excluded_request_calls_nothing() {
-    let bed = bed_with_limits();
-    for (payload, _) in EXCLUDED {
-        bed.function.invoke_text(payload).unwrap();
-    }
-    assert!(bed.ecr.journal().is_empty());
+    assert_eq!(bed.operations(), [""; 0]);
 }

@@ -5,7 +5,6 @@ use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
-use local_ecr::image::Image;
 use local_ecr::{ANY, Fault, FaultKind, LocalEcr, Options};
 
 use crate::support::expected_list::{ImageKind, PLATFORMS, digest_of_list};
@@ -96,19 +95,6 @@ fn dead_letters_are_published_after_a_redrive() {
     burst.queue.redrive();
     burst.queue.deliver(&functions);
     assert_eq!((burst.published(), burst.queue.dead().len()), (6, 0));
-}
-
-#[test]
-fn permanent_error_is_delivered_once() {
-    let burst = Burst::new(0, MANY);
-    for platform in PLATFORMS {
-        let image = Image::oci("linux/amd64").content(platform);
-        burst.ecr.home().push("app", Some(&format!("1-{platform}")), &image);
-        burst.queue.send(&push_event("app", &format!("1-{platform}")));
-    }
-    burst.queue.close();
-    burst.queue.deliver(&functions(&burst.ecr));
-    assert_eq!((burst.queue.received(), burst.queue.dead().len()), (2, 0));
 }
 
 /// The runs of the storm. `STORM_RUNS=100` makes more, `STORM_SEED=7` the one of that seed.

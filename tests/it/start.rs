@@ -1,34 +1,28 @@
 //! Initialization, and the errors that it reports.
 
-use std::process::{Command, Output};
+use std::process::Command;
 
 use local_ecr::{LocalEcr, Options};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::assertions::{assert_contains, assert_failure, assert_outcome};
 use crate::support::function::{Exit, FunctionBuilder, REGION};
 use crate::support::input::assemble_request;
 use crate::support::test_bed::push_images;
 
-/// A setting with an invalid value, and what the message must say about valid ones.
-struct InvalidSetting {
-    variable: &'static str,
-    value: &'static str,
-    expected: &'static str,
-}
-
-const INVALID_SETTINGS: [InvalidSetting; 11] = [
-    InvalidSetting { variable: "PLATFORMS", value: "amd64", expected: "os[(os.version)]/arch" },
-    InvalidSetting { variable: "TAG_TEMPLATE", value: "{version}", expected: "{platform}" },
-    InvalidSetting { variable: "REPOSITORIES", value: "No Such", expected: "team-a/*" },
-    InvalidSetting { variable: "VERSION_PATTERN", value: "(", expected: "regular expression" },
-    InvalidSetting { variable: "REVISIONS", value: "some", expected: "same or any" },
-    InvalidSetting { variable: "ATTESTATIONS", value: "maybe", expected: "keep or drop" },
-    InvalidSetting { variable: "ACCOUNTS", value: "1", expected: "12 digits" },
-    InvalidSetting { variable: "RULES", value: "[{}]", expected: "JSON array" },
-    InvalidSetting { variable: "SWEEP_PUTS_PER_SECOND", value: "fast", expected: "0.01 to 1000" },
-    InvalidSetting { variable: "INCOMPLETE_AFTER", value: "soon", expected: "7d" },
-    InvalidSetting { variable: "INCOMPLETE_UNTIL", value: "never", expected: "7d" },
+/// Variables with an invalid value, and what the message must say about valid ones.
+const INVALID_SETTINGS: [(&str, &str, &str); 11] = [
+    ("PLATFORMS", "amd64", "os[(os.version)]/arch"),
+    ("TAG_TEMPLATE", "{version}", "{platform}"),
+    ("REPOSITORIES", "No Such", "team-a/*"),
+    ("VERSION_PATTERN", "(", "regular expression"),
+    ("REVISIONS", "some", "same or any"),
+    ("ATTESTATIONS", "maybe", "keep or drop"),
+    ("ACCOUNTS", "1", "12 digits"),
+    ("RULES", "[{}]", "JSON array"),
+    ("SWEEP_PUTS_PER_SECOND", "fast", "0.01 to 1000"),
+    ("INCOMPLETE_AFTER", "soon", "7d"),
+    ("INCOMPLETE_UNTIL", "never", "7d"),
 ];
 
 /// Starts a function whose settings are invalid.
@@ -37,49 +31,11 @@ fn run_to_exit(settings: impl FnOnce(FunctionBuilder) -> FunctionBuilder) -> Exi
     settings(FunctionBuilder::new(&ecr)).run_to_exit()
 }
 
-/// Starts a function with each invalid setting, and returns how it ended.
-fn run_with_invalid_settings() -> impl Iterator<Item = (InvalidSetting, Exit)> {
-    INVALID_SETTINGS.into_iter().map(|setting| {
-        let exit = run_to_exit(|function| function.env(setting.variable, setting.value));
-        (setting, exit)
-    })
-}
-
 /// The one line of a log.
 #[track_caller]
 fn only_line(log: &str) -> Value {
     assert_eq!(log.lines().count(), 1, "{log}");
     serde_json::from_str(log).unwrap()
-}
-
-#[test]
-fn invalid_setting_fails_the_start() {
-    for (setting, exit) in run_with_invalid_settings() {
-        assert!(!exit.status.success(), "{}", setting.variable);
-    }
-}
-
-#[test]
-fn invalid_setting_is_one_error_in_the_log() {
-    for (_, exit) in run_with_invalid_settings() {
-        assert_eq!(only_line(&exit.log)["level"], "ERROR");
-    }
-}
-
-#[test]
-fn invalid_setting_is_explained() {
-    for (InvalidSetting { variable, value, expected }, exit) in run_with_invalid_settings() {
-        assert_contains(only_line(&exit.log)["message"].as_str().unwrap(), &[variable, value, expected]);
-    }
-}
-
-#[test]
-fn invalid_setting_is_reported_to_lambda() {
-    for (_, exit) in run_with_invalid_settings() {
-        let [reported] = exit.init_errors.as_slice() else { panic!("{:?}", exit.init_errors) };
-        assert_eq!(reported["errorType"], "InvalidSetting");
-        assert_eq!(reported["errorMessage"], only_line(&exit.log)["message"]);
-    }
 }
 
 /// The endpoint variables of the SDK, with invalid values and a part of what is expected.
@@ -93,18 +49,18 @@ const INVALID_URLS: &[&str] =
     &["not a url", "localhost:4566", "ftp://ecr.example", "http://", "https://a b", "http://a?b=c"];
 
 #[test]
-fn invalid_endpoint_is_one_message_at_the_start() {
-    for (variable, values, expected) in INVALID_ENDPOINTS {
-        for value in values {
-            let exit = run_to_exit(|function| function.env(variable, value));
-            let message = only_line(&exit.log)["message"].as_str().unwrap().to_owned();
-            assert_contains(&message, &[variable, value, expected]);
-            let [reported] = exit.init_errors.as_slice() else { panic!("{:?}", exit.init_errors) };
-            assert_eq!(
-                (&reported["errorType"], &reported["errorMessage"]),
-                (&"InvalidSetting".into(), &message.into())
-            );
-        }
+fn invalid_setting_fails_the_start_with_one_message() {
+    let endpoints = INVALID_ENDPOINTS
+        .into_iter()
+        .flat_map(|(variable, values, expected)| values.iter().map(move |value| (variable, *value, expected)));
+    for (variable, value, expected) in INVALID_SETTINGS.into_iter().chain(endpoints) {
+        let exit = run_to_exit(|function| function.env(variable, value));
+        assert!(!exit.status.success(), "{variable}");
+        let line = only_line(&exit.log);
+        assert_eq!(line["level"], "ERROR");
+        assert_contains(line["message"].as_str().unwrap(), &[variable, value, expected]);
+        let [reported] = exit.init_errors.as_slice() else { panic!("{:?}", exit.init_errors) };
+        assert_eq!((&reported["errorType"], &reported["errorMessage"]), (&json!("InvalidSetting"), &line["message"]));
     }
 }
 
@@ -151,28 +107,17 @@ fn runtime_that_ends_is_no_invalid_setting() {
 
 #[test]
 fn missing_platforms_fail_the_start() {
-    assert!(!run_to_exit(|function| function.env_remove("PLATFORMS")).status.success());
-}
-
-#[test]
-fn missing_platforms_are_explained() {
     let exit = run_to_exit(|function| function.env_remove("PLATFORMS"));
+    assert!(!exit.status.success());
     assert_contains(&exit.log, &["PLATFORMS is not set", "linux/amd64,linux/arm64"]);
-}
-
-/// Runs the program as in a terminal, without Lambda.
-fn run_outside_lambda() -> Output {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
-    program.env_clear().env("PLATFORMS", "linux/amd64").env("AWS_REGION", REGION).output().unwrap()
-}
-
-#[test]
-fn program_outside_lambda_fails() {
-    assert!(!run_outside_lambda().status.success());
 }
 
 #[test]
 fn program_outside_lambda_explains_itself() {
-    let written = String::from_utf8(run_outside_lambda().stdout).unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
+    let program = program.env_clear().env("PLATFORMS", "linux/amd64").env("AWS_REGION", REGION);
+    let output = program.output().unwrap();
+    assert!(!output.status.success());
+    let written = String::from_utf8(output.stdout).unwrap();
     assert_contains(&written, &["AWS Lambda function", "cargo run --bin ecr-multiarch -- demo"]);
 }

@@ -19,7 +19,7 @@ use local_ecr::image::Image;
 use local_ecr::{Fault, FaultKind, Mutability};
 use serde_json::{Value, json};
 
-use crate::support::assertions::{assert_failure, assert_outcome};
+use crate::support::assertions::assert_failure;
 use crate::support::function::{FunctionBuilder, wait_for_response};
 use crate::support::input::{push_event, sweep_request};
 use crate::support::test_bed::{TestBed, push_images};
@@ -39,42 +39,21 @@ fn counts(swept: &Value) -> [u64; 5] {
     ["versions", "published", "unchanged", "incomplete_total", "failed_total"].map(|key| swept[key].as_u64().unwrap())
 }
 
-/// A test bed with four complete versions in two repositories and an incomplete one, none of them published.
-fn bed_without_events() -> TestBed {
+#[test]
+fn versions_without_events_are_published_once() {
     let bed = fast_bed();
-    for version in ["1", "2", "3"] {
-        bed.store_images(version);
-    }
+    bed.store_all_images(&["1", "2", "3"]);
     push_images(&bed.registry, "team-a/app", "1");
     bed.registry.push("app", Some("4-amd64"), &Image::oci("linux/amd64"));
-    bed
-}
-
-#[test]
-fn versions_without_events_are_published() {
-    let bed = bed_without_events();
-    let swept = bed.sweep(&json!({}));
     assert_eq!(
-        swept,
+        bed.sweep(&json!({})),
         json!({"outcome": "swept", "repositories": 2, "versions": 5, "published": 4, "unchanged": 0,
                "incomplete": [], "incomplete_total": 0, "failed": [], "failed_total": 0, "complete": true})
     );
     for (repository, version) in [("app", "1"), ("app", "2"), ("app", "3"), ("team-a/app", "1")] {
         assert!(bed.registry.tag(repository, version).is_some(), "{repository}:{version}");
     }
-}
-
-#[test]
-fn incomplete_version_is_not_published() {
-    let bed = bed_without_events();
-    bed.sweep(&json!({}));
     assert_eq!(bed.digest("4"), None);
-}
-
-#[test]
-fn second_sweep_changes_nothing() {
-    let bed = bed_without_events();
-    bed.sweep(&json!({}));
     bed.ecr.clock().advance(Duration::from_secs(2));
     assert_eq!(counts(&bed.sweep(&json!({}))), [5, 0, 4, 0, 0]);
 }
@@ -97,6 +76,7 @@ fn up_to_date_repository_is_only_scanned() {
     let bed = up_to_date_bed("0s");
     assert_eq!(counts(&bed.sweep(&json!({}))), [2, 0, 2, 0, 0]);
     assert_eq!(bed.operations(), ["DescribeRepositories", "DescribeImages"]);
+    assert_eq!(bed.calls("DescribeImages")[0].request["maxResults"], 1_000);
 }
 
 #[test]
@@ -133,13 +113,6 @@ fn late_write_that_counts_as_settled_stays() {
 }
 
 #[test]
-fn images_are_listed_in_pages_of_maximal_size() {
-    let bed = up_to_date_bed("0s");
-    bed.sweep(&json!({}));
-    assert_eq!(bed.calls("DescribeImages")[0].request["maxResults"], 1_000);
-}
-
-#[test]
 fn repush_without_event_is_published() {
     let bed = fast_bed();
     bed.store_images("1");
@@ -150,41 +123,23 @@ fn repush_without_event_is_published() {
     assert_eq!(bed.list("1")["manifests"][1]["digest"], json!(bed.digest("1-arm64")));
 }
 
-/// A test bed whose list was published before a platform tag moved back to an older image, and that image.
-fn bed_with_tag_moved_back() -> (TestBed, String) {
+/// The list is newer than the image that the tag names again.
+#[test]
+fn only_a_deep_sweep_finds_a_tag_moved_back() {
     let bed = fast_bed_with(|function| function.env("SETTLED_AFTER", "0s"));
     bed.store_images("1");
     let old = bed.digest("1-arm64").unwrap();
     bed.registry.push("app", Some("1-arm64"), &Image::oci("linux/arm64").content("newer"));
     bed.sweep(&json!({}));
     bed.registry.retag("app", "1-arm64", &old);
-    (bed, old)
-}
-
-#[test]
-fn listing_does_not_show_tag_moved_back() {
-    let (bed, _) = bed_with_tag_moved_back();
-    assert_eq!(counts(&bed.sweep(&json!({}))), [1, 0, 1, 0, 0]);
-}
-
-#[test]
-fn deep_sweep_finds_tag_moved_back() {
-    let (bed, old) = bed_with_tag_moved_back();
+    let list = bed.digest("1");
+    for (request, expected) in [(json!({}), [1, 0, 1, 0, 0]), (json!({"deep": true, "dry_run": true}), [1, 0, 0, 0, 0])]
+    {
+        assert_eq!(counts(&bed.sweep(&request)), expected);
+        assert_eq!(bed.digest("1"), list);
+    }
     assert_eq!(counts(&bed.sweep(&json!({"deep": true}))), [1, 1, 0, 0, 0]);
     assert_eq!(bed.list("1")["manifests"][1]["digest"], json!(old));
-}
-
-#[test]
-fn deep_dry_run_publishes_nothing() {
-    let (bed, old) = bed_with_tag_moved_back();
-    assert_eq!(counts(&bed.sweep(&json!({"deep": true, "dry_run": true}))), [1, 0, 0, 0, 0]);
-    assert_ne!(bed.list("1")["manifests"][1]["digest"], json!(old));
-}
-
-#[test]
-fn second_deep_sweep_changes_nothing() {
-    let (bed, _) = bed_with_tag_moved_back();
-    bed.sweep(&json!({"deep": true}));
     assert_eq!(counts(&bed.sweep(&json!({"deep": true}))), [1, 0, 1, 0, 0]);
 }
 
@@ -199,47 +154,19 @@ fn up_to_date_list_under_immutable_tag_is_unchanged() {
 }
 
 #[test]
-fn sweep_publishes_same_digest_as_event() {
-    let (swept, notified) = (fast_bed(), fast_bed());
-    for bed in [&swept, &notified] {
-        bed.store_images("1");
-    }
-    swept.sweep(&json!({}));
-    notified.deliver_event("1-arm64").unwrap();
-    assert!(swept.digest("1").is_some());
-    assert_eq!(swept.digest("1"), notified.digest("1"));
-}
-
-/// A test bed that serves one repository, one that is missing and one whose images may not be listed.
-fn bed_with_unlistable_repositories() -> TestBed {
+fn unlistable_repositories_are_reported_and_stop_no_other() {
     let bed = fast_bed_with(|function| function.env("REPOSITORIES", "app,missing,denied"));
     bed.store_images("1");
     push_images(&bed.registry, "denied", "1");
     let denial = FaultKind::client_error("AccessDeniedException", "no");
     bed.ecr.faults().add(Fault::on("DescribeImages", denial).repository("denied"));
-    bed
-}
-
-#[test]
-fn unlistable_repositories_are_reported() {
-    let swept = bed_with_unlistable_repositories().sweep(&json!({}));
-    let mut errors: Vec<_> =
-        swept["failed"].as_array().unwrap().iter().map(|row| (&row["version"], &row["error"])).collect();
+    let swept = bed.sweep(&json!({}));
+    assert_eq!(counts(&swept), [1, 1, 0, 0, 2]);
+    let failed = swept["failed"].as_array().unwrap().iter();
+    let mut errors: Vec<_> = failed.map(|row| (&row["version"], &row["error"])).collect();
     errors.sort_by_key(|(_, error)| error.as_str());
     assert_eq!(errors, [(&Value::Null, &json!("AccessDenied")), (&Value::Null, &json!("RepositoryNotFound"))]);
-}
-
-#[test]
-fn unlistable_repositories_stop_no_other() {
-    let bed = bed_with_unlistable_repositories();
-    assert_eq!(counts(&bed.sweep(&json!({}))), [1, 1, 0, 0, 2]);
-}
-
-#[test]
-fn named_repositories_are_not_listed() {
-    let bed = bed_with_unlistable_repositories();
-    bed.sweep(&json!({}));
-    assert_eq!(bed.calls("DescribeRepositories").len(), 0);
+    assert_eq!(bed.calls("DescribeRepositories").len(), 0, "repositories that are named are not listed");
 }
 
 #[test]
@@ -249,34 +176,22 @@ fn denied_list_of_repositories_fails_the_sweep() {
     assert_failure(&bed.try_sweep(&json!({})), "AccessDenied", &["ecr:DescribeRepositories", "123456789012"]);
 }
 
-/// A test bed that serves `team-*`, with an image in three such repositories and in one other.
-fn bed_with_teams() -> TestBed {
-    let bed = fast_bed_with(|function| function.env("REPOSITORIES", "team-*"));
-    for repository in ["team-a/x", "team-a/y", "team-b/x", "other"] {
-        push_images(&bed.registry, repository, "1");
+#[test]
+fn requested_repositories_limit_the_sweep_to_those_served() {
+    for (requested, expected) in [
+        (json!(["team-a/*"]), 2),
+        (json!(["team-b/x"]), 1),
+        (json!(["team-a/*", "other"]), 2),
+        (json!(["team-b/x", "other"]), 1),
+    ] {
+        let bed = fast_bed_with(|function| function.env("REPOSITORIES", "team-*"));
+        for repository in ["team-a/x", "team-a/y", "team-b/x", "other"] {
+            push_images(&bed.registry, repository, "1");
+        }
+        let swept = bed.sweep(&json!({"repositories": requested}));
+        assert_eq!((&swept["repositories"], &swept["published"]), (&json!(expected), &json!(expected)));
+        assert_eq!(bed.registry.tag("other", "1"), None);
     }
-    bed
-}
-
-#[test]
-fn requested_glob_limits_the_sweep() {
-    let swept = bed_with_teams().sweep(&json!({"repositories": ["team-a/*"]}));
-    assert_eq!((&swept["repositories"], &swept["published"]), (&json!(2), &json!(2)));
-}
-
-#[test]
-fn requested_name_limits_the_sweep() {
-    let swept = bed_with_teams().sweep(&json!({"repositories": ["team-b/x"]}));
-    assert_eq!((&swept["repositories"], &swept["published"]), (&json!(1), &json!(1)));
-}
-
-#[test]
-fn requested_repository_that_is_not_served_is_skipped() {
-    let bed = bed_with_teams();
-    let swept = bed.sweep(&json!({"repositories": ["team-a/*", "other"]}));
-    assert_eq!((&swept["repositories"], &swept["published"]), (&json!(2), &json!(2)));
-    assert_eq!(bed.sweep(&json!({"repositories": ["team-b/x", "other"]}))["published"], 1);
-    assert_eq!(bed.registry.tag("other", "1"), None);
 }
 
 #[test]
@@ -289,61 +204,18 @@ fn all_pages_of_repositories_are_read() {
     assert_eq!(bed.calls("DescribeRepositories").len(), 2);
 }
 
-/// A test bed with 700 versions without lists, of 1,400 images: two pages of them.
-fn bed_with_two_pages() -> TestBed {
+#[test]
+fn dry_run_reads_all_pages_in_few_calls_and_writes_nothing() {
     let bed = fast_bed();
     bed.registry.fill("app", 700, &["linux/amd64", "linux/arm64"]).unwrap();
-    bed
-}
-
-#[test]
-fn all_pages_of_images_are_read() {
-    let bed = bed_with_two_pages();
-    assert_eq!(bed.sweep(&json!({"dry_run": true}))["versions"], 700);
-    assert_eq!(bed.calls("DescribeImages").len(), 2);
-}
-
-#[test]
-fn dry_run_writes_nothing() {
-    let bed = bed_with_two_pages();
     let swept = bed.sweep(&json!({"dry_run": true}));
-    assert_eq!((&swept["published"], &swept["would_publish"]), (&json!(0), &json!(700)));
-    assert_eq!(bed.calls("PutImage").len(), 0);
-}
-
-#[test]
-fn versions_of_a_repository_share_reads() {
-    let bed = bed_with_two_pages();
-    bed.sweep(&json!({"dry_run": true}));
+    assert_eq!(
+        (&swept["versions"], &swept["published"], &swept["would_publish"]),
+        (&json!(700), &json!(0), &json!(700))
+    );
+    assert_eq!((bed.calls("DescribeImages").len(), bed.calls("PutImage").len()), (2, 0));
     // A version has three tags, and a call reads a hundred.
     assert!(bed.calls("BatchGetImage").len() <= 700 / 33 + 1);
-}
-
-/// A test bed that serves another account, whose registry has an image of its own.
-fn bed_with_two_accounts() -> TestBed {
-    let bed = fast_bed_with(|function| function.env("ACCOUNTS", "210987654321"));
-    push_images(&bed.ecr.registry("210987654321", "eu-central-1"), "far", "1");
-    bed.store_images("1");
-    bed
-}
-
-#[test]
-fn all_accounts_are_swept() {
-    let bed = bed_with_two_accounts();
-    assert_eq!(counts(&bed.sweep(&json!({}))), [2, 2, 0, 0, 0]);
-    assert!(bed.ecr.registry("210987654321", "eu-central-1").tag("far", "1").is_some());
-}
-
-#[test]
-fn requested_account_limits_the_sweep() {
-    let bed = bed_with_two_accounts();
-    bed.sweep(&json!({}));
-    assert_eq!(counts(&bed.sweep(&json!({"account": "210987654321"}))), [1, 0, 1, 0, 0]);
-}
-
-#[test]
-fn requested_account_that_is_not_served_is_ignored() {
-    assert_outcome(&bed_with_two_accounts().try_sweep(&json!({"account": "210987654322"})), "ignored");
 }
 
 #[test]

@@ -240,15 +240,6 @@ fn globs_that_eventbridge_rejects_are_rejected() {
 }
 
 #[test]
-fn guides_name_the_oldest_supported_rust() {
-    let read =
-        |file: &str| std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
-    for guide in ["README.md", "OPERATIONS.md"] {
-        assert!(read(guide).contains(concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"), " or later")), "{guide}");
-    }
-}
-
-#[test]
 fn every_parameter_restricts_its_values() {
     for (template, _) in both() {
         for (name, parameter) in template.section("Parameters") {

@@ -32,15 +32,9 @@ fn release_without_aliases_takes_no_further_call() {
     let published = publish(&bed, "1.2.3");
     assert_eq!(operations(&bed), CALLS_OF_VERSION);
     assert!(published.get("aliases").is_none(), "{published:#}");
-}
-
-#[test]
-fn unchanged_release_without_aliases_takes_no_further_call() {
-    let bed = TestBed::new();
-    publish(&bed, "1.2.3");
     bed.ecr.clear_journal();
     bed.assemble("1.2.3").unwrap();
-    assert_eq!(operations(&bed), ["BatchGetImage"]);
+    assert_eq!(operations(&bed), ["BatchGetImage"], "where the release is unchanged");
 }
 
 #[test]

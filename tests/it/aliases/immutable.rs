@@ -42,21 +42,11 @@ fn check_same_list(filters: &[&str], repush: RepushError, outcome: &str) {
 }
 
 #[test]
-fn excluded_alias_with_same_list_is_moved_on_image_exists() {
-    check_same_list(&["latest", "1", "1.2"], RepushError::ImageAlreadyExists, "moved");
-}
-
-#[test]
-fn excluded_alias_with_same_list_is_moved_on_tag_exists() {
-    check_same_list(&["latest", "1", "1.2"], RepushError::ImageTagAlreadyExists, "moved");
-}
-
-#[test]
-fn immutable_alias_with_same_list_is_moved_on_image_exists() {
-    check_same_list(&["1", "1.2"], RepushError::ImageAlreadyExists, "moved");
-}
-
-#[test]
-fn immutable_alias_with_same_list_is_unchanged_on_tag_exists() {
-    check_same_list(&["1", "1.2"], RepushError::ImageTagAlreadyExists, "unchanged");
+fn alias_with_the_same_list_is_never_a_conflict() {
+    let excluded: &[&str] = &["latest", "1", "1.2"];
+    let immutable: &[&str] = &["1", "1.2"];
+    check_same_list(excluded, RepushError::ImageAlreadyExists, "moved");
+    check_same_list(excluded, RepushError::ImageTagAlreadyExists, "moved");
+    check_same_list(immutable, RepushError::ImageAlreadyExists, "moved");
+    check_same_list(immutable, RepushError::ImageTagAlreadyExists, "unchanged");
 }

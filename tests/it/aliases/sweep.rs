@@ -25,12 +25,11 @@ fn settled_bed() -> TestBed {
 #[test]
 fn sweep_publishes_releases_and_moves_their_aliases() {
     let bed = alias_bed();
-    for version in ["1.2.3", "1.1.9", "2.0.0-rc.1"] {
-        bed.store_images(version);
-    }
+    bed.store_all_images(&["1.2.3", "1.1.9", "2.0.0-rc.1"]);
     let swept = bed.sweep(&json!({}));
     assert_eq!((&swept["published"], counts(&swept)), (&json!(3), [4, 0]));
     assert_named(&bed, &[("1.2", "1.2.3"), ("1.1", "1.1.9"), ("1", "1.2.3"), ("latest", "1.2.3")]);
+    assert_eq!(counts(&bed.sweep(&json!({}))), [0, 0]);
 }
 
 #[test]
@@ -50,32 +49,21 @@ fn sweep_finds_a_marker_whose_event_was_lost() {
 }
 
 #[test]
-fn second_sweep_moves_no_alias() {
-    let bed = alias_bed();
-    bed.store_images("1.2.3");
-    bed.sweep(&json!({}));
-    assert_eq!(counts(&bed.sweep(&json!({}))), [0, 0]);
-}
-
-#[test]
 fn sweep_reports_conflicts_and_not_as_failures() {
     let bed = settled_bed();
+    bed.registry.untag("app", "1");
     bed.registry.push("app", Some("latest"), &Image::oci("linux/amd64").content("plain"));
     let swept = bed.sweep(&json!({}));
-    assert_eq!((&swept["failed_total"], counts(&swept)), (&json!(0), [0, 1]));
+    assert_eq!((&swept["failed_total"], &swept["complete"], counts(&swept)), (&json!(0), &json!(true), [1, 1]));
     let row = &swept["alias_conflicts"][0];
     let reason = row["reason"].as_str().unwrap();
     assert!(reason.contains("not a manifest list"), "{reason}");
     let expected =
         json!({"account": ACCOUNT, "region": REGION, "repository": "app", "tag": "latest", "reason": reason});
     assert_eq!(row, &expected);
-}
-
-#[test]
-fn conflict_leaves_the_sweep_complete() {
-    let bed = settled_bed();
-    bed.registry.push("app", Some("latest"), &Image::oci("linux/amd64").content("plain"));
-    assert_eq!(bed.sweep(&json!({}))["complete"], true);
+    let lines = bed.function.final_log_lines();
+    let metrics = lines.iter().rfind(|line| line.get("_aws").is_some()).unwrap();
+    assert_eq!((&metrics["AliasesMoved"], &metrics["AliasConflicts"]), (&json!(1), &json!(1)));
 }
 
 #[test]
@@ -148,15 +136,4 @@ fn without_aliases_the_answer_has_no_field_of_them() {
     for field in ["aliases_moved", "alias_conflicts", "alias_conflicts_total"] {
         assert!(swept.get(field).is_none(), "{field}");
     }
-}
-
-#[test]
-fn aliases_of_a_sweep_are_counted() {
-    let bed = settled_bed();
-    bed.registry.untag("app", "1");
-    bed.registry.push("app", Some("latest"), &Image::oci("linux/amd64").content("plain"));
-    bed.sweep(&json!({}));
-    let lines = bed.function.final_log_lines();
-    let metrics = lines.iter().rfind(|line| line.get("_aws").is_some()).unwrap();
-    assert_eq!((&metrics["AliasesMoved"], &metrics["AliasConflicts"]), (&json!(1), &json!(1)));
 }

@@ -1,9 +1,9 @@
 """Calls the local ECR through boto3, which checks requests, and checks every response against boto3's model of the API.
 
-The argument is the endpoint. Writes nothing where all checks pass.
+What the local ECR answers and refuses is tested beside it. The argument is the endpoint. Writes nothing where all checks
+pass.
 """
 
-import datetime
 import hashlib
 import json
 import sys
@@ -11,13 +11,11 @@ import urllib.request
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, ParamValidationError
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
-ACCOUNT = "123456789012"
 TYPES = {
     "structure": dict,
     "map": dict,
@@ -65,15 +63,6 @@ def check_shape(shape, value, path):
         assert value in shape.enum, f"{path} is {value}, not one of {shape.enum}"
 
 
-def assert_refused(code, call, **parameters):
-    try:
-        answer = call(**parameters)
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == code, f"expected {code}, got {error}"
-        return error.response
-    raise AssertionError(f"expected {code}, got {answer}")
-
-
 def digest_of(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
@@ -110,88 +99,53 @@ def upload_image(ecr, repository, number):
 
 
 def check_repositories(ecr):
-    created = ecr.create_repository(repositoryName="app", imageTagMutability="MUTABLE")["repository"]
-    assert created["repositoryArn"] == f"arn:aws:ecr:eu-central-1:{ACCOUNT}:repository/app"
-    assert isinstance(created["createdAt"], datetime.datetime)
-    assert_refused("RepositoryAlreadyExistsException", ecr.create_repository, repositoryName="app")
-    assert_refused("InvalidParameterException", ecr.create_repository, repositoryName="App")
-    assert_refused("RepositoryNotFoundException", ecr.describe_repositories, repositoryNames=["other"])
-    assert_refused("RepositoryNotFoundException", ecr.list_images, repositoryName="other")
+    ecr.create_repository(repositoryName="app", imageTagMutability="MUTABLE")
     for number in range(12):
         ecr.create_repository(repositoryName=f"team/app-{number}")
     pages = list(ecr.get_paginator("describe_repositories").paginate(PaginationConfig={"PageSize": 5}))
-    names = [repository["repositoryName"] for page in pages for repository in page["repositories"]]
     assert [len(page["repositories"]) for page in pages] == [5, 5, 3]
-    assert sorted(names) == sorted(["app"] + [f"team/app-{number}" for number in range(12)])
     token = ecr.get_authorization_token()["authorizationData"][0]
     assert token["authorizationToken"] and token["proxyEndpoint"]
+    try:
+        ecr.describe_repositories(repositoryNames=["other"])
+        raise AssertionError("boto3 has met no error")
+    except ecr.exceptions.RepositoryNotFoundException:
+        pass
 
 
 def check_image(ecr):
     manifest, config = upload_image(ecr, "app", 0)
     digest = digest_of(manifest.encode())
     put = {"repositoryName": "app", "imageManifest": manifest, "imageManifestMediaType": DOCKER_MANIFEST}
-    wrong = "sha256:" + "0" * 64
-    assert_refused("ImageDigestDoesNotMatchException", ecr.put_image, imageTag="1", imageDigest=wrong, **put)
-    assert_refused("InvalidParameterException", ecr.put_image, **(put | {"imageManifest": "{"}))
     stored = ecr.put_image(imageTag="1", imageDigest=digest, **put)["image"]
     assert stored["imageId"] == {"imageDigest": digest, "imageTag": "1"}
-    assert_refused("ImageAlreadyExistsException", ecr.put_image, imageTag="1", **put)
-    ecr.put_image(imageTag="2", **put)
 
-    layers = [json.loads(manifest)["layers"][0]["digest"], wrong]
+    layers = [json.loads(manifest)["layers"][0]["digest"], "sha256:" + "0" * 64]
     available = ecr.batch_check_layer_availability(repositoryName="app", layerDigests=layers)["layers"]
-    assert {layer["layerDigest"]: layer["layerAvailability"] for layer in available} == {
-        layers[0]: "AVAILABLE",
-        layers[1]: "UNAVAILABLE",
-    }
+    assert {layer["layerAvailability"] for layer in available} == {"AVAILABLE", "UNAVAILABLE"}
     url = ecr.get_download_url_for_layer(repositoryName="app", layerDigest=digest_of(config))["downloadUrl"]
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url) as answer:
         assert answer.read() == config
-    assert_refused("LayersNotFoundException", ecr.get_download_url_for_layer, repositoryName="app", layerDigest=wrong)
 
-    ids = [{"imageTag": "1"}, {"imageTag": "absent"}, {"imageDigest": wrong}]
+    ids = [{"imageTag": "1"}, {"imageTag": "absent"}]
     got = ecr.batch_get_image(repositoryName="app", imageIds=ids, acceptedMediaTypes=[DOCKER_MANIFEST])
-    assert [(found["imageManifest"], found["imageManifestMediaType"]) for found in got["images"]] == [
-        (manifest, DOCKER_MANIFEST)
-    ]
-    assert {failure["failureCode"] for failure in got["failures"]} == {"ImageNotFound"}
-    assert len(got["failures"]) == 2
-
-    detail = ecr.describe_images(repositoryName="app", imageIds=[{"imageTag": "2"}])["imageDetails"][0]
-    assert sorted(detail["imageTags"]) == ["1", "2"] and detail["imageDigest"] == digest
-    assert detail["imageManifestMediaType"] == DOCKER_MANIFEST and detail["artifactMediaType"] == DOCKER_CONFIG
-    assert detail["imageSizeInBytes"] > 0 and isinstance(detail["imagePushedAt"], datetime.datetime)
-    assert_refused("ImageNotFoundException", ecr.describe_images, repositoryName="app", imageIds=[{"imageTag": "absent"}])
+    assert [found["imageManifest"] for found in got["images"]] == [manifest]
+    assert [failure["failureCode"] for failure in got["failures"]] == ["ImageNotFound"]
+    [detail] = ecr.describe_images(repositoryName="app", imageIds=[{"imageTag": "1"}])["imageDetails"]
+    assert detail["imageDigest"] == digest
     return digest, len(manifest)
 
 
 def check_list(ecr, digest, size):
-    entry = {
-        "mediaType": DOCKER_MANIFEST,
-        "size": size,
-        "digest": digest,
-        "platform": {"architecture": "amd64", "os": "linux"},
-    }
-    absent = entry | {"digest": "sha256:" + "1" * 64}
-    features = entry | {"platform": entry["platform"] | {"os.features": ["win32k"]}}
-
-    def put(tag, *entries):
-        document = {"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": entries}
-        return {"repositoryName": "app", "imageTag": tag, "imageManifest": json.dumps(document)}
-
-    assert_refused("ReferencedImagesNotFoundException", ecr.put_image, **put("list", entry, absent))
-    assert_refused("InvalidParameterException", ecr.put_image, **put("list", features))
-    ecr.put_image(**put("list", entry))
+    platform = {"architecture": "amd64", "os": "linux"}
+    entry = {"mediaType": DOCKER_MANIFEST, "size": size, "digest": digest, "platform": platform}
+    document = json.dumps({"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": [entry]})
+    ecr.put_image(repositoryName="app", imageTag="list", imageManifest=document)
     got = ecr.batch_get_image(
         repositoryName="app", imageIds=[{"imageTag": "list"}], acceptedMediaTypes=[DOCKER_LIST, DOCKER_MANIFEST]
     )
     assert got["images"][0]["imageManifestMediaType"] == DOCKER_LIST
     ecr.put_image_tag_mutability(repositoryName="app", imageTagMutability="IMMUTABLE")
-    assert_refused("ImageTagAlreadyExistsException", ecr.put_image, **put("list", entry, entry))
-    ecr.put_image_tag_mutability(repositoryName="app", imageTagMutability="MUTABLE")
-    deleted = ecr.batch_delete_image(repositoryName="app", imageIds=[{"imageDigest": digest}])
-    assert [failure["failureCode"] for failure in deleted["failures"]] == ["ImageReferencedByManifestList"]
     deleted = ecr.batch_delete_image(repositoryName="app", imageIds=[{"imageTag": "list"}, {"imageTag": "absent"}])
     assert [found["imageTag"] for found in deleted["imageIds"]] == ["list"]
     assert [failure["failureCode"] for failure in deleted["failures"]] == ["ImageNotFound"]
@@ -199,39 +153,20 @@ def check_list(ecr, digest, size):
 
 def check_pages(ecr):
     repository = "team/app-0"
-    digests = []
     for number in range(105):
         manifest, _ = upload_image(ecr, repository, number)
         parameters = {"imageTag": f"tag-{number}"} if number % 5 else {}
-        put = ecr.put_image(repositoryName=repository, imageManifest=manifest, **parameters)
-        digests.append(put["image"]["imageId"]["imageDigest"])
+        ecr.put_image(repositoryName=repository, imageManifest=manifest, **parameters)
 
-    def all_of(operation, key, page_size=None, **parameters):
+    def sizes(operation, key, page_size=None, **parameters):
         paginated = ecr.get_paginator(operation).paginate(
             repositoryName=repository, PaginationConfig={"PageSize": page_size}, **parameters
         )
-        found = [page[key] for page in paginated]
-        return [len(page) for page in found], [row for page in found for row in page]
+        return [len(page[key]) for page in paginated]
 
-    sizes, rows = all_of("list_images", "imageIds")
-    assert sizes == [100, 5] and {row["imageDigest"] for row in rows} == set(digests)
-    sizes, rows = all_of("list_images", "imageIds", 1000, filter={"tagStatus": "UNTAGGED"})
-    assert sizes == [21] and not any("imageTag" in row for row in rows)
-    sizes, rows = all_of("describe_images", "imageDetails", 40, filter={"tagStatus": "TAGGED"})
-    assert sizes == [40, 40, 4] and len({row["imageDigest"] for row in rows}) == 84
-    assert_refused("InvalidParameterException", ecr.list_images, repositoryName=repository, maxResults=1001)
-
-
-def check_requests(ecr):
-    """boto3 itself refuses invalid parameters; the server refuses too many identifiers."""
-    for parameters in ({}, {"repositoryName": "app"}, {"repositoryName": "app", "imageIds": "all"}):
-        try:
-            ecr.batch_get_image(**parameters)
-        except ParamValidationError:
-            continue
-        raise AssertionError(f"boto3 sent {parameters}")
-    ids = [{"imageTag": str(number)} for number in range(101)]
-    assert_refused("InvalidParameterException", ecr.batch_get_image, repositoryName="app", imageIds=ids)
+    assert sizes("list_images", "imageIds") == [100, 5]
+    assert sizes("list_images", "imageIds", 1000, filter={"tagStatus": "UNTAGGED"}) == [21]
+    assert sizes("describe_images", "imageDetails", 40, filter={"tagStatus": "TAGGED"}) == [40, 40, 4]
 
 
 def main():
@@ -239,7 +174,6 @@ def main():
     check_repositories(ecr)
     check_list(ecr, *check_image(ecr))
     check_pages(ecr)
-    check_requests(ecr)
 
 
 main()

@@ -131,31 +131,6 @@ fn special_characters_have_the_digest_of_docker() {
     TwoLists::of("windows/amd64=amd64,linux/arm64", &images).assert_identical();
 }
 
-/// A registry with one Windows image that has features, before its event.
-fn registry_with_os_features() -> LiveRegistry {
-    let live = LiveRegistry::new("windows/amd64=amd64");
-    live.registry.push("app", Some("1-amd64"), &Image::docker("windows/amd64").os_features(["win32k"]));
-    live
-}
-
-#[test]
-#[ignore = "needs a program that .ci/clients installs"]
-fn os_features_are_left_out() {
-    let list: Value = serde_json::from_slice(&registry_with_os_features().publish("1")).unwrap();
-    assert_eq!(list["manifests"][0]["platform"], json!({"architecture": "amd64", "os": "windows"}));
-}
-
-#[test]
-#[ignore = "needs a program that .ci/clients installs"]
-fn list_of_docker_with_os_features_is_refused() {
-    let (live, docker) = (registry_with_os_features(), Docker::new());
-    let names = [live.reference("merged"), live.reference("1-amd64")];
-    docker.manifest("create", &names);
-    let push = docker.command("push", &names[..1]).output().unwrap();
-    assert!(!push.status.success());
-    assert_eq!(live.registry.tag("app", "merged"), None);
-}
-
 #[test]
 #[ignore = "needs a program that .ci/clients installs"]
 fn oci_images_have_the_entries_of_docker() {

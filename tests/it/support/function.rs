@@ -19,7 +19,7 @@ pub const REGION: &str = "eu-central-1";
 const ARN: &str = "arn:aws:lambda:eu-central-1:123456789012:function:assembler";
 
 /// How long a test waits for a response before it fails: longer than any deadline that tests set.
-const RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
+const RESPONSE_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// Configures a function before it starts.
 pub struct FunctionBuilder {

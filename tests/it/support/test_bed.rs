@@ -25,11 +25,6 @@ impl TestBed {
         Self::start(Options::default(), settings)
     }
 
-    /// A test bed whose ECR has other options.
-    pub fn with_ecr(options: Options) -> Self {
-        Self::start(options, |function| function)
-    }
-
     /// A test bed with both images of version `1`, whose events are not delivered yet.
     pub fn with_images() -> Self {
         let bed = Self::new();

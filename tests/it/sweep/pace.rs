@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use local_ecr::image::Image;
 use local_ecr::{CallInfo, Fault, FaultKind, LocalEcr};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{counts, fast_bed};
 use crate::support::test_bed::TestBed;
@@ -13,36 +13,26 @@ use crate::support::test_bed::TestBed;
 /// A test bed with this number of unpublished versions, whose sweep writes at this rate.
 fn bed_with_rate(puts_per_second: u32, versions: u32) -> TestBed {
     let bed = TestBed::with(|function| function.env("SWEEP_PUTS_PER_SECOND", &puts_per_second.to_string()));
-    for version in 0..versions {
-        bed.store_images(&version.to_string());
-    }
+    (0..versions).for_each(|version| bed.store_images(&version.to_string()));
     bed
 }
 
-/// When the sweep made each of 13 writes, at 4 a second.
-fn write_times() -> Vec<Instant> {
+#[test]
+fn writes_are_spread_evenly_at_the_rate() {
     let bed = bed_with_rate(4, 13);
     assert_eq!(bed.sweep(&json!({}))["published"], 13);
-    bed.calls("PutImage").iter().map(|call| call.started).collect()
-}
-
-#[test]
-fn writes_are_spread_evenly() {
-    for second in write_times().windows(5) {
+    let times: Vec<_> = bed.calls("PutImage").iter().map(|call| call.started).collect();
+    for second in times.windows(5) {
         let span = second[4] - second[0];
         assert!(span >= Duration::from_millis(950), "5 writes within {span:?}");
     }
-}
-
-#[test]
-fn writes_reach_the_rate() {
-    let times = write_times();
     let duration = times[12] - times[0];
     assert!(duration < Duration::from_millis(12 * 250 * 3 / 2), "13 writes at 4 a second took {duration:?}");
 }
 
 /// Sweeps 30 versions at 10 a second, of which all arm64 images are replaced at the first write.
-fn sweep_with_repushes() -> TestBed {
+#[test]
+fn delayed_write_is_preceded_by_new_read() {
     let bed = bed_with_rate(10, 30);
     let is_first = AtomicBool::new(true);
     bed.ecr.on_call(move |call: &CallInfo, ecr: &LocalEcr| {
@@ -54,54 +44,33 @@ fn sweep_with_repushes() -> TestBed {
         }
     });
     assert_eq!(bed.sweep(&json!({}))["published"], 30);
-    bed
-}
-
-#[test]
-fn repush_during_sweep_ends_in_newer_lists() {
-    let bed = sweep_with_repushes();
     for version in 0..30 {
         let list = bed.list(&version.to_string());
         assert_eq!(list["manifests"][1]["digest"], json!(bed.digest(&format!("{version}-arm64"))));
     }
-}
-
-#[test]
-fn delayed_write_is_preceded_by_new_read() {
     // Without it, nearly all of the 30 lists would be written twice.
-    assert!(sweep_with_repushes().calls("PutImage").len() < 50);
+    assert!(bed.calls("PutImage").len() < 50);
 }
 
-/// A test bed with far more to write than the first sweep had time for, and the answer of that sweep.
-fn bed_after_short_sweep() -> (TestBed, Value) {
+/// There is far more to write than the first sweep has time for.
+#[test]
+fn sweep_answers_before_deadline_and_the_next_completes_it() {
     const DEADLINE: Duration = Duration::from_secs(4);
     let mut bed = bed_with_rate(10, 60);
     bed.function = bed.function.with_remaining_time(DEADLINE);
     let start = Instant::now();
-    let swept = bed.sweep(&json!({}));
+    let first = bed.sweep(&json!({}));
     assert!(start.elapsed() < DEADLINE);
+    assert_eq!((&first["complete"], &first["failed"]), (&json!(false), &json!([])));
+    let written = first["published"].as_u64().unwrap();
+    assert!((10..60).contains(&written), "{written}");
+
     bed.function = bed.function.with_remaining_time(Duration::from_mins(1));
     bed.ecr.clear_journal();
-    (bed, swept)
-}
-
-#[test]
-fn sweep_answers_before_deadline() {
-    let (_, swept) = bed_after_short_sweep();
-    assert_eq!(swept["complete"], false);
-    assert_eq!(swept["failed"], json!([]));
-    let published = swept["published"].as_u64().unwrap();
-    assert!((10..60).contains(&published), "{published}");
-}
-
-#[test]
-fn next_sweep_completes_the_rest() {
-    let (bed, first) = bed_after_short_sweep();
     let second = bed.sweep(&json!({}));
     let [published, unchanged] = ["published", "unchanged"].map(|key| second[key].as_u64().unwrap());
-    assert_eq!(second["complete"], true);
-    assert_eq!(published + unchanged, 60);
-    assert!(unchanged >= first["published"].as_u64().unwrap(), "{unchanged} are unchanged");
+    assert_eq!((&second["complete"], published + unchanged), (&json!(true), 60));
+    assert!(unchanged >= written, "{unchanged} are unchanged");
     assert_eq!(bed.calls("PutImage").len() as u64, published);
 }
 
@@ -118,22 +87,13 @@ fn throttled_calls_do_not_fail_the_sweep() {
 }
 
 /// Sweeps 6 versions at 4 a second, where three writes are throttled.
-fn sweep_with_throttled_writes() -> TestBed {
+#[test]
+fn throttled_writes_are_repeated_at_the_rate() {
     let bed = bed_with_rate(4, 6);
     bed.ecr.faults().add(Fault::on("PutImage", FaultKind::Throttle).skip(1).times(3));
     assert_eq!(counts(&bed.sweep(&json!({}))), [6, 6, 0, 0, 0]);
-    bed
-}
-
-#[test]
-fn throttled_writes_are_repeated() {
-    assert_eq!(sweep_with_throttled_writes().calls("PutImage").len(), 9);
-}
-
-#[test]
-fn repeated_writes_keep_the_rate() {
-    for pair in sweep_with_throttled_writes().calls("PutImage").windows(2) {
-        let gap = pair[1].started - pair[0].started;
-        assert!(gap >= Duration::from_millis(230), "two writes within {gap:?}");
-    }
+    let puts = bed.calls("PutImage");
+    assert_eq!(puts.len(), 9);
+    let span = puts[8].started - puts[0].started;
+    assert!(span >= Duration::from_millis(8 * 230), "nine writes within {span:?}");
 }

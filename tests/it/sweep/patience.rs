@@ -1,5 +1,6 @@
 //! Throttling for as long as a run lasts, and versions that are slow or cannot be read.
 
+use std::thread;
 use std::time::Duration;
 
 use local_ecr::{BLOB, Fault, FaultKind};
@@ -8,32 +9,28 @@ use serde_json::{Value, json};
 use super::{counts, fast_bed};
 use crate::support::test_bed::{TestBed, push_images};
 
-/// A test bed with one lost version in each of sixty repositories, whose scans ECR limits to three a second.
-fn bed_with_slow_scans() -> (TestBed, Value) {
-    let mut bed = fast_bed();
-    for index in 0..60 {
-        push_images(&bed.registry, &format!("r{index:02}"), "1");
-    }
-    bed.ecr.faults().add(Fault::on("DescribeImages", FaultKind::RateLimit { per_second: 3.0, burst: 3.0 }));
-    bed.function = bed.function.with_remaining_time(Duration::from_secs(4));
-    let swept = bed.sweep(&json!({}));
-    (bed, swept)
-}
-
+/// Scans sixty repositories, each with one lost version, of which ECR admits three a second.
 #[test]
 fn throttled_scans_are_left_and_never_failed() {
-    let (bed, swept) = bed_with_slow_scans();
+    let mut bed = fast_bed();
+    let names: Vec<_> = (0..60).map(|index| format!("r{index:02}")).collect();
+    for name in &names {
+        push_images(&bed.registry, name, "1");
+    }
+    bed.ecr.faults().add(Fault::on("DescribeImages", FaultKind::RateLimit { per_second: 3.0, burst: 3.0 }));
+    bed.function = bed.function.with_remaining_time(Duration::from_secs(8));
+    let swept = bed.sweep(&json!({}));
     assert_eq!((&swept["failed_total"], &swept["complete"]), (&json!(0), &json!(false)));
     let next = swept["next"].as_str().unwrap();
-    for name in bed.registry.repositories().iter().filter(|name| *name != "app" && name.as_str() < next) {
-        assert!(bed.registry.tag(name, "1").is_some(), "{name} is below {next}");
-    }
+    let is_published = |name: &String| bed.registry.tag(name, "1").is_some();
+    assert!(names.iter().filter(|name| name.as_str() < next).all(is_published), "{swept}");
     assert!(next > "r03", "{next}");
 
     bed.ecr.faults().clear();
+    bed.function = bed.function.with_remaining_time(Duration::from_secs(30));
     let rest = bed.sweep(&json!({"from": next}));
     assert_eq!((&rest["failed_total"], &rest["complete"]), (&json!(0), &json!(true)));
-    assert!((0..60).all(|index| bed.registry.tag(&format!("r{index:02}"), "1").is_some()));
+    assert!(names.iter().all(is_published));
 }
 
 #[test]
@@ -48,58 +45,34 @@ fn throttled_scan_goes_on_at_its_page() {
     assert!(tokens[0].is_null() && tokens[1..].iter().all(Value::is_string), "{tokens:?}");
 }
 
-/// Throttles an operation for ever after so many calls, and checks that the version is left for the next run.
-#[track_caller]
-fn check_throttled_for_ever(operation: &str, skip: u64) {
+/// Throttles an operation for ever after so many calls, and checks that the versions are left for the next run.
+fn check_throttled_for_ever(operation: &str, skip: u64, versions: &[&str]) {
     let mut bed = fast_bed();
-    bed.store_images("1");
+    bed.store_all_images(versions);
     bed.ecr.faults().add(Fault::on(operation, FaultKind::Throttle).skip(skip));
     bed.function = bed.function.with_remaining_time(Duration::from_secs(2));
     let swept = bed.sweep(&json!({}));
-    assert_eq!((&swept["failed_total"], &swept["complete"]), (&json!(0), &json!(false)), "{swept}");
-    assert!(swept["next"].as_str().unwrap() <= "app", "{swept}");
+    assert_eq!((&swept["failed_total"], &swept["complete"]), (&json!(0), &json!(false)), "{operation} {skip}: {swept}");
+    assert!(swept["next"].as_str().unwrap() <= "app", "{operation} {skip}: {swept}");
 }
 
 #[test]
-fn throttled_scan_of_names_is_left() {
-    check_throttled_for_ever("DescribeRepositories", 0);
-}
-
-#[test]
-fn throttled_scan_of_a_repository_is_left() {
-    check_throttled_for_ever("DescribeImages", 0);
-}
-
-#[test]
-fn throttled_read_is_left() {
-    check_throttled_for_ever("BatchGetImage", 0);
-}
-
-#[test]
-fn throttled_read_of_a_config_is_left() {
-    check_throttled_for_ever("GetDownloadUrlForLayer", 0);
-}
-
-#[test]
-fn throttled_write_is_left() {
-    check_throttled_for_ever("PutImage", 0);
-}
-
-#[test]
-fn throttled_confirmation_is_left() {
-    check_throttled_for_ever("BatchGetImage", 1);
-}
-
-#[test]
-fn throttled_joint_read_is_left() {
-    let mut bed = fast_bed();
-    for version in ["1", "2"] {
-        bed.store_images(version);
-    }
-    bed.ecr.faults().add(Fault::on("BatchGetImage", FaultKind::Throttle));
-    bed.function = bed.function.with_remaining_time(Duration::from_secs(2));
-    let swept = bed.sweep(&json!({}));
-    assert_eq!((&swept["failed_total"], &swept["next"]), (&json!(0), &json!("app")));
+fn work_whose_calls_are_throttled_for_ever_is_left() {
+    let one: &[&str] = &["1"];
+    thread::scope(|scope| {
+        for (operation, skip, versions) in [
+            ("DescribeRepositories", 0, one),
+            ("DescribeImages", 0, one),
+            ("BatchGetImage", 0, one),
+            ("BatchGetImage", 0, &["1", "2"]),
+            ("GetDownloadUrlForLayer", 0, one),
+            ("PutImage", 0, one),
+            // The read that confirms the write.
+            ("BatchGetImage", 1, one),
+        ] {
+            scope.spawn(move || check_throttled_for_ever(operation, skip, versions));
+        }
+    });
 }
 
 /// Sweeps twenty versions of which one cannot be read, and checks that the others are published.
@@ -129,9 +102,7 @@ fn unreadable_version_fails_no_other() {
 #[test]
 fn slow_joint_read_fails_no_version() {
     let bed = fast_bed();
-    for version in ["1", "2", "3"] {
-        bed.store_images(version);
-    }
+    bed.store_all_images(&["1", "2", "3"]);
     bed.ecr.faults().add(Fault::on("BatchGetImage", FaultKind::Hang).times(1));
     assert_eq!(counts(&bed.sweep(&json!({}))), [3, 3, 0, 0, 0]);
 }
@@ -139,9 +110,7 @@ fn slow_joint_read_fails_no_version() {
 #[test]
 fn broken_download_fails_its_version_alone() {
     let bed = fast_bed();
-    for version in ["1", "2", "3"] {
-        bed.store_images(version);
-    }
+    bed.store_all_images(&["1", "2", "3"]);
     bed.ecr.faults().add(Fault::on(BLOB, FaultKind::Status(404)).times(1));
     assert_eq!(counts(&bed.sweep(&json!({}))), [3, 2, 0, 0, 1]);
 }

@@ -1,10 +1,9 @@
 //! What a run reaches, where the next one goes on, and what happens after the stop.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use local_ecr::{Call, Fault, FaultKind};
+use local_ecr::{Fault, FaultKind};
 use serde_json::{Value, json};
 
 use super::{counts, fast_bed};
@@ -33,109 +32,60 @@ fn sweep_to_the_end(bed: &TestBed) -> Vec<Value> {
 }
 
 /// Three runs or more over forty repositories, of three versions each.
-struct Runs {
-    answers: Vec<Value>,
-    scans: Vec<String>,
-    unpublished: Vec<String>,
-}
-
-static RUNS: LazyLock<Runs> = LazyLock::new(|| {
+#[test]
+fn runs_that_follow_next_reach_every_version() {
     let bed = bed_with_short_runs(2, "30");
     let repositories: Vec<_> = (0..40).map(|index| format!("r{index:02}")).collect();
     for repository in &repositories {
         bed.registry.fill(repository, 3, &PLATFORMS).unwrap();
     }
     let answers = sweep_to_the_end(&bed);
-    let scans = bed.calls("DescribeImages").into_iter().filter_map(|call| call.repository).collect();
-    let versions = repositories.iter().flat_map(|name| (0..3).map(move |version| (name, format!("1.0.{version}"))));
-    let unpublished = versions.filter(|(name, version)| bed.registry.tag(name, version).is_none());
-    Runs { answers, scans, unpublished: unpublished.map(|(name, version)| format!("{name}:{version}")).collect() }
-});
-
-#[test]
-fn runs_that_follow_next_reach_every_version() {
-    assert_eq!(RUNS.unpublished, [""; 0]);
-}
-
-#[test]
-fn last_run_is_complete_and_has_no_next() {
-    let last = RUNS.answers.last().unwrap();
+    let (last, earlier) = answers.split_last().unwrap();
     assert_eq!((&last["complete"], last.get("next")), (&json!(true), None));
-}
-
-#[test]
-fn earlier_runs_are_incomplete_and_have_a_next() {
-    let earlier = &RUNS.answers[..RUNS.answers.len() - 1];
-    assert!(!earlier.is_empty());
     assert!(earlier.iter().all(|answer| answer["complete"] == false && answer["next"].is_string()), "{earlier:?}");
-}
-
-#[test]
-fn work_left_for_the_next_run_is_never_failed() {
-    assert!(RUNS.answers.iter().all(|answer| answer["failed_total"] == 0), "{:?}", RUNS.answers);
-}
-
-#[test]
-fn next_ascends_from_run_to_run() {
-    let starts: Vec<_> = RUNS.answers.iter().filter_map(|answer| answer["next"].as_str()).collect();
+    assert!(answers.iter().all(|answer| answer["failed_total"] == 0), "{answers:?}");
+    let starts: Vec<_> = answers.iter().filter_map(|answer| answer["next"].as_str()).collect();
     assert!(starts.is_sorted() && starts.len() > 1, "{starts:?}");
-}
-
-#[test]
-fn finished_repositories_are_not_scanned_again() {
-    let mut scans = BTreeMap::<_, usize>::new();
-    for repository in &RUNS.scans {
-        *scans.entry(repository).or_default() += 1;
+    for (repository, version) in repositories.iter().flat_map(|name| (0..3).map(move |version| (name, version))) {
+        assert!(bed.registry.tag(repository, &format!("1.0.{version}")).is_some(), "{repository} {version}");
     }
-    let again: usize = scans.values().map(|count| count - 1).sum();
-    assert!(again <= MAX_SCANNED_AGAIN * (RUNS.answers.len() - 1), "{scans:?}");
-    assert_eq!(scans.len(), 41);
+    let scans: Vec<_> = bed.calls("DescribeImages").into_iter().filter_map(|call| call.repository).collect();
+    check_scans(&scans, earlier.len());
 }
 
-#[test]
-fn repositories_are_begun_in_ascending_order() {
+/// Checks that the repositories are begun in ascending order, and that those that were finished are not scanned again.
+#[track_caller]
+fn check_scans(scans: &[String], stops: usize) {
     let mut seen = BTreeSet::new();
-    let begun: Vec<_> = RUNS.scans.iter().filter(|name| seen.insert(*name)).collect();
+    let begun: Vec<_> = scans.iter().filter(|name| seen.insert(*name)).collect();
     for (rank, name) in seen.iter().enumerate() {
         // Four calls are in flight, and may arrive in any order.
         let place = begun.iter().position(|begun| begun == name).unwrap();
         assert!(place.abs_diff(rank) < 4, "{name} was the {place}. of {begun:?}");
     }
-}
-
-/// The repositories that a sweep from this name scans, of three.
-#[track_caller]
-fn check_from(from: &str, expected: &[&str]) {
-    let bed = fast_bed();
-    for repository in ["bb", "cc"] {
-        push_images(&bed.registry, repository, "1");
-    }
-    assert_eq!(bed.sweep(&json!({"from": from}))["complete"], true);
-    let scanned: BTreeSet<_> = bed.calls("DescribeImages").into_iter().filter_map(|call| call.repository).collect();
-    assert_eq!(scanned.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    assert_eq!(seen.len(), 41);
+    assert!(scans.len() - seen.len() <= MAX_SCANNED_AGAIN * stops, "{scans:?}");
 }
 
 #[test]
 fn sweep_begins_at_the_requested_name() {
-    check_from("bb", &["bb", "cc"]);
+    let bed = fast_bed();
+    for repository in ["bb", "cc"] {
+        push_images(&bed.registry, repository, "1");
+    }
+    let cases: [(_, &[&str]); 4] = [("bb", &["bb", "cc"]), ("ab", &["app", "bb", "cc"]), ("bbb", &["cc"]), ("zz", &[])];
+    for (from, expected) in cases {
+        bed.ecr.clear_journal();
+        assert_eq!(bed.sweep(&json!({"from": from}))["complete"], true);
+        let scanned: BTreeSet<_> = bed.calls("DescribeImages").into_iter().filter_map(|call| call.repository).collect();
+        assert_eq!(scanned.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    }
 }
 
 #[test]
-fn requested_name_need_not_exist() {
-    check_from("ab", &["app", "bb", "cc"]);
-    check_from("bbb", &["cc"]);
-}
-
-#[test]
-fn nothing_is_left_beyond_the_last_name() {
-    check_from("zz", &[]);
-}
-
-/// Whether one lost version of `zzz` is published in the same run as a part of the backlog of these repositories.
-#[track_caller]
-fn check_fairness(backlogs: &[&str]) {
+fn backlogs_of_three_repositories_starve_no_other() {
     let bed = bed_with_short_runs(6, "10");
-    for repository in backlogs {
+    for repository in ["aaa", "aab", "aac"] {
         bed.registry.fill(repository, 300, &PLATFORMS).unwrap();
     }
     for index in 0..8 {
@@ -147,25 +97,9 @@ fn check_fairness(backlogs: &[&str]) {
     assert!(bed.registry.tag("zzz", "1").is_some(), "{swept}");
 }
 
-#[test]
-fn backlog_of_one_repository_starves_no_other() {
-    check_fairness(&["aaa"]);
-}
-
-#[test]
-fn backlogs_of_three_repositories_starve_no_other() {
-    check_fairness(&["aaa", "aab", "aac"]);
-}
-
 /// A run over 10,000 repositories that are named one by one, which ends long before it has scanned them.
-struct RunOverManyNames {
-    calls: Vec<Call>,
-    duration: Duration,
-    /// The metric of the calls that were begun.
-    begun: usize,
-}
-
-static RUN_OVER_MANY_NAMES: LazyLock<RunOverManyNames> = LazyLock::new(|| {
+#[test]
+fn no_call_is_begun_after_the_stop() {
     let bed = bed_with_short_runs(2, "10");
     let names: Vec<_> = (0..10_000).map(|index| format!("many/{index:05}")).collect();
     for name in &names {
@@ -175,31 +109,15 @@ static RUN_OVER_MANY_NAMES: LazyLock<RunOverManyNames> = LazyLock::new(|| {
     let start = Instant::now();
     let swept = bed.sweep(&json!({"repositories": names}));
     let duration = start.elapsed();
+    assert!(duration < Duration::from_secs(2), "{duration:?}");
     assert_eq!((&swept["complete"], &swept["failed_total"]), (&json!(false), &json!(0)));
-    let scanned = usize::try_from(swept["repositories"].as_u64().unwrap()).unwrap();
+    let scanned = swept["repositories"].as_u64().unwrap();
     assert!(swept["next"].as_str().unwrap() <= format!("many/{:05}", scanned + 4).as_str(), "{swept}");
     let calls = bed.ecr.journal();
-    let begun = bed.function.final_log_lines().iter().find_map(|line| line.get("EcrCalls")?.as_u64()).unwrap();
-    RunOverManyNames { calls, duration, begun: usize::try_from(begun).unwrap() }
-});
-
-#[test]
-fn no_page_is_scanned_after_the_stop() {
-    let calls = &RUN_OVER_MANY_NAMES.calls;
     let span = calls.last().unwrap().started - calls[0].started;
     assert!(calls.len() < 1_000 && span < Duration::from_millis(1_700), "{} calls in {span:?}", calls.len());
-}
-
-#[test]
-fn run_over_many_names_answers_before_its_deadline() {
-    let duration = RUN_OVER_MANY_NAMES.duration;
-    assert!(duration < Duration::from_secs(2), "{duration:?}");
-}
-
-#[test]
-fn no_call_is_begun_that_does_not_reach_ecr() {
-    let RunOverManyNames { calls, begun, .. } = &*RUN_OVER_MANY_NAMES;
-    assert!(*begun <= calls.len() + 4, "{begun} calls were begun, and {} reached ECR", calls.len());
+    let begun = bed.function.final_log_lines().iter().find_map(|line| line.get("EcrCalls")?.as_u64()).unwrap();
+    assert!(begun <= calls.len() as u64 + 4, "{begun} calls were begun, and {} reached ECR", calls.len());
 }
 
 #[test]

@@ -1,62 +1,42 @@
 //! Repositories whose writes ECR refuses.
 
 use local_ecr::{Fault, FaultKind};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{counts, fast_bed};
 use crate::support::test_bed::{TestBed, push_images};
 
 const PLATFORMS: [&str; 2] = ["linux/amd64", "linux/arm64"];
 
-/// A test bed after a sweep of 400 versions whose writes are refused with this code, and of one behind them. With the
-/// answer.
-fn sweep_with_refusals(code: &str) -> (TestBed, Value) {
-    let bed = TestBed::with(|function| function.env("SWEEP_PUTS_PER_SECOND", "10"));
-    bed.registry.fill("aaa", 400, &PLATFORMS).unwrap();
-    push_images(&bed.registry, "zzz", "1");
-    bed.ecr.faults().add(Fault::on("PutImage", FaultKind::client_error(code, "no")).repository("aaa"));
-    let swept = bed.sweep(&json!({}));
-    (bed, swept)
-}
-
 /// The number of an operation's calls for the repository whose writes are refused.
 fn calls(bed: &TestBed, operation: &str) -> usize {
     bed.calls(operation).iter().filter(|call| call.repository.as_deref() == Some("aaa")).count()
 }
 
-#[track_caller]
-fn check_refusals(code: &str, error: &str) {
-    let (bed, swept) = sweep_with_refusals(code);
-    assert_eq!(calls(&bed, "PutImage"), 3);
-    assert_eq!(counts(&swept), [401, 1, 0, 0, 4], "{swept}");
-    assert_eq!(swept["complete"], true);
-    let failed = swept["failed"].as_array().unwrap();
-    assert!(failed.iter().all(|entry| entry["repository"] == "aaa" && entry["error"] == error), "{swept}");
-    let left: Vec<_> = failed.iter().filter(|entry| entry["version"].is_null()).collect();
-    assert!(left.len() == 1 && left[0]["message"].as_str().unwrap().contains("397 versions"), "{swept}");
-    assert!(bed.registry.tag("zzz", "1").is_some());
-}
-
+/// Sweeps 400 versions whose writes are refused, and one behind them.
 #[test]
-fn denied_repository_is_left_after_three_writes() {
-    check_refusals("AccessDeniedException", "AccessDenied");
-}
-
-#[test]
-fn repository_over_its_quota_is_left_after_three_writes() {
-    check_refusals("LimitExceededException", "RegistryRefused");
-}
-
-#[test]
-fn deleted_repository_is_left_after_three_writes() {
-    check_refusals("RepositoryNotFoundException", "RepositoryNotFound");
-}
-
-#[test]
-fn repository_that_is_left_is_not_read_on() {
-    let (bed, _) = sweep_with_refusals("AccessDeniedException");
-    // One batch, and the versions that were observed again before their writes.
-    assert!(calls(&bed, "BatchGetImage") <= 12, "{} reads", calls(&bed, "BatchGetImage"));
+fn repository_is_left_after_three_refused_writes() {
+    for (code, error) in [
+        ("AccessDeniedException", "AccessDenied"),
+        ("LimitExceededException", "RegistryRefused"),
+        ("RepositoryNotFoundException", "RepositoryNotFound"),
+    ] {
+        let bed = TestBed::with(|function| function.env("SWEEP_PUTS_PER_SECOND", "10"));
+        bed.registry.fill("aaa", 400, &PLATFORMS).unwrap();
+        push_images(&bed.registry, "zzz", "1");
+        bed.ecr.faults().add(Fault::on("PutImage", FaultKind::client_error(code, "no")).repository("aaa"));
+        let swept = bed.sweep(&json!({}));
+        assert_eq!(calls(&bed, "PutImage"), 3);
+        // One batch, and the versions that were observed again before their writes.
+        assert!(calls(&bed, "BatchGetImage") <= 12, "{} reads", calls(&bed, "BatchGetImage"));
+        assert_eq!(counts(&swept), [401, 1, 0, 0, 4], "{swept}");
+        assert_eq!(swept["complete"], true);
+        let failed = swept["failed"].as_array().unwrap();
+        assert!(failed.iter().all(|entry| entry["repository"] == "aaa" && entry["error"] == error), "{swept}");
+        let left: Vec<_> = failed.iter().filter(|entry| entry["version"].is_null()).collect();
+        assert!(left.len() == 1 && left[0]["message"].as_str().unwrap().contains("397 versions"), "{swept}");
+        assert!(bed.registry.tag("zzz", "1").is_some());
+    }
 }
 
 #[test]

@@ -42,29 +42,13 @@ fn ids(ids: &[(&str, &str)]) -> Value {
 }
 
 #[test]
-fn own_registry_is_listed_first() {
-    let bed = TestBed::with(|function| {
-        function.env("ACCOUNTS", &format!("{THIRD},{OTHER},000000000001")).env("REGIONS", &format!("{FAR},ap-south-1"))
-    });
-    let expected: Vec<_> = [ACCOUNT, "000000000001", OTHER, THIRD]
-        .into_iter()
-        .flat_map(|account| [REGION, "ap-south-1", FAR].map(|region| (account, region)))
-        .collect();
-    assert_eq!(registries(&bed, &json!({})), ids(&expected));
-}
-
-#[test]
-fn request_lists_registries_of_any_account() {
-    let bed = TestBed::with(|function| function.env("ACCOUNTS", "*"));
-    assert_eq!(registries(&bed, &json!({})), ids(&[(ACCOUNT, REGION)]));
-    assert_eq!(registries(&bed, &json!({"accounts": [THIRD, OTHER]})), ids(&[(OTHER, REGION), (THIRD, REGION)]));
-}
-
-#[test]
-fn list_of_registries_calls_no_ecr() {
+fn registries_are_listed_without_a_call() {
     let bed = bed_with_four_registries();
-    registries(&bed, &json!({}));
+    assert_eq!(registries(&bed, &json!({})), ids(&FOUR));
     assert_eq!(bed.operations(), [""; 0]);
+    let bed = TestBed::with(|function| function.env("ACCOUNTS", "*"));
+    assert_eq!(registries(&bed, &json!({})), ids(&FOUR[..1]));
+    assert_eq!(registries(&bed, &json!({"accounts": [THIRD, OTHER]})), ids(&[(OTHER, REGION), (THIRD, REGION)]));
 }
 
 /// Which of the four registries have the list.
@@ -74,24 +58,17 @@ fn published(bed: &TestBed) -> Vec<(&'static str, &'static str)> {
 }
 
 #[test]
-fn all_accounts_are_swept_in_all_regions() {
-    let bed = bed_with_four_registries();
-    assert_eq!(counts(&bed.sweep(&json!({}))), [4, 4, 0, 0, 0]);
-    assert_eq!(published(&bed), FOUR);
-}
-
-#[test]
-fn requested_region_is_swept_in_all_accounts() {
-    let bed = bed_with_four_registries();
-    bed.sweep(&json!({"region": FAR}));
-    assert_eq!(published(&bed), [(ACCOUNT, FAR), (OTHER, FAR)]);
-}
-
-#[test]
-fn requested_account_and_region_limit_the_sweep() {
-    let bed = bed_with_four_registries();
-    bed.sweep(&json!({"account": OTHER, "region": FAR}));
-    assert_eq!(published(&bed), [(OTHER, FAR)]);
+fn all_registries_are_swept_or_those_requested() {
+    for (request, expected) in [
+        (json!({}), &FOUR[..]),
+        (json!({"region": FAR}), &[(ACCOUNT, FAR), (OTHER, FAR)]),
+        (json!({"account": OTHER, "region": FAR}), &FOUR[3..]),
+    ] {
+        let bed = bed_with_four_registries();
+        let count = expected.len() as u64;
+        assert_eq!(counts(&bed.sweep(&request)), [count, count, 0, 0, 0]);
+        assert_eq!(published(&bed), expected);
+    }
 }
 
 #[test]
@@ -219,12 +196,6 @@ fn answer_and_log_line_name_the_registry_of_an_event() {
 }
 
 #[test]
-fn answer_names_the_own_registry_by_default() {
-    let bed = TestBed::with_images();
-    assert_eq!(named([&bed.assemble("1").unwrap()]), [(ACCOUNT, REGION)]);
-}
-
-#[test]
 fn failed_request_is_logged_with_its_registry() {
     let bed = bed_with_four_registries();
     bed.assemble_with("1", &json!({"account": OTHER, "region": FAR, "repository": "absent"})).unwrap_err();
@@ -248,17 +219,15 @@ fn ignored_input_that_names_no_registry_has_none() {
 }
 
 #[test]
-fn event_of_a_region_that_is_not_served_is_ignored() {
-    let answer = bed_with_four_registries().function.invoke(&foreign_event(ACCOUNT, "ap-south-1"));
-    assert_outcome(&answer, "ignored");
-    assert_contains(answer.unwrap()["reason"].as_str().unwrap(), &["ap-south-1", "REGIONS"]);
-}
-
-#[test]
-fn event_of_an_account_that_is_not_served_is_ignored() {
-    let answer = bed_with_four_registries().function.invoke(&foreign_event(THIRD, REGION));
-    assert_outcome(&answer, "ignored");
-    assert_contains(answer.unwrap()["reason"].as_str().unwrap(), &[THIRD, "ACCOUNTS"]);
+fn event_of_a_registry_that_is_not_served_is_ignored() {
+    let bed = bed_with_four_registries();
+    for (account, region, parts) in
+        [(ACCOUNT, "ap-south-1", ["ap-south-1", "REGIONS"]), (THIRD, REGION, [THIRD, "ACCOUNTS"])]
+    {
+        let answer = bed.function.invoke(&foreign_event(account, region));
+        assert_outcome(&answer, "ignored");
+        assert_contains(answer.unwrap()["reason"].as_str().unwrap(), &parts);
+    }
 }
 
 #[test]

@@ -14,29 +14,16 @@ use crate::support::test_bed::TestBed;
 
 const HOUR: Duration = Duration::from_hours(1);
 
-/// A test bed after a sweep of six versions of which four cannot be published, and the answer.
-fn sweep_with_bad_versions() -> (TestBed, Value) {
+#[test]
+fn bad_versions_are_reported_and_stop_no_other() {
     let bed = fast_bed();
-    for version in ["1", "2", "3", "4", "5", "6"] {
-        bed.store_images(version);
-    }
+    bed.store_all_images(&["1", "2", "3", "4", "5", "6"]);
     bed.registry.push("app", Some("1-arm64"), &Image::oci("linux/amd64").content("wrong"));
     bed.registry.push("app", Some("2"), &Image::oci("linux/amd64").content("plain"));
     bed.registry.fail("app", "3-amd64", "KmsError");
     bed.registry.store_raw("app", Some("4-amd64"), OCI_MANIFEST, "{", None);
     let swept = bed.sweep(&json!({}));
-    (bed, swept)
-}
-
-#[test]
-fn bad_versions_stop_no_other() {
-    let (_, swept) = sweep_with_bad_versions();
     assert_eq!(counts(&swept), [6, 2, 0, 0, 4]);
-}
-
-#[test]
-fn bad_versions_are_reported_with_error_type() {
-    let (_, swept) = sweep_with_bad_versions();
     let failed = swept["failed"].as_array().unwrap().iter();
     let mut failed: Vec<_> = failed.map(|row| ["version", "error"].map(|key| row[key].as_str().unwrap())).collect();
     failed.sort_unstable();
@@ -44,35 +31,18 @@ fn bad_versions_are_reported_with_error_type() {
         failed,
         [["1", "PlatformMismatch"], ["2", "TagConflict"], ["3", "RegistryRefused"], ["4", "CorruptImage"]]
     );
-}
-
-#[test]
-fn bad_versions_are_logged_as_errors() {
-    let (bed, _) = sweep_with_bad_versions();
-    assert_eq!(bed.function.final_log_lines().iter().filter(|line| line["level"] == "ERROR").count(), 4);
-}
-
-#[test]
-fn bad_versions_are_counted_by_error_type() {
-    let (bed, _) = sweep_with_bad_versions();
-    let metrics = only_metrics(&bed);
+    let lines = bed.function.final_log_lines();
+    assert_eq!(lines.iter().filter(|line| line["level"] == "ERROR").count(), 4);
+    let metrics = only_metrics(&lines);
     assert_eq!((&metrics["Failed"], &metrics["FailedTagConflict"]), (&json!(4), &json!(1)));
-}
-
-#[test]
-fn bad_versions_leave_sweep_complete() {
-    let (bed, _) = sweep_with_bad_versions();
-    assert_eq!(only_metrics(&bed)["SweepComplete"], 1);
-}
-
-/// The metrics lines of all invocations.
-fn metrics(bed: &TestBed) -> Vec<Value> {
-    bed.function.final_log_lines().into_iter().filter(|line| line.get("_aws").is_some()).collect()
+    assert_eq!(metrics["SweepComplete"], 1);
 }
 
 /// The metrics line of the one invocation.
-fn only_metrics(bed: &TestBed) -> Value {
-    let [metrics] = metrics(bed).try_into().unwrap();
+#[track_caller]
+fn only_metrics(log: &[Value]) -> &Value {
+    let metrics: Vec<_> = log.iter().filter(|line| line.get("_aws").is_some()).collect();
+    let [metrics] = metrics[..] else { panic!("{metrics:?}") };
     metrics
 }
 
@@ -83,14 +53,21 @@ fn only_sweep_of_everything_counts_as_complete() {
     for request in [json!({"repositories": ["app"]}), json!({"dry_run": true}), json!({"deep": true})] {
         bed.sweep(&request);
     }
-    let metrics = metrics(&bed);
-    let complete: Vec<_> = metrics.iter().map(|line| line.get("SweepComplete")).collect();
+    let lines = bed.function.final_log_lines();
+    let metrics = lines.iter().filter(|line| line.get("_aws").is_some());
+    let complete: Vec<_> = metrics.map(|line| line.get("SweepComplete")).collect();
     assert_eq!(complete, [None, None, Some(&json!(1))]);
 }
 
-/// A test bed after a sweep of three versions that lack a platform, of which only `due` is of the age to report, and
-/// of one version of differing revisions, `mixed`. With the answer.
-fn sweep_with_incomplete_versions() -> (TestBed, Value) {
+/// The entry of an incomplete version.
+#[track_caller]
+fn incomplete_entry<'a>(swept: &'a Value, version: &str) -> &'a Value {
+    swept["incomplete"].as_array().unwrap().iter().find(|row| row["version"] == version).unwrap()
+}
+
+/// Of the three versions that lack a platform, only `due` is of the age to report. The revisions of `mixed` differ.
+#[test]
+fn incomplete_versions_are_reported_within_age_limits() {
     let bed = fast_bed();
     let now = SystemTime::now();
     for (version, age) in [("young", HOUR / 2), ("due", HOUR * 2), ("old", HOUR * 24 * 8)] {
@@ -104,23 +81,15 @@ fn sweep_with_incomplete_versions() -> (TestBed, Value) {
         bed.registry.push("app", Some(&format!("mixed-{platform}")), &image);
     }
     let swept = bed.sweep(&json!({}));
-    (bed, swept)
-}
-
-/// The entry of an incomplete version.
-#[track_caller]
-fn incomplete_entry<'a>(swept: &'a Value, version: &str) -> &'a Value {
-    swept["incomplete"].as_array().unwrap().iter().find(|row| row["version"] == version).unwrap()
-}
-
-#[test]
-fn incomplete_versions_are_reported_within_age_limits() {
-    let (_, swept) = sweep_with_incomplete_versions();
     assert_eq!(counts(&swept), [4, 0, 0, 2, 0]);
     assert_eq!(
         incomplete_entry(&swept, "due"),
         &json!({"account": ACCOUNT, "region": REGION, "repository": "app", "version": "due", "missing": ["linux/arm64"]})
     );
+    assert!(incomplete_entry(&swept, "mixed")["reason"].as_str().unwrap().contains("abc"));
+    let lines = bed.function.final_log_lines();
+    assert_eq!(lines.iter().filter(|line| line["level"] == "WARN").count(), 2);
+    assert_eq!(only_metrics(&lines)["IncompleteVersions"], 2);
 }
 
 #[test]
@@ -136,24 +105,6 @@ fn image_under_the_tag_of_an_incomplete_version_is_reported() {
 }
 
 #[test]
-fn differing_revisions_are_reported_as_incomplete() {
-    let (_, swept) = sweep_with_incomplete_versions();
-    assert!(incomplete_entry(&swept, "mixed")["reason"].as_str().unwrap().contains("abc"));
-}
-
-#[test]
-fn incomplete_versions_are_logged_as_warnings() {
-    let (bed, _) = sweep_with_incomplete_versions();
-    assert_eq!(bed.function.final_log_lines().iter().filter(|line| line["level"] == "WARN").count(), 2);
-}
-
-#[test]
-fn incomplete_versions_are_counted() {
-    let (bed, _) = sweep_with_incomplete_versions();
-    assert_eq!(only_metrics(&bed)["IncompleteVersions"], 2);
-}
-
-#[test]
 fn listed_image_that_cannot_be_read_is_missing() {
     let bed = fast_bed();
     bed.ecr.clock().set(SystemTime::now() - HOUR * 2);
@@ -166,21 +117,20 @@ fn listed_image_that_cannot_be_read_is_missing() {
     assert_eq!(swept["incomplete"], expected);
 }
 
-/// The answer to a sweep of 300 versions with long names, none of which can be published.
-fn sweep_with_many_failures() -> Value {
+#[test]
+fn failed_entries_and_log_lines_are_cut_at_one_hundred() {
     let bed = fast_bed();
     for version in 0..300 {
         let tag = format!("{version}-{}", "x".repeat(100));
         bed.registry.push("app", Some(&format!("{tag}-amd64")), &Image::oci("linux/amd64"));
         bed.registry.push("app", Some(&format!("{tag}-arm64")), &Image::oci("linux/amd64").content("wrong"));
     }
-    bed.sweep(&json!({}))
-}
-
-#[test]
-fn failed_entries_are_cut_at_one_hundred() {
-    let swept = sweep_with_many_failures();
+    let swept = bed.sweep(&json!({}));
     assert_eq!((&swept["failed_total"], swept["failed"].as_array().unwrap().len()), (&json!(300), 100));
+    assert!(swept.to_string().len() < 100_000);
+    let lines = bed.function.final_log_lines();
+    assert_eq!(lines.iter().filter(|line| line["level"] == "ERROR").count(), 100);
+    assert_eq!(only_metrics(&lines)["FailedPlatformMismatch"], 300);
 }
 
 #[test]
@@ -212,23 +162,15 @@ fn bed_with_long_names() -> TestBed {
     bed
 }
 
-/// Checks that the answer stays below its limit, with these totals and with entries in each list.
-#[track_caller]
-fn check_limited(swept: &Value, totals: &[(&str, &str, u64)]) {
-    let size = swept.to_string().len();
-    assert!(size < 128 << 10, "{size} bytes");
-    for (list, total, expected) in totals {
-        assert_eq!(swept[total], *expected, "{list}");
-        assert!(swept[list].as_array().unwrap().len() >= 40, "{list} has {}", swept[list].as_array().unwrap().len());
-    }
-}
-
 #[test]
 fn answer_with_three_full_lists_of_long_names_is_limited() {
     let swept = bed_with_long_names().sweep(&json!({"dry_run": true}));
-    let totals =
-        [("failed", "failed_total", 120), ("incomplete", "incomplete_total", 120), ("pending", "would_publish", 120)];
-    check_limited(&swept, &totals);
+    assert!(swept.to_string().len() < 128 << 10, "{} bytes", swept.to_string().len());
+    for (list, total) in [("failed", "failed_total"), ("incomplete", "incomplete_total"), ("pending", "would_publish")]
+    {
+        let entries = swept[list].as_array().unwrap().len();
+        assert!(swept[total] == 120 && entries >= 40, "{list} has {entries} of {}", swept[total]);
+    }
 }
 
 #[test]
@@ -240,9 +182,4 @@ fn answer_with_long_messages_is_limited() {
     assert!(swept.to_string().len() < 128 << 10, "{} bytes", swept.to_string().len());
     assert_eq!((&swept["failed_total"], &swept["incomplete_total"]), (&json!(240), &json!(120)));
     assert!(!swept["failed"].as_array().unwrap().is_empty() && !swept["incomplete"].as_array().unwrap().is_empty());
-}
-
-#[test]
-fn answer_with_many_failures_stays_small() {
-    assert!(sweep_with_many_failures().to_string().len() < 100_000);
 }
