@@ -59,8 +59,8 @@ impl StartError {
     }
 }
 
-/// The text of a payload, or why it is none.
-type Text = Result<String, String>;
+/// A payload, or why it is not UTF-8.
+type PayloadText = Result<String, String>;
 
 /// Serves invocations until the execution environment ends.
 ///
@@ -76,37 +76,37 @@ where
         return Err(StartError::NotOnLambda);
     }
     let handler = &handler;
-    let service = service_fn(async move |event: LambdaEvent<Text>| {
+    let service = service_fn(async move |event: LambdaEvent<PayloadText>| {
         let (payload, context) = event.into_parts();
         let input = payload.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
         let invalid = |error| Failure(Error::InvalidRequest(format!("the input is not valid JSON: {error}")).into());
         handler(input.map_err(invalid)?, invocation(context)).await.map_err(|error| Failure(error.into()))
     });
     Runtime::new(service)
-        .layer(MapRequestLayer::new(quoted))
+        .layer(MapRequestLayer::new(encode_as_json_string))
         .layer(TracingLayer::new())
         .run()
         .await
         .map_err(StartError::Runtime)
 }
 
-/// The payload as the JSON of a [`Text`].
+/// The payload as the JSON of a [`PayloadText`].
 ///
 /// The runtime parses the first JSON value of a payload and drops what follows it. So it gets the whole text as one
 /// value, which is parsed here.
-fn quoted(invocation: LambdaInvocation) -> LambdaInvocation {
-    let text: Text = std::str::from_utf8(&invocation.body).map(str::to_owned).map_err(|error| error.to_string());
+fn encode_as_json_string(invocation: LambdaInvocation) -> LambdaInvocation {
+    let text: PayloadText = std::str::from_utf8(&invocation.body).map(str::to_owned).map_err(|error| error.to_string());
     LambdaInvocation { body: json!(text).to_string().into(), ..invocation }
 }
 
 fn invocation(context: Context) -> Invocation {
-    let left = context.deadline().duration_since(SystemTime::now()).ok().filter(|left| !left.is_zero());
+    let remaining = context.deadline().duration_since(SystemTime::now()).ok().filter(|time| !time.is_zero());
     // Lambda always states a valid ARN, which test hosts may not. These check no permissions either.
     let arn: Option<InvokedArn> = context.invoked_function_arn.parse().ok();
     Invocation {
         own_account: arn.as_ref().map(|arn| arn.account().clone()),
         access: arn.as_ref().map_or(Access::Full, InvokedArn::access),
-        deadline: Instant::now() + left.unwrap_or(DEFAULT_TIMEOUT),
+        deadline: Instant::now() + remaining.unwrap_or(DEFAULT_TIMEOUT),
         request_id: context.request_id,
     }
 }

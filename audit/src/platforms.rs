@@ -9,7 +9,7 @@ use crate::guess::Guess;
 use crate::text::shown;
 
 /// How many platforms a repository may have in the report. The known spellings are fewer; only lists of hostile content
-/// can have more, and theirs are left out.
+/// can have more, and theirs are omitted.
 const MAX_PLATFORMS: usize = 64;
 
 /// How many numbers of an `os.version` are shown: up to the build of Windows. What follows changes with every update of

@@ -15,7 +15,7 @@ use ecr_multiarch_core::reconcile::observation::{ImageConfigs, StoredManifest, v
 use crate::image::{Image, tagged};
 use crate::text::excerpt;
 
-/// An entry of a manifest list that is an image: attestations and other artifacts are left out.
+/// An entry of a manifest list that is an image: attestations and other artifacts are omitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListEntry {
     /// The digest of the image.

@@ -123,7 +123,7 @@ pub enum Error {
         /// The failure.
         message: RegistryText,
         /// What is unavailable.
-        extent: Extent,
+        unavailable: Unavailable,
     },
 }
 
@@ -188,7 +188,7 @@ impl Error {
 
     /// Whether the registry is unavailable, and not just an image of it.
     pub fn is_registry_down(&self) -> bool {
-        matches!(self, Self::RegistryUnavailable { extent: Extent::Registry, .. })
+        matches!(self, Self::RegistryUnavailable { unavailable: Unavailable::Registry, .. })
     }
 
     /// The error of an image that cannot go into a manifest list.
@@ -202,7 +202,7 @@ impl Error {
 
 /// What is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Extent {
+pub enum Unavailable {
     /// The registry: a call failed.
     Registry,
     /// One image, while the registry responds: in a call for several images, or in the blob store.
@@ -290,9 +290,9 @@ impl fmt::Display for UnseenImage {
 pub enum Conflict {
     /// It names an image, or anything else that is not a manifest list.
     #[error(
-        "it names {digest}, a {media_type}, not a manifest list; a platform's suffix was forgotten, or another job pushes \
-         to the version's own tag: push single images under platform tags only, \
-         or assemble the version with \"force\": true to replace it"
+        "it names {digest}, a {media_type}, not a manifest list: a platform's suffix was forgotten, or another job pushes \
+         to the version's own tag. Push single images under platform tags only, or assemble the version with \
+         \"force\": true to replace it"
     )]
     NotAManifestList {
         /// The digest that the tag names.

@@ -39,7 +39,7 @@ pub enum Input {
     },
 }
 
-/// A push that ECR announced. The digest of the event is left out: the tag may name another one by now.
+/// A push that ECR announced. The digest of the event is omitted: the tag may name another one by now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Push {
     /// The account of the registry.

@@ -77,7 +77,7 @@ pub struct Version {
     /// Its status.
     pub status: VersionStatus,
     /// Whether its own tag names a single image, or anything else that is not a manifest list.
-    pub is_taken: bool,
+    pub names_single_image: bool,
     /// Whether it is reported, if it is incomplete: by the age of its newest platform, it should be complete, and is
     /// not too old to matter.
     pub is_overdue: bool,
@@ -129,8 +129,8 @@ impl<'a> Inventory<'a> {
                 let age = record.newest_platform.and_then(|pushed_at| now.duration_since(pushed_at).ok());
                 let is_overdue = age.is_some_and(|age| reported_ages.contains(&age));
                 let status = record.status(count, now, sweep.settled_after);
-                let is_taken = record.target.is_some_and(|target| !target.is_manifest_list);
-                Version { tag, platforms: record.platforms, status, is_taken, is_overdue }
+                let names_single_image = record.target.is_some_and(|target| !target.is_manifest_list);
+                Version { tag, platforms: record.platforms, status, names_single_image, is_overdue }
             })
             .collect();
         versions.sort_by(|one, other| one.tag.cmp(&other.tag));
@@ -222,9 +222,12 @@ mod tests {
     #[test]
     fn version_is_taken_by_an_image_under_its_own_tag() {
         for (media_type, expected) in [(IMAGE, true), (LIST, false), ("", false)] {
-            assert_eq!(versions(&[("1-arm64", 1, IMAGE), ("1", 2, media_type)], at(100))[0].is_taken, expected);
+            assert_eq!(
+                versions(&[("1-arm64", 1, IMAGE), ("1", 2, media_type)], at(100))[0].names_single_image,
+                expected
+            );
         }
-        assert!(!versions(&[("1-arm64", 1, IMAGE)], at(100))[0].is_taken);
+        assert!(!versions(&[("1-arm64", 1, IMAGE)], at(100))[0].names_single_image);
     }
 
     #[test]

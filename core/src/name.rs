@@ -10,7 +10,7 @@ validated_string!(
     /// The name of a repository such as `team-a/app`.
     ///
     /// Amazon ECR API reference, `CreateRepository`, `repositoryName`. The length, the characters and the first one
-    /// are checked; which separators may follow each other is left to ECR.
+    /// are checked; ECR checks which separators may follow each other.
     RepositoryName,
     /// A string that is not a valid repository name.
     InvalidRepositoryName: "a valid repository name: expected 2 to 256 lower-case letters, digits and any of . _ - /, \

@@ -21,7 +21,7 @@ use crate::end::{WorkTime, before, pause, settle, with_deadline};
 /// How many aliases are written at a time: those of every usual release, which has three, at once.
 const MAX_PARALLEL_WRITES: usize = 8;
 
-/// How many scans must fit into the time that is left when an alias is written: the one that confirms the write, and
+/// How many scans must fit into the time that remains when an alias is written: the one that confirms the write, and
 /// another one, since a repository may take longer to scan than it did.
 const SCANS_AFTER_WRITE: u32 = 2;
 
@@ -148,7 +148,7 @@ impl AliasRun<'_> {
         Instant::now() < self.time.stop_at && confirmed_at < self.time.deadline
     }
 
-    /// Writes aliases in parallel. Those for which no time is left have no response.
+    /// Writes aliases in parallel. Those for which no time remains have no response.
     async fn put(
         &self,
         repository: &RepositoryName,

@@ -25,7 +25,7 @@ pub use stored::StoredRepository;
 use aws_sdk_ecr::operation::put_image::{PutImageError, PutImageOutput};
 use client::SharedState;
 use client::{ResponseLimit, is_too_large};
-use ecr_multiarch_core::error::{Extent, Resource};
+use ecr_multiarch_core::error::{Resource, Unavailable};
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
@@ -201,7 +201,7 @@ impl Registry {
                     action: IamAction::BatchGetImage,
                     resource: resource(repository, reference),
                     message: format!("the response leaves out {missing}").into(),
-                    extent: Extent::Image,
+                    unavailable: Unavailable::Image,
                 })),
             }
         });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ecr_multiarch_core::error::{Extent, Resource};
+use ecr_multiarch_core::error::{Resource, Unavailable};
 use ecr_multiarch_core::{Error, IamAction, InvocationError};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -83,7 +83,7 @@ pub(crate) async fn with_deadline<T>(
 /// The error of a call that was dropped at the deadline.
 pub(crate) fn deadline_reached(action: IamAction, resource: Resource) -> Error {
     let message = "the deadline of the invocation was reached".into();
-    Error::RegistryUnavailable { action, resource, message, extent: Extent::Registry }
+    Error::RegistryUnavailable { action, resource, message, unavailable: Unavailable::Registry }
 }
 
 /// The end of a piece of work.

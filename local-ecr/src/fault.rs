@@ -83,7 +83,7 @@ pub struct Fault {
     repository: Option<String>,
     text: Option<String>,
     skip: u64,
-    left: Option<u64>,
+    remaining: Option<u64>,
     probability: f64,
     random: Rng,
     bucket: Option<Bucket>,
@@ -106,7 +106,7 @@ impl Fault {
             repository: None,
             text: None,
             skip: 0,
-            left: None,
+            remaining: None,
             probability: 1.0,
             random: Rng::with_seed(0),
             bucket: None,
@@ -145,7 +145,7 @@ impl Fault {
     /// Only for this many calls.
     #[must_use]
     pub fn times(mut self, calls: u64) -> Self {
-        self.left = Some(calls);
+        self.remaining = Some(calls);
         self
     }
 
@@ -163,7 +163,7 @@ impl Fault {
         self
     }
 
-    /// Takes a token, if the fault is a rate limit and has one left.
+    /// Takes a token, if the fault is a rate limit and has one.
     fn has_token(&mut self) -> bool {
         let FaultKind::RateLimit { per_second, burst } = self.kind else { return false };
         let now = Instant::now();
@@ -186,7 +186,7 @@ impl Fault {
                 .as_ref()
                 .is_none_or(|(account, region)| *account == call.account && *region == call.region)
             && self.text.as_ref().is_none_or(|text| names(&call.request, text));
-        if !is_affected || self.left == Some(0) {
+        if !is_affected || self.remaining == Some(0) {
             return None;
         }
         if self.skip > 0 {
@@ -196,7 +196,7 @@ impl Fault {
         if self.random.f64() >= self.probability || self.has_token() {
             return None;
         }
-        self.left = self.left.map(|left| left - 1);
+        self.remaining = self.remaining.map(|calls| calls - 1);
         Some(match self.kind {
             FaultKind::RandomLatency(least, most) => {
                 let range = u64::try_from(most.saturating_sub(least).as_micros()).unwrap_or(0);

@@ -21,7 +21,7 @@ impl Response {
         Self { status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), ..Self::default() }
     }
 
-    /// Adds a header; a value that HTTP does not allow is left out.
+    /// Adds a header; a value that HTTP does not allow is omitted.
     pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);

@@ -11,11 +11,11 @@ pub(crate) struct Visibility {
     pub(crate) failing: HashMap<String, String>,
 }
 
-/// Uses up one of the reads that are left for `reference`, if any.
+/// Uses up one of the reads that remain for `reference`, if any.
 pub(crate) fn consume(reads: &mut HashMap<String, u32>, reference: &str) -> bool {
     match reads.get_mut(reference) {
-        Some(left @ 1..) => {
-            *left -= 1;
+        Some(remaining @ 1..) => {
+            *remaining -= 1;
             true
         }
         _ => false,

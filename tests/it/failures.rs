@@ -203,7 +203,7 @@ fn check_conflict(part: &str, taken: &impl ToArtifact) {
 
 #[test]
 fn plain_image_under_the_version_conflicts_before_configs() {
-    check_conflict("not a manifest list; a platform's suffix was forgotten", &Image::oci("linux/amd64"));
+    check_conflict("not a manifest list: a platform's suffix was forgotten", &Image::oci("linux/amd64"));
 }
 
 #[test]

@@ -100,7 +100,7 @@ fn describe(version: &Version, end: Option<&VersionEnd>) -> (u8, String) {
     let is_not_finished = || (1, "not finished".to_owned());
     match end {
         Some(End::Failed(error)) => (0, format!("failed: {}: {error}", error.error_type())),
-        Some(End::Abandoned(_)) => (0, "left: the repository refuses writes".to_owned()),
+        Some(End::Abandoned(_)) => (0, "abandoned: the repository refuses writes".to_owned()),
         Some(End::OutOfTime(_)) => is_not_finished(),
         Some(End::Done(reconciliation)) => match &reconciliation.outcome {
             Outcome::Published(_) => (2, "published".to_owned()),

@@ -97,7 +97,7 @@ impl AliasStep {
         Self::Scan(ScanRepository::start(request))
     }
 
-    /// Ends the reconciliation for lack of time. What is not settled is left to the sweep.
+    /// Ends the reconciliation for lack of time. What is not settled is deferred to the sweep.
     #[must_use]
     pub fn defer(self) -> AliasReconciliation {
         match self {
@@ -151,7 +151,7 @@ impl ScanRepository {
         context.decide(Snapshot::new(scan))
     }
 
-    /// Ends the reconciliation for lack of time. What is not settled is left to the sweep.
+    /// Ends the reconciliation for lack of time. What is not settled is deferred to the sweep.
     #[must_use]
     pub fn defer(self) -> AliasReconciliation {
         self.context.deferred(None)
@@ -193,7 +193,7 @@ impl PutAliases {
         &self.writes
     }
 
-    /// Continues with the responses. A write without one was not sent, for lack of time, and is left to the sweep.
+    /// Continues with the responses. A write without one was not sent, for lack of time, and is deferred to the sweep.
     pub fn resume(self, mut responses: BTreeMap<Tag, Result<PutResponse, Error>>) -> AliasStep {
         let Self { mut context, snapshot, writes } = self;
         let attempts = &mut context.attempts;
@@ -233,7 +233,7 @@ impl PutAliases {
 }
 
 impl Context {
-    /// Takes the next pause, if one is left.
+    /// Takes the next pause, if one remains.
     fn pause(&mut self) -> Option<Duration> {
         let pause_ms = *PAUSES_MS.get(usize::from(self.pauses))?;
         self.pauses += 1;

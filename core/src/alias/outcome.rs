@@ -24,7 +24,7 @@ pub enum AliasOutcome {
     Unchanged,
     /// The alias is left alone.
     Conflict(AliasConflict),
-    /// The alias is left to the sweep.
+    /// The alias is deferred to the sweep.
     Pending(AliasPending),
     /// A dry run that would have moved it.
     WouldMove,
@@ -58,12 +58,12 @@ pub enum AliasConflict {
     /// It is immutable.
     #[error("it is immutable; exclude the aliases from the tag immutability of the repository, or delete the tag")]
     Immutable,
-    /// No release that it could name is left.
+    /// No release that it could name remains.
     #[error("no release of its line is published and not yanked; publish one, or remove the tag")]
     NoReleaseLeft,
 }
 
-/// Why an alias is left to the sweep.
+/// Why an alias is deferred to the sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum AliasPending {
     /// It was not written.
@@ -80,7 +80,7 @@ impl AliasOutcome {
         self.into()
     }
 
-    /// Why the alias is left alone, or to the sweep.
+    /// Why the alias is left alone, or deferred to the sweep.
     pub fn reason(&self) -> Option<String> {
         match self {
             Self::Conflict(conflict) => Some(conflict.to_string()),
@@ -104,7 +104,7 @@ pub struct AliasReport {
     pub tag: Tag,
     /// Its outcome.
     pub outcome: AliasOutcome,
-    /// The release that it names, or is to name. `None`, where no release is left.
+    /// The release that it names, or is to name. `None`, where no release remains.
     pub release: Option<Release>,
 }
 

@@ -1,7 +1,7 @@
 //! The requests to yank a release, and to take that back.
 //!
 //! A yank writes the marker, then the aliases of the release are reconciled: they step back to the highest release that
-//! is left. The function has no permission to remove a tag, so an `unyank` answers the command that removes the marker.
+//! remains. The function has no permission to remove a tag, so an `unyank` answers the command that removes the marker.
 
 use std::sync::Arc;
 

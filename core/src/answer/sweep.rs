@@ -78,7 +78,7 @@ impl Failed {
     pub fn message(&self) -> String {
         match self.versions_remaining {
             Some(remaining) => {
-                format!("{}; {remaining} versions of the repository are left for the next sweep", self.error)
+                format!("{}; {remaining} versions of the repository remain for the next sweep", self.error)
             }
             None => self.error.to_string(),
         }
@@ -137,7 +137,7 @@ pub struct SweepReport {
     pub failed: Truncated<Failed>,
     /// How many of them failed with each type of error.
     pub failed_by_type: BTreeMap<ErrorType, usize>,
-    /// The smallest repository name with work left for lack of time or because ECR throttles; `None`, if the sweep is
+    /// The smallest repository name with work deferred for lack of time or because ECR throttles; `None`, if the sweep is
     /// complete.
     pub next: Option<RepositoryStart>,
     /// Those that a dry run would publish; `None`, unless it was a dry run.
@@ -153,12 +153,12 @@ impl SweepReport {
         Self { pending, aliases, ..Self::default() }
     }
 
-    /// Whether nothing is left for lack of time or because ECR throttles.
+    /// Whether nothing is deferred for lack of time or because ECR throttles.
     pub fn is_complete(&self) -> bool {
         self.next.is_none()
     }
 
-    /// Records that work is left in repositories from this name on.
+    /// Records that work is deferred in repositories from this name on.
     pub fn defer(&mut self, from: RepositoryStart) {
         self.next = Some(match self.next.take() {
             Some(next) => next.min(from),
@@ -197,20 +197,20 @@ fn byte_limits<const N: usize>(sizes: &[Vec<usize>; N]) -> [usize; N] {
     let needed = sizes.each_ref().map(|sizes| sizes.iter().sum::<usize>());
     let mut ascending: [usize; N] = std::array::from_fn(|index| index);
     ascending.sort_by_key(|index| needed[*index]);
-    let (mut limits, mut left) = ([0; N], MAX_LIST_BYTES);
+    let (mut limits, mut remaining) = ([0; N], MAX_LIST_BYTES);
     for (place, index) in ascending.into_iter().enumerate() {
-        limits[index] = needed[index].min(left / (N - place));
-        left -= limits[index];
+        limits[index] = needed[index].min(remaining / (N - place));
+        remaining -= limits[index];
     }
     limits
 }
 
-/// The entries of these sizes that fit the limit, in order. One that does not fit is left out, and not those after it.
+/// The entries of these sizes that fit the limit, in order. One that does not fit is omitted, and not those after it.
 fn fitting<'a, T>(entries: &'a [T], sizes: &[usize], limit: usize) -> Vec<&'a T> {
-    let mut left = limit;
+    let mut remaining = limit;
     let fits = |size: &usize| {
-        let fits = *size <= left;
-        left -= if fits { *size } else { 0 };
+        let fits = *size <= remaining;
+        remaining -= if fits { *size } else { 0 };
         fits
     };
     let kept: Vec<_> = sizes.iter().map(fits).collect();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// A platform. An empty field is an absent one.
 ///
 /// OCI image specification, "Image Index", `platform`; the fields are in the order in which Go's tools write them.
-/// `os.features` and `features` are left out: ECR rejects a manifest list with them.
+/// `os.features` and `features` are omitted: ECR rejects a manifest list with them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Platform {
     /// The architecture, a value of Go's `GOARCH`.

@@ -42,7 +42,7 @@ pub const MAX_ROUNDS: u8 = 5;
 /// all.
 ///
 /// AWS documents no read-after-write guarantee for ECR, and tags have been seen missing for a moment after a push. A
-/// longer delay is left to Lambda, which retries after a minute.
+/// longer delay is deferred to Lambda, which retries after a minute.
 pub const PAUSES_MS: [u64; 5] = [100, 200, 400, 800, 1_500];
 
 /// The next step of a reconciliation.
@@ -152,7 +152,7 @@ impl ReadManifests {
         }
     }
 
-    /// Whether the read confirms a write, which therefore must not be left out.
+    /// Whether the read confirms a write, which therefore must not be omitted.
     pub fn is_confirmation(&self) -> bool {
         matches!(self.purpose, Purpose::Confirm { .. })
     }
@@ -222,7 +222,7 @@ impl Put {
         Ok(Step::ReadManifests(context.confirm(write, response, Duration::ZERO)))
     }
 
-    /// Drops the write and observes the version again, with the retries that are left.
+    /// Drops the write and observes the version again, with the retries that remain.
     #[must_use]
     pub fn restart(self) -> ReadManifests {
         self.context.observe(Duration::ZERO)
@@ -332,7 +332,7 @@ impl Context {
         Ok(Step::ReadManifests(context.observe(after)))
     }
 
-    /// Takes the next pause, if one is left.
+    /// Takes the next pause, if one remains.
     fn pause(self) -> Option<(Self, Duration)> {
         let pause_ms = *PAUSES_MS.get(usize::from(self.pauses))?;
         Some((Self { pauses: self.pauses + 1, ..self }, Duration::from_millis(pause_ms)))

@@ -91,7 +91,7 @@ impl Setting {
     /// One of a few words.
     pub(super) fn choice<T: Copy>(&self, choices: &[(&str, T)]) -> Result<T, InvalidSetting> {
         let chosen = choices.iter().find(|(name, _)| *name == self.value);
-        chosen.map(|(_, choice)| *choice).ok_or_else(|| self.invalid("not one of the choices"))
+        chosen.map(|(_, choice)| *choice).ok_or_else(|| self.invalid("unknown value"))
     }
 
     /// A whole number of seconds, minutes, hours or days.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ecr_multiarch_core::alias::yank::{YankEnd, YankStep};
-use ecr_multiarch_core::error::{Extent, Resource};
+use ecr_multiarch_core::error::{Resource, Unavailable};
 use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::{AliasReconciliation, AliasRequest, AliasStep, Error, IamAction, ManifestList, Step};
 
@@ -198,6 +198,6 @@ fn start_aliases(request: AliasRequest) -> Stage {
 /// The error of a write without a response.
 fn no_response() -> Error {
     let resource = Resource::Repository(super::catalog::repository());
-    let extent = Extent::Registry;
-    Error::RegistryUnavailable { action: IamAction::PutImage, resource, message: "timeout".into(), extent }
+    let unavailable = Unavailable::Registry;
+    Error::RegistryUnavailable { action: IamAction::PutImage, resource, message: "timeout".into(), unavailable }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use aws_sdk_ecr::Client;
-use ecr_multiarch_core::error::Extent;
+use ecr_multiarch_core::error::Unavailable;
 use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES};
 use ecr_multiarch_core::oci::invalid_image::Corruption;
 use ecr_multiarch_core::reconcile::observation::{ConfigResult, ImageConfigs};
@@ -84,7 +84,7 @@ impl Registry {
             action,
             resource: resource(),
             message: message.into(),
-            extent: Extent::Image,
+            unavailable: Unavailable::Image,
         };
         let send = async |client: &Client| {
             client

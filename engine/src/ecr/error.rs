@@ -5,7 +5,7 @@ use aws_sdk_ecr::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ecr::types::ImageFailure;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use ecr_multiarch_core::error::{Extent, Resource};
+use ecr_multiarch_core::error::{Resource, Unavailable};
 use ecr_multiarch_core::{Error, IamAction};
 
 use crate::blob::BlobError;
@@ -87,7 +87,7 @@ fn is_missing_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
 
 /// The error of a call that a later one may mend.
 fn unavailable(action: IamAction, resource: Resource, message: &str) -> Error {
-    Error::RegistryUnavailable { action, resource, message: message.into(), extent: Extent::Registry }
+    Error::RegistryUnavailable { action, resource, message: message.into(), unavailable: Unavailable::Registry }
 }
 
 /// Classifies a failed call.
@@ -130,7 +130,7 @@ pub(super) fn classify_image_failure(resource: Resource, failure: &ImageFailure)
     let message = format!("{} ({name})", failure.failure_reason().unwrap_or("without a reason"));
     if TRANSIENT_IMAGE_CODES.contains(&code.as_str()) {
         let message = format!("{code}: {message}").into();
-        return Error::RegistryUnavailable { action, resource, message, extent: Extent::Image };
+        return Error::RegistryUnavailable { action, resource, message, unavailable: Unavailable::Image };
     }
     Error::RegistryRefused { action, resource, code: code.into(), message: message.into() }
 }
@@ -147,6 +147,8 @@ pub(super) fn classify_blob_error(resource: Resource, error: &BlobError) -> Erro
         BlobError::Redirect(_) | BlobError::TooLarge => {
             Error::RegistryRefused { action, resource, code: "UnusableBlob".into(), message }
         }
-        BlobError::Unavailable(_) => Error::RegistryUnavailable { action, resource, message, extent: Extent::Image },
+        BlobError::Unavailable(_) => {
+            Error::RegistryUnavailable { action, resource, message, unavailable: Unavailable::Image }
+        }
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 /// The spacing after the first throttled call. It doubles with each further one.
 const MIN_SPACING: Duration = Duration::from_millis(250);
-/// The longest spacing of background calls: of a call that is throttled for minutes, a few attempts per minute are left.
+/// The longest spacing of background calls: of a call that is throttled for minutes, a few attempts per minute remain.
 const MAX_BACKGROUND_SPACING: Duration = Duration::from_secs(8);
 /// The longest spacing of interactive calls: short, so that each version of a batch has a turn before the deadline of its
 /// invocation, also where another execution environment takes most of what ECR admits.

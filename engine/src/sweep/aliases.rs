@@ -11,7 +11,7 @@ use super::report::Reporter;
 use crate::alias::AliasRun;
 
 impl Reporter<'_> {
-    /// Records the aliases of a repository, and the end of the repository unless aliases are left for lack of time.
+    /// Records the aliases of a repository, and the end of the repository unless aliases are deferred for lack of time.
     fn aliases(&self, repository: &SweptRepository<'_>, end: AliasReconciliation) {
         self.observer.on_aliases(&repository.name, &end);
         let mut is_out_of_time = false;

@@ -119,7 +119,7 @@ struct Work<'a> {
     versions: VecDeque<Version>,
 }
 
-/// The queue. A repository has one batch at a time. Repositories with work left after their first turn wait apart from
+/// The queue. A repository has one batch at a time. Repositories with work remaining after their first turn wait apart from
 /// those that had none, and both kinds take turns: neither a backlog nor a large registry starves the other.
 #[derive(Default)]
 pub(super) struct WorkQueue<'a> {
@@ -194,7 +194,7 @@ impl<'a> Waiting<'a> {
             self.first_turn.pop_front().or_else(|| self.next_further_turn())
         }?;
         self.is_further_turn_next = !self.is_further_turn_next;
-        // A repository that is left needs no more turns: its versions end at once.
+        // A repository that is abandoned needs no more turns: its versions end at once.
         let size = if work.repository.refusal().is_some() {
             work.versions.len()
         } else {

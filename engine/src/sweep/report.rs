@@ -78,7 +78,12 @@ impl<'a> Reporter<'a> {
                 VersionStatus::UpToDate => self.report.borrow_mut().unchanged += 1,
                 VersionStatus::Incomplete => {
                     let missing = version.missing(&repository.settings.tag_scheme);
-                    self.add_incomplete(repository, &version, missing, version.is_taken.then(|| taken(&version)));
+                    self.add_incomplete(
+                        repository,
+                        &version,
+                        missing,
+                        version.names_single_image.then(|| taken(&version)),
+                    );
                 }
                 VersionStatus::OutOfDate | VersionStatus::Unsettled => {}
             }
