@@ -1,577 +1,357 @@
-"use strict";
-// Shows the report. Whatever a tag, a label or a manifest holds becomes a text node: nothing is ever parsed as HTML,
-// and the page's policy lets the browser refuse it.
-(() => {
-  const report = JSON.parse(document.getElementById("report").textContent);
-  /** How many rows a table has at a time: the size of the document does not depend on that of the report. */
-  const ROWS = 50;
-  /** How many findings of a kind are shown at first, and more on demand. */
-  const FINDINGS = 10;
-  const MORE = 50;
-  /** How many platforms the chart distinguishes; the table beside it has all. */
-  const SERIES = 6;
-  /** How long typing pauses before the filter applies, in milliseconds. */
-  const TYPING = 120;
-  /** How long a button says that it has copied, in milliseconds: long enough to be read. */
-  const COPIED = 2_000;
+// The parts of the page, and what a reader chooses.
 
-  const byId = (id) => document.getElementById(id);
-  const number = new Intl.NumberFormat("en");
-  const counted = (n, one, several) => `${number.format(n)} ${n === 1 ? one : several}`;
-  const share = (part, all) => (all === 0 ? "" : `${Math.floor((100 * part) / all)}%`);
-
-  const NAMESPACES = { svg: "http://www.w3.org/2000/svg", html: "http://www.w3.org/1999/xhtml" };
-  const makeIn =
-    (namespace) =>
-    (name, attributes = {}, ...children) => {
-      const element = document.createElementNS(NAMESPACES[namespace], name);
-      for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-      element.append(...children);
-      return element;
-    };
-  const html = makeIn("html");
-  const svg = makeIn("svg");
-
-  const titles = new Map(report.kinds.map((kind) => [kind.kind, kind.title]));
-  const named = { list: "a list", image: "a single image", other: "something else", nothing: "nothing" };
-
-  // The findings of each tag, so that the table of versions can show their kinds.
-  const keyOf = (repository, tag) => `${repository}:${tag}`;
-  const findingsOf = new Map();
-  for (const finding of report.findings) {
-    finding.key = keyOf(finding.repository, finding.tag);
-    finding.searched = `${finding.key} ${finding.message}`.toLowerCase();
-    const known = findingsOf.get(finding.key);
-    if (known) known.push(finding);
-    else findingsOf.set(finding.key, [finding]);
-  }
-  const repositories = new Map(report.repositories.map((repository) => [repository.name, repository]));
-  const versions = report.repositories.flatMap((repository) =>
-    repository.versions.map((version) => {
-      const key = keyOf(repository.name, version.tag);
-      return { repository, version, key, searched: key.toLowerCase(), findings: findingsOf.get(key) ?? [] };
+const showHead = () => {
+  const { registry } = report;
+  const account = registry.account ? `Account ${registry.account}` : "Own account";
+  byId("what").textContent =
+    `${account} in ${registry.region}, ${report.audited_at.slice(0, 16).replace("T", " ")} UTC`;
+  document.title = `Audit of multi-architecture images in ${registry.region}`;
+  const { totals } = report;
+  const tiles = [
+    ["Findings", number.format(totals.findings), totals.findings > 0],
+    ["Tags with findings", number.format(totals.tags_with_findings), false],
+    ["Versions", number.format(totals.versions), false],
+    ["Repositories", number.format(totals.repositories), false],
+    ...report.coverage.platforms.slice(0, 2).map((covered) => {
+      // The last period with a version tells where the platform is today.
+      const last = report.coverage.versions.findLastIndex((count) => count > 0);
+      return [
+        covered.platform,
+        share(covered.versions[last], report.coverage.versions[last]),
+        false,
+        `in ${report.timeline.periods[last]}`,
+      ];
     }),
+  ];
+  byId("totals").replaceChildren(
+    ...tiles.map(([name, value, isBad, when]) =>
+      html(
+        "div",
+        isBad ? { class: "bad" } : {},
+        html("dt", { class: "text" }, name),
+        html("dd", {}, value, ...(when ? [" ", html("small", {}, when)] : [])),
+      ),
+    ),
   );
-  const rowKeys = new Set(versions.map(({ key }) => key));
-  if (report.repositories.length > 1) {
-    versions.sort((one, other) =>
-      one.version.pushed_at < other.version.pushed_at ? 1 : one.version.pushed_at > other.version.pushed_at ? -1 : 0,
+  const areNotJudged = (count) => `${count === 1 ? "is" : "are"} not judged.`;
+  const readExceptFailures = report.failures.length === 0 ? "" : ", except where it says otherwise";
+  const notes = [
+    report.deep
+      ? `Manifests and configs were read${readExceptFailures}.`
+      : "By scans alone: contents of lists, configs and revisions were not read. --deep reads them.",
+  ];
+  if (totals.recent > 0) {
+    const recent = counted(totals.recent, "version", "versions");
+    notes.push(`${recent} of the last hour ${areNotJudged(totals.recent)}`);
+  }
+  if (totals.archived > 0) {
+    const archived = counted(totals.archived, "archived version", "archived versions");
+    notes.push(`${archived} ${areNotJudged(totals.archived)}`);
+  }
+  notes.push(...(report.limits ?? []));
+  byId("mode").textContent = notes.join(" ");
+  if (report.failures.length > 0) {
+    const failures = byId("failures");
+    failures.hidden = false;
+    const items = report.failures
+      .slice(0, ROWS)
+      .map((failure) => html("li", { class: "text" }, `${failure.repository}: ${failure.message}`));
+    failures.replaceChildren(
+      html(
+        "p",
+        {},
+        `${counted(report.failures.length, "repository was", "repositories were")} not audited completely:`,
+      ),
+      html("ul", {}, ...items),
     );
   }
+};
 
-  const state = { repository: "", kind: "", text: "", only: false, page: 0, guessPage: 0 };
-  let matching = { findings: report.findings, versions };
-
-  const announce = (text) => {
-    byId("count").textContent = text;
+const fillFilters = () => {
+  const option = (value, text) => {
+    const element = html("option", {}, text);
+    element.value = value;
+    return element;
   };
+  byId("repository").append(
+    ...report.repositories.map(({ name, findings }) =>
+      option(name, findings > 0 ? `${name} (${number.format(findings)})` : name),
+    ),
+  );
+  byId("kind").append(
+    ...report.kinds.map(({ kind, title, findings }) => option(kind, `${title} (${number.format(findings)})`)),
+  );
+};
 
-  const copy = async (text, button) => {
-    try {
-      await navigator.clipboard.writeText(text);
-      byId("copied").textContent = "Copied.";
-      button.textContent = "Copied";
-      setTimeout(() => {
-        button.textContent = "Copy";
-        byId("copied").textContent = "";
-      }, COPIED);
-    } catch {
-      // Without permission: select it, so that the reader can copy it.
-      const range = document.createRange();
-      range.selectNodeContents(button.parentElement.querySelector("code, pre"));
-      getSelection().removeAllRanges();
-      getSelection().addRange(range);
-      byId("copied").textContent = "Selected. Copy it with the keyboard.";
-    }
-  };
-  const copyButton = (text, label) => {
-    const button = html("button", { type: "button", class: "small", "aria-label": label }, "Copy");
-    button.addEventListener("click", () => copy(text, button));
-    return button;
-  };
+const showFindings = () => {
+  const groups = new Map();
+  for (const finding of matching.findings) {
+    const group = groups.get(finding.kind);
+    if (group) group.push(finding);
+    else groups.set(finding.kind, [finding]);
+  }
+  const sections = report.kinds
+    .filter((kind) => groups.has(kind.kind))
+    .map((kind) => showKind(kind, groups.get(kind.kind)));
+  const none = report.findings.length === 0 ? "Nothing was found." : "No finding matches the filters.";
+  byId("kinds").replaceChildren(...(sections.length > 0 ? sections : [html("p", { class: "quiet" }, none)]));
+};
 
-  const showHead = () => {
-    const { registry } = report;
-    const account = registry.account ? `Account ${registry.account}` : "Own account";
-    byId("what").textContent =
-      `${account} in ${registry.region}, ${report.audited_at.slice(0, 16).replace("T", " ")} UTC`;
-    document.title = `Audit of multi-architecture images in ${registry.region}`;
-    const { totals } = report;
-    const tiles = [
-      ["Findings", number.format(totals.findings), totals.findings > 0],
-      ["Tags with findings", number.format(totals.tags_with_findings), false],
-      ["Versions", number.format(totals.versions), false],
-      ["Repositories", number.format(totals.repositories), false],
-      ...report.coverage.platforms.slice(0, 2).map((covered) => {
-        // The last period with a version tells where the platform is today.
-        const last = report.coverage.versions.findLastIndex((count) => count > 0);
-        return [
-          covered.platform,
-          share(covered.versions[last], report.coverage.versions[last]),
-          false,
-          `in ${report.timeline.periods[last]}`,
-        ];
-      }),
-    ];
-    byId("totals").replaceChildren(
-      ...tiles.map(([name, value, isBad, when]) =>
-        html(
-          "div",
-          isBad ? { class: "bad" } : {},
-          html("dt", { class: "text" }, name),
-          html("dd", {}, value, ...(when ? [" ", html("small", {}, when)] : [])),
-        ),
-      ),
-    );
-    const areNotJudged = (count) => `${count === 1 ? "is" : "are"} not judged.`;
-    const readExceptFailures = report.failures.length === 0 ? "" : ", except where it says otherwise";
-    const notes = [
-      report.deep
-        ? `Manifests and configs were read${readExceptFailures}.`
-        : "By scans alone: contents of lists, configs and revisions were not read. --deep reads them.",
-    ];
-    if (totals.recent > 0) {
-      const recent = counted(totals.recent, "version", "versions");
-      notes.push(`${recent} of the last hour ${areNotJudged(totals.recent)}`);
-    }
-    if (totals.archived > 0) {
-      const archived = counted(totals.archived, "archived version", "archived versions");
-      notes.push(`${archived} ${areNotJudged(totals.archived)}`);
-    }
-    notes.push(...(report.limits ?? []));
-    byId("mode").textContent = notes.join(" ");
-    if (report.failures.length > 0) {
-      const failures = byId("failures");
-      failures.hidden = false;
-      const items = report.failures
-        .slice(0, ROWS)
-        .map((failure) => html("li", { class: "text" }, `${failure.repository}: ${failure.message}`));
-      failures.replaceChildren(
-        html(
-          "p",
-          {},
-          `${counted(report.failures.length, "repository was", "repositories were")} not audited completely:`,
-        ),
-        html("ul", {}, ...items),
-      );
-    }
+const showKind = (kind, findings) => {
+  const list = html("ul", { class: "list" });
+  const rest = html("button", { type: "button", class: "small" });
+  const showMore = (count) => {
+    const from = list.childElementCount;
+    list.append(...findings.slice(from, from + count).map(showFinding));
+    const left = findings.length - list.childElementCount;
+    rest.hidden = left === 0;
+    rest.textContent = `Show ${number.format(Math.min(left, MORE))} more of ${number.format(left)}: ${kind.title}`;
+    return list.children[from];
   };
+  rest.addEventListener("click", () => {
+    const first = showMore(MORE);
+    // The button may be gone, and the reader goes on with the first that is new.
+    first.tabIndex = -1;
+    first.focus({ preventScroll: true });
+  });
+  showMore(FINDINGS);
+  const heading = html("h3", {}, `${kind.title} `, html("span", { class: "n" }, number.format(findings.length)));
+  return html(
+    "div",
+    { class: "kind" },
+    heading,
+    html("p", {}, html("span", { class: "quiet" }, kind.meaning), " ", kind.remedy),
+    list,
+    rest,
+  );
+};
 
-  const fillFilters = () => {
-    const option = (value, text) => {
-      const element = html("option", {}, text);
-      element.value = value;
-      return element;
-    };
-    byId("repository").append(
-      ...report.repositories.map(({ name, findings }) =>
-        option(name, findings > 0 ? `${name} (${number.format(findings)})` : name),
-      ),
-    );
-    byId("kind").append(
-      ...report.kinds.map(({ kind, title, findings }) => option(kind, `${title} (${number.format(findings)})`)),
-    );
-  };
-
-  const showCoverage = () => {
-    const coverage = state.repository ? repositories.get(state.repository).coverage : report.coverage;
-    const { periods, unit } = report.timeline;
-    byId("unit").textContent = unit;
-    const isEmpty = coverage.platforms.length === 0;
-    byId("legend").replaceChildren(
-      ...coverage.platforms
-        .slice(0, SERIES)
-        .map((covered, index) =>
-          html(
-            "li",
-            { class: `c${index}` },
-            html("span", { class: `swatch d${index}`, "aria-hidden": "true" }),
-            html("span", { class: "text" }, covered.platform),
-          ),
-        ),
-    );
-    if (!isEmpty) {
-      byId("legend").append(
-        html("li", {}, html("span", { class: "swatch bars", "aria-hidden": "true" }), "versions in the period"),
-      );
-    }
-    const chart = byId("chart");
-    if (isEmpty) {
-      chart.replaceChildren(html("p", { class: "quiet" }, "The platforms of no version are known."));
-      byId("coverage-table").replaceChildren();
-      return;
-    }
-    chart.replaceChildren(drawChart(coverage, periods, Math.max(chart.clientWidth, 240)));
-    const head = html(
-      "tr",
-      {},
-      html("th", { scope: "col" }, unit),
-      html("th", { scope: "col" }, "versions"),
-      ...coverage.platforms.map((covered) => html("th", { scope: "col" }, covered.platform)),
-    );
-    const rows = periods.map((period, index) => {
-      const all = coverage.versions[index];
-      const cells = coverage.platforms.map((covered) =>
-        html(
-          "td",
-          {},
-          all === 0 ? "" : `${share(covered.versions[index], all)} (${number.format(covered.versions[index])})`,
-        ),
-      );
-      return html("tr", {}, html("th", { scope: "row" }, period), html("td", {}, number.format(all)), ...cells);
-    });
-    byId("coverage-table").replaceChildren(html("thead", {}, head), html("tbody", {}, ...rows.reverse()));
-  };
-
-  const drawChart = (coverage, periods, width) => {
-    const height = width < 480 ? 180 : 220;
-    const box = { left: 36, right: width - 8, top: 10, bottom: height - 24 };
-    const x = (index) =>
-      periods.length === 1
-        ? (box.left + box.right) / 2
-        : box.left + 8 + ((box.right - box.left - 16) * index) / (periods.length - 1);
-    const y = (part) => box.bottom - (box.bottom - box.top) * part;
-    const last = coverage.versions.findLastIndex((count) => count > 0);
-    const now = coverage.platforms
-      .slice(0, SERIES)
-      .map((covered) => `${covered.platform} ${share(covered.versions[last], coverage.versions[last])}`);
-    const lastVersions = counted(coverage.versions[last], "version", "versions");
-    const shares = `In ${periods[last]}: ${now.join(", ")} of ${lastVersions}.`;
-    const description = `${periods[0]} to ${periods.at(-1)}. ${shares}`;
-    const picture = svg("svg", {
-      viewBox: `0 0 ${width} ${height}`,
-      role: "img",
-      "aria-labelledby": "chart-title chart-text",
-    });
-    picture.append(
-      svg("title", { id: "chart-title" }, "Share of versions with each platform over time"),
-      svg("desc", { id: "chart-text" }, description),
-    );
-    for (const part of [0, 0.5, 1]) {
-      picture.append(svg("line", { class: "grid", x1: box.left, x2: box.right, y1: y(part), y2: y(part) }));
-      picture.append(svg("text", { x: box.left - 6, y: y(part) + 4, "text-anchor": "end" }, `${part * 100}%`));
-    }
-    const most = Math.max(...coverage.versions);
-    const barWidth = Math.max(1, Math.min(18, (box.right - box.left) / periods.length - 2));
-    coverage.versions.forEach((count, index) => {
-      if (count === 0) return;
-      const top = y((0.25 * count) / most);
-      const bar = svg("rect", {
-        class: "bar",
-        x: x(index) - barWidth / 2,
-        width: barWidth,
-        y: top,
-        height: box.bottom - top,
-      });
-      bar.append(svg("title", {}, `${periods[index]}: ${counted(count, "version", "versions")}`));
-      picture.append(bar);
-    });
-    const labels = Math.max(1, Math.ceil(periods.length / Math.floor(width / 84)));
-    periods.forEach((period, index) => {
-      if ((periods.length - 1 - index) % labels !== 0) return;
-      const anchor = periods.length > 1 && index === periods.length - 1 ? "end" : index === 0 ? "start" : "middle";
-      picture.append(
-        svg("text", { x: anchor === "end" ? box.right : x(index), y: height - 7, "text-anchor": anchor }, period),
-      );
-    });
-    // Periods without a version have no share: the line goes on to the next one that has.
-    coverage.platforms.slice(0, SERIES).forEach((covered, series) => {
-      const points = covered.versions.flatMap((count, index) => {
-        const all = coverage.versions[index];
-        return all === 0
-          ? []
-          : [{ x: x(index), y: y(count / all), text: `${periods[index]}: ${covered.platform} ${share(count, all)}` }];
-      });
-      const line = points.map((point) => `${point.x.toFixed(1)},${point.y.toFixed(1)}`).join(" ");
-      picture.append(svg("polyline", { class: `series c${series} d${series}`, points: line }));
-      if (points.length <= 60) {
-        picture.append(
-          ...points.map((point) => {
-            const dot = svg("circle", {
-              class: `dot c${series}`,
-              cx: point.x.toFixed(1),
-              cy: point.y.toFixed(1),
-              r: 2.5,
-            });
-            dot.append(svg("title", {}, point.text));
-            return dot;
-          }),
-        );
-      }
-    });
-    return picture;
-  };
-
-  const showFindings = () => {
-    const groups = new Map();
-    for (const finding of matching.findings) {
-      const group = groups.get(finding.kind);
-      if (group) group.push(finding);
-      else groups.set(finding.kind, [finding]);
-    }
-    const sections = report.kinds
-      .filter((kind) => groups.has(kind.kind))
-      .map((kind) => showKind(kind, groups.get(kind.kind)));
-    const none = report.findings.length === 0 ? "Nothing was found." : "No finding matches the filters.";
-    byId("kinds").replaceChildren(...(sections.length > 0 ? sections : [html("p", { class: "quiet" }, none)]));
-  };
-
-  const showKind = (kind, findings) => {
-    const list = html("ul", { class: "list" });
-    const rest = html("button", { type: "button", class: "small" });
-    const showMore = (count) => {
-      const from = list.childElementCount;
-      list.append(...findings.slice(from, from + count).map(showFinding));
-      const left = findings.length - list.childElementCount;
-      rest.hidden = left === 0;
-      rest.textContent = `Show ${number.format(Math.min(left, MORE))} more of ${number.format(left)}: ${kind.title}`;
-      return list.children[from];
-    };
-    rest.addEventListener("click", () => {
-      const first = showMore(MORE);
-      // The button may be gone, and the reader goes on with the first that is new.
-      first.tabIndex = -1;
-      first.focus({ preventScroll: true });
-    });
-    showMore(FINDINGS);
-    const heading = html("h3", {}, `${kind.title} `, html("span", { class: "n" }, number.format(findings.length)));
-    return html(
+const showFinding = (finding) => {
+  const item = html(
+    "li",
+    {},
+    html(
       "div",
-      { class: "kind" },
-      heading,
-      html("p", {}, html("span", { class: "quiet" }, kind.meaning), " ", kind.remedy),
-      list,
-      rest,
-    );
-  };
-
-  const showFinding = (finding) => {
-    const item = html(
-      "li",
-      {},
+      { class: "text" },
+      html("code", {}, finding.key),
+      " ",
+      html("span", { class: "text" }, finding.message),
+    ),
+  );
+  if (finding.request) {
+    const text = JSON.stringify(finding.request);
+    item.append(
       html(
         "div",
-        { class: "text" },
-        html("code", {}, finding.key),
-        " ",
-        html("span", { class: "text" }, finding.message),
+        { class: "request" },
+        html("code", {}, text),
+        copyButton(text, `Copy the request for ${finding.key}`),
       ),
     );
-    if (finding.request) {
-      const text = JSON.stringify(finding.request);
-      item.append(
-        html(
-          "div",
-          { class: "request" },
-          html("code", {}, text),
-          copyButton(text, `Copy the request for ${finding.key}`),
-        ),
+  }
+  if (finding.obstacle) {
+    item.append(html("div", { class: "quiet text" }, `No request fixes it yet: ${finding.obstacle}.`));
+  }
+  return item;
+};
+
+const cellOf = (row, platform) => {
+  const position = row.repository.platforms.indexOf(platform);
+  if (row.version.platforms === null) return ["unknown", "not known"];
+  if (row.version.platforms.includes(position)) return ["yes", "yes"];
+  return row.version.missing?.includes(position) ? ["lacks", "missing"] : ["no", "no"];
+};
+
+const showMatrix = () => {
+  const pages = Math.max(1, Math.ceil(matching.versions.length / ROWS));
+  state.page = Math.min(state.page, pages - 1);
+  const rows = matching.versions.slice(state.page * ROWS, (state.page + 1) * ROWS);
+  // The columns are those of the rows that are shown: a registry may have many platforms.
+  const platforms = [...new Set(rows.flatMap((row) => row.repository.platforms))];
+  const column = (text, isCentered) =>
+    html("th", isCentered ? { scope: "col", class: "center" } : { scope: "col" }, text);
+  const head = html(
+    "tr",
+    {},
+    column("Version"),
+    ...platforms.map((platform) => column(platform, true)),
+    column("Its tag names"),
+    column("Newest push"),
+    column("Findings"),
+  );
+  const body = rows.map((row) => {
+    const cells = platforms.map((platform) => {
+      const [state, text] = cellOf(row, platform);
+      return html(
+        "td",
+        { class: "center" },
+        html("span", { class: `cell ${state}` }, html("span", { class: "hidden" }, text)),
       );
-    }
-    if (finding.obstacle) {
-      item.append(html("div", { class: "quiet text" }, `No request fixes it yet: ${finding.obstacle}.`));
-    }
-    return item;
-  };
-
-  const cellOf = (row, platform) => {
-    const position = row.repository.platforms.indexOf(platform);
-    if (row.version.platforms === null) return ["unknown", "not known"];
-    if (row.version.platforms.includes(position)) return ["yes", "yes"];
-    return row.version.missing?.includes(position) ? ["lacks", "missing"] : ["no", "no"];
-  };
-
-  const showMatrix = () => {
-    const pages = Math.max(1, Math.ceil(matching.versions.length / ROWS));
-    state.page = Math.min(state.page, pages - 1);
-    const rows = matching.versions.slice(state.page * ROWS, (state.page + 1) * ROWS);
-    // The columns are those of the rows that are shown: a registry may have many platforms.
-    const platforms = [...new Set(rows.flatMap((row) => row.repository.platforms))];
-    const column = (text, isCentered) =>
-      html("th", isCentered ? { scope: "col", class: "center" } : { scope: "col" }, text);
-    const head = html(
+    });
+    const kinds = [...new Set(row.findings.map((finding) => finding.kind))].map((kind) =>
+      html("span", { class: "badge" }, titles.get(kind)),
+    );
+    const unjudged = row.version.recent ? "too young to be judged" : row.version.archived ? "archived" : undefined;
+    const findings = unjudged ? [unjudged] : kinds;
+    const version = html("th", { scope: "row" }, html("code", {}, state.repository ? row.version.tag : row.key));
+    version.title = row.key;
+    return html(
       "tr",
       {},
-      column("Version"),
-      ...platforms.map((platform) => column(platform, true)),
-      column("Its tag names"),
-      column("Newest push"),
-      column("Findings"),
+      version,
+      ...cells,
+      html("td", {}, named[row.version.names]),
+      html("td", {}, row.version.pushed_at.slice(0, 10)),
+      html("td", {}, ...findings),
     );
-    const body = rows.map((row) => {
-      const cells = platforms.map((platform) => {
-        const [state, text] = cellOf(row, platform);
-        return html(
-          "td",
-          { class: "center" },
-          html("span", { class: `cell ${state}` }, html("span", { class: "hidden" }, text)),
-        );
-      });
-      const kinds = [...new Set(row.findings.map((finding) => finding.kind))].map((kind) =>
-        html("span", { class: "badge" }, titles.get(kind)),
+  });
+  const caption = html(
+    "caption",
+    {},
+    state.repository ? `Versions of ${state.repository}` : "Versions of all repositories, the newest push first",
+  );
+  byId("matrix").replaceChildren(caption, html("thead", {}, head), html("tbody", {}, ...body));
+  showPager("", state.page, pages);
+};
+
+const showPager = (prefix, page, pages) => {
+  byId(`${prefix}page`).textContent = `Page ${number.format(page + 1)} of ${number.format(pages)}`;
+  byId(`${prefix}previous`).disabled = page === 0;
+  byId(`${prefix}next`).disabled = page === pages - 1;
+  byId(`${prefix}page`).parentElement.hidden = pages === 1;
+};
+
+const showSettings = () => {
+  const lines = Object.entries(report.settings).map(([name, value]) => `${name}=${value}`);
+  if (lines.length === 0) return;
+  const text = lines.join("\n");
+  byId("settings").replaceChildren(
+    html(
+      "div",
+      { class: "stack" },
+      html("p", {}, "Settings of the function for these repositories:"),
+      ...(report.settings_warnings ?? []).map((warning) => html("p", {}, warning)),
+      html("pre", {}, text),
+      copyButton(text, "Copy the settings"),
+    ),
+  );
+};
+
+const showGuesses = () => {
+  const all = state.repository ? [repositories.get(state.repository)] : report.repositories;
+  const pages = Math.max(1, Math.ceil(all.length / ROWS));
+  state.guessPage = Math.min(state.guessPage, pages - 1);
+  const rows = all.slice(state.guessPage * ROWS, (state.guessPage + 1) * ROWS).map(({ name, guess, request }) => {
+    const platforms = guess.platforms.map(
+      (guessed) => `${guessed.platform}=${guessed.tag_part} (${number.format(guessed.tags)})`,
+    );
+    const aliases = guess.aliases.map(({ template, tags }) => `${template} (${number.format(tags)})`);
+    const fix = html("td", { class: "wrap" });
+    if (request) {
+      const text = JSON.stringify(request);
+      fix.append(
+        html("div", { class: "request" }, html("code", {}, text), copyButton(text, `Copy the sweep of ${name}`)),
       );
-      const unjudged = row.version.recent ? "too young to be judged" : row.version.archived ? "archived" : undefined;
-      const findings = unjudged ? [unjudged] : kinds;
-      const version = html("th", { scope: "row" }, html("code", {}, state.repository ? row.version.tag : row.key));
-      version.title = row.key;
-      return html(
-        "tr",
-        {},
-        version,
-        ...cells,
-        html("td", {}, named[row.version.names]),
-        html("td", {}, row.version.pushed_at.slice(0, 10)),
-        html("td", {}, ...findings),
-      );
-    });
-    const caption = html(
-      "caption",
+    }
+    return html(
+      "tr",
       {},
-      state.repository ? `Versions of ${state.repository}` : "Versions of all repositories, the newest push first",
+      html("th", { scope: "row" }, html("code", {}, name)),
+      html("td", {}, guess.tag_template ? html("code", {}, guess.tag_template) : "no tag names a platform"),
+      html("td", { class: "wrap" }, html("span", { class: "text" }, platforms.join(", "))),
+      html("td", {}, `${number.format(guess.platform_tags)} of ${number.format(guess.tags)}`),
+      html("td", { class: "wrap" }, html("span", { class: "text" }, aliases.join(", "))),
+      html("td", { class: "wrap" }, html("span", { class: "text" }, guess.warnings.join(" "))),
+      fix,
     );
-    byId("matrix").replaceChildren(caption, html("thead", {}, head), html("tbody", {}, ...body));
-    showPager("", state.page, pages);
-  };
-
-  const showPager = (prefix, page, pages) => {
-    byId(`${prefix}page`).textContent = `Page ${number.format(page + 1)} of ${number.format(pages)}`;
-    byId(`${prefix}previous`).disabled = page === 0;
-    byId(`${prefix}next`).disabled = page === pages - 1;
-    byId(`${prefix}page`).parentElement.hidden = pages === 1;
-  };
-
-  const showSettings = () => {
-    const lines = Object.entries(report.settings).map(([name, value]) => `${name}=${value}`);
-    if (lines.length === 0) return;
-    const text = lines.join("\n");
-    byId("settings").replaceChildren(
-      html(
-        "div",
-        { class: "stack" },
-        html("p", {}, "Settings of the function for these repositories:"),
-        ...(report.settings_warnings ?? []).map((warning) => html("p", {}, warning)),
-        html("pre", {}, text),
-        copyButton(text, "Copy the settings"),
-      ),
-    );
-  };
-
-  const showGuesses = () => {
-    const all = state.repository ? [repositories.get(state.repository)] : report.repositories;
-    const pages = Math.max(1, Math.ceil(all.length / ROWS));
-    state.guessPage = Math.min(state.guessPage, pages - 1);
-    const rows = all.slice(state.guessPage * ROWS, (state.guessPage + 1) * ROWS).map(({ name, guess, request }) => {
-      const platforms = guess.platforms.map(
-        (guessed) => `${guessed.platform}=${guessed.tag_part} (${number.format(guessed.tags)})`,
-      );
-      const aliases = guess.aliases.map(({ template, tags }) => `${template} (${number.format(tags)})`);
-      const fix = html("td", { class: "wrap" });
-      if (request) {
-        const text = JSON.stringify(request);
-        fix.append(
-          html("div", { class: "request" }, html("code", {}, text), copyButton(text, `Copy the sweep of ${name}`)),
-        );
-      }
-      return html(
-        "tr",
-        {},
-        html("th", { scope: "row" }, html("code", {}, name)),
-        html("td", {}, guess.tag_template ? html("code", {}, guess.tag_template) : "no tag names a platform"),
-        html("td", { class: "wrap" }, html("span", { class: "text" }, platforms.join(", "))),
-        html("td", {}, `${number.format(guess.platform_tags)} of ${number.format(guess.tags)}`),
-        html("td", { class: "wrap" }, html("span", { class: "text" }, aliases.join(", "))),
-        html("td", { class: "wrap" }, html("span", { class: "text" }, guess.warnings.join(" "))),
-        fix,
-      );
-    });
-    const head = [
-      "Repository",
-      "Tag template",
-      "Platforms (tags)",
-      "Platform tags",
-      "Aliases (tags)",
-      "Warnings",
-      "Sweep that fixes it",
-    ].map((text) => html("th", { scope: "col" }, text));
-    byId("guess-table").replaceChildren(html("thead", {}, html("tr", {}, ...head)), html("tbody", {}, ...rows));
-    showPager("guess-", state.guessPage, pages);
-  };
-
-  const filter = () => {
-    const text = state.text.trim().toLowerCase();
-    const isChosen = (finding) =>
-      (!state.repository || finding.repository === state.repository) &&
-      (!state.kind || finding.kind === state.kind) &&
-      (!text || finding.searched.includes(text));
-    const isShown = ({ repository, searched, findings }) =>
-      (!state.repository || repository.name === state.repository) &&
-      (!state.kind || findings.some((finding) => finding.kind === state.kind)) &&
-      (!state.only || findings.length > 0) &&
-      (!text || searched.includes(text) || findings.some(isChosen));
-    matching = { findings: report.findings.filter(isChosen), versions: versions.filter(isShown) };
-    state.page = 0;
-    showFindings();
-    showMatrix();
-    const note = matching.findings.some(({ key }) => !rowKeys.has(key)) ? " Aliases are not versions." : "";
-    const findingsMatching = counted(matching.findings.length, "finding", "findings");
-    const versionsMatching = counted(matching.versions.length, "version", "versions");
-    announce(`${findingsMatching} and ${versionsMatching} match.${note}`);
-  };
-  const chooseRepository = () => {
-    state.guessPage = 0;
-    showCoverage();
-    showGuesses();
-  };
-
-  byId("repository").addEventListener("change", (event) => {
-    state.repository = event.target.value;
-    chooseRepository();
-    filter();
   });
-  byId("kind").addEventListener("change", (event) => {
-    state.kind = event.target.value;
-    filter();
-  });
-  byId("only").addEventListener("change", (event) => {
-    state.only = event.target.checked;
-    filter();
-  });
-  let typing;
-  byId("text").addEventListener("input", (event) => {
-    clearTimeout(typing);
-    typing = setTimeout(() => {
-      state.text = event.target.value;
-      filter();
-    }, TYPING);
-  });
-  const form = byId("reset").form;
-  form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", () => {
-    clearTimeout(typing);
-    Object.assign(state, { repository: "", kind: "", text: "", only: false });
-    chooseRepository();
-    filter();
-  });
-  const turn = (id, field, by, show) =>
-    byId(id).addEventListener("click", () => {
-      state[field] += by;
-      show();
-    });
-  turn("previous", "page", -1, showMatrix);
-  turn("next", "page", 1, showMatrix);
-  turn("guess-previous", "guessPage", -1, showGuesses);
-  turn("guess-next", "guessPage", 1, showGuesses);
+  const head = [
+    "Repository",
+    "Tag template",
+    "Platforms (tags)",
+    "Platform tags",
+    "Aliases (tags)",
+    "Warnings",
+    "Sweep that fixes it",
+  ].map((text) => html("th", { scope: "col" }, text));
+  byId("guess-table").replaceChildren(html("thead", {}, html("tr", {}, ...head)), html("tbody", {}, ...rows));
+  showPager("guess-", state.guessPage, pages);
+};
 
-  showHead();
-  fillFilters();
-  showSettings();
+const filter = () => {
+  const text = state.text.trim().toLowerCase();
+  const isChosen = (finding) =>
+    (!state.repository || finding.repository === state.repository) &&
+    (!state.kind || finding.kind === state.kind) &&
+    (!text || finding.searched.includes(text));
+  const isShown = ({ repository, searched, findings }) =>
+    (!state.repository || repository.name === state.repository) &&
+    (!state.kind || findings.some((finding) => finding.kind === state.kind)) &&
+    (!state.only || findings.length > 0) &&
+    (!text || searched.includes(text) || findings.some(isChosen));
+  matching = { findings: report.findings.filter(isChosen), versions: versions.filter(isShown) };
+  state.page = 0;
+  showFindings();
+  showMatrix();
+  const note = matching.findings.some(({ key }) => !rowKeys.has(key)) ? " Aliases are not versions." : "";
+  const findingsMatching = counted(matching.findings.length, "finding", "findings");
+  const versionsMatching = counted(matching.versions.length, "version", "versions");
+  announce(`${findingsMatching} and ${versionsMatching} match.${note}`);
+};
+const chooseRepository = () => {
+  state.guessPage = 0;
+  showCoverage();
+  showGuesses();
+};
+
+byId("repository").addEventListener("change", (event) => {
+  state.repository = event.target.value;
   chooseRepository();
   filter();
-  let drawn = byId("chart").clientWidth;
-  new ResizeObserver(() => {
-    if (byId("chart").clientWidth === drawn) return;
-    drawn = byId("chart").clientWidth;
-    showCoverage();
-  }).observe(byId("chart"));
-  document.documentElement.dataset.ready = "true";
-})();
+});
+byId("kind").addEventListener("change", (event) => {
+  state.kind = event.target.value;
+  filter();
+});
+byId("only").addEventListener("change", (event) => {
+  state.only = event.target.checked;
+  filter();
+});
+let typing;
+byId("text").addEventListener("input", (event) => {
+  clearTimeout(typing);
+  typing = setTimeout(() => {
+    state.text = event.target.value;
+    filter();
+  }, TYPING);
+});
+const form = byId("reset").form;
+form.addEventListener("submit", (event) => event.preventDefault());
+form.addEventListener("reset", () => {
+  clearTimeout(typing);
+  Object.assign(state, { repository: "", kind: "", text: "", only: false });
+  chooseRepository();
+  filter();
+});
+const turn = (id, field, by, show) =>
+  byId(id).addEventListener("click", () => {
+    state[field] += by;
+    show();
+  });
+turn("previous", "page", -1, showMatrix);
+turn("next", "page", 1, showMatrix);
+turn("guess-previous", "guessPage", -1, showGuesses);
+turn("guess-next", "guessPage", 1, showGuesses);
+
+showHead();
+fillFilters();
+showSettings();
+chooseRepository();
+filter();
+let drawn = byId("chart").clientWidth;
+new ResizeObserver(() => {
+  if (byId("chart").clientWidth === drawn) return;
+  drawn = byId("chart").clientWidth;
+  showCoverage();
+}).observe(byId("chart"));
+document.documentElement.dataset.ready = "true";

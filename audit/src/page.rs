@@ -14,7 +14,8 @@ use crate::report::Report;
 
 const PAGE: &str = include_str!("../page/page.html");
 const STYLE: &str = include_str!("../page/page.css");
-const SCRIPT: &str = include_str!("../page/page.js");
+const SCRIPT: &str =
+    concat!(include_str!("../page/report.js"), include_str!("../page/chart.js"), include_str!("../page/page.js"));
 
 /// Renders the page.
 ///
