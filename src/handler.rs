@@ -131,7 +131,7 @@ impl Handler {
     async fn carry_out(&self, work: Work, invocation: &Invocation) -> Result<Answer, InvocationError> {
         let large_versions = Semaphore::new(1);
         let time = invocation.request_time();
-        let executor = |id: &RegistryId| self.executor(id, time, time.stop_at, &large_versions);
+        let executor = |id: &RegistryId| self.executor(id, time, time.stop_at, &large_versions).deferring_aliases();
         match work {
             Work::Version(id, task, None) => executor(&id).reconcile_one(task).await,
             Work::Version(id, task, Some(wait)) => self.wait_until_published(&id, &task, wait, invocation).await,
@@ -171,7 +171,8 @@ impl Handler {
         let mut waiting = None;
         loop {
             // A new one for each look, since it begins nothing more once the registry has failed.
-            let executor = self.executor(id, time, time_is_up.min(time.stop_at), &large_versions);
+            let throttle_deadline = time_is_up.min(time.stop_at);
+            let executor = self.executor(id, time, throttle_deadline, &large_versions).deferring_aliases();
             let unfinished = match executor.reconcile_one(task.clone()).await {
                 Ok(answer) if answer.outcome_kind() == Some(OutcomeKind::Waiting) => Ok(answer),
                 Err(error) if error.error_type().is_retryable() => Err(error),

@@ -47,6 +47,8 @@ pub struct Executor<'a> {
     registry: Registry,
     time: WorkTime,
     large_versions: &'a Semaphore,
+    /// Whether aliases are deferred to the sweep for lack of time.
+    defers_aliases: bool,
     /// The error after which nothing more of the registry is begun.
     unavailable: RefCell<Option<Error>>,
 }
@@ -73,7 +75,13 @@ impl<'a> Executor<'a> {
     /// An executor of tasks of this registry, with calls that are repeated until its own time while ECR throttles them.
     /// The semaphore admits one version at a time whose manifests are too large to be read with others.
     pub fn new(registry: Registry, time: WorkTime, large_versions: &'a Semaphore) -> Self {
-        Self { registry, time, large_versions, unavailable: RefCell::default() }
+        Self { registry, time, large_versions, defers_aliases: false, unavailable: RefCell::default() }
+    }
+
+    /// The same executor, which defers aliases to the sweep for lack of time, since no delivery repeats their version.
+    #[must_use]
+    pub fn deferring_aliases(self) -> Self {
+        Self { defers_aliases: true, ..self }
     }
 
     /// Reconciles versions of one repository, and then their aliases. Those that fit into one read share it.
@@ -180,7 +188,7 @@ impl<'a> Executor<'a> {
         if let Some(error) = self.unavailable() {
             return End::Abandoned(error);
         }
-        if self.time.is_up() {
+        if self.time.is_up() && !self.defers_aliases {
             return End::OutOfTime(None);
         }
         match Box::pin(reconcile_aliases(&self.registry, request, self.time.deadline)).await {
