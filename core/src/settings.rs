@@ -292,8 +292,8 @@ mod tests {
         check_registries(
             &[("ACCOUNTS", "333333333333,111111111111,222222222222"), ("REGIONS", "us-east-1,eu-west-1,ap-south-1")],
             None,
-            "2 eu-west-1, 2 ap-south-1, 2 us-east-1, 1 eu-west-1, 1 ap-south-1, 1 us-east-1, 3 eu-west-1, 3 ap-south-1, \
-             3 us-east-1",
+            "2 eu-west-1, 2 ap-south-1, 2 us-east-1, 1 eu-west-1, 1 ap-south-1, 1 us-east-1, \
+             3 eu-west-1, 3 ap-south-1, 3 us-east-1",
         );
     }
 
@@ -306,12 +306,15 @@ mod tests {
 
     #[test]
     fn error_names_the_path_within_the_rules() {
-        let message = error("RULES", r#"[{"repositories":["a*"]},{"repositories":["b*"],"revisions":"no"}]"#);
-        assert!(message.contains("RULES[1].revisions") && message.contains("\"no\""), "{message}");
-        let message = error("RULES", r#"[{"repositories":[]}]"#);
-        assert!(message.contains("RULES[0].repositories"), "{message}");
-        let message = error("RULES", r#"[{"repositories":["b*"],"platforms":"linux/amd64,linux/amd64"}]"#);
-        assert!(message.contains("RULES[0].platforms"), "{message}");
+        for (rules, path, expected) in [
+            (r#"[{"repositories":["a*"]},{"repositories":["b*"],"revisions":"no"}]"#, "[1].revisions", "\"no\""),
+            (r#"[{"repositories":[]}]"#, "[0].repositories", "names no repository"),
+            (r#"[{"repositories":["b*"],"platforms":"linux/amd64,linux/amd64"}]"#, "[0].platforms", "linux/amd64"),
+            (r#"[{"repositories":["a*"],"aliases":"{major}-amd64"}]"#, "[0].aliases", "{major}-amd64"),
+        ] {
+            let message = error("RULES", rules);
+            assert!(message.contains(&format!("RULES{path}")) && message.contains(expected), "{message}");
+        }
     }
 
     #[test]
@@ -339,8 +342,6 @@ mod tests {
 
     #[test]
     fn aliases_are_compared_with_the_platform_tags_of_their_rule() {
-        let message = error("RULES", r#"[{"repositories":["a*"],"aliases":"{major}-amd64"}]"#);
-        assert!(message.contains("RULES[0].aliases") && message.contains("{major}-amd64"), "{message}");
         let rules = r#"[{"repositories":["a*"],"platforms":"linux/amd64=x86"}]"#;
         let variables = [("PLATFORMS", "linux/amd64"), ("ALIASES", "{major}-x86"), ("RULES", rules)];
         let message = parse(&variables).unwrap_err().to_string();

@@ -153,7 +153,8 @@ fn scan_that_misses_a_tag_is_repeated() {
         "
         # the own write is looked for again
             1.0.0=a: 1.0.0=a
-            scan (1.0.0 is hidden); read 1.0.0; scan after 100 ms; read latest; put latest=1.0.0; scan (latest is hidden); read latest; scan after 200 ms
+            scan (1.0.0 is hidden); read 1.0.0; scan after 100 ms; read latest; put latest=1.0.0;
+            scan (latest is hidden); read latest; scan after 200 ms
             => latest moved 1.0.0
         # an alias that moved during the scan is not taken back
             1.0.0=a: 1.0.0=a 1.1.0=b latest=b

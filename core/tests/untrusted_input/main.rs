@@ -46,9 +46,9 @@ fn corpus_has_versions_that_are_published() {
 }
 
 /// The words of valid inputs, and the empty one.
-const WORDS: &str = "action,assemble,sweep,repository,repositories,version,dry_run,force,deep,account,region,source,aws.ecr,\
-    detail-type,ECR Image Action,detail,action-type,PUSH,result,SUCCESS,repository-name,image-tag,app,1.2.3-amd64,\
-    123456789012,eu-central-1,time,";
+const WORDS: &str = "action,assemble,sweep,repository,repositories,version,dry_run,force,deep,account,region,source,\
+    aws.ecr,detail-type,ECR Image Action,detail,action-type,PUSH,result,SUCCESS,repository-name,image-tag,app,\
+    1.2.3-amd64,123456789012,eu-central-1,time,";
 
 /// JSON of any shape, with these words.
 fn json() -> impl Strategy<Value = serde_json::Value> {
