@@ -24,16 +24,10 @@ macro_rules! excerpt {
             pub const MAX_CHARS: usize = $max_chars;
         }
 
-        impl From<&str> for $name {
-            fn from(text: &str) -> Self {
+        impl<T: AsRef<str>> From<T> for $name {
+            fn from(text: T) -> Self {
                 let prepare: fn(&str) -> String = $prepare;
-                Self(cut(prepare(text), Self::MAX_CHARS).into())
-            }
-        }
-
-        impl From<String> for $name {
-            fn from(text: String) -> Self {
-                Self::from(text.as_str())
+                Self(cut(prepare(text.as_ref()), Self::MAX_CHARS).into())
             }
         }
 

@@ -5,15 +5,12 @@
 
 mod inputs;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::reconcile::observation::{ImageConfigs, Manifests, StoredManifest};
-use ecr_multiarch_core::settings::tag_scheme::PlatformTag;
-use ecr_multiarch_core::settings::{Attestations, Revisions};
-use ecr_multiarch_core::{Digest, Outcome, ReconcileRequest, Reference, Step, Tag};
+use ecr_multiarch_core::{Digest, Outcome, ReconcileRequest, Reference, RepositoryName, Settings, Step};
 use inputs::{Input, inputs};
 
 impl Input {
@@ -29,31 +26,24 @@ fn assemble(images: &[(&str, &str)]) -> String {
     let inputs = inputs();
     let mut stored = Manifests::new();
     let mut configs = ImageConfigs::new();
-    let mut platforms = Vec::new();
-    for (index, (platform, name)) in images.iter().enumerate() {
+    let platforms = images.iter().enumerate().map(|(index, (platform, _))| format!("{platform}={index}"));
+    let platforms = platforms.collect::<Vec<_>>().join(",");
+    let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| platforms.clone())).unwrap();
+    let repository: RepositoryName = "app".parse().unwrap();
+    let settings = settings.for_repository(&repository).unwrap();
+    let request = ReconcileRequest::new(repository, "1".parse().unwrap(), settings).unwrap();
+    for ((_, name), platform_tag) in images.iter().zip(&request.platforms) {
         let input = &inputs[*name];
-        let tag: Tag = format!("1-{index}").parse().unwrap();
-        stored.insert(Reference::Tag(tag.clone()), input.stored());
-        for child in &input.children {
-            let child = child.stored();
+        stored.insert(Reference::Tag(platform_tag.tag.clone()), input.stored());
+        for child in input.children.iter().map(Input::stored) {
             stored.insert(Reference::Digest(child.digest), child);
         }
-        platforms.push(PlatformTag { platform: platform.parse().unwrap(), tag });
         for config in std::iter::once(input).chain(&input.children).filter_map(|image| image.config.as_ref()) {
             let digest = Digest::sha256(config);
             configs.insert(digest, ImageConfig::parse(digest, config.as_bytes()));
         }
     }
-    let mut step = Step::start(Arc::new(ReconcileRequest {
-        repository: "app".parse().unwrap(),
-        version: "1".parse().unwrap(),
-        platforms,
-        revisions: Revisions::Same,
-        attestations: Attestations::Keep,
-        dry_run: true,
-        force: false,
-        pushed: BTreeSet::new(),
-    }));
+    let mut step = Step::start(Arc::new(ReconcileRequest { dry_run: true, ..request }));
     loop {
         step = match step {
             Step::ReadManifests(read) => {
