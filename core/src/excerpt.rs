@@ -3,10 +3,11 @@
 //! Whoever may push an image chooses its media types, platforms and labels, and each of them may be as long as a
 //! manifest. Errors, logs and answers therefore hold such text as one of these types, which cannot be made of the whole.
 
-use std::fmt;
 use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
+
+use crate::newtype::text;
 
 /// The last character of a text that was cut.
 const ELLIPSIS: char = '…';
@@ -21,37 +22,16 @@ macro_rules! excerpt {
         impl $name {
             /// How many characters it has at most, the ellipsis included.
             pub const MAX_CHARS: usize = $max_chars;
-
-            /// The text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
         }
 
-        impl From<&str> for $name {
-            fn from(text: &str) -> Self {
+        impl<T: AsRef<str>> From<T> for $name {
+            fn from(text: T) -> Self {
                 let prepare: fn(&str) -> String = $prepare;
-                Self(cut(prepare(text), Self::MAX_CHARS).into())
+                Self(cut(prepare(text.as_ref()), Self::MAX_CHARS).into())
             }
         }
 
-        impl From<String> for $name {
-            fn from(text: String) -> Self {
-                Self::from(text.as_str())
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&self.0, f)
-            }
-        }
+        text!($name);
     };
 }
 

@@ -1,4 +1,4 @@
-//! Strings that are validated once, at the edge, and trusted from there on.
+//! Types of text: strings that are validated once, at the edge, and trusted from there on.
 
 /// Declares a string newtype with its grammar, and the error of a string outside of it.
 ///
@@ -15,13 +15,6 @@ macro_rules! validated_string {
         #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
         #[error("{text:?} is not {expected}", text = .0, expected = $expected)]
         pub struct $error(String);
-
-        impl $name {
-            /// The string itself.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
 
         impl std::str::FromStr for $name {
             type Err = $error;
@@ -46,6 +39,20 @@ macro_rules! validated_string {
             }
         }
 
+        $crate::newtype::text!($name);
+    };
+}
+
+/// Shows the text of a newtype as it is.
+macro_rules! text {
+    ($name:ident) => {
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
@@ -60,4 +67,4 @@ macro_rules! validated_string {
     };
 }
 
-pub(crate) use validated_string;
+pub(crate) use {text, validated_string};

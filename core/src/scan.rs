@@ -3,8 +3,7 @@
 use std::time::SystemTime;
 
 use crate::oci::digest::Digest;
-use crate::oci::media_type::MediaType;
-use crate::oci::media_type::is_image_config;
+use crate::oci::media_type::{MediaType, is_image_config};
 use crate::oci::tag::Tag;
 use crate::settings::{RepositorySettings, TagMeaning};
 

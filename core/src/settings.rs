@@ -197,49 +197,37 @@ mod tests {
 
     #[test]
     fn error_names_variable_value_and_expectation() {
-        for (variable, value, expected) in [
-            ("PLATFORMS", "amd64", "os[(os.version)]/arch"),
-            ("PLATFORMS", "", "os[(os.version)]/arch"),
-            ("PLATFORMS", "linux/amd64,", "os[(os.version)]/arch"),
-            ("PLATFORMS", "linux/arm64,linux/arm64", "os[(os.version)]/arch"),
+        for (variable, values, expected) in [
+            ("PLATFORMS", "amd64||linux/amd64,|linux/arm64,linux/arm64", "os[(os.version)]/arch"),
             ("PLATFORMS", "linux/arm,linux/arm/v7", "linux/arm/v7"),
-            ("TAG_TEMPLATE", "{version}", "{platform}"),
-            ("TAG_TEMPLATE", "", "{platform}"),
-            ("REPOSITORIES", "", "team-a/*"),
-            ("REPOSITORIES", "Team", "team-a/*"),
+            ("TAG_TEMPLATE", "{version}|", "{platform}"),
+            ("REPOSITORIES", "|Team", "team-a/*"),
             ("VERSION_PATTERN", "(", "regular expression"),
-            ("VERSION_PATTERN", "a)|(b", "regular expression"),
             ("REVISIONS", "Same", "same or any"),
             ("ATTESTATIONS", "yes", "keep or drop"),
-            ("ALIASES", "latest,", "{major}.{minor},{major},latest"),
-            ("ALIASES", "{patch}", "{major}.{minor},{major},latest"),
+            ("ALIASES", "latest,|{patch}", "{major}.{minor},{major},latest"),
             ("ALIASES", "{major}.{minor}.0", "which is a release"),
             ("ALIASES", "latest-amd64", "which is a platform tag"),
             ("ALIASES", "latest,latest", "twice"),
-            ("ACCOUNTS", "123", "12 digits"),
-            ("ACCOUNTS", "*,111122223333", "12 digits"),
+            ("ACCOUNTS", "123|*,111122223333", "12 digits"),
             ("REGIONS", "eu", "AWS Regions"),
             ("SETTLED_AFTER", "3", "7d"),
             ("RULES", "{", "JSON array"),
-            ("RULES", r#"[{"repositories":["a*"],"platform":"x"}]"#, "JSON array"),
-            ("SWEEP_PUTS_PER_SECOND", "0", "from 0.01"),
-            ("SWEEP_PUTS_PER_SECOND", "1e-20", "from 0.01"),
-            ("SWEEP_PUTS_PER_SECOND", "NaN", "from 0.01"),
-            ("SWEEP_PUTS_PER_SECOND", "inf", "from 0.01"),
-            ("INCOMPLETE_AFTER", "1w", "7d"),
-            ("INCOMPLETE_AFTER", "+1h", "7d"),
-            ("INCOMPLETE_AFTER", "h", "7d"),
-            ("INCOMPLETE_AFTER", "1é", "7d"),
+            ("SWEEP_PUTS_PER_SECOND", "0|1e-20|NaN|inf", "from 0.01"),
+            ("INCOMPLETE_AFTER", "1w|+1h|h|1é", "7d"),
             ("INCOMPLETE_UNTIL", "30m", "INCOMPLETE_AFTER"),
             ("INCOMPLETE_UNTIL", "", "7d"),
         ] {
-            let settings: Vec<_> =
-                [("PLATFORMS", "linux/amd64")].into_iter().filter(|(name, _)| *name != variable).collect();
-            let error = parse(&[settings, vec![(variable, value)]].concat()).expect_err(value).to_string();
-            for part in [variable, &format!("\"{value}\""), expected] {
-                assert!(error.contains(part), "{variable}={value}: {part:?} is not in: {error}");
+            for value in values.split('|') {
+                // Of two values, the first one counts.
+                let error = parse(&[(variable, value), ("PLATFORMS", "linux/amd64")]).expect_err(value).to_string();
+                for part in [variable, &format!("\"{value}\""), expected] {
+                    assert!(error.contains(part), "{variable}={value}: {part:?} is not in: {error}");
+                }
             }
         }
+        assert!(error("VERSION_PATTERN", "a)|(b").contains("regular expression"));
+        assert!(error("RULES", r#"[{"repositories":["a*"],"platform":"x"}]"#).contains("JSON array"));
     }
 
     #[test]
@@ -292,8 +280,8 @@ mod tests {
         check_registries(
             &[("ACCOUNTS", "333333333333,111111111111,222222222222"), ("REGIONS", "us-east-1,eu-west-1,ap-south-1")],
             None,
-            "2 eu-west-1, 2 ap-south-1, 2 us-east-1, 1 eu-west-1, 1 ap-south-1, 1 us-east-1, 3 eu-west-1, 3 ap-south-1, \
-             3 us-east-1",
+            "2 eu-west-1, 2 ap-south-1, 2 us-east-1, 1 eu-west-1, 1 ap-south-1, 1 us-east-1, \
+             3 eu-west-1, 3 ap-south-1, 3 us-east-1",
         );
     }
 
@@ -306,12 +294,15 @@ mod tests {
 
     #[test]
     fn error_names_the_path_within_the_rules() {
-        let message = error("RULES", r#"[{"repositories":["a*"]},{"repositories":["b*"],"revisions":"no"}]"#);
-        assert!(message.contains("RULES[1].revisions") && message.contains("\"no\""), "{message}");
-        let message = error("RULES", r#"[{"repositories":[]}]"#);
-        assert!(message.contains("RULES[0].repositories"), "{message}");
-        let message = error("RULES", r#"[{"repositories":["b*"],"platforms":"linux/amd64,linux/amd64"}]"#);
-        assert!(message.contains("RULES[0].platforms"), "{message}");
+        for (rules, path, expected) in [
+            (r#"[{"repositories":["a*"]},{"repositories":["b*"],"revisions":"no"}]"#, "[1].revisions", "\"no\""),
+            (r#"[{"repositories":[]}]"#, "[0].repositories", "names no repository"),
+            (r#"[{"repositories":["b*"],"platforms":"linux/amd64,linux/amd64"}]"#, "[0].platforms", "linux/amd64"),
+            (r#"[{"repositories":["a*"],"aliases":"{major}-amd64"}]"#, "[0].aliases", "{major}-amd64"),
+        ] {
+            let message = error("RULES", rules);
+            assert!(message.contains(&format!("RULES{path}")) && message.contains(expected), "{message}");
+        }
     }
 
     #[test]
@@ -339,8 +330,6 @@ mod tests {
 
     #[test]
     fn aliases_are_compared_with_the_platform_tags_of_their_rule() {
-        let message = error("RULES", r#"[{"repositories":["a*"],"aliases":"{major}-amd64"}]"#);
-        assert!(message.contains("RULES[0].aliases") && message.contains("{major}-amd64"), "{message}");
         let rules = r#"[{"repositories":["a*"],"platforms":"linux/amd64=x86"}]"#;
         let variables = [("PLATFORMS", "linux/amd64"), ("ALIASES", "{major}-x86"), ("RULES", rules)];
         let message = parse(&variables).unwrap_err().to_string();

@@ -1,5 +1,6 @@
-//! The manifest list of a version, and its exact bytes: JSON as Go's `encoding/json` indents and escapes it, which is what
-//! the docker tools write.
+//! The manifest list of a version, and its exact bytes.
+//!
+//! It is JSON as Go's `encoding/json` indents and escapes it, which is what the docker tools write.
 
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;

@@ -147,22 +147,4 @@ mod tests {
         assert_eq!(aliases("1.2.3"), ["latest", "12", "21", "1"]);
         assert_eq!(aliases("2.2.0"), ["latest", "22", "2"]);
     }
-
-    #[test]
-    fn alias_is_recognized_without_a_release() {
-        let scheme = scheme("{version}-{platform}", "linux/amd64");
-        let policy = policy("{major}.{minor},{major},latest", &scheme).unwrap();
-        for (tag, template) in [
-            ("1.2", Some("{major}.{minor}")),
-            ("v7.0", Some("{major}.{minor}")),
-            ("2026", Some("{major}")),
-            ("latest", Some("latest")),
-            ("1.2.3", None),
-            ("1.2-rc", None),
-            ("edge", None),
-        ] {
-            let found = policy.template_of(&tag.parse().unwrap()).map(AliasTemplate::as_str);
-            assert_eq!(found, template, "{tag}");
-        }
-    }
 }

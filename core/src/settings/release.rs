@@ -133,8 +133,8 @@ mod tests {
 
     #[test]
     fn other_versions_are_not_releases() {
-        let texts = "1 1.2 1.2.3.4 1.2.3-rc.1 1.2.3-1 1.2.3_1 1.2.x V1.2.3 vv1.2.3 v.1.2.3 1..3 1.2. v1.2 latest v 1.2.3a \
-                     a1.2.3 2026";
+        let texts = "1 1.2 1.2.3.4 1.2.3-rc.1 1.2.3-1 1.2.3_1 1.2.x V1.2.3 vv1.2.3 v.1.2.3 1..3 1.2. v1.2 latest v \
+                     1.2.3a a1.2.3 2026";
         for text in texts.split(' ') {
             assert_eq!(release(text), None, "{text}");
         }
@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn releases_are_ordered_as_numbers_and_then_as_tags() {
-        let ascending = "0.0.0 0.0.1 0.9.9 0.10.0 1.02.3 1.2.03 1.2.3 v1.2.3 1.2.4 9.0.0 10.0.0 18446744073709551615.0.0 \
-                         18446744073709551616.0.0 100000000000000000000.0.0";
+        let ascending = "0.0.0 0.0.1 0.9.9 0.10.0 1.02.3 1.2.03 1.2.3 v1.2.3 1.2.4 9.0.0 10.0.0 \
+                         18446744073709551615.0.0 18446744073709551616.0.0 100000000000000000000.0.0";
         let releases: Vec<_> = ascending.split(' ').map(|text| release(text).unwrap()).collect();
         assert!(releases.is_sorted_by(|one, other| one < other));
     }

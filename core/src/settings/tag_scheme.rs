@@ -301,8 +301,9 @@ mod tests {
 
     #[test]
     fn template_takes_each_placeholder_once_between_tag_characters() {
-        let texts = "|{version}|{platform}|{version}-{version}|{version}-{platform}-{platform}|{version}-{platform}{version}|\
-                     {version}/{platform}|{version} {platform}|-{version}-{platform}|{version}-{arch}|{version}-{platform}}";
+        let texts = "|{version}|{platform}|{version}-{version}|{version}-{platform}-{platform}|{version}/{platform}|\
+                     {version}-{platform}{version}|{version} {platform}|-{version}-{platform}|{version}-{arch}|\
+                     {version}-{platform}}";
         for text in texts.split('|') {
             assert!(text.parse::<TagTemplate>().is_err(), "{text}");
         }

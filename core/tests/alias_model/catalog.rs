@@ -1,7 +1,7 @@
 //! The content of the model's repository, in real bytes: two builds of each release, and lists that are not its own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use ecr_multiarch_core::alias::yank::{YankAction, YankRequest};
@@ -68,7 +68,7 @@ impl Catalog {
             lists: Vec::new(),
             images: BTreeMap::new(),
             configs: BTreeMap::new(),
-            transitions: Transitions::default(),
+            transitions: Transitions(Mutex::default()),
         };
         for release in 0..catalog.releases.len() {
             for build in 0..BUILDS {

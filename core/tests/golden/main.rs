@@ -5,15 +5,12 @@
 
 mod inputs;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::reconcile::observation::{ImageConfigs, Manifests, StoredManifest};
-use ecr_multiarch_core::settings::tag_scheme::PlatformTag;
-use ecr_multiarch_core::settings::{Attestations, Revisions};
-use ecr_multiarch_core::{Digest, Outcome, ReconcileRequest, Reference, Step, Tag};
+use ecr_multiarch_core::{Digest, Outcome, ReconcileRequest, Reference, RepositoryName, Settings, Step};
 use inputs::{Input, inputs};
 
 impl Input {
@@ -24,36 +21,29 @@ impl Input {
     }
 }
 
-/// Assembles these inputs in a dry run, each as the image of one platform, in ascending order of their tags.
+/// Assembles the images of these platforms in a dry run, each an input of this name, in ascending order of their tags.
 fn assemble(images: &[(&str, &str)]) -> String {
     let inputs = inputs();
     let mut stored = Manifests::new();
     let mut configs = ImageConfigs::new();
-    let mut platforms = Vec::new();
-    for (index, (name, platform)) in images.iter().enumerate() {
+    let platforms = images.iter().enumerate().map(|(index, (platform, _))| format!("{platform}={index}"));
+    let platforms = platforms.collect::<Vec<_>>().join(",");
+    let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| platforms.clone())).unwrap();
+    let repository: RepositoryName = "app".parse().unwrap();
+    let settings = settings.for_repository(&repository).unwrap();
+    let request = ReconcileRequest::new(repository, "1".parse().unwrap(), settings).unwrap();
+    for ((_, name), platform_tag) in images.iter().zip(&request.platforms) {
         let input = &inputs[*name];
-        let tag: Tag = format!("1-{index}").parse().unwrap();
-        stored.insert(Reference::Tag(tag.clone()), input.stored());
-        for child in &input.children {
-            let child = child.stored();
+        stored.insert(Reference::Tag(platform_tag.tag.clone()), input.stored());
+        for child in input.children.iter().map(Input::stored) {
             stored.insert(Reference::Digest(child.digest), child);
         }
-        platforms.push(PlatformTag { platform: platform.parse().unwrap(), tag });
         for config in std::iter::once(input).chain(&input.children).filter_map(|image| image.config.as_ref()) {
             let digest = Digest::sha256(config);
             configs.insert(digest, ImageConfig::parse(digest, config.as_bytes()));
         }
     }
-    let mut step = Step::start(Arc::new(ReconcileRequest {
-        repository: "app".parse().unwrap(),
-        version: "1".parse().unwrap(),
-        platforms,
-        revisions: Revisions::Same,
-        attestations: Attestations::Keep,
-        dry_run: true,
-        force: false,
-        pushed: BTreeSet::new(),
-    }));
+    let mut step = Step::start(Arc::new(ReconcileRequest { dry_run: true, ..request }));
     loop {
         step = match step {
             Step::ReadManifests(read) => {
@@ -71,51 +61,34 @@ fn assemble(images: &[(&str, &str)]) -> String {
     }
 }
 
-#[track_caller]
-fn check(images: &[(&str, &str)], golden: &str) {
-    assert_eq!(assemble(images), golden);
-}
-
 #[test]
-fn docker_images_give_the_bytes_of_docker_manifest() {
-    check(&[("dkr-amd64", "linux/amd64"), ("dkr-arm64", "linux/arm64")], include_str!("docker-manifest.a1.json"));
-}
-
-#[test]
-fn oci_images_give_the_bytes_of_imagetools() {
-    check(&[("oci-arm64", "linux/arm64"), ("oci-amd64", "linux/amd64")], include_str!("buildx-imagetools.bx_oci.json"));
-}
-
-#[test]
-fn single_oci_image_gives_the_index_of_imagetools() {
-    check(&[("oci-amd64", "linux/amd64")], include_str!("buildx-imagetools.b8.json"));
-}
-
-#[test]
-fn oci_image_among_docker_images_gives_an_oci_index() {
-    check(&[("oci-amd64", "linux/amd64"), ("dkr-arm64", "linux/arm64")], include_str!("buildx-imagetools.b2.json"));
-}
-
-#[test]
-fn attested_images_are_flattened() {
-    check(&[("att-amd64", "linux/amd64"), ("att-arm64", "linux/arm64")], include_str!("buildx-imagetools.b3.json"));
-}
-
-#[test]
-fn attestation_artifacts_are_flattened() {
-    check(&[("art-amd64", "linux/amd64"), ("art-arm64", "linux/arm64")], include_str!("buildx-imagetools.b4.json"));
+fn lists_have_the_bytes_of_the_docker_tools() {
+    let of_single_images = [
+        ("linux/amd64 dkr-amd64, linux/arm64 dkr-arm64", include_str!("docker-manifest.a1.json")),
+        ("linux/arm64 oci-arm64, linux/amd64 oci-amd64", include_str!("buildx-imagetools.bx_oci.json")),
+        ("linux/amd64 oci-amd64", include_str!("buildx-imagetools.b8.json")),
+        ("linux/amd64 oci-amd64, linux/arm64 dkr-arm64", include_str!("buildx-imagetools.b2.json")),
+    ];
+    let of_attested_images = [
+        ("linux/amd64 att-amd64, linux/arm64 att-arm64", include_str!("buildx-imagetools.b3.json")),
+        ("linux/amd64 art-amd64, linux/arm64 art-arm64", include_str!("buildx-imagetools.b4.json")),
+    ];
+    for (images, golden) in of_single_images.into_iter().chain(of_attested_images) {
+        let images: Vec<_> = images.split(", ").map(|image| image.split_once(' ').unwrap()).collect();
+        assert_eq!(assemble(&images), golden, "{images:?}");
+    }
 }
 
 #[test]
 fn arm_image_without_a_variant_gets_the_configured_one() {
-    let list: serde_json::Value = serde_json::from_str(&assemble(&[("arm32", "linux/arm/v6")])).unwrap();
+    let list: serde_json::Value = serde_json::from_str(&assemble(&[("linux/arm/v6", "arm32")])).unwrap();
     let expected = serde_json::json!({"architecture": "arm", "os": "linux", "variant": "v6"});
     assert_eq!(list["manifests"][0]["platform"], expected, "imagetools writes v7 here");
 }
 
 #[test]
 fn os_version_is_kept() {
-    let list = assemble(&[("win", "windows(10.0.20348)/amd64")]);
+    let list = assemble(&[("windows(10.0.20348)/amd64", "win")]);
     let list: serde_json::Value = serde_json::from_str(&list).unwrap();
     let expected = serde_json::json!({"architecture": "amd64", "os": "windows", "os.version": "10.0.20348.2322"});
     assert_eq!(list["manifests"][0]["platform"], expected, "imagetools leaves os.version out");

@@ -1,7 +1,7 @@
 //! The content of the model's repository: two builds of each of two platforms, in real bytes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
@@ -86,7 +86,7 @@ impl Catalog {
             by_digest: BTreeMap::new(),
             configs: BTreeMap::new(),
             lists: BTreeMap::new(),
-            transitions: Transitions::default(),
+            transitions: Transitions(Mutex::default()),
         };
         let builds = || artifacts.iter().flatten();
         for artifact in builds().chain(builds().flat_map(|artifact| &artifact.children)) {

@@ -67,13 +67,7 @@ pub fn take<E: PartialEq>(events: &mut Vec<E>, event: &E) {
 }
 
 /// How handlers continue after answers. Both are values, so each transition is computed once.
-pub struct Transitions<A, P>(Mutex<HashMap<(u64, A), P>>);
-
-impl<A, P> Default for Transitions<A, P> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
+pub struct Transitions<A, P>(pub Mutex<HashMap<(u64, A), P>>);
 
 impl<A: Clone + Eq + Hash, P: Clone> Transitions<A, P> {
     pub fn get<T>(&self, handler: &Fingerprinted<T>, answer: A, compute: impl FnOnce(A) -> P) -> P {

@@ -9,7 +9,7 @@ use ecr_multiarch_core::oci::media_type::{MediaType, is_image_config};
 use ecr_multiarch_core::oci::platform::Platform;
 use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
-use ecr_multiarch_core::{AccountId, Digest, Error, Inventory, ScannedImage, Settings};
+use ecr_multiarch_core::{Digest, Error, Inventory, ScannedImage, Settings};
 
 use super::target::{SEPARATOR, published_list, published_list_of, reconcile};
 
@@ -345,11 +345,4 @@ fn incomplete_until_is_longer_than_incomplete_after() {
     assert!(settings("INCOMPLETE_UNTIL", "61m").is_ok());
     let error = settings("INCOMPLETE_UNTIL", "1h").unwrap_err().to_string();
     assert!(error.contains("longer than INCOMPLETE_AFTER"), "{error}");
-}
-
-#[test]
-fn accounts_are_those_of_the_setting() {
-    let accounts = settings("ACCOUNTS", "111122223333, 444455556666").unwrap().accounts().listed().to_vec();
-    assert_eq!(accounts.iter().map(AccountId::as_str).collect::<Vec<_>>(), ["111122223333", "444455556666"]);
-    assert!(settings("ACCOUNTS", "").unwrap().accounts().listed().is_empty());
 }

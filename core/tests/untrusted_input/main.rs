@@ -12,6 +12,7 @@ mod target;
 use std::fs;
 use std::path::Path;
 
+use ecr_multiarch_core::ManifestList;
 use ecr_multiarch_core::oci::media_type::MediaType;
 use proptest::prelude::*;
 
@@ -46,14 +47,15 @@ fn corpus_has_versions_that_are_published() {
 }
 
 /// The words of valid inputs, and the empty one.
-const WORDS: &str = "action,assemble,sweep,repository,repositories,version,dry_run,force,deep,account,region,source,aws.ecr,\
-    detail-type,ECR Image Action,detail,action-type,PUSH,result,SUCCESS,repository-name,image-tag,app,1.2.3-amd64,\
-    123456789012,eu-central-1,time,";
+const WORDS: &str = "action,assemble,sweep,repository,repositories,version,dry_run,force,deep,account,region,source,\
+    aws.ecr,detail-type,ECR Image Action,detail,action-type,PUSH,result,SUCCESS,repository-name,image-tag,app,\
+    1.2.3-amd64,123456789012,eu-central-1,time,";
 
 /// JSON of any shape, with these words.
 fn json() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value;
-    let word = prop_oneof![4 => prop::sample::select(WORDS.split(',').collect::<Vec<_>>()).prop_map(str::to_owned), 1 => any::<String>()];
+    let words: Vec<_> = WORDS.split(',').map(str::to_owned).collect();
+    let word = prop_oneof![4 => prop::sample::select(words), 1 => any::<String>()];
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -171,22 +173,31 @@ fn platforms_input(images: &[Pushed]) -> String {
     format!("{line}\n{}", texts.join(target::SEPARATOR))
 }
 
+/// The list that is published for an input of [`target::platforms`].
+fn published(input: &str) -> Option<ManifestList> {
+    let (line, texts) = input.split_once('\n').unwrap();
+    target::published_list_of(line, texts.as_bytes())
+}
+
+/// The variant of each entry of that list.
+fn variants(input: &str) -> Vec<Option<String>> {
+    let document: serde_json::Value = serde_json::from_str(&published(input).unwrap().text).unwrap();
+    let entries = document["manifests"].as_array().unwrap().iter();
+    entries.map(|entry| entry["platform"]["variant"].as_str().map(str::to_owned)).collect()
+}
+
+/// An image whose config and entry leave the variant open.
+fn open(configured: &'static str, kind: char, architecture: &str) -> Pushed {
+    let open = format!(r#"{{"os":"linux","architecture":"{architecture}"}}"#);
+    Pushed { configured, kind, config: open.clone(), entry: open }
+}
+
 /// The images of the audit: classic builders leave the variant of arm open.
 #[test]
 fn open_variants_are_told_apart_in_every_layout() {
     for kinds in [['d', 'd'], ['o', 'd'], ['O', 'O'], ['D', 'D'], ['O', 'd']] {
-        let image = |configured, kind| Pushed {
-            configured,
-            kind,
-            config: r#"{"os":"linux","architecture":"arm"}"#.to_owned(),
-            entry: r#"{"os":"linux","architecture":"arm"}"#.to_owned(),
-        };
-        let input = platforms_input(&[image("linux/arm/v6", kinds[0]), image("linux/arm/v7", kinds[1])]);
-        let (line, texts) = input.split_once('\n').unwrap();
-        let list = target::published_list_of(line, texts.as_bytes()).unwrap();
-        let document: serde_json::Value = serde_json::from_str(&list.text).unwrap();
-        let variants = [0, 1].map(|index| document["manifests"][index]["platform"]["variant"].as_str());
-        assert_eq!(variants, [Some("v6"), Some("v7")], "{kinds:?}");
+        let input = platforms_input(&[open("linux/arm/v6", kinds[0], "arm"), open("linux/arm/v7", kinds[1], "arm")]);
+        assert_eq!(variants(&input), [Some("v6".to_owned()), Some("v7".to_owned())], "{kinds:?}");
         target::platforms(input.as_bytes());
     }
 }
@@ -195,25 +206,15 @@ fn open_variants_are_told_apart_in_every_layout() {
 #[test]
 fn open_variant_of_the_only_arm_platform_stays_open() {
     for (kind, variant) in [('d', None), ('O', None), ('D', None), ('o', Some("v6"))] {
-        let open = r#"{"os":"linux","architecture":"arm"}"#.to_owned();
-        let image = Pushed { configured: "linux/arm/v6", kind, config: open.clone(), entry: open };
-        let amd64 = r#"{"os":"linux","architecture":"amd64"}"#.to_owned();
-        let other = Pushed { configured: "linux/amd64", kind, config: amd64.clone(), entry: amd64 };
-        let input = platforms_input(&[image, other]);
-        let (line, texts) = input.split_once('\n').unwrap();
-        let list = target::published_list_of(line, texts.as_bytes()).unwrap();
-        let document: serde_json::Value = serde_json::from_str(&list.text).unwrap();
-        assert_eq!(document["manifests"][0]["platform"]["variant"].as_str(), variant, "{kind}");
+        let input = platforms_input(&[open("linux/arm/v6", kind, "arm"), open("linux/amd64", kind, "amd64")]);
+        assert_eq!(variants(&input)[0].as_deref(), variant, "{kind}");
     }
 }
 
 #[test]
 fn platforms_property_is_not_vacuous() {
-    let published = corpus("platforms").into_iter().filter(|(_, bytes)| {
-        let text = std::str::from_utf8(bytes).unwrap();
-        let (line, texts) = text.split_once('\n').unwrap();
-        target::published_list_of(line, texts.as_bytes()).is_some()
-    });
+    let files = corpus("platforms");
+    let published = files.iter().filter(|(_, bytes)| published(std::str::from_utf8(bytes).unwrap()).is_some());
     assert!(published.count() >= 5);
 }
 
