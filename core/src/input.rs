@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use crate::alias::yank::YankAction;
 use crate::error::Error;
-use crate::excerpt::RegistryText;
+use crate::excerpt::{ImageText, RegistryText};
 use crate::name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName, RepositoryStart};
+use crate::oci::media_type::{MediaType, is_image_config};
 use crate::oci::tag::Tag;
 
 /// A validated input.
@@ -162,6 +163,17 @@ pub struct ImageAction {
     result: Option<String>,
     repository_name: Option<String>,
     image_tag: Option<String>,
+    manifest_media_type: Option<String>,
+    artifact_media_type: Option<String>,
+}
+
+impl ImageAction {
+    /// The artifact other than a container image that the event is about, such as a chart, a cache or a signature.
+    fn artifact(&self) -> Option<&str> {
+        let manifest = MediaType::from_name(self.manifest_media_type.as_deref()?)?;
+        let artifact = self.artifact_media_type.as_deref().filter(|name| !name.is_empty() && !is_image_config(name));
+        artifact.filter(|_| !manifest.is_manifest_list())
+    }
 }
 
 const EXPECTED: &str = "expected one of: an EventBridge event of source aws.ecr and detail-type ECR Image Action; \
@@ -222,7 +234,8 @@ impl Input {
         time: Option<SystemTime>,
         detail: ImageAction,
     ) -> Result<Self, Error> {
-        let ImageAction { action_type, result, repository_name: repository, image_tag } = detail;
+        let artifact = detail.artifact().map(ImageText::from);
+        let ImageAction { action_type, result, repository_name: repository, image_tag, .. } = detail;
         if action_type.is_none() && repository.is_none() {
             return Err(invalid_event("it names neither an action nor a repository"));
         }
@@ -249,6 +262,9 @@ impl Input {
         let Some(tag) = image_tag.filter(|tag| !tag.is_empty()) else {
             return ignored("the push is of an image without a tag".to_owned());
         };
+        if let Some(artifact) = artifact {
+            return ignored(format!("the push is of an artifact, {artifact}, not of a container image"));
+        }
         let Ok(tag) = tag.parse() else {
             return ignored(format!("{tag:?} is not a platform tag"));
         };
@@ -309,6 +325,26 @@ mod tests {
                 Ok(Input::Ignored { reason, .. }) => assert!(reason.contains(expected), "{reason}"),
                 other => panic!("{field}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn push_of_an_artifact_under_a_platform_tag_is_ignored() {
+        let (manifest, index) = (MediaType::OciManifest.as_str(), MediaType::OciIndex.as_str());
+        let image = "application/vnd.oci.image.config.v1+json";
+        for (manifest, artifact, is_artifact) in [
+            (json!(manifest), json!("application/vnd.cncf.helm.config.v1+json"), true),
+            (json!(manifest), json!(image), false),
+            (json!(manifest), json!(""), false),
+            (json!(manifest), json!(null), false),
+            (json!(index), json!("application/vnd.example"), false),
+            (json!(null), json!("application/vnd.example"), false),
+        ] {
+            let mut detail = push();
+            detail["manifest-media-type"] = manifest;
+            detail["artifact-media-type"] = artifact.clone();
+            let is_ignored = matches!(parse(detail), Ok(Input::Ignored { reason, .. }) if reason.contains("artifact"));
+            assert_eq!(is_ignored, is_artifact, "{artifact}");
         }
     }
 

@@ -100,8 +100,10 @@ impl<'a> Inventory<'a> {
 
     /// Adds one tag of one image.
     pub fn add(&mut self, scanned: &ScannedTag<'_>) {
-        let ScannedTag { tag, meaning, pushed_at, media_type, .. } = scanned;
+        let ScannedTag { tag, meaning, pushed_at, media_type, is_artifact, .. } = scanned;
         match meaning {
+            // An artifact is no image of a platform, whatever its tag.
+            TagMeaning::Platform(_) if *is_artifact => {}
             TagMeaning::Platform(parsed) => {
                 let record = self.versions.entry(parsed.version.clone()).or_default();
                 record.platforms.insert(parsed.position);
@@ -234,6 +236,19 @@ mod tests {
     fn tags_of_versions_not_served_are_left_out() {
         let tags = [("latest", 1, LIST), ("x-amd64", 1, IMAGE), ("1-amd64-amd64", 1, IMAGE), ("bad/tag", 1, IMAGE)];
         assert_eq!(versions(&tags, at(100)), []);
+    }
+
+    #[test]
+    fn artifact_under_a_platform_tag_is_not_an_image() {
+        let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| "linux/amd64".to_owned())).unwrap();
+        let repository = settings.for_repository(&"app".parse().unwrap()).unwrap();
+        for (artifact, versions) in [("application/vnd.cncf.helm.config.v1+json", 0), ("", 1)] {
+            let chart = ScannedImage::new("1-amd64", Digest::sha256("1"), at(1), IMAGE);
+            let chart = ScannedImage { artifact_media_type: artifact.to_owned(), ..chart };
+            let mut inventory = Inventory::new(repository);
+            chart.scanned_tags(repository).for_each(|scanned| inventory.add(&scanned));
+            assert_eq!(inventory.versions(at(2), &settings.sweep()).len(), versions, "{artifact}");
+        }
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub struct ScannedTag<'a> {
     pub pushed_at: SystemTime,
     /// The media type of its manifest; empty where ECR does not say.
     pub media_type: &'a str,
+    /// Whether that is an artifact other than a container image, such as a chart or a cache, as far as ECR says.
+    pub is_artifact: bool,
 }
 
 impl ScannedImage {
@@ -76,6 +78,7 @@ impl ScannedImage {
             digest: self.digest,
             pushed_at: self.pushed_at,
             media_type: &self.media_type,
+            is_artifact: self.is_artifact() && !self.is_list(),
         })
     }
 }

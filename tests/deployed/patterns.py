@@ -10,6 +10,7 @@ PUSHES = {
     "push-amd64",
     "push-arm64",
     "push-attested",
+    "push-chart",
     "push-minimal",
     "push-own-list",
     "push-signature",

@@ -36,6 +36,20 @@ fn text_after_the_input_is_invalid_request() {
 }
 
 #[test]
+fn list_that_ecr_would_refuse_is_not_written() {
+    let bed = TestBed::new();
+    for arch in ["amd64", "arm64"] {
+        let entry = Entry::new(&Image::oci(&format!("linux/{arch}"))).annotation("a", &"x".repeat(2_200_000));
+        bed.registry.push("app", Some(&format!("1-{arch}")), &Index::oci([entry.platform(&format!("linux/{arch}"))]));
+    }
+    for request in [json!({}), json!({"dry_run": true})] {
+        let failure = bed.assemble_with("1", &request);
+        assert_failure(&failure, "UnsupportedImage", &["app:1", "at most 4194304"]);
+    }
+    assert!(bed.calls("PutImage").is_empty());
+}
+
+#[test]
 fn missing_credentials_are_named() {
     let bed = TestBed::with(|function| function.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY"));
     let failure = bed.assemble("1");

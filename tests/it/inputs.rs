@@ -25,6 +25,7 @@ const EXPECTED: [(&str, &str); 29] = [
     ("push-amd64", "published"),
     ("push-arm64", "published"),
     ("push-attested", "waiting"),
+    ("push-chart", "ignored"),
     ("push-failed", "ignored"),
     ("push-minimal", "published"),
     ("push-other-account", "ignored"),

@@ -154,6 +154,17 @@ fn up_to_date_list_under_immutable_tag_is_unchanged() {
 }
 
 #[test]
+fn repository_deleted_while_it_is_swept_is_no_failure() {
+    let bed = fast_bed();
+    bed.store_images("1");
+    push_images(&bed.registry, "pr-17", "1");
+    let deleted = FaultKind::client_error("RepositoryNotFoundException", "no");
+    bed.ecr.faults().add(Fault::on("DescribeImages", deleted).repository("pr-17"));
+    assert_eq!(counts(&bed.sweep(&json!({}))), [1, 1, 0, 0, 0]);
+    assert_eq!(counts(&bed.sweep(&json!({"repositories": ["pr-17"]}))), [0, 0, 0, 0, 1], "a name is expected to exist");
+}
+
+#[test]
 fn unlistable_repositories_are_reported_and_stop_no_other() {
     let bed = fast_bed_with(|function| function.env("REPOSITORIES", "app,missing,denied"));
     bed.store_images("1");

@@ -70,6 +70,6 @@ fn check(stack: &LocalStack) -> Result<(), String> {
         return Err(format!("{REPOSITORY}:{alias} does not name the list of {release}"));
     }
     let names = ALIASES.map(|(alias, release)| format!("{alias} -> {release}")).join(", ");
-    println!("{}", Style::Success.paint(&format!("Each alias names the highest release that is left: {names}.")));
+    println!("{}", Style::Success.paint(&format!("Each alias names the highest release that remains: {names}.")));
     Ok(())
 }

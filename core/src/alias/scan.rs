@@ -99,6 +99,7 @@ impl<'a> AliasScanBuilder<'a> {
                 scan.yanked.insert(marker.release().clone());
                 scan.tags.insert(tag.clone(), target);
             }
+            TagMeaning::Platform(_) if scanned.is_artifact => {}
             TagMeaning::Platform(parsed) => {
                 let is_new = |release: &Release| !scan.releases.contains(release);
                 let release = Release::from_tag(&parsed.version).filter(is_new);

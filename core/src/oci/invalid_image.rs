@@ -74,6 +74,14 @@ pub enum Unsupported {
         /// The limit.
         max: usize,
     },
+    /// A manifest list that ECR would refuse.
+    #[error("the manifest list of its platforms would have {size} bytes; ECR takes at most {max}")]
+    ListSize {
+        /// The number of bytes.
+        size: usize,
+        /// The limit.
+        max: usize,
+    },
 }
 
 /// Why bytes are not the expected ones.

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::manifest_list::ManifestList;
+use super::manifest_list::{MAX_LIST_BYTES, ManifestList};
 use super::observation::{self, ImageConfigs, Manifests, Observation, StoredManifest, tags};
 use super::outcome::{Outcome, PlatformImage, Proposal, Reconciliation, Waiting};
 use super::request::ReconcileRequest;
@@ -25,6 +25,7 @@ use crate::error::{Conflict, Error, UnseenImage};
 use crate::name::Reference;
 use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
+use crate::oci::invalid_image::Unsupported;
 use crate::oci::manifest::Index;
 use crate::oci::media_type::MediaType;
 use crate::oci::platform::Platform;
@@ -294,6 +295,10 @@ impl Context {
             && let Some(message) = observation::differing_revisions(&sources)
         {
             return Ok(done(Outcome::Waiting(Waiting::Revisions(message)), images));
+        }
+        if list.text.len() > MAX_LIST_BYTES {
+            let reason = Unsupported::ListSize { size: list.text.len(), max: MAX_LIST_BYTES };
+            return Err(Error::UnsupportedImage { image: request.target(), reason });
         }
         if request.dry_run {
             return Ok(done(Outcome::WouldPublish(Proposal::new(list, target.map(|target| target.digest))), images));

@@ -45,6 +45,9 @@ enum Layout {
     Imagetools,
 }
 
+/// How many bytes a manifest list may have. (Amazon ECR API reference, `PutImage`, `imageManifest`.)
+pub const MAX_LIST_BYTES: usize = 4 << 20;
+
 /// An assembled manifest list: a Docker manifest list or an OCI image index.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ManifestList {

@@ -14,6 +14,14 @@ use crate::end::settle;
 /// How many repositories are scanned at a time: enough to hide the latency of a page.
 const MAX_PARALLEL_SCANS: usize = 4;
 
+/// The repositories to sweep.
+struct TargetNames {
+    /// In ascending order.
+    names: Vec<RepositoryName>,
+    /// Whether the registry had them when the sweep began, so that one that it lacks was deleted since.
+    are_scanned: bool,
+}
+
 /// Why a scan has no result.
 enum Unscanned {
     /// Time was up.
@@ -36,6 +44,7 @@ impl<'a> RegistrySweep<'a> {
                 return Ok(());
             }
         };
+        let TargetNames { names, are_scanned } = names;
         let served = |name: RepositoryName| Some((self.settings.for_repository(&name)?, name));
         let targets = names.into_iter().filter_map(served);
         // Only the start of a scan waits for room in the queue: a call in flight that is not polled would time out.
@@ -49,29 +58,28 @@ impl<'a> RegistrySweep<'a> {
             Some((SweptRepository::new(name, settings), targets))
         });
         repositories
-            .for_each_concurrent(MAX_PARALLEL_SCANS, async |repository| self.scan_repository(repository).await)
+            .for_each_concurrent(MAX_PARALLEL_SCANS, async |repository| {
+                self.scan_repository(repository, are_scanned).await;
+            })
             .await;
         Ok(())
     }
 
-    /// The names to sweep, in ascending order. They are scanned only where neither the request nor the settings name them.
-    async fn target_names(&self) -> Result<Vec<RepositoryName>, Unscanned> {
+    /// The names to sweep. They are scanned only where neither the request nor the settings name them.
+    async fn target_names(&self) -> Result<TargetNames, Unscanned> {
         let literals = |globs: &[RepositoryGlob]| globs.iter().map(RepositoryGlob::literal).collect::<Option<Vec<_>>>();
         let requested = self.scope.repositories.as_deref();
-        let mut names = if let Some(names) = requested.and_then(literals) {
-            names
-        } else {
-            let mut names = match literals(self.settings.repositories()) {
-                Some(names) => names,
-                None => self.scan_names().await?,
-            };
-            names.retain(|name| requested.is_none_or(|globs| globs.iter().any(|glob| glob.matches(name))));
-            names
+        let stated = requested.and_then(literals).or_else(|| literals(self.settings.repositories()));
+        let are_scanned = stated.is_none();
+        let mut names = match stated {
+            Some(names) => names,
+            None => self.scan_names().await?,
         };
+        names.retain(|name| requested.is_none_or(|globs| globs.iter().any(|glob| glob.matches(name))));
         names.retain(|name| self.scope.from.as_ref().is_none_or(|from| from.includes(name)));
         names.sort_unstable();
         names.dedup();
-        Ok(names)
+        Ok(TargetNames { names, are_scanned })
     }
 
     async fn scan_names(&self) -> Result<Vec<RepositoryName>, Unscanned> {
@@ -92,7 +100,7 @@ impl<'a> RegistrySweep<'a> {
         settle(self.time.stop_at, page).map_err(Unscanned::Failed)?.ok_or(Unscanned::OutOfTime)
     }
 
-    async fn scan_repository(&self, repository: SweptRepository<'a>) {
+    async fn scan_repository(&self, repository: SweptRepository<'a>, was_there: bool) {
         let mut inventory = Inventory::new(repository.settings);
         let mut next = None;
         let started = Instant::now();
@@ -116,7 +124,9 @@ impl<'a> RegistrySweep<'a> {
                 Err(Unscanned::OutOfTime) => return,
                 Err(Unscanned::Failed(Error::RepositoryNotFound { .. })) => {
                     self.reporter.finish(&repository.name);
-                    self.missing.borrow_mut().insert(repository.name);
+                    if !was_there {
+                        self.missing.borrow_mut().insert(repository.name);
+                    }
                     return;
                 }
                 Err(Unscanned::Failed(error)) => return self.reporter.scan_failed(&repository.name, error),
