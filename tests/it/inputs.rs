@@ -14,7 +14,7 @@ const NOTHING_RETURNED: &str = r#"{"batchItemFailures":[]}"#;
 
 /// The outcome or error type of each file, in a registry where `1.0.0` has both images, `2.0.0` lacks amd64, and
 /// nothing is published, except that the yanks find `1.0.0` published. The alias is `latest`.
-const EXPECTED: [(&str, &str); 29] = [
+const EXPECTED: [(&str, &str); 30] = [
     ("archive", "ignored"),
     ("assemble", "published"),
     ("assemble-dry-run", "would_publish"),
