@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 
 use ecr_multiarch_core::oci::platform::Platform;
+use ecr_multiarch_core::reconcile::revision;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::{Digest, OutcomeKind};
 
@@ -16,7 +17,7 @@ use crate::problem::{PlatformRevision, Problem};
 use crate::reading::{ImageFacts, ListEntry, Reading};
 use crate::scan::RepositoryScan;
 use crate::settings::Suggestion;
-use crate::text::{plain, shown};
+use crate::text::{excerpt, plain, shown};
 use crate::versions::{Version, VersionImage, Versions};
 
 /// The findings of a repository, those of a kind together and of the newest versions first.
@@ -271,15 +272,16 @@ fn movable(scan: &RepositoryScan, tag: &str, request: Request) -> Result<Request
 
 /// The revisions of images, if those that are stated differ.
 fn revisions(images: impl IntoIterator<Item = ImageFacts>) -> Option<Problem> {
-    let mut revisions = Vec::new();
-    for facts in images {
-        let platform = shown(&facts.platform.normalized());
-        revisions.extend(facts.revision.map(|revision| PlatformRevision { platform, revision }));
+    let stated = |facts: ImageFacts| Some((shown(&facts.platform.normalized()), facts.revision?));
+    let stated: Vec<_> = images.into_iter().filter_map(stated).collect();
+    if !revision::differ(&stated.iter().map(|(_, revision)| revision).collect::<Vec<_>>()) {
+        return None;
     }
-    let distinct: BTreeSet<_> = revisions.iter().map(|of| of.revision.clone()).collect();
     let mut seen = BTreeSet::new();
-    revisions.retain(|of| seen.insert((of.platform.clone(), of.revision.clone())));
-    (distinct.len() > 1).then_some(Problem::MixedRevisions { revisions })
+    let each = stated.into_iter().map(|(platform, revision)| (platform, excerpt(revision.as_str())));
+    let each = each.filter(|of| seen.insert(of.clone()));
+    let revisions = each.map(|(platform, revision)| PlatformRevision { platform, revision }).collect();
+    Some(Problem::MixedRevisions { revisions })
 }
 
 fn older_list(list: &Image, images: &[VersionImage<'_>]) -> Option<Problem> {

@@ -11,9 +11,9 @@ use ecr_multiarch_core::oci::invalid_image::{InvalidImage, Unsupported};
 use ecr_multiarch_core::oci::manifest::Manifest;
 use ecr_multiarch_core::oci::platform::Platform;
 use ecr_multiarch_core::reconcile::observation::{ImageConfigs, StoredManifest, validate_image};
+use ecr_multiarch_core::reconcile::revision::Revision;
 
 use crate::image::{Image, tagged};
-use crate::text::excerpt;
 
 /// An entry of a manifest list that is an image: attestations and other artifacts are omitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct ImageFacts {
     /// The platform.
     pub platform: Platform,
     /// The revision from which it was built.
-    pub revision: Option<String>,
+    pub revision: Option<Revision>,
 }
 
 /// The manifests and configs that were read so far. Each of them may be invalid.
@@ -155,14 +155,14 @@ impl Reading {
 
     fn facts_of_entry(&self, image: Digest, entry: Option<&ListEntry>) -> Option<Result<ImageFacts, &InvalidImage>> {
         let (config, of_manifest) = match self.content(image)? {
-            Ok(Content::Image { config, revision }) => (config, revision.as_ref()),
+            Ok(Content::Image { config, revision }) => (config, revision.as_deref()),
             Ok(Content::List(_)) => return None,
             Err(reason) => return Some(Err(reason)),
         };
-        let of_entry = || entry.and_then(|entry| entry.revision.as_ref());
+        let of_entry = entry.and_then(|entry| entry.revision.as_deref());
         Some(self.configs.get(config)?.as_ref().map(|config| {
-            let revision = config.revision.as_ref().or(of_manifest).or_else(of_entry);
-            let revision = revision.filter(|revision| !revision.is_empty()).map(|revision| excerpt(revision));
+            let config_label = config.revision.as_deref();
+            let revision = Revision::of(of_entry, of_manifest, config_label);
             ImageFacts { platform: config.platform.clone(), revision }
         }))
     }
@@ -241,7 +241,10 @@ mod tests {
         assert_eq!(entries.len(), 1);
         assert_eq!(entries[0].platform.as_ref().unwrap().to_string(), "linux/arm64");
         let facts = reading.facts(child_digest).unwrap().unwrap();
-        assert_eq!((facts.platform.to_string().as_str(), facts.revision.as_deref()), ("linux/arm64", Some("r")));
+        assert_eq!(
+            (facts.platform.to_string().as_str(), facts.revision.as_ref().map(Revision::as_str)),
+            ("linux/arm64", Some("r"))
+        );
         assert_eq!(reading.images_of(list_digest), [child_digest]);
     }
 

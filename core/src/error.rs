@@ -300,6 +300,17 @@ pub enum Conflict {
         /// Its media type.
         media_type: ImageText,
     },
+    /// It names an artifact, which is never replaced.
+    #[error(
+        "it names {digest}, an artifact of type {artifact_type}, which is never replaced: keep artifacts such as charts in \
+         a repository of their own, or give the images another version"
+    )]
+    Artifact {
+        /// The digest that the tag names.
+        digest: Digest,
+        /// The media type of its config.
+        artifact_type: ImageText,
+    },
     /// It names a manifest list with other platforms than the configured ones.
     #[error(
         "it names the manifest list {digest} with {platform}, which is not a configured platform; \

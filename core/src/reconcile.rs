@@ -5,3 +5,4 @@ pub mod manifest_list;
 pub mod observation;
 pub mod outcome;
 pub mod request;
+pub mod revision;

@@ -199,9 +199,18 @@ fn differing_revisions_wait_until_they_agree() {
     let arm64 = Image::oci("linux/arm64").annotation(REVISION, "def");
     let waiting = push_both(&bed, &Image::oci("linux/amd64").revision("abc"), &arm64).unwrap();
     assert_eq!((&waiting["outcome"], &waiting["missing"]), (&json!("waiting"), &json!([])));
-    assert_contains(waiting["reason"].as_str().unwrap(), &["linux/amd64 from abc", "linux/arm64 from def"]);
+    let parts = ["linux/amd64 from abc (label of its config)", "linux/arm64 from def (annotation of its manifest)"];
+    assert_contains(waiting["reason"].as_str().unwrap(), &parts);
     assert_eq!(bed.digest("1"), None);
     assert_outcome(&bed.push("1-amd64", &Image::oci("linux/amd64").revision("def")), "published");
+}
+
+#[test]
+fn commit_and_its_abbreviation_are_one_revision() {
+    let bed = TestBed::new();
+    let inherited = Image::oci("linux/amd64").revision("of-the-base-image").annotation(REVISION, "3f9c2d1\n");
+    let arm64 = Image::oci("linux/arm64").revision("3F9C2D1AA0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5");
+    assert_outcome(&push_both(&bed, &inherited, &arm64), "published");
 }
 
 #[test]

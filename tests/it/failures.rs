@@ -96,17 +96,20 @@ fn index_without_one_image_of_the_platform_is_unsupported() {
     assert_failure(&failure, "UnsupportedImage", &["app:1-arm64", "does not state os and architecture"]);
 }
 
+const HELM_CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
+
+/// The manifest of an artifact whose config has this media type.
+fn artifact(media_type: &str) -> String {
+    let config = json!({"mediaType": media_type, "size": 2, "digest": format!("sha256:{:064}", 0)});
+    json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": [], "config": config}).to_string()
+}
+
 #[test]
 fn content_other_than_an_image_is_named() {
     let schema_1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";
-    let chart = json!({
-        "schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": [],
-        "config": {"mediaType": "application/vnd.cncf.helm.config.v1+json", "size": 2,
-                   "digest": format!("sha256:{:064}", 0)},
-    });
     for (media_type, text, error, part) in [
         (schema_1, "schema 1", "UnsupportedImage", "v1+prettyjws"),
-        (OCI_MANIFEST, &chart.to_string(), "UnsupportedImage", "helm"),
+        (OCI_MANIFEST, &artifact(HELM_CONFIG), "UnsupportedImage", "helm"),
         (OCI_MANIFEST, "{", "CorruptImage", "not valid JSON"),
     ] {
         let bed = TestBed::with_images();
@@ -225,6 +228,19 @@ fn foreign_platform_is_a_conflict_before_configs_are_read() {
     check_conflict("linux/s390x", &Index::oci([entry("linux/amd64"), entry("linux/s390x")]));
 }
 
+#[test]
+fn chart_under_the_version_is_never_replaced() {
+    let bed = TestBed::with_images();
+    bed.registry.store_raw("app", Some("1"), OCI_MANIFEST, artifact(HELM_CONFIG), None);
+    let chart = bed.digest("1");
+    for request in [json!({}), json!({"force": true}), json!({"force": true, "dry_run": true})] {
+        let failure = bed.assemble_with("1", &request);
+        assert_failure(&failure, "TagConflict", &["app:1", HELM_CONFIG, "a repository of their own"]);
+        assert!(!failure.unwrap_err().message.contains("force"));
+    }
+    assert_eq!(bed.digest("1"), chart);
+}
+
 /// Words of ECR that quote a presigned URL and a canonical request.
 const LEAKY: &str = "cannot read https://s3.example/x?X-Amz-Security-Token=IQoJsecret1&X-Amz-Credential=ASIAsecret2%2F1\
     &X-Amz-Signature=00secret3 \nx-amz-security-token:secret4";
@@ -261,11 +277,7 @@ fn long_words_are_cut() {
 #[test]
 fn long_text_of_an_image_is_cut() {
     let bed = TestBed::with_images();
-    let chart = json!({
-        "schemaVersion": 2, "mediaType": OCI_MANIFEST, "layers": [],
-        "config": {"mediaType": "long".repeat(300_000), "size": 2, "digest": format!("sha256:{:064}", 0)},
-    });
-    bed.registry.store_raw("app", Some("1-arm64"), OCI_MANIFEST, chart.to_string(), None);
+    bed.registry.store_raw("app", Some("1-arm64"), OCI_MANIFEST, artifact(&"long".repeat(300_000)), None);
     let failure = bed.deliver_event("1-arm64").unwrap_err();
     assert_contains(&failure.message, &["app:1-arm64", "longlong", "…"]);
     assert!(failure.message.chars().count() < 1_000, "{}", failure.message.len());

@@ -9,8 +9,13 @@ use serde_json::{Value, json};
 use crate::support::{Scan, config, entry};
 
 /// What the function says of images of two revisions.
-const DIFFERING: &str = "the platforms were built from different revisions: linux/amd64 from r1, linux/arm64 from r2; \
-                         push them from the same one, or set REVISIONS to any";
+/// What the function says of two revisions that this place states.
+fn differing(place: &str) -> String {
+    format!(
+        "the platforms were built from different revisions: linux/amd64 from r1 ({place}), linux/arm64 from r2 ({place}); \
+         push them from the same one, or set REVISIONS to any"
+    )
+}
 
 /// Version 1.0.0 without a list, where the tag of amd64 names an index with these entries, of its image.
 fn with_index(entries: impl Fn(&Value) -> Vec<Value>) -> Scan {
@@ -163,7 +168,7 @@ fn revision_of_an_index_is_that_of_its_image() {
         "list-missing 1.0.0: names nothing, beside 1.0.0-amd64, 1.0.0-arm64",
         "mixed-revisions 1.0.0: linux/amd64 is built from r1, linux/arm64 is built from r2",
     ]);
-    assert_eq!(scan.finding()["obstacle"], DIFFERING);
+    assert_eq!(scan.finding()["obstacle"], differing("annotation of its index"));
 }
 
 #[test]
@@ -198,5 +203,5 @@ fn revisions_of_platform_tags_differ_also_beside_a_list() {
         "mixed-revisions 1.0.0: linux/amd64 is built from r1, linux/arm64 is built from r2",
     ]);
     let finding = scan.finding();
-    assert_eq!((&finding["request"], &finding["obstacle"]), (&Value::Null, &json!(DIFFERING)));
+    assert_eq!((&finding["request"], &finding["obstacle"]), (&Value::Null, &json!(differing("label of its config"))));
 }

@@ -275,7 +275,8 @@ impl<'a> Decider<'a> {
 impl From<Conflict> for AliasConflict {
     fn from(conflict: Conflict) -> Self {
         match conflict {
-            Conflict::NotAManifestList { digest, media_type } => Self::NotAManifestList { digest, media_type },
+            Conflict::NotAManifestList { digest, media_type }
+            | Conflict::Artifact { digest, artifact_type: media_type } => Self::NotAManifestList { digest, media_type },
             Conflict::ForeignPlatform { digest, platform } => Self::ForeignPlatform { digest, platform },
             Conflict::Immutable { .. } => Self::Immutable,
         }

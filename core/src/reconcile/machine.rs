@@ -254,10 +254,11 @@ impl Context {
             return Ok(done(Outcome::Unchanged(list), observation.images()));
         }
         // Before anything else is read: a sweep meets the same conflicts every time.
-        let target = observation.target.as_ref().filter(|_| !self.request.force);
         let configured = &self.request.platforms;
         let is_configured = |platform: &Platform| configured.iter().any(|tag| tag.platform.matches(platform));
-        if let Some(conflict) = target.and_then(|target| conflict(target, is_configured)) {
+        let conflict = observation.target.as_ref().and_then(|target| conflict(target, is_configured));
+        let is_replaced = |conflict: &Conflict| self.request.force && !matches!(conflict, Conflict::Artifact { .. });
+        if let Some(conflict) = conflict.filter(|conflict| !is_replaced(conflict)) {
             return Err(Error::TagConflict { tag: self.request.target(), conflict });
         }
         if observation.children().is_empty() {
@@ -360,9 +361,10 @@ pub(crate) fn conflict(target: &StoredManifest, is_configured: impl Fn(&Platform
     // Without the limit of a source: a list of many attested images has more entries.
     let index = is_list.then(|| serde_json::from_str::<Index>(&target.text).ok()).flatten();
     let Some(index) = index else {
-        return Some(Conflict::NotAManifestList {
-            digest: target.digest,
-            media_type: target.media_type.as_str().into(),
+        let digest = target.digest;
+        return Some(match target.artifact_type() {
+            Some(artifact_type) => Conflict::Artifact { digest, artifact_type },
+            None => Conflict::NotAManifestList { digest, media_type: target.media_type.as_str().into() },
         });
     };
     let is_attestation =

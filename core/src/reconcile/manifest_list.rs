@@ -5,6 +5,7 @@
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 
+use super::revision::Revision;
 use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
 use crate::oci::media_type::MediaType;
@@ -20,7 +21,7 @@ pub struct SourceImage {
     /// The platform of its config.
     pub config_platform: Platform,
     /// The revision from which it was built, if it states one.
-    pub revision: Option<String>,
+    pub revision: Option<Revision>,
     /// Where it comes from.
     pub origin: Origin,
 }

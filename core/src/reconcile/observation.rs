@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::manifest_list::{ManifestList, Origin, SourceImage};
 use super::outcome::PlatformImage;
 use super::request::ReconcileRequest;
+use super::revision::{self, Revision};
 use crate::error::{Error, PlatformSource};
 use crate::excerpt::ImageText;
 use crate::name::Reference;
@@ -46,6 +47,13 @@ impl StoredManifest {
             "" => MediaType::detect(&self.text),
             name => MediaType::from_name(name),
         }
+    }
+
+    /// The type of the artifact that it is, if it has the form of an image and is none: a chart, a cache or a signature.
+    pub fn artifact_type(&self) -> Option<ImageText> {
+        let media_type = self.known_media_type().filter(|media_type| !media_type.is_manifest_list())?;
+        let Ok(Manifest::Image(image)) = Manifest::parse(media_type, &self.text) else { return None };
+        (!is_image_config(&image.config.media_type)).then(|| image.config.media_type.as_str().into())
     }
 
     /// Parses the manifest, after comparing its bytes with its digest.
@@ -109,11 +117,11 @@ impl Candidate {
         self.origin.image.digest
     }
 
-    fn revision<'a>(&'a self, config: &'a ImageConfig) -> Option<&'a str> {
-        let annotation = |annotations: &'a Annotations| annotations.get(REVISION).map(String::as_str);
-        let of_manifest = || self.manifest.as_ref().and_then(|manifest| annotation(&manifest.annotations));
-        let of_index = || annotation(&self.annotations);
-        config.revision.as_deref().or_else(of_manifest).or_else(of_index).filter(|revision| !revision.is_empty())
+    fn revision(&self, config: &ImageConfig) -> Option<Revision> {
+        let annotation = |annotations: &Annotations| annotations.get(REVISION).cloned();
+        let of_manifest = self.manifest.as_ref().and_then(|manifest| annotation(&manifest.annotations));
+        let of_index = annotation(&self.annotations);
+        Revision::of(of_index.as_deref(), of_manifest.as_deref(), config.revision.as_deref())
     }
 }
 
@@ -302,7 +310,7 @@ impl Observation {
             }
             Ok(SourceImage {
                 platform: candidate.platform.clone(),
-                revision: candidate.revision(&config).map(str::to_owned),
+                revision: candidate.revision(&config),
                 origin: candidate.origin.clone(),
                 config_platform: config.platform,
             })
@@ -320,22 +328,16 @@ pub fn tags(manifests: &Manifests) -> BTreeMap<Tag, Digest> {
     manifests.iter().filter_map(tag).collect()
 }
 
-/// The revisions of images, if all state one and they differ.
-pub fn all_differing_revisions<'a>(revisions: impl Iterator<Item = Option<&'a str>>) -> Option<Vec<&'a str>> {
-    let revisions: Vec<_> = revisions.collect::<Option<_>>()?;
-    revisions.windows(2).any(|pair| pair[0] != pair[1]).then_some(revisions)
-}
-
 /// A message with the revision of each platform, if all state one and they differ.
 pub fn differing_revisions(sources: &[SourceImage]) -> Option<String> {
-    let revisions = all_differing_revisions(sources.iter().map(|source| source.revision.as_deref()))?;
-    let each: Vec<_> = sources
-        .iter()
-        .zip(revisions)
-        .map(|(source, it)| format!("{} from {}", source.platform, ImageText::from(it)))
-        .collect();
-    Some(format!(
-        "the platforms were built from different revisions: {}; push them from the same one, or set REVISIONS to any",
-        each.join(", ")
-    ))
+    let revisions: Vec<_> = sources.iter().map(|source| source.revision.as_ref()).collect::<Option<_>>()?;
+    let each =
+        || sources.iter().zip(&revisions).map(|(source, it)| format!("{} from {}", source.platform, it.describe()));
+    revision::differ(&revisions).then(|| {
+        let each: Vec<_> = each().collect();
+        format!(
+            "the platforms were built from different revisions: {}; push them from the same one, or set REVISIONS to any",
+            each.join(", ")
+        )
+    })
 }

@@ -1,0 +1,102 @@
+//! The revision from which an image was built, and where the image states it.
+
+use crate::excerpt::ImageText;
+
+/// How many digits the shortest abbreviation of a commit has. (git-config, `core.abbrev`.)
+const MIN_ABBREVIATION: usize = 7;
+
+/// The revision of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Revision {
+    text: Box<str>,
+    place: RevisionPlace,
+}
+
+/// Where a revision is stated: the first of these that states one counts. What an image says of itself precedes the
+/// label of its config, which it may have from its base image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display)]
+pub enum RevisionPlace {
+    /// In the index of the image.
+    #[strum(to_string = "annotation of its index")]
+    Index,
+    /// In the manifest of the image.
+    #[strum(to_string = "annotation of its manifest")]
+    Manifest,
+    /// In the config of the image.
+    #[strum(to_string = "label of its config")]
+    Config,
+}
+
+impl Revision {
+    /// The revision of an image by what each place states, if one of them states any. White space around it does not
+    /// count.
+    pub fn of(index: Option<&str>, manifest: Option<&str>, config: Option<&str>) -> Option<Self> {
+        let places =
+            [(index, RevisionPlace::Index), (manifest, RevisionPlace::Manifest), (config, RevisionPlace::Config)];
+        let mut stated = places.into_iter().filter_map(|(text, place)| Some((text?.trim(), place)));
+        let (text, place) = stated.find(|(text, _)| !text.is_empty())?;
+        Some(Self { text: text.into(), place })
+    }
+
+    /// The revision as it stands.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether both name one revision: in whatever case, or as a commit and its abbreviation.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let [one, other] = [&self.text, &other.text].map(|text| text.to_ascii_lowercase());
+        let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let (short, long) = if one.len() <= other.len() { (&one, &other) } else { (&other, &one) };
+        let is_abbreviation = || short.len() >= MIN_ABBREVIATION && is_hex(long) && long.starts_with(&**short);
+        short == long || is_abbreviation()
+    }
+
+    /// What a message says of it.
+    pub(super) fn describe(&self) -> String {
+        format!("{} ({})", ImageText::from(self.as_str()), self.place)
+    }
+}
+
+/// Whether any two of these revisions differ.
+pub fn differ(revisions: &[&Revision]) -> bool {
+    revisions.iter().any(|one| revisions.iter().any(|other| !one.is_same(other)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn revision(text: &str) -> Revision {
+        Revision::of(None, None, Some(text)).unwrap()
+    }
+
+    #[test]
+    fn spellings_of_one_commit_are_the_same() {
+        let commit = "3F9c2d1aa0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5";
+        for (one, other, expected) in [
+            (commit, "3f9c2d1", true),
+            (commit, " 3f9c2d1aa0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5\n", true),
+            (commit, "3f9c2d", false),
+            (commit, "3f9c2d2", false),
+            (commit, "3f9c2d1-dirty", false),
+            ("release-1", "release-1.0", false),
+            ("V1.0", "v1.0", true),
+        ] {
+            assert_eq!(revision(one).is_same(&revision(other)), expected, "{one} {other}");
+            assert_eq!(revision(other).is_same(&revision(one)), expected, "{other} {one}");
+        }
+    }
+
+    #[test]
+    fn own_annotation_precedes_the_label_of_the_config() {
+        for (index, manifest, config, expected) in [
+            (Some("a"), Some("b"), Some("c"), Some("a (annotation of its index)")),
+            (Some(" "), Some("b"), Some("c"), Some("b (annotation of its manifest)")),
+            (None, None, Some("c\n"), Some("c (label of its config)")),
+            (None, Some(""), None, None),
+        ] {
+            assert_eq!(Revision::of(index, manifest, config).map(|it| it.describe()).as_deref(), expected);
+        }
+    }
+}
