@@ -69,13 +69,16 @@ impl<'a> RegistrySweep<'a> {
     async fn target_names(&self) -> Result<TargetNames, Unscanned> {
         let literals = |globs: &[RepositoryGlob]| globs.iter().map(RepositoryGlob::literal).collect::<Option<Vec<_>>>();
         let requested = self.scope.repositories.as_deref();
-        let stated = requested.and_then(literals).or_else(|| literals(self.settings.repositories()));
-        let are_scanned = stated.is_none();
-        let mut names = match stated {
-            Some(names) => names,
-            None => self.scan_names().await?,
+        let (mut names, are_scanned) = if let Some(names) = requested.and_then(literals) {
+            (names, false)
+        } else {
+            let (mut names, are_scanned) = match literals(self.settings.repositories()) {
+                Some(names) => (names, false),
+                None => (self.scan_names().await?, true),
+            };
+            names.retain(|name| requested.is_none_or(|globs| globs.iter().any(|glob| glob.matches(name))));
+            (names, are_scanned)
         };
-        names.retain(|name| requested.is_none_or(|globs| globs.iter().any(|glob| glob.matches(name))));
         names.retain(|name| self.scope.from.as_ref().is_none_or(|from| from.includes(name)));
         names.sort_unstable();
         names.dedup();
