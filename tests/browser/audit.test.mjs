@@ -44,7 +44,7 @@ describe("the page", () => {
     assert.ok((await page.locator("#settings pre").textContent()).includes(`PLATFORMS=${settings.PLATFORMS}`));
     assert.match(
       await page.locator("#how").textContent(),
-      /AssemblerArn .*SweeperArn --cli-read-timeout 0 .*sweep -- --dry-run/s,
+      /AssemblerArn .*SweeperArn --cli-read-timeout 0 .*sweep --dry-run/s,
     );
     assert.ok((await texts(page, "#legend li")).includes("versions in the period"));
     assert.deepEqual(page.seen, { requests: [], problems: [] });

@@ -45,11 +45,10 @@ impl Revision {
 
     /// Whether both name one revision: in whatever case, or as a commit and its abbreviation.
     pub fn is_same(&self, other: &Self) -> bool {
-        let [one, other] = [&self.text, &other.text].map(|text| text.to_ascii_lowercase());
-        let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let (short, long) = if one.len() <= other.len() { (&one, &other) } else { (&other, &one) };
-        let is_abbreviation = || short.len() >= MIN_ABBREVIATION && is_hex(long) && long.starts_with(&**short);
-        short == long || is_abbreviation()
+        let (short, long) = if self.text.len() <= other.text.len() { (self, other) } else { (other, self) };
+        let (short, long) = (short.text.as_bytes(), long.text.as_bytes());
+        long.get(..short.len()).is_some_and(|start| start.eq_ignore_ascii_case(short))
+            && (short.len() == long.len() || short.len() >= MIN_ABBREVIATION && long.iter().all(u8::is_ascii_hexdigit))
     }
 
     /// What a message says of it.
@@ -58,9 +57,11 @@ impl Revision {
     }
 }
 
-/// Whether any two of these revisions differ.
+/// Whether any two of these revisions differ: unless each is the same as the longest. Two abbreviations of one commit
+/// are the same as each other.
 pub fn differ(revisions: &[&Revision]) -> bool {
-    revisions.iter().any(|one| revisions.iter().any(|other| !one.is_same(other)))
+    let longest = revisions.iter().max_by_key(|revision| revision.text.len());
+    longest.is_some_and(|longest| revisions.iter().any(|revision| !revision.is_same(longest)))
 }
 
 #[cfg(test)]
@@ -97,6 +98,21 @@ mod tests {
             (None, Some(""), None, None),
         ] {
             assert_eq!(Revision::of(index, manifest, config).map(|it| it.describe()).as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn revisions_differ_if_two_of_them_do() {
+        let texts = ["3f9c2d1", "3F9C2D1A", "3f9c2d1b", "3f9c2d1aa0", "3f9c2d", "main"];
+        for one in texts {
+            for two in texts {
+                for three in texts {
+                    let [one, two, three] = [one, two, three].map(revision);
+                    let pairs = [(&one, &two), (&one, &three), (&two, &three)];
+                    let expected = pairs.iter().any(|(one, other)| !one.is_same(other));
+                    assert_eq!(differ(&[&one, &two, &three]), expected, "{one:?} {two:?} {three:?}");
+                }
+            }
         }
     }
 }
