@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use crate::oci::media_type::MediaType;
 use crate::oci::tag::Tag;
 use crate::scan::ScannedTag;
 use crate::settings::configured_platform::ConfiguredPlatform;
@@ -100,22 +99,19 @@ impl<'a> Inventory<'a> {
 
     /// Adds one tag of one image.
     pub fn add(&mut self, scanned: &ScannedTag<'_>) {
-        let ScannedTag { tag, meaning, pushed_at, media_type, is_artifact, .. } = scanned;
+        let ScannedTag { tag, meaning, image } = scanned;
         match meaning {
-            // An artifact is no image of a platform, whatever its tag.
-            TagMeaning::Platform(_) if *is_artifact => {}
-            TagMeaning::Platform(parsed) => {
+            TagMeaning::Platform(parsed) if image.may_be_of_platform() => {
                 let record = self.versions.entry(parsed.version.clone()).or_default();
                 record.platforms.insert(parsed.position);
-                record.newest_platform = record.newest_platform.max(Some(*pushed_at));
+                record.newest_platform = record.newest_platform.max(Some(image.pushed_at));
             }
             TagMeaning::Version(_) => {
-                let is_manifest_list = || MediaType::from_name(media_type).is_some_and(MediaType::is_manifest_list);
-                let is_manifest_list = media_type.is_empty() || is_manifest_list();
-                let target = Target { pushed_at: *pushed_at, is_manifest_list };
+                let is_manifest_list = image.media_type.is_empty() || image.is_list();
+                let target = Target { pushed_at: image.pushed_at, is_manifest_list };
                 self.versions.entry(tag.clone()).or_default().target = Some(target);
             }
-            TagMeaning::Alias(_) | TagMeaning::Marker(_) | TagMeaning::NotServed(_) => {}
+            TagMeaning::Platform(_) | TagMeaning::Alias(_) | TagMeaning::Marker(_) | TagMeaning::NotServed(_) => {}
         }
     }
 

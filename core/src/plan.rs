@@ -268,8 +268,7 @@ fn version_task(
     version: Tag,
     settings: &Arc<RepositorySettings>,
 ) -> Result<VersionTask, Rejection> {
-    let for_aliases = || AliasRequest::for_version(repository.clone(), &version, settings);
-    let aliases = (!settings.aliases.is_empty()).then(for_aliases).flatten();
+    let aliases = AliasRequest::for_version(repository.clone(), &version, settings);
     let request = ReconcileRequest::new(repository, version, settings).map_err(|error| ignored(error.to_string()))?;
     Ok(VersionTask { request, aliases })
 }

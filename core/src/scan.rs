@@ -32,13 +32,7 @@ pub struct ScannedTag<'a> {
     /// What it means by the settings of the repository.
     pub meaning: TagMeaning<'a>,
     /// What it names.
-    pub digest: Digest,
-    /// When that was first pushed.
-    pub pushed_at: SystemTime,
-    /// The media type of its manifest; empty where ECR does not say.
-    pub media_type: &'a str,
-    /// Whether that is an artifact other than a container image, such as a chart or a cache, as far as ECR says.
-    pub is_artifact: bool,
+    pub image: &'a ScannedImage,
 }
 
 impl ScannedImage {
@@ -69,16 +63,15 @@ impl ScannedImage {
         !self.artifact_media_type.is_empty() && !is_image_config(&self.artifact_media_type)
     }
 
+    /// Whether its platform tags count: an artifact is not an image of a platform, whatever its tag. Of a manifest list,
+    /// its entries tell.
+    pub(crate) fn may_be_of_platform(&self) -> bool {
+        self.is_list() || !self.is_artifact()
+    }
+
     /// Its tags, each with its meaning by these settings.
     pub fn scanned_tags<'a>(&'a self, settings: &'a RepositorySettings) -> impl Iterator<Item = ScannedTag<'a>> {
         let tags = self.tags.iter().filter_map(|tag| tag.parse::<Tag>().ok());
-        tags.map(move |tag| ScannedTag {
-            meaning: settings.meaning(&tag),
-            tag,
-            digest: self.digest,
-            pushed_at: self.pushed_at,
-            media_type: &self.media_type,
-            is_artifact: self.is_artifact() && !self.is_list(),
-        })
+        tags.map(move |tag| ScannedTag { meaning: settings.meaning(&tag), tag, image: self })
     }
 }

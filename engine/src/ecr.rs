@@ -23,8 +23,7 @@ pub use scan::Page;
 pub use stored::StoredRepository;
 
 use aws_sdk_ecr::operation::put_image::{PutImageError, PutImageOutput};
-use client::SharedState;
-use client::{ResponseLimit, is_too_large};
+use client::{ResponseLimit, SharedState, is_too_large};
 use ecr_multiarch_core::error::{Resource, Unavailable};
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
@@ -125,6 +124,19 @@ impl Registry {
                 result => return result,
             }
         }
+    }
+
+    /// As [`Self::call`], with the error classified.
+    async fn call_on<T, E>(
+        &self,
+        action: IamAction,
+        resource: impl FnOnce() -> Resource,
+        send: impl AsyncFn(&Client) -> Result<T, SdkError<E, HttpResponse>>,
+    ) -> Result<T, Error>
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))
     }
 
     /// Sends a call that the gate has admitted, and records how it ended.

@@ -40,9 +40,12 @@ pub(super) enum Scope {
 }
 
 impl AliasRequest {
-    /// A request for the aliases of one version, after it was published, found unchanged, or yanked. `None`, if it is not
-    /// a release, or not served.
+    /// A request for the aliases of one version, after it was published, found unchanged, or yanked. `None`, if the
+    /// repository has no aliases, or the version is not a release, or not served.
     pub fn for_version(repository: RepositoryName, version: &Tag, settings: &Arc<RepositorySettings>) -> Option<Self> {
+        if settings.aliases.is_empty() {
+            return None;
+        }
         let release = Release::from_tag(version).filter(|release| settings.serves(release.tag()))?;
         Some(Self { scope: Scope::Release(release), ..Self::for_repository(repository, settings) })
     }

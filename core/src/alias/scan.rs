@@ -88,9 +88,10 @@ impl<'a> AliasScanBuilder<'a> {
     /// Adds a tag, as [`Self::add_image`] does.
     pub fn add(&mut self, scanned: &ScannedTag<'_>) {
         let Self { settings, scan } = self;
-        let ScannedTag { tag, meaning, digest, media_type, .. } = scanned;
+        let ScannedTag { tag, meaning, image } = scanned;
         let is_alias = matches!(meaning, TagMeaning::Alias(_));
-        let target = TagTarget { digest: *digest, content: ContentKind::from_media_type(media_type), is_alias };
+        let content = ContentKind::from_media_type(&image.media_type);
+        let target = TagTarget { digest: image.digest, content, is_alias };
         match meaning {
             TagMeaning::Alias(_) => {
                 scan.tags.insert(tag.clone(), target);
@@ -99,22 +100,21 @@ impl<'a> AliasScanBuilder<'a> {
                 scan.yanked.insert(marker.release().clone());
                 scan.tags.insert(tag.clone(), target);
             }
-            TagMeaning::Platform(_) if scanned.is_artifact => {}
-            TagMeaning::Platform(parsed) => {
+            TagMeaning::Platform(parsed) if image.may_be_of_platform() => {
                 let is_new = |release: &Release| !scan.releases.contains(release);
                 let release = Release::from_tag(&parsed.version).filter(is_new);
                 scan.releases.extend(release.filter(|release| settings.serves(release.tag())));
             }
             TagMeaning::Version(_) => {
                 if target.content == ContentKind::List {
-                    scan.version_lists.insert(*digest);
+                    scan.version_lists.insert(image.digest);
                 }
                 if let Some(release) = Release::from_tag(tag) {
                     scan.releases.insert(release);
                     scan.tags.insert(tag.clone(), target);
                 }
             }
-            TagMeaning::NotServed(_) => {}
+            TagMeaning::Platform(_) | TagMeaning::NotServed(_) => {}
         }
     }
 

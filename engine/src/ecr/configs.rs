@@ -95,10 +95,7 @@ impl Registry {
                 .send()
                 .await
         };
-        let output = self
-            .call(action, send)
-            .await
-            .map_err(|error| error::classify(IamAction::GetDownloadUrlForLayer, resource(), &error))?;
+        let output = self.call_on(action, resource, send).await?;
         let url = output.download_url.ok_or_else(|| unavailable("the response has no URL"))?;
         let bytes = match self.shared.blobs.get(&url, MAX_CONFIG_BYTES).await {
             Ok(bytes) => bytes,

@@ -3,13 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_ecr::Client;
-use aws_sdk_ecr::operation::describe_images::DescribeImagesOutput;
 use aws_sdk_ecr::operation::describe_repositories::DescribeRepositoriesOutput;
 use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageStatus, TagStatus};
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::{Error, IamAction, RepositoryName, ScannedImage};
 
-use super::{Registry, error};
+use super::Registry;
 
 /// How many rows a page has: the maximum. ECR's default is a tenth of it.
 const PAGE_SIZE: i32 = 1_000;
@@ -39,7 +38,6 @@ impl Registry {
         &self,
         from: Option<String>,
     ) -> Result<DescribeRepositoriesOutput, Error> {
-        let action = IamAction::DescribeRepositories;
         let send = async |client: &Client| {
             client
                 .describe_repositories()
@@ -49,8 +47,7 @@ impl Registry {
                 .send()
                 .await
         };
-        let resource = || Resource::Registry(self.id.clone());
-        self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))
+        self.call_on(IamAction::DescribeRepositories, || Resource::Registry(self.id.clone()), send).await
     }
 
     /// Scans a page of the tagged images of a repository.
@@ -63,9 +60,7 @@ impl Registry {
         from: Option<String>,
     ) -> Result<Page<ScannedImage>, Error> {
         let filter = DescribeImagesFilter::builder().tag_status(TagStatus::Tagged).build();
-        let output = self.describe_images(repository, filter, from).await?;
-        let rows = output.image_details.unwrap_or_default().into_iter().filter_map(scanned_image).collect();
-        Ok(Page { rows, next: output.next_token })
+        self.describe_images(repository, filter, from).await
     }
 
     pub(super) async fn describe_images(
@@ -73,8 +68,7 @@ impl Registry {
         repository: &RepositoryName,
         filter: DescribeImagesFilter,
         from: Option<String>,
-    ) -> Result<DescribeImagesOutput, Error> {
-        let action = IamAction::DescribeImages;
+    ) -> Result<Page<ScannedImage>, Error> {
         let send = async |client: &Client| {
             client
                 .describe_images()
@@ -87,11 +81,13 @@ impl Registry {
                 .await
         };
         let resource = || Resource::Repository(repository.clone());
-        self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))
+        let output = self.call_on(IamAction::DescribeImages, resource, send).await?;
+        let rows = output.image_details.unwrap_or_default().into_iter().filter_map(scanned_image).collect();
+        Ok(Page { rows, next: output.next_token })
     }
 }
 
-pub(super) fn scanned_image(image: ImageDetail) -> Option<ScannedImage> {
+fn scanned_image(image: ImageDetail) -> Option<ScannedImage> {
     let pushed_at = image.image_pushed_at?;
     let since_epoch = Duration::from_millis(pushed_at.to_millis().ok()?.try_into().ok()?);
     Some(ScannedImage {

@@ -5,8 +5,8 @@ use aws_sdk_ecr::types::{DescribeImagesFilter, ImageStatusFilter, ImageTagMutabi
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::{AccountId, Error, IamAction, RepositoryName, ScannedImage};
 
-use super::scan::{Page, scanned_image};
-use super::{Registry, error};
+use super::Registry;
+use super::scan::Page;
 
 /// A repository with what the audit needs of its description.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,6 @@ impl Registry {
     /// # Errors
     /// Every error of ECR.
     pub async fn describe_repository(&self, repository: &RepositoryName) -> Result<Option<StoredRepository>, Error> {
-        let action = IamAction::DescribeRepositories;
         let send = async |client: &Client| {
             client
                 .describe_repositories()
@@ -47,7 +46,7 @@ impl Registry {
                 .await
         };
         let resource = || Resource::Repository(repository.clone());
-        let output = self.call(action, send).await.map_err(|error| error::classify(action, resource(), &error))?;
+        let output = self.call_on(IamAction::DescribeRepositories, resource, send).await?;
         Ok(output.repositories.unwrap_or_default().into_iter().find_map(stored_repository))
     }
 
@@ -65,9 +64,7 @@ impl Registry {
         let tags = if with_untagged { TagStatus::Any } else { TagStatus::Tagged };
         // Without a filter by status, ECR leaves archived images out.
         let filter = DescribeImagesFilter::builder().tag_status(tags).image_status(ImageStatusFilter::Any).build();
-        let output = self.describe_images(repository, filter, from).await?;
-        let rows = output.image_details.unwrap_or_default().into_iter().filter_map(scanned_image).collect();
-        Ok(Page { rows, next: output.next_token })
+        self.describe_images(repository, filter, from).await
     }
 }
 
