@@ -162,12 +162,17 @@ impl Check<'_> {
         self.scan.reading.as_ref()?.entries(list.digest)
     }
 
+    /// Whether a platform tag names this.
+    fn is_tagged(&self, digest: Digest) -> bool {
+        self.version.images.iter().any(|tagged| tagged.image.digest == digest)
+    }
+
     /// Whether a list is the index of one image, though there are images of several platforms: it has a single entry,
     /// or is what the tag of one platform names.
     fn is_single_index(&self, own: &Image) -> bool {
         let images = &self.version.images;
         let is_other = |image: &VersionImage<'_>| image.image.digest != own.digest;
-        let is_of_tag = || images.iter().any(|image| !is_other(image)) && images.iter().any(is_other);
+        let is_of_tag = || self.is_tagged(own.digest) && images.iter().any(is_other);
         let has_one_entry = || self.entries(own).is_some_and(|entries| entries.len() == 1);
         own.is_list() && self.tagged_platforms() > 1 && (is_of_tag() || has_one_entry())
     }
@@ -207,8 +212,8 @@ impl Check<'_> {
     fn archived(&self) -> Option<Problem> {
         let Version { images, own, .. } = self.version;
         let tagged = images.iter().filter(|image| image.image.is_archived).map(|image| image.tag.to_owned());
-        let entries = || self.scan.reading.as_ref()?.entries((*own)?.digest);
-        let is_untagged = |entry: &&ListEntry| !images.iter().any(|tagged| tagged.image.digest == entry.digest);
+        let entries = || self.entries((*own)?);
+        let is_untagged = |entry: &&ListEntry| !self.is_tagged(entry.digest);
         let is_archived = |entry: &&ListEntry| self.judge.image(entry.digest).is_some_and(|image| image.is_archived);
         let listed = entries().into_iter().flatten().filter(is_untagged).filter(is_archived);
         let archived: Vec<_> = tagged.chain(listed.map(|entry| entry.digest.to_string())).collect();
@@ -252,12 +257,11 @@ impl Check<'_> {
         if self.judge.image(entry.digest).is_none() {
             return Some(Problem::ImageGone { platform: entry.platform.as_ref().map(shown), digest: entry.digest });
         }
-        let is_tagged = self.version.images.iter().any(|tagged| tagged.image.digest == entry.digest);
         match (reading.facts(entry.digest)?, &entry.platform) {
             (Ok(facts), Some(said)) if said.contradicts(&facts.platform) && !mismatched.contains(&entry.digest) => {
                 Some(mismatch(format!("the entry {}", entry.digest), said, &facts.platform))
             }
-            (Err(_), _) if !is_tagged && !reading.is_artifact(entry.digest) => {
+            (Err(_), _) if !self.is_tagged(entry.digest) && !reading.is_artifact(entry.digest) => {
                 unreadable(reading, &entry.digest.to_string(), entry.digest)
             }
             _ => None,

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use ecr_multiarch_core::input::{AssembleRequest, SweepRequest};
+use ecr_multiarch_core::input::request::{AssembleRequest, SweepRequest};
 use ecr_multiarch_core::{AccountId, Region, RepositoryName, Tag};
 use serde::Serialize;
 
@@ -93,6 +93,8 @@ pub const SWEEP_COMMAND: &str = "aws lambda invoke --function-name SweeperArn --
 /// The command that sends an assemble request, which takes 30 seconds at most.
 pub const ASSEMBLE_COMMAND: &str = "aws lambda invoke --function-name AssemblerArn \
                                     --cli-binary-format raw-in-base64-out --payload 'REQUEST' /dev/stdout";
+/// The command that shows what a sweep would publish, before anything is deployed.
+pub const DRY_RUN_COMMAND: &str = "cargo run --release --bin ecr-multiarch -- sweep --dry-run";
 
 impl RequestTarget {
     /// The request that publishes a version, or with force replaces the single image under its tag.

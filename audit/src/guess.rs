@@ -123,14 +123,19 @@ impl Guess {
         self.positions = parts.enumerate().map(|(position, part)| (part, position)).collect();
     }
 
+    /// The platforms with their names, each once, though tags may spell it in thousands of ways.
+    pub fn distinct_platforms(&self) -> impl Iterator<Item = (&str, ConfiguredPlatform)> {
+        let mut seen = HashSet::new();
+        let names =
+            self.platforms.iter().map(|guessed| guessed.platform.as_str()).filter(move |name| seen.insert(*name));
+        names.filter_map(|name| Some((name, name.parse().ok()?)))
+    }
+
     /// Leaves out what can be something else and covers a platform that other tags name: the settings accept no two
     /// such platforms.
     fn leave_out_families(&mut self) {
         let parse = |guessed: &GuessedPlatform| guessed.platform.parse::<ConfiguredPlatform>().ok();
-        // Each once, though tags may spell it in thousands of ways.
-        let mut seen = HashSet::new();
-        let distinct = self.platforms.iter().filter(|guessed| seen.insert(guessed.platform.as_str()));
-        let all: Vec<_> = distinct.filter_map(parse).collect();
+        let all: Vec<_> = self.distinct_platforms().map(|(_, platform)| platform).collect();
         let covered = |guessed: &GuessedPlatform| {
             let family = parse(guessed).filter(|_| guessed.is_weak())?;
             all.iter().find(|other| family.overlaps(other) && !family.is_equivalent_to(other))

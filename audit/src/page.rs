@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use ecr_multiarch_core::reconcile::manifest_list::escape_json;
 use sha2::{Digest as _, Sha256};
 
-use crate::finding::{ASSEMBLE_COMMAND, SWEEP_COMMAND};
+use crate::finding::{ASSEMBLE_COMMAND, DRY_RUN_COMMAND, SWEEP_COMMAND};
 use crate::report::Report;
 
 const PAGE: &str = include_str!("../page/page.html");
@@ -30,6 +30,7 @@ pub fn render(report: &Report) -> Result<String, serde_json::Error> {
         ("style", STYLE),
         ("sweep command", SWEEP_COMMAND),
         ("assemble command", ASSEMBLE_COMMAND),
+        ("dry run command", DRY_RUN_COMMAND),
         ("report", &report),
         ("script", SCRIPT),
     ];
@@ -72,7 +73,16 @@ mod tests {
         let places: Vec<_> = PAGE.split("{{").skip(1).filter_map(|place| Some(place.split_once("}}")?.0)).collect();
         assert_eq!(
             places,
-            ["style hash", "script hash", "style", "assemble command", "sweep command", "report", "script"]
+            [
+                "style hash",
+                "script hash",
+                "style",
+                "assemble command",
+                "sweep command",
+                "dry run command",
+                "report",
+                "script"
+            ]
         );
     }
 

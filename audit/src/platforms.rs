@@ -1,7 +1,5 @@
 //! The platforms of a repository, by the names under which the report shows them.
 
-use std::collections::HashSet;
-
 use ecr_multiarch_core::oci::platform::Platform;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 
@@ -20,16 +18,14 @@ const OS_VERSION_NUMBERS: usize = 3;
 #[derive(Debug)]
 pub struct PlatformNames {
     names: Vec<String>,
-    /// The guessed platforms with their names, each once, though tags may spell it in thousands of ways.
+    /// The guessed platforms with their names, each once.
     guessed: Vec<(String, ConfiguredPlatform)>,
 }
 
 impl PlatformNames {
     /// No platforms yet, of a repository of which this was guessed.
     pub fn new(guess: &Guess) -> Self {
-        let mut seen = HashSet::new();
-        let names = guess.platforms.iter().map(|guessed| &guessed.platform).filter(|name| seen.insert(*name));
-        let guessed = names.filter_map(|name| Some((name.clone(), name.parse().ok()?))).collect();
+        let guessed = guess.distinct_platforms().map(|(name, platform)| (name.to_owned(), platform)).collect();
         Self { names: Vec::new(), guessed }
     }
 

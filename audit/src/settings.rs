@@ -79,9 +79,9 @@ impl Suggestion {
     pub fn of(repository: &RepositoryName, guess: &Guess, versions: &Versions<'_>) -> Result<Option<Self>, String> {
         let Some(layout) = guess.layout else { return Ok(None) };
         let tagged = || versions.all.iter().filter(|version| !version.images.is_empty());
-        let has_releases = tagged().any(|version| version.is_release);
+        let has_releases = tagged().any(|version| version.release.is_some());
         let newest: Vec<_> =
-            tagged().filter(|version| version.is_release == has_releases).take(NEWEST_VERSIONS).collect();
+            tagged().filter(|version| version.release.is_some() == has_releases).take(NEWEST_VERSIONS).collect();
         let spelled = |(position, platform): (usize, &String)| {
             let has = newest.iter().filter(|version| version.images.iter().any(|image| image.platform == position));
             let is_usual = 2 * has.count() >= newest.len();

@@ -40,8 +40,8 @@ pub struct Version<'a> {
     pub expected: Vec<usize>,
     /// When the newest of its images was first pushed; of its own tag, where it has no platform tags.
     pub pushed_at: SystemTime,
-    /// Whether it is a release; only those are siblings of a release, and others only of their shape.
-    pub is_release: bool,
+    /// The release that it is. The siblings of a release are releases; those of another version have its shape.
+    pub release: Option<Release>,
 }
 
 impl Version<'_> {
@@ -197,9 +197,9 @@ impl<'a> VersionTags<'a> {
         }
         present.sort_unstable();
         present.dedup();
-        let is_release = tag.parse().is_ok_and(|tag| Release::from_tag(&tag).is_some());
+        let release = tag.parse().ok().and_then(|tag| Release::from_tag(&tag));
         let platforms = is_known.then_some(present);
-        Some(Version { tag, images, own, platforms, expected: Vec::new(), pushed_at, is_release })
+        Some(Version { tag, images, own, platforms, expected: Vec::new(), pushed_at, release })
     }
 }
 
@@ -220,10 +220,9 @@ impl Family {
         let mut releases = Vec::new();
         let known = || versions.iter().enumerate().filter(|(_, version)| version.platforms.is_some());
         for (index, version) in known() {
-            if version.is_release {
+            if let Some(release) = &version.release {
                 releases.push(index);
-                let major = version.tag.split('.').next().unwrap_or_default();
-                by_major.entry(major.trim_start_matches('v')).or_default().push(index);
+                by_major.entry(release.major()).or_default().push(index);
             } else {
                 by_shape.entry(shape(version.tag)).or_default().push(index);
             }

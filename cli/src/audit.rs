@@ -7,7 +7,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -23,6 +22,9 @@ use tokio::time::Instant;
 pub use options::Options;
 use progress::Progress;
 use table::ReportText;
+
+use crate::registry_options::RegistryOptions;
+use crate::terminal::print;
 
 /// How long calls are repeated that ECR throttles. In a terminal, Ctrl-C ends the audit earlier.
 const PATIENCE: Duration = Duration::from_hours(24);
@@ -72,14 +74,15 @@ async fn report(options: &Options) -> Result<Report, String> {
 
 /// Audits a registry as of this time.
 async fn audit(options: &Options, registries: &Registries, now: SystemTime) -> Result<Report, String> {
-    let region = options.region.clone().or_else(|| registries.own_region());
-    let region = region.ok_or("no Region: pass --region or set AWS_REGION")?;
-    let id = RegistryId { account: options.account.clone(), region: region.clone() };
+    let id = options.registry.id(registries)?;
     let registry = registries.open(&id, Priority::Background, Instant::now() + PATIENCE);
-    let target = RequestTarget { account: options.account.clone(), region: options.region.clone() };
+    let target = {
+        let RegistryOptions { account, region } = options.registry.clone();
+        RequestTarget { account, region }
+    };
     let progress = Progress::new();
     let repositories = scan::repositories(&registry, &options.repositories).await?;
-    let audited = RegistryId { account: options.account.clone().or(repositories.account.clone()), region };
+    let audited = RegistryId { account: id.account.or_else(|| repositories.account.clone()), ..id };
     let mut audit = Audit::new(audited, target, now, options.deep);
     audit.limit_to(&options.repositories);
     scan::audit_all(&registry, repositories, options.deep, &mut audit, &progress).await;
@@ -93,13 +96,13 @@ fn write_report(options: &Options, report: &Report, calls: u64) -> Result<(), St
         write_file(path, &page)?;
     }
     let json = || serde_json::to_string(report).map(|json| json + "\n").map_err(|error| error.to_string());
-    match &options.json {
-        Some(path) if path == Path::new("-") => print(&json()?)?,
-        Some(path) => write_file(path, &json()?)?,
-        None => {}
-    }
-    if options.json.as_deref() != Some(Path::new("-")) {
-        print(&ReportText { report, rows: options.rows }.to_string())?;
+    if options.json.as_deref() == Some(Path::new("-")) {
+        print(json()?)?;
+    } else {
+        if let Some(path) = &options.json {
+            write_file(path, &json()?)?;
+        }
+        print(ReportText { report, rows: options.rows }.to_string())?;
     }
     eprintln!("{}", table::summary(report, calls));
     Ok(())
@@ -107,9 +110,4 @@ fn write_report(options: &Options, report: &Report, calls: u64) -> Result<(), St
 
 fn write_file(path: &Path, text: &str) -> Result<(), String> {
     std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-/// Writes to standard output, which a reader such as `head` may close.
-fn print(text: &str) -> Result<(), String> {
-    std::io::stdout().lock().write_all(text.as_bytes()).map_err(|error| format!("standard output: {error}"))
 }

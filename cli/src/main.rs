@@ -9,11 +9,11 @@ mod demo;
 mod event_line;
 mod local_stack;
 mod published_list;
+mod registry_options;
 mod serve;
 mod sweep;
 mod terminal;
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -77,7 +77,7 @@ fn exit_code(ended: Result<bool, String>) -> ExitCode {
 fn print_completions(shell: Shell) -> Result<(), String> {
     let mut script = Vec::new();
     generate(shell, &mut Cli::command(), env!("CARGO_BIN_NAME"), &mut script);
-    io::stdout().write_all(&script).map_err(|error| format!("standard output: {error}"))
+    terminal::print(&script)
 }
 
 #[cfg(test)]

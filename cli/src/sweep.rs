@@ -8,8 +8,8 @@ mod tests;
 
 use std::time::Duration;
 
+use ecr_multiarch_core::Settings;
 use ecr_multiarch_core::work::SweepScope;
-use ecr_multiarch_core::{RegistryId, Settings};
 use ecr_multiarch_engine::ecr::{Priority, Registries};
 use ecr_multiarch_engine::end::WorkTime;
 use ecr_multiarch_engine::sweep::sweep;
@@ -17,6 +17,8 @@ use tokio::time::Instant;
 
 pub use options::Options;
 use table::SweepTable;
+
+use crate::terminal::error_text;
 
 /// The deadline that the sweep requires. In a terminal, Ctrl-C ends it earlier.
 const DEADLINE: Duration = Duration::from_hours(24);
@@ -26,10 +28,8 @@ pub async fn run(options: &Options) -> Result<bool, String> {
     let settings = Settings::from_lookup(|name| options.setting(name)).map_err(|error| error.to_string())?;
     let registries = Registries::from_terminal(settings.sweep().puts_per_second).await;
     let registries = registries.map_err(|error| error.to_string())?;
-    let region = options.region.clone().or_else(|| registries.own_region());
-    let region = region.ok_or("no Region: pass --region or set AWS_REGION")?;
+    let id = options.registry.id(&registries)?;
     let deadline = Instant::now() + DEADLINE;
-    let id = RegistryId { account: options.account.clone(), region };
     let swept = [registries.open(&id, Priority::Background, deadline)];
     let scope = SweepScope {
         repositories: (!options.repositories.is_empty()).then(|| options.repositories.clone()),
@@ -41,7 +41,7 @@ pub async fn run(options: &Options) -> Result<bool, String> {
     let time = WorkTime { stop_at: deadline, deadline };
     let table = SweepTable::new(options.rows);
     let report = tokio::select! {
-        report = sweep(&swept, &settings, &scope, time, &table) => report.map_err(|error| format!("{}: {error}", error.error_type()))?,
+        report = sweep(&swept, &settings, &scope, time, &table) => report.map_err(|error| error_text(&error))?,
         _ = tokio::signal::ctrl_c() => return Err("interrupted: published lists remain, and the next run continues".to_owned()),
     };
     table.finish();

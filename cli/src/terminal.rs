@@ -1,8 +1,12 @@
-//! Text for the terminal: colours, short digests, and names of media types.
+//! What the commands write to a terminal: coloured text, errors, short digests, names of media types, and progress.
 
 use std::env;
-use std::io::{IsTerminal as _, stdout};
+use std::io::{IsTerminal as _, Write as _, stdout};
 use std::sync::LazyLock;
+use std::time::Duration;
+
+use ecr_multiarch_core::Error;
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// The style of a piece of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +34,25 @@ impl Style {
         };
         if *IS_COLOURED { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
+}
+
+/// Writes to standard output, which a reader such as `head` may close.
+pub fn print(text: impl AsRef<[u8]>) -> Result<(), String> {
+    stdout().lock().write_all(text.as_ref()).map_err(|error| format!("standard output: {error}"))
+}
+
+/// An error of the function, with its type.
+pub fn error_text(error: &Error) -> String {
+    format!("{}: {error}", error.error_type())
+}
+
+/// A bar without a length that counts these things on standard error. It hides itself where that is not a terminal.
+pub fn progress_bar(things: &str) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    let template = format!("{{spinner}} {{pos}} of {{len}} {things} {{wide_bar}} {{elapsed}} {{msg}}");
+    bar.set_style(ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
 }
 
 /// The first twelve digits of a digest, as docker shows them.

@@ -4,7 +4,8 @@
 //! for those who only wait for a version, and the function refuses what is not meant for them.
 
 use crate::error::Error;
-use crate::input::{AssembleRequest, Input};
+use crate::input::Input;
+use crate::input::request::AssembleRequest;
 
 /// The alias of the function for those who wait for versions. The template creates it under this name.
 pub const WAIT_QUALIFIER: &str = "wait";

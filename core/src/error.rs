@@ -108,9 +108,9 @@ pub enum Error {
     /// Other writers kept changing the tags.
     #[error("{tag}: other writers changed the tags during each of {rounds} attempts; retry after the pushes")]
     Contended {
-        /// The version's tag.
+        /// The tag: of a version, an alias or a yank marker.
         tag: ImageReference,
-        /// How often the manifest list was written.
+        /// How many attempts were made.
         rounds: u8,
     },
     /// ECR throttled, failed or did not respond.
@@ -189,6 +189,11 @@ impl Error {
     /// Whether the registry is unavailable, and not just an image of it.
     pub fn is_registry_down(&self) -> bool {
         matches!(self, Self::RegistryUnavailable { unavailable: Unavailable::Registry, .. })
+    }
+
+    /// Whether it is one of the repository as a whole, and not just of an image of it.
+    pub fn concerns_repository(&self) -> bool {
+        matches!(self.error_type(), ErrorType::AccessDenied | ErrorType::RepositoryNotFound)
     }
 
     /// The error of an image that cannot go into a manifest list.

@@ -122,7 +122,10 @@ impl<'a> Inventory<'a> {
         let reported_ages = sweep.incomplete_after..=sweep.incomplete_until;
         let mut versions: Vec<_> = versions
             .into_iter()
-            .filter(|(tag, record)| !record.platforms.is_empty() && settings.serves(tag))
+            .filter(|(tag, record)| {
+                // A tag of its own was found to be a version that is served.
+                !record.platforms.is_empty() && (record.target.is_some() || settings.serves(tag))
+            })
             .map(|(tag, record)| {
                 let age = record.newest_platform.and_then(|pushed_at| now.duration_since(pushed_at).ok());
                 let is_overdue = age.is_some_and(|age| reported_ages.contains(&age));

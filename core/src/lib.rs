@@ -25,7 +25,7 @@
 //! * [`name`] and [`oci`]: the terms of ECR and of the OCI specifications, each a strict type;
 //! * [`reconcile`]: the state machine of one version, its observation, its manifest list, its outcome;
 //! * [`alias`]: releases and the aliases that follow them, as a state machine of its own;
-//! * [`scan`] and [`inventory`]: what a scan shows, and the versions of a repository that it is made of;
+//! * [`scan`] and [`inventory`]: what a scan shows of a repository, and the versions that its tags make up;
 //! * [`answer`] and [`error`]: what an invocation returns; [`excerpt`]: text from outside within it; [`iam_action`]: the
 //!   permissions that it needs.
 //!

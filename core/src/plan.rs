@@ -9,7 +9,8 @@ use crate::alias::request::AliasRequest;
 use crate::alias::yank::{YankAction, YankRequest};
 use crate::answer::{Answer, VersionReport};
 use crate::error::{Error, InvocationError};
-use crate::input::{AssembleRequest, Input, Push, RegistriesRequest, ReleaseRequest, SweepRequest};
+use crate::input::request::{AssembleRequest, RegistriesRequest, ReleaseRequest, SweepRequest};
+use crate::input::{Input, Push};
 use crate::name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName};
 use crate::oci::tag::Tag;
 use crate::reconcile::request::ReconcileRequest;
@@ -176,10 +177,10 @@ impl Planner<'_> {
 
     /// The registries that are served, those of these accounts only if they are given.
     fn registries(&self, accounts: Option<&[AccountId]>, own_region: &Region) -> Vec<RegistryId> {
-        let served = |account: &&AccountId| {
-            self.own_account.is_none_or(|own| own == *account) || self.settings.accounts().contains(account)
+        let served = |accounts: &[AccountId]| -> Vec<AccountId> {
+            accounts.iter().filter(|account| self.serves_account(account)).cloned().collect()
         };
-        let accounts: Option<Vec<_>> = accounts.map(|accounts| accounts.iter().filter(served).cloned().collect());
+        let accounts = accounts.map(served);
         self.settings.registries(self.own_account, own_region, accounts.as_deref())
     }
 
@@ -194,11 +195,15 @@ impl Planner<'_> {
         Err(ignored(format!("REPOSITORIES does not cover any of {}", names.join(", "))))
     }
 
+    /// Whether an account is the own one, or listed. Lambda always states the own one, which test hosts may not.
+    fn serves_account(&self, account: &AccountId) -> bool {
+        self.own_account.is_none_or(|own| own == account) || self.settings.accounts().contains(account)
+    }
+
     /// Ignores registries that are not served. Lambda always states the own account and Region, which test hosts may not.
     fn check_registry(&self, account: Option<&AccountId>, region: Option<&Region>) -> Result<(), Rejection> {
-        if let (Some(account), Some(own)) = (account, self.own_account)
-            && account != own
-            && !self.settings.accounts().contains(account)
+        if let Some(account) = account
+            && !self.serves_account(account)
         {
             return Err(ignored(format!("the registry of account {account} is not served: ACCOUNTS does not list it")));
         }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::oci::digest::Digest;
-use crate::oci::media_type::{MediaType, is_image_config};
+use crate::oci::media_type::{MediaType, is_artifact_type};
 use crate::oci::tag::Tag;
 use crate::settings::{RepositorySettings, TagMeaning};
 
@@ -60,7 +60,7 @@ impl ScannedImage {
 
     /// Whether it is an artifact other than a container image, such as a chart or a cache, as far as ECR says.
     pub fn is_artifact(&self) -> bool {
-        !self.artifact_media_type.is_empty() && !is_image_config(&self.artifact_media_type)
+        is_artifact_type(&self.artifact_media_type)
     }
 
     /// Whether its platform tags count: an artifact is not an image of a platform, whatever its tag. Of a manifest list,

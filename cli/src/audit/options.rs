@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use ecr_multiarch_core::{AccountId, Region, RepositoryGlob};
+use ecr_multiarch_core::RepositoryGlob;
+
+use crate::registry_options::RegistryOptions;
 
 /// Show what is wrong with the images of a registry
 ///
@@ -19,12 +21,8 @@ pub struct Options {
     /// Names or globs of the repositories, such as 'team-a/*'; all by default
     #[arg(long, value_delimiter = ',')]
     pub repositories: Vec<RepositoryGlob>,
-    /// The account of the registry; your own by default
-    #[arg(long)]
-    pub account: Option<AccountId>,
-    /// The Region of the registry; that of your environment or profile by default
-    #[arg(long)]
-    pub region: Option<Region>,
+    #[command(flatten)]
+    pub registry: RegistryOptions,
     /// Read manifests and configs as well, which counts as a pull of each image (ecr:BatchGetImage,
     /// ecr:GetDownloadUrlForLayer)
     #[arg(long)]

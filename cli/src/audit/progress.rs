@@ -1,21 +1,17 @@
 //! The progress of an audit, on standard error, where that is a terminal.
 
-use std::time::Duration;
-
 use ecr_multiarch_core::RepositoryName;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
-/// A bar of repositories. It hides itself where standard error is not a terminal.
+use crate::terminal::progress_bar;
+
+/// A bar of repositories.
 pub struct Progress(ProgressBar);
 
 impl Progress {
     /// A bar without a length.
     pub fn new() -> Self {
-        let bar = ProgressBar::new(0);
-        let style = ProgressStyle::with_template("{spinner} {pos} of {len} repositories {wide_bar} {elapsed} {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.enable_steady_tick(Duration::from_millis(100));
-        Self(bar)
+        Self(progress_bar("repositories"))
     }
 
     /// The number of repositories is known.

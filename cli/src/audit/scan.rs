@@ -14,6 +14,7 @@ use ecr_multiarch_engine::ecr::{ReadError, Registry, SharedRead, StoredRepositor
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::progress::Progress;
+use crate::terminal::error_text;
 
 /// How many repositories are scanned at a time: enough to hide the latency of a page.
 const MAX_PARALLEL_REPOSITORIES: usize = 4;
@@ -94,7 +95,7 @@ async fn named(registry: &Registry, names: BTreeSet<RepositoryName>) -> Reposito
 async fn matching(registry: &Registry, globs: &[RepositoryGlob]) -> Result<Repositories, String> {
     let (mut found, mut next) = (Repositories::default(), None);
     loop {
-        let page = registry.scan_stored_repositories(next).await.map_err(|error| message(&error))?;
+        let page = registry.scan_stored_repositories(next).await.map_err(|error| error_text(&error))?;
         let is_chosen = |name: &_| globs.is_empty() || globs.iter().any(|glob| glob.matches(name));
         page.rows.into_iter().filter(|repository| is_chosen(&repository.name)).for_each(|chosen| found.add(chosen));
         next = page.next;
@@ -122,7 +123,7 @@ pub async fn audit_all(
             0 => String::new(),
             more => format!(" and of {}", counted(more, "more repository", "more repositories")),
         };
-        let reason = repositories.reason.map(|error| format!(" ({})", message(&error))).unwrap_or_default();
+        let reason = repositories.reason.map(|error| format!(" ({})", error_text(&error))).unwrap_or_default();
         audit.add_limit(format!(
             "Which tags of {first}{others} are immutable is not known, so a request that moves an existing tag may \
              fail.{reason}"
@@ -142,15 +143,10 @@ pub async fn audit_all(
                     audit.add_failure(name, unread);
                 }
             }
-            Err(error) => audit.add_failure(name, message(&error)),
+            Err(error) => audit.add_failure(name, error_text(&error)),
         }
         progress.finish_one();
     }
-}
-
-/// An error as the report shows it.
-pub fn message(error: &Error) -> String {
-    format!("{}: {error}", error.error_type())
 }
 
 /// Scans a repository. Where it cannot be read, or not all of it, the rest is audited all the same, and the result says
@@ -176,7 +172,7 @@ async fn scan(
         let mut unread = Unread::default();
         match read(registry, name, &images, &mut unread, progress).await {
             Ok(reading) => (Some(reading), unread.message()),
-            Err(error) => (None, Some(format!("not read: {}", message(&error)))),
+            Err(error) => (None, Some(format!("not read: {}", error_text(&error)))),
         }
     } else {
         (None, None)
@@ -198,7 +194,7 @@ impl Unread {
     }
 
     fn message(&self) -> Option<String> {
-        Some(format!("{} not read: {}", counted(self.count, "image", "images"), message(self.first.as_ref()?)))
+        Some(format!("{} not read: {}", counted(self.count, "image", "images"), error_text(self.first.as_ref()?)))
     }
 }
 
@@ -224,17 +220,12 @@ async fn read(
         for digest in digests {
             match registry.get_configs(name, &[*digest]).await {
                 Ok(found) => reading.add_configs(found),
-                Err(error) if concerns_all(&error) => return Err(error),
+                Err(error) if error.concerns_repository() => return Err(error),
                 Err(error) => unread.add(error),
             }
         }
     }
     Ok(reading)
-}
-
-/// Whether an error is not one of this image alone.
-fn concerns_all(error: &Error) -> bool {
-    error.error_type() == ErrorType::AccessDenied || error.error_type() == ErrorType::RepositoryNotFound
 }
 
 async fn read_manifests(

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use ecr_multiarch_audit::coverage::{Coverage, Unit};
-use ecr_multiarch_audit::finding::{ASSEMBLE_COMMAND, Finding, Request, SWEEP_COMMAND};
+use ecr_multiarch_audit::finding::{ASSEMBLE_COMMAND, DRY_RUN_COMMAND, Finding, Request, SWEEP_COMMAND};
 use ecr_multiarch_audit::report::{Report, RepositoryReport};
 use ecr_multiarch_audit::text::{counted, plain};
 
@@ -154,10 +154,7 @@ impl ReportText<'_> {
         if has_assemble {
             writeln!(f, " assemble: {ASSEMBLE_COMMAND}\n   AssemblerArn stands for that output of its stack.")?;
         }
-        writeln!(
-            f,
-            " before that, with these settings in the environment: cargo run --release --bin ecr-multiarch -- sweep --dry-run\n"
-        )
+        writeln!(f, " before that, with these settings in the environment: {DRY_RUN_COMMAND}\n")
     }
 
     fn write_settings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

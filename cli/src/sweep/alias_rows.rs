@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use ecr_multiarch_core::AliasReconciliation;
 
+use crate::terminal::error_text;
+
 /// The aliases of a repository.
 #[derive(Debug, Default)]
 pub struct AliasRows(Vec<AliasRow>);
@@ -32,7 +34,7 @@ impl From<&AliasReconciliation> for AliasRows {
             tag: failure.tag.to_string(),
             state: "failed".to_owned(),
             release: None,
-            reason: Some(format!("{}: {}", failure.error.error_type(), failure.error)),
+            reason: Some(error_text(&failure.error)),
         });
         Self(reported.chain(failed).collect())
     }

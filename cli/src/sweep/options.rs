@@ -2,7 +2,9 @@
 
 use clap::Args;
 use ecr_multiarch_core::settings::variable::Variable;
-use ecr_multiarch_core::{AccountId, Region, RepositoryGlob, RepositoryStart};
+use ecr_multiarch_core::{RepositoryGlob, RepositoryStart};
+
+use crate::registry_options::RegistryOptions;
 
 /// Publish the manifest lists that a registry lacks
 ///
@@ -27,12 +29,8 @@ pub struct Options {
     /// Compare every complete version by digest, also those that a scan shows as up to date
     #[arg(long)]
     pub deep: bool,
-    /// The account of the registry; your own by default
-    #[arg(long)]
-    pub account: Option<AccountId>,
-    /// The Region of the registry; that of your environment or profile by default
-    #[arg(long)]
-    pub region: Option<Region>,
+    #[command(flatten)]
+    pub registry: RegistryOptions,
     /// The repository name to begin at; names below it are skipped
     #[arg(long)]
     pub from: Option<RepositoryStart>,

@@ -11,9 +11,10 @@ use ecr_multiarch_core::reconcile::outcome::Waiting;
 use ecr_multiarch_core::{AliasReconciliation, Outcome, RepositoryName, RepositorySettings, SweepReport};
 use ecr_multiarch_engine::end::End;
 use ecr_multiarch_engine::sweep::{SweepObserver, VersionEnd};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::alias_rows::AliasRows;
+use crate::terminal::progress_bar;
 
 /// Collects the versions of a sweep.
 pub struct SweepTable {
@@ -42,11 +43,7 @@ struct Row {
 impl SweepTable {
     /// A table of at most `rows_shown` rows for each repository.
     pub fn new(rows_shown: usize) -> Self {
-        let bar = ProgressBar::new(0);
-        let style = ProgressStyle::with_template("{spinner} {pos} of {len} versions {wide_bar} {elapsed} {msg}");
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.enable_steady_tick(std::time::Duration::from_millis(100));
-        Self { bar, rows_shown, repositories: RefCell::default() }
+        Self { bar: progress_bar("versions"), rows_shown, repositories: RefCell::default() }
     }
 
     /// Removes the progress bar.

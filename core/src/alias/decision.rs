@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::outcome::{AliasConflict, AliasOutcome, AliasPending};
 use super::request::AliasRequest;
 use super::scan::{ContentKind, TagTarget};
-use super::snapshot::{Knowledge, Snapshot, is_list, list};
+use super::snapshot::{Knowledge, Snapshot, list};
 use crate::error::{Conflict, Error};
 use crate::oci::digest::Digest;
 use crate::oci::platform::Platform;
 use crate::oci::tag::Tag;
 use crate::reconcile::machine::{MAX_ROUNDS, conflict};
 use crate::reconcile::manifest_list::ManifestList;
+use crate::reconcile::observation::StoredManifest;
 use crate::settings::release::Release;
 use crate::settings::yank_marker::YankMarker;
 
@@ -91,7 +92,7 @@ pub(super) struct Decider<'a> {
     attempts: &'a Attempts,
     snapshot: &'a Snapshot,
     /// The highest release of each line that is published and not yanked, with its list.
-    highest: BTreeMap<Tag, (Release, Digest)>,
+    highest: BTreeMap<Tag, (&'a Release, Digest)>,
 }
 
 impl Target {
@@ -124,7 +125,7 @@ impl<'a> Decider<'a> {
         for release in snapshot.scan.releases.difference(snapshot.scan.yanked()) {
             let Some(digest) = knowledge.list_of(release, &snapshot.scan) else { continue };
             for alias in request.settings.aliases.aliases(release) {
-                highest.insert(alias, (release.clone(), digest));
+                highest.insert(alias, (release, digest));
             }
         }
         Self { request, knowledge, attempts, snapshot, highest }
@@ -143,7 +144,7 @@ impl<'a> Decider<'a> {
     /// The release whose list a target is to name, and that list.
     pub(super) fn desired<'t>(&'t self, target: &'t Target) -> Option<(&'t Release, Digest)> {
         match target {
-            Target::Alias(tag) => self.highest.get(tag).map(|(release, digest)| (release, *digest)),
+            Target::Alias(tag) => self.highest.get(tag).copied(),
             Target::Marker(marker) => {
                 let scan = &self.snapshot.scan;
                 scan.target(marker.tag())?;
@@ -250,7 +251,7 @@ impl<'a> Decider<'a> {
             return;
         }
         for release in self.hidden(alias, release) {
-            let may_be_list = |digest: &Digest| self.knowledge.contents.get(digest).is_none_or(is_list);
+            let may_be_list = |digest: &Digest| self.knowledge.contents.get(digest).is_none_or(StoredManifest::is_list);
             match self.snapshot.reads.get(release.tag()) {
                 None => unknowns.unread.push(release.tag().clone()),
                 Some(read) => unknowns.is_outdated |= read.as_ref().is_some_and(may_be_list),

@@ -32,7 +32,7 @@ use crate::error::{Error, UnseenImage};
 use crate::name::Reference;
 use crate::oci::digest::Digest;
 use crate::oci::tag::Tag;
-use crate::reconcile::machine::{PAUSES_MS, PutResponse};
+use crate::reconcile::machine::{PAUSES_MS, PutResponse, not_yet_visible};
 use crate::reconcile::observation::Manifests;
 use crate::settings::release::Release;
 use crate::settings::yank_marker::YankMarker;
@@ -291,15 +291,16 @@ impl Context {
                 break;
             }
         }
+        let is_done = tags.is_empty() && !must_scan && (writes.is_empty() || self.request.dry_run);
+        if is_done {
+            return AliasStep::Done(end(&targets, &decider, &self.attempts));
+        }
         self.targets = Some(targets);
         if !tags.is_empty() {
             return AliasStep::Read(ReadTags { context: self, snapshot, tags });
         }
         if !writes.is_empty() && !self.request.dry_run {
             return AliasStep::Put(PutAliases { context: self, snapshot, writes });
-        }
-        if !must_scan {
-            return AliasStep::Done(self.end(&snapshot));
         }
         if let Some(after) = self.pause() {
             return self.scan(snapshot, after);
@@ -326,35 +327,13 @@ impl Context {
             let error = error(&tag);
             (tag, GivenUp::Failed(error))
         }));
-        self.targets = Some(targets);
-        AliasStep::Done(self.end(snapshot))
+        AliasStep::Done(end(&targets, &self.decider(snapshot), &self.attempts))
     }
 
-    fn end(&self, snapshot: &Snapshot) -> AliasReconciliation {
-        let decider = self.decider(snapshot);
-        let mut end = AliasReconciliation::default();
-        for target in self.targets.iter().flatten() {
-            match decider.decide(target) {
-                Decision::Settled(outcome, release) => end.add(target, outcome, release),
-                Decision::Failed(error) => end.failed.push(AliasFailure { tag: target.tag().clone(), error }),
-                Decision::Read(_) | Decision::Scan | Decision::Write(_) => {
-                    let release = decider.desired(target).map(|(release, _)| release.clone());
-                    end.add(target, self.pending(target.tag()), release);
-                }
-            }
-        }
-        end
-    }
-
-    fn pending(&self, tag: &Tag) -> AliasOutcome {
-        let is_written = self.attempts.rounds.contains_key(tag);
-        AliasOutcome::Pending(if is_written { AliasPending::NotConfirmed } else { AliasPending::NotWritten })
-    }
-
-    fn deferred(mut self, snapshot: Option<&Snapshot>) -> AliasReconciliation {
+    fn deferred(self, snapshot: Option<&Snapshot>) -> AliasReconciliation {
+        let targets = self.targets.as_deref().unwrap_or_default();
         if let Some(snapshot) = snapshot {
-            self.targets.get_or_insert_default();
-            return self.end(snapshot);
+            return end(targets, &self.decider(snapshot), &self.attempts);
         }
         let Attempts { rounds, given_up, .. } = &self.attempts;
         let mut end = AliasReconciliation::default();
@@ -362,7 +341,7 @@ impl Context {
             Target::Alias(_) => true,
             Target::Marker(marker) => rounds.contains_key(marker.tag()) || given_up.contains_key(marker.tag()),
         };
-        for target in self.targets.iter().flatten().filter(is_reported) {
+        for target in targets.iter().filter(is_reported) {
             match given_up.get(target.tag()) {
                 Some(GivenUp::Failed(error)) => {
                     end.failed.push(AliasFailure { tag: target.tag().clone(), error: error.clone() });
@@ -370,10 +349,34 @@ impl Context {
                 Some(GivenUp::Pending(reason, release)) => {
                     end.add(target, AliasOutcome::Pending(*reason), release.clone());
                 }
-                None => end.add(target, self.pending(target.tag()), self.request.release().cloned()),
+                None => end.add(target, self.attempts.pending(target.tag()), self.request.release().cloned()),
             }
         }
         end
+    }
+}
+
+/// The end of these targets, of which those that are not settled are pending.
+fn end(targets: &[Target], decider: &Decider<'_>, attempts: &Attempts) -> AliasReconciliation {
+    let mut end = AliasReconciliation::default();
+    for target in targets {
+        match decider.decide(target) {
+            Decision::Settled(outcome, release) => end.add(target, outcome, release),
+            Decision::Failed(error) => end.failed.push(AliasFailure { tag: target.tag().clone(), error }),
+            Decision::Read(_) | Decision::Scan | Decision::Write(_) => {
+                let release = decider.desired(target).map(|(release, _)| release.clone());
+                end.add(target, attempts.pending(target.tag()), release);
+            }
+        }
+    }
+    end
+}
+
+impl Attempts {
+    /// The outcome of a tag that is not settled.
+    fn pending(&self, tag: &Tag) -> AliasOutcome {
+        let is_written = self.rounds.contains_key(tag);
+        AliasOutcome::Pending(if is_written { AliasPending::NotConfirmed } else { AliasPending::NotWritten })
     }
 }
 
@@ -387,8 +390,4 @@ impl AliasReconciliation {
             Target::Marker(_) => self.markers.push(report),
         }
     }
-}
-
-fn not_yet_visible(image: UnseenImage) -> Error {
-    Error::NotYetVisible { image, waited_ms: PAUSES_MS.iter().sum() }
 }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::scan::{AliasScan, ContentKind};
 use crate::oci::digest::Digest;
 use crate::oci::invalid_image::{Corruption, Part};
-use crate::oci::media_type::MediaType;
 use crate::oci::tag::Tag;
 use crate::reconcile::manifest_list::ManifestList;
 use crate::reconcile::observation::StoredManifest;
@@ -47,7 +46,7 @@ impl Knowledge {
     pub(super) fn list_of(&self, release: &Release, scan: &AliasScan) -> Option<Digest> {
         let target = scan.target(release.tag())?;
         let is_list = match self.contents.get(&target.digest) {
-            Some(stored) => is_list(stored),
+            Some(stored) => stored.is_list(),
             None => !matches!(target.content, ContentKind::Other(_)),
         };
         is_list.then_some(target.digest)
@@ -59,14 +58,9 @@ impl Knowledge {
         let seen: BTreeSet<Digest> = self.seen.iter().map(|(_, digest)| *digest).collect();
         let expected: BTreeSet<Digest> = expected.values().copied().collect();
         self.contents.retain(|digest, stored| {
-            given.contains_key(digest) || !is_list(stored) || (seen.contains(digest) && !expected.contains(digest))
+            given.contains_key(digest) || !stored.is_list() || (seen.contains(digest) && !expected.contains(digest))
         });
     }
-}
-
-/// Whether it is a manifest list.
-pub(super) fn is_list(stored: &StoredManifest) -> bool {
-    stored.known_media_type().is_some_and(MediaType::is_manifest_list)
 }
 
 /// The list of a stored manifest, whose bytes are compared with its digest.

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::request::AliasRequest;
-use super::snapshot::{is_list, list};
+use super::request::{AliasRequest, Scope};
+use super::snapshot::list;
 use crate::error::{Conflict, Error, UnseenImage};
 use crate::name::{ImageReference, Reference, RegistryId, RepositoryName};
 use crate::oci::digest::Digest;
@@ -33,9 +33,8 @@ pub struct YankRequest {
     /// The repository.
     pub repository: RepositoryName,
     action: YankAction,
-    dry_run: bool,
     marker: YankMarker,
-    /// The request for the aliases of the release.
+    /// The request for the aliases of the release, with what holds for the marker as well.
     aliases: AliasRequest,
 }
 
@@ -131,14 +130,15 @@ impl YankRequest {
         let release = Release::from_tag(version).ok_or_else(|| NotYankable::NotARelease(version.clone()))?;
         settings.platform_tags(version)?;
         let marker = YankMarker::of(&release).ok_or_else(|| NotYankable::TooLong(version.clone()))?;
-        let aliases = AliasRequest::for_version(repository.clone(), version, settings).ok_or(NotYankable::NoAliases)?;
-        Ok(Self { repository, action, dry_run: false, marker, aliases })
+        let aliases = AliasRequest::for_repository(repository.clone(), settings);
+        let aliases = AliasRequest { scope: Scope::Release(release), ..aliases };
+        Ok(Self { repository, action, marker, aliases })
     }
 
     /// The same request, for a dry run or for real.
     #[must_use]
     pub fn with_dry_run(self, dry_run: bool) -> Self {
-        Self { dry_run, ..self }
+        Self { aliases: self.aliases.with_dry_run(dry_run), ..self }
     }
 
     /// The marker of the release.
@@ -148,27 +148,22 @@ impl YankRequest {
 
     /// The full name of the marker.
     pub fn target(&self) -> ImageReference {
-        self.image(self.marker.tag())
+        self.aliases.image(self.marker.tag())
     }
 
     fn version(&self) -> &Tag {
         self.marker.release().tag()
     }
 
-    fn image(&self, tag: &Tag) -> ImageReference {
-        ImageReference { repository: self.repository.clone(), reference: Reference::Tag(tag.clone()) }
-    }
-
     fn end(&self, outcome: YankOutcome, digest: Option<Digest>) -> YankEnd {
-        let aliases = self.aliases.clone().with_dry_run(self.dry_run);
-        YankEnd { outcome, marker: self.marker.clone(), digest, is_marked: false, aliases: Some(aliases) }
+        let (marker, aliases) = (self.marker.clone(), Some(self.aliases.clone()));
+        YankEnd { outcome, marker, digest, is_marked: false, aliases }
     }
 
     /// The end of a yank whose marker was written, or would have been.
     fn marked(&self, outcome: YankOutcome, list: &ManifestList) -> YankEnd {
-        let YankEnd { aliases, .. } = self.end(outcome, None);
-        let aliases = aliases.map(|aliases| aliases.with_list(list).with_marker(list.digest));
-        YankEnd { aliases, ..self.end(outcome, Some(list.digest)) }
+        let aliases = self.aliases.clone().with_list(list).with_marker(list.digest);
+        YankEnd { aliases: Some(aliases), ..self.end(outcome, Some(list.digest)) }
     }
 }
 
@@ -202,8 +197,8 @@ impl ReadMarker {
         let Some(stored) = version else {
             return Ok(YankStep::Done(YankEnd { aliases: None, ..request.end(YankOutcome::Waiting, None) }));
         };
-        let image = request.image(request.version());
-        if !is_list(stored) {
+        let image = request.aliases.image(request.version());
+        if !stored.is_list() {
             let conflict =
                 Conflict::NotAManifestList { digest: stored.digest, media_type: stored.media_type.as_str().into() };
             return Err(Error::TagConflict { tag: image, conflict });
@@ -212,7 +207,7 @@ impl ReadMarker {
         if is_marked || request.action == YankAction::Unyank {
             return Ok(YankStep::Done(request.end(YankOutcome::Unchanged, digest)));
         }
-        if request.dry_run {
+        if request.aliases.dry_run {
             return Ok(YankStep::Done(request.marked(YankOutcome::WouldYank, &list)));
         }
         Ok(YankStep::Put(PutMarker { request, list }))
@@ -241,7 +236,7 @@ impl PutMarker {
             // Somebody else has yanked it since it was read.
             PutResponse::TagImmutable => Ok(YankStep::Done(request.end(YankOutcome::Unchanged, Some(list.digest)))),
             PutResponse::ReferencedImageNotFound => {
-                let image = UnseenImage::ReferencedBy(request.image(request.version()));
+                let image = UnseenImage::ReferencedBy(request.aliases.image(request.version()));
                 Err(Error::NotYetVisible { image, waited_ms: 0 })
             }
         }

@@ -7,7 +7,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::digest::Digest;
-use super::media_type::{MediaType, is_image_config};
+use super::media_type::{MediaType, is_artifact_type};
 use super::platform::{Platform, null_as_default};
 
 /// Annotations, in the order in which Go's tools write a map.
@@ -84,7 +84,7 @@ impl Descriptor {
     pub fn is_image(&self) -> bool {
         MediaType::from_name(&self.media_type).is_some()
             && self.attested_digest().is_none()
-            && (self.artifact_type.is_empty() || is_image_config(&self.artifact_type))
+            && !is_artifact_type(&self.artifact_type)
     }
 
     /// The platform, if it specifies at least os and architecture.

@@ -79,6 +79,11 @@ pub fn is_image_config(media_type: &str) -> bool {
     matches!(media_type, "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json")
 }
 
+/// Whether an artifact type is that of something other than a container image. An empty one says nothing.
+pub fn is_artifact_type(artifact_type: &str) -> bool {
+    !artifact_type.is_empty() && !is_image_config(artifact_type)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

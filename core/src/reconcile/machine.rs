@@ -27,7 +27,6 @@ use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
 use crate::oci::invalid_image::Unsupported;
 use crate::oci::manifest::Index;
-use crate::oci::media_type::MediaType;
 use crate::oci::platform::Platform;
 use crate::oci::tag::Tag;
 use crate::settings::Revisions;
@@ -349,7 +348,8 @@ fn done(outcome: Outcome, images: Vec<PlatformImage>) -> Step {
     Step::Done(Reconciliation { outcome, images })
 }
 
-fn not_yet_visible(image: UnseenImage) -> Error {
+/// The error of an image that no read has shown after all pauses.
+pub(crate) fn not_yet_visible(image: UnseenImage) -> Error {
     Error::NotYetVisible { image, waited_ms: PAUSES_MS.iter().sum() }
 }
 
@@ -357,7 +357,7 @@ fn not_yet_visible(image: UnseenImage) -> Error {
 ///
 /// No manifest list that this function assembles is one of these conflicts, so the images need not be known.
 pub(crate) fn conflict(target: &StoredManifest, is_configured: impl Fn(&Platform) -> bool) -> Option<Conflict> {
-    let is_list = target.known_media_type().is_some_and(MediaType::is_manifest_list);
+    let is_list = target.is_list();
     // Without the limit of a source: a list of many attested images has more entries.
     let index = is_list.then(|| serde_json::from_str::<Index>(&target.text).ok()).flatten();
     let Some(index) = index else {

@@ -49,6 +49,11 @@ impl StoredManifest {
         }
     }
 
+    /// Whether it is a manifest list.
+    pub fn is_list(&self) -> bool {
+        self.known_media_type().is_some_and(MediaType::is_manifest_list)
+    }
+
     /// The type of the artifact that it is, if it has the form of an image and is none: a chart, a cache or a signature.
     pub fn artifact_type(&self) -> Option<ImageText> {
         let media_type = self.known_media_type().filter(|media_type| !media_type.is_manifest_list())?;

@@ -78,13 +78,7 @@ impl ConfiguredPlatform {
     ///
     /// An arm image that leaves its variant open is not meant: it counts as one of the platform of its tag.
     pub fn overlaps(&self, other: &Self) -> bool {
-        let (one, other) = (self.platform.normalized(), other.platform.normalized());
-        let variant_is_open = one.architecture == "arm" && (one.variant.is_empty() || other.variant.is_empty());
-        one.os == other.os
-            && one.architecture == other.architecture
-            && (one.variant == other.variant || variant_is_open)
-            && (is_dotted_prefix(&one.os_version, &other.os_version)
-                || is_dotted_prefix(&other.os_version, &one.os_version))
+        self.matches(&other.platform) || other.matches(&self.platform)
     }
 }
 

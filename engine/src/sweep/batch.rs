@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
-use ecr_multiarch_core::{Error, ErrorType, ReconcileRequest, Step};
+use ecr_multiarch_core::{Error, ReconcileRequest, Step};
 
 use super::RegistrySweep;
 use super::queue::{Batch, SweptRepository};
@@ -58,7 +58,7 @@ impl GroupDelegate for BatchDelegate<'_, '_> {
     }
 
     fn on_shared_read_error(&self, error: &Error) -> Option<VersionEnd> {
-        is_refusal(error).then(|| {
+        error.concerns_repository().then(|| {
             self.repository.abandon(error.clone());
             End::Abandoned(error.clone())
         })
@@ -77,10 +77,5 @@ impl GroupDelegate for BatchDelegate<'_, '_> {
 
 /// Whether an error of a write concerns the repository as a whole. Other refusals concern one manifest list.
 fn is_write_refusal(error: &Error) -> bool {
-    is_refusal(error) || matches!(error, Error::RegistryRefused { code, .. } if code.as_str() == QUOTA_CODE)
-}
-
-/// Whether an error concerns the repository as a whole.
-fn is_refusal(error: &Error) -> bool {
-    matches!(error.error_type(), ErrorType::AccessDenied | ErrorType::RepositoryNotFound)
+    error.concerns_repository() || matches!(error, Error::RegistryRefused { code, .. } if code.as_str() == QUOTA_CODE)
 }
