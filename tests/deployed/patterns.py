@@ -1,7 +1,6 @@
 """The events of `events/` that an event pattern matches, by the emulator's matcher."""
 
 import json
-from pathlib import Path
 
 from support.background import ROOT
 from support.emulator import Emulator
@@ -22,7 +21,7 @@ PUSHES = {
 def matched(aws: Emulator, pattern: str) -> set[str]:
     """The events of ECR in `events/` that a pattern matches, by the names of their files."""
     events = aws.client("events")
-    files = {path.stem: path.read_text() for path in Path(ROOT / "events").glob("*.json")}
+    files = {path.stem: path.read_text() for path in (ROOT / "events").glob("*.json")}
     # The other files are requests.
     of_ecr = {name: text for name, text in files.items() if "source" in json.loads(text)}
     assert PUSHES < of_ecr.keys()

@@ -169,8 +169,8 @@ impl TagScheme {
     /// The scheme of this template for these platforms.
     ///
     /// # Errors
-    /// [`InvalidPlatforms`] if there are no platforms or too many, if two of them cover the same images, or if two of
-    /// them have the same tag part.
+    /// [`InvalidPlatforms`], if `platforms` is empty or too long, or if two of them cover the same images or have the
+    /// same tag part.
     pub fn new(template: TagTemplate, mut platforms: Vec<ConfiguredPlatform>) -> Result<Self, InvalidPlatforms> {
         for (index, one) in platforms.iter().enumerate() {
             for other in &platforms[..index] {
