@@ -226,7 +226,7 @@ mod tests {
             let settings = settings.for_repository(repository).unwrap();
             let parsed = settings.tag_scheme.parse(&tag.parse().unwrap()).unwrap();
             assert_eq!(parsed.version.as_str(), version, "{repository}");
-            assert_eq!(settings.aliases.is_empty(), *repository == three, "{repository}");
+            assert_eq!(!settings.has_aliases(), *repository == three, "{repository}");
         }
     }
 

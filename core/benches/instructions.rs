@@ -130,7 +130,8 @@ fn plan_aliases(releases: usize) -> Work {
     }
     let highest = tag_of(&images.last().unwrap().tags[0]);
     Box::new(move || {
-        let request = AliasRequest::for_version(repository(), &highest, &settings).unwrap().with_list(&list);
+        let release = settings.release(&highest).unwrap();
+        let request = AliasRequest::for_release(repository(), release, &settings).with_list(&list);
         let scan = scan(&settings, black_box(&images));
         match ScanRepository::start(Arc::new(request)).resume(scan) {
             AliasStep::Put(put) => assert_eq!(put.writes().len(), 3),

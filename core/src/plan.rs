@@ -125,10 +125,11 @@ impl Planner<'_> {
                 Ok(Work::Version(registry, VersionTask { request, ..task }, None))
             }
             TagMeaning::Marker(marker) => {
-                let release = marker.release().tag().clone();
-                let not_served = || ignored(format!("{tag} marks {release}, which has no aliases"));
-                let aliases = AliasRequest::for_version(repository, &release, settings).ok_or_else(not_served)?;
-                subject.version = Some(release);
+                let version = marker.release().tag();
+                let not_served = || ignored(format!("{tag} marks {version}, which has no aliases"));
+                let release = settings.release(version).ok_or_else(not_served)?;
+                subject.version = Some(version.clone());
+                let aliases = AliasRequest::for_release(repository, release, settings);
                 Ok(Work::Marker(registry, MarkerTask { marker, aliases }))
             }
             TagMeaning::Alias(_) | TagMeaning::Version(_) | TagMeaning::NotServed(_) => {
@@ -273,7 +274,8 @@ fn version_task(
     version: Tag,
     settings: &Arc<RepositorySettings>,
 ) -> Result<VersionTask, Rejection> {
-    let aliases = AliasRequest::for_version(repository.clone(), &version, settings);
+    let release = settings.release(&version);
+    let aliases = release.map(|release| AliasRequest::for_release(repository.clone(), release, settings));
     let request = ReconcileRequest::new(repository, version, settings).map_err(|error| ignored(error.to_string()))?;
     Ok(VersionTask { request, aliases })
 }

@@ -83,7 +83,7 @@ impl Settings {
 
     /// Whether any repository can have aliases.
     pub fn has_aliases(&self) -> bool {
-        self.rules.iter().map(|(_, settings)| settings).chain([&self.defaults]).any(|one| !one.aliases.is_empty())
+        self.rules.iter().map(|(_, settings)| settings).chain([&self.defaults]).any(|one| one.has_aliases())
     }
 
     /// The repositories that are served, by name or glob.

@@ -72,7 +72,7 @@ impl SweepObserver for SweepTable {
             platforms: platforms.iter().map(ToString::to_string).collect(),
             versions: 0,
             rows: Vec::new(),
-            aliases: (!settings.aliases.is_empty()).then(AliasRows::default),
+            aliases: settings.has_aliases().then(AliasRows::default),
         });
         entry.versions += 1;
         let cells =

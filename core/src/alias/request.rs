@@ -40,14 +40,9 @@ pub(super) enum Scope {
 }
 
 impl AliasRequest {
-    /// A request for the aliases of one version, after it was published, found unchanged, or yanked. `None`, if the
-    /// repository has no aliases, or the version is not a release, or not served.
-    pub fn for_version(repository: RepositoryName, version: &Tag, settings: &Arc<RepositorySettings>) -> Option<Self> {
-        if settings.aliases.is_empty() {
-            return None;
-        }
-        let release = Release::from_tag(version).filter(|release| settings.serves(release.tag()))?;
-        Some(Self { scope: Scope::Release(release), ..Self::for_repository(repository, settings) })
+    /// A request for the aliases of one release, after it was published, found unchanged, or yanked.
+    pub fn for_release(repository: RepositoryName, release: Release, settings: &Arc<RepositorySettings>) -> Self {
+        Self { scope: Scope::Release(release), ..Self::for_repository(repository, settings) }
     }
 
     /// A request for all aliases of a repository.

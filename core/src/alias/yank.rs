@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::request::{AliasRequest, Scope};
+use super::request::AliasRequest;
 use super::snapshot::list;
 use crate::error::{Conflict, Error, UnseenImage};
 use crate::name::{ImageReference, Reference, RegistryId, RepositoryName};
@@ -124,14 +124,13 @@ impl YankRequest {
         action: YankAction,
         settings: &Arc<RepositorySettings>,
     ) -> Result<Self, NotYankable> {
-        if settings.aliases.is_empty() {
+        if !settings.has_aliases() {
             return Err(NotYankable::NoAliases);
         }
         let release = Release::from_tag(version).ok_or_else(|| NotYankable::NotARelease(version.clone()))?;
         settings.platform_tags(version)?;
         let marker = YankMarker::of(&release).ok_or_else(|| NotYankable::TooLong(version.clone()))?;
-        let aliases = AliasRequest::for_repository(repository.clone(), settings);
-        let aliases = AliasRequest { scope: Scope::Release(release), ..aliases };
+        let aliases = AliasRequest::for_release(repository.clone(), release, settings);
         Ok(Self { repository, action, marker, aliases })
     }
 

@@ -11,7 +11,7 @@ use crate::settings::tag_scheme::TagScheme;
 ///
 /// No template can give a release, a platform tag or a yank marker, so that no tag is both an alias and one of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct AliasPolicy(Vec<AliasTemplate>);
+pub struct AliasPolicy(pub(super) Vec<AliasTemplate>);
 
 /// Why a list of alias templates is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,11 +54,6 @@ impl AliasPolicy {
             }
         }
         Ok(Self(templates))
-    }
-
-    /// Whether the policy has no templates.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// The templates, in the order of the setting.

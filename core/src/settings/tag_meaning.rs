@@ -2,6 +2,7 @@
 
 use super::RepositorySettings;
 use super::alias_template::AliasTemplate;
+use super::release::Release;
 use super::tag_scheme::{InvalidVersion, ParsedTag, PlatformTag};
 use super::yank_marker::YankMarker;
 use crate::oci::tag::Tag;
@@ -51,13 +52,15 @@ impl RepositorySettings {
     /// No template can give both an alias and another meaning. Platform tags come before markers, so that every platform
     /// tag of a version that is served means that platform.
     pub fn meaning(&self, tag: &Tag) -> TagMeaning<'_> {
-        if let Some(template) = self.aliases.template_of(tag) {
+        if self.has_aliases()
+            && let Some(template) = self.aliases.template_of(tag)
+        {
             return TagMeaning::Alias(template);
         }
         if let Some(parsed) = self.tag_scheme.parse(tag) {
             return TagMeaning::Platform(parsed);
         }
-        if !self.aliases.is_empty()
+        if self.has_aliases()
             && let Some(marker) = YankMarker::from_tag(tag)
         {
             return TagMeaning::Marker(marker);
@@ -87,6 +90,17 @@ impl RepositorySettings {
             }
             TagMeaning::NotServed(reason) => Err(reason),
         }
+    }
+
+    /// The release that a version is, if it is served and the repository has aliases.
+    pub fn release(&self, version: &Tag) -> Option<Release> {
+        let release = self.has_aliases().then(|| Release::from_tag(version)).flatten()?;
+        self.serves(version).then_some(release)
+    }
+
+    /// Whether the repository has aliases.
+    pub fn has_aliases(&self) -> bool {
+        !self.aliases.0.is_empty()
     }
 
     /// Whether a version is served.

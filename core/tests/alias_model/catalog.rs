@@ -141,13 +141,13 @@ impl Catalog {
     }
 
     pub fn alias_request(&self, release: usize) -> AliasRequest {
-        AliasRequest::for_version(repository(), self.releases[release].tag(), &self.settings).unwrap()
+        AliasRequest::for_release(repository(), self.releases[release].clone(), &self.settings)
     }
 
     pub fn marker_request(&self, release: usize) -> AliasRequest {
         let tag = &self.tags[self.marker_of(release)];
         let TagMeaning::Marker(marker) = self.settings.meaning(tag) else { panic!("{tag} is not a marker") };
-        AliasRequest::for_version(repository(), marker.release().tag(), &self.settings).unwrap()
+        AliasRequest::for_release(repository(), marker.release().clone(), &self.settings)
     }
 
     pub fn sweep_request(&self) -> AliasRequest {

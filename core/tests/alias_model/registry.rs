@@ -112,7 +112,10 @@ impl Registry {
     pub fn request(&self, words: &str) -> AliasRequest {
         let mut words = words.split(' ');
         let scope = words.next().unwrap();
-        let version = |version| AliasRequest::for_version(repository(), &tag(version), &self.settings).unwrap();
+        let version = |version| {
+            let release = self.settings.release(&tag(version)).unwrap();
+            AliasRequest::for_release(repository(), release, &self.settings)
+        };
         let request = match scope.split_once('=') {
             Some((release, content)) => version(release).with_list(&list(content)),
             None if scope == "sweep" => AliasRequest::for_repository(repository(), &self.settings),

@@ -162,7 +162,7 @@ fn assert_one_meaning(settings: &RepositorySettings, tag: &Tag) {
             assert_eq!(template.alias(&release).as_ref(), Some(tag), "{release}");
         }
         TagMeaning::Version(platform_tags) => {
-            assert!(!is_marker || settings.aliases.is_empty(), "{tag} is both a version and a yank marker");
+            assert!(!is_marker || !settings.has_aliases(), "{tag} is both a version and a yank marker");
             for PlatformTag { tag: platform_tag, platform } in platform_tags {
                 let TagMeaning::Platform(parsed) = settings.meaning(&platform_tag) else {
                     panic!("{platform_tag} of {tag} is not only a platform tag");

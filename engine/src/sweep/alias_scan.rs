@@ -15,7 +15,7 @@ pub(super) struct RepositoryAliases<'a> {
 impl<'a> RepositoryAliases<'a> {
     /// Those of a repository with these settings. `None`, if they have no aliases.
     pub(super) fn new(settings: &'a RepositorySettings) -> Option<Self> {
-        let scan = (!settings.aliases.is_empty()).then(|| AliasScanBuilder::new(settings))?;
+        let scan = settings.has_aliases().then(|| AliasScanBuilder::new(settings))?;
         Some(Self { scan, scan_time: Duration::ZERO })
     }
 }
