@@ -27,6 +27,7 @@
 struct Readme;
 
 mod api;
+mod archived_answer;
 mod blobs;
 mod clock;
 mod connection;
@@ -64,6 +65,7 @@ mod token;
 mod uuid;
 mod visibility;
 
+pub use archived_answer::ArchivedAnswer;
 pub use clock::Clock;
 pub use digest::digest_of;
 pub use ecr::LocalEcr;

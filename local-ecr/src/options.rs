@@ -1,5 +1,6 @@
 //! The settings of a server.
 
+use crate::archived_answer::ArchivedAnswer;
 use crate::mutability::Mutability;
 use crate::push::RepushError;
 use std::path::PathBuf;
@@ -15,6 +16,10 @@ pub struct Options {
     pub region: String,
     /// The exception for a push of the same bytes under the same immutable tag.
     pub repush_error: RepushError,
+    /// How archived images are read and pushed.
+    pub archived: ArchivedAnswer,
+    /// Whether `DescribeImages` refuses a filter beside `imageIds`. ECR documents neither this nor the contrary.
+    pub refuses_filter_with_image_ids: bool,
     /// Whether `BatchGetImage` answers two tags of one image with one entry, under the first of them. ECR documents
     /// neither this nor the contrary.
     pub merge_tags_of_an_image: bool,
@@ -35,6 +40,8 @@ impl Default for Options {
             account: String::from("123456789012"),
             region: String::from("eu-central-1"),
             repush_error: RepushError::default(),
+            archived: ArchivedAnswer::default(),
+            refuses_filter_with_image_ids: false,
             merge_tags_of_an_image: false,
             create_on_push: false,
             mutability: Mutability::default(),

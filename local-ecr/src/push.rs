@@ -1,5 +1,6 @@
 //! The rules of a push, the same for every endpoint.
 
+use crate::archived_answer::ArchivedAnswer;
 use crate::digest::digest_of;
 use crate::error::ApiError;
 use crate::event::ImageAction;
@@ -33,12 +34,13 @@ pub(crate) struct Push<'a> {
     pub(crate) digest: Option<&'a str>,
 }
 
-/// The repository of a push, its rule for repeated pushes, and the time.
+/// The repository of a push, its rules for repeated pushes, and the time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PushTarget<'a> {
     pub(crate) registry: &'a RegistryId,
     pub(crate) repository: &'a str,
     pub(crate) repush_error: RepushError,
+    pub(crate) archived: ArchivedAnswer,
     pub(crate) now: SystemTime,
 }
 
@@ -74,6 +76,18 @@ impl PushTarget<'_> {
         Ok(digest)
     }
 
+    /// Pushes as [`put`](Self::put) does, except that a push of content that exists is a success, unless the tag does not
+    /// name it.
+    pub(crate) fn ensure(self, store: &mut Store, push: &Push<'_>) -> Result<String, ApiError> {
+        let error = match self.put(store, push) {
+            Err(error) if error.code == "ImageAlreadyExistsException" => error,
+            result => return result,
+        };
+        let digest = digest_of(&push.bytes);
+        let tags = &store.repository(self.registry, self.repository)?.tags;
+        if push.tag.is_none_or(|tag| tags.get(tag) == Some(&digest)) { Ok(digest) } else { Err(error) }
+    }
+
     /// All content that a manifest names must be in the same repository.
     fn check_content(self, repository: &Repository, manifest: &Manifest) -> Result<(), ApiError> {
         let layers = missing(manifest.blobs(), |digest| repository.blobs.contains(digest));
@@ -97,10 +111,11 @@ impl PushTarget<'_> {
     }
 
     fn check_tag(self, repository: &Repository, tag: Option<&str>, digest: &str) -> Result<(), ApiError> {
-        // A push restores an archived image, so it is not repeated in vain.
         let is_archived = repository.images.get(digest).is_some_and(|image| image.is_archived);
+        // A push that restores an archived image is not repeated in vain.
+        let is_restored = is_archived && self.archived.is_restored_by_push();
         let Some(tag) = tag else {
-            return if repository.images.contains_key(digest) && !is_archived {
+            return if repository.images.contains_key(digest) && !is_restored {
                 Err(self.image_exists(digest, None))
             } else {
                 Ok(())
@@ -108,12 +123,13 @@ impl PushTarget<'_> {
         };
         let may_move = repository.mutability.may_move(tag);
         match repository.tags.get(tag) {
-            Some(named) if named == digest && is_archived => Ok(()),
+            Some(named) if named == digest && is_restored => Ok(()),
             Some(named) if named == digest => match self.repush_error {
                 RepushError::ImageTagAlreadyExists if !may_move => Err(self.tag_exists(tag)),
                 _ => Err(self.image_exists(digest, Some(tag))),
             },
             Some(_) if !may_move => Err(self.tag_exists(tag)),
+            _ if is_archived && !is_restored => Err(self.image_exists(digest, Some(tag))),
             _ if repository.images.get(digest).is_some_and(|image| image.tags.len() >= TAGS_PER_IMAGE) => {
                 Err(ApiError::new(
                     "LimitExceededException",

@@ -90,10 +90,7 @@ impl RegistryHandle {
             tag,
             digest: None,
         };
-        match self.state().push_target(&self.id, name).put(store, &push) {
-            Err(error) if error.code == "ImageAlreadyExistsException" => Ok(artifact.digest()),
-            result => result,
-        }
+        self.state().push_target(&self.id, name).ensure(store, &push)
     }
 
     /// Fills a repository with versions `1.0.0`, `1.0.1`, … of Docker images that share one layer,

@@ -62,7 +62,13 @@ impl SharedState {
 
     /// The repository of a push at this moment.
     pub(crate) fn push_target<'a>(&self, registry: &'a RegistryId, repository: &'a str) -> PushTarget<'a> {
-        PushTarget { registry, repository, repush_error: self.options.repush_error, now: self.clock.now() }
+        PushTarget {
+            registry,
+            repository,
+            repush_error: self.options.repush_error,
+            archived: self.options.archived,
+            now: self.clock.now(),
+        }
     }
 
     /// An empty repository, as a first push creates it.

@@ -3,6 +3,7 @@
 use super::context::{Context, OperationResult};
 use super::image_id::{ImageId, image_id, valid_tag};
 use super::parameter::{Account, List, RepositoryName, Text};
+use crate::archived_answer::ArchivedAnswer;
 use crate::convert::{TypedManifest, convert};
 use crate::delete::delete_image;
 use crate::digest::{digest_of, is_digest};
@@ -49,7 +50,7 @@ type Failure = (String, String);
 
 pub(super) fn batch_get(context: &mut Context<'_>, request: &BatchGetImage) -> OperationResult {
     let registry = context.registry(request.registry_id.as_ref());
-    let now = context.now;
+    let (now, archived) = (context.now, context.state.options.archived);
     let repository = context.store.repository(&registry, &request.repository_name)?;
     let accepted: Vec<&str> = match &request.accepted_media_types {
         Some(types) => types.iter().map(|media_type| &**media_type).collect(),
@@ -62,7 +63,7 @@ pub(super) fn batch_get(context: &mut Context<'_>, request: &BatchGetImage) -> O
     for id in reordered(&request.image_ids) {
         let (tag, requested_digest) = (id.tag(), id.digest());
         let found = find(repository, tag, requested_digest)
-            .and_then(|digest| check_available(repository, id, &digest).map(|()| digest));
+            .and_then(|digest| check_available(repository, id, &digest, archived).map(|()| digest));
         match found {
             Ok(digest) if context.state.options.merge_tags_of_an_image && !answered.insert(digest.clone()) => {}
             Ok(digest) => {
@@ -166,7 +167,12 @@ fn find(repository: &mut Repository, tag: Option<&str>, digest: Option<&str>) ->
 }
 
 /// Fails the image if it is archived, or if a test has made it unavailable.
-fn check_available(repository: &Repository, id: &ImageId, digest: &str) -> Result<(), Failure> {
+fn check_available(
+    repository: &Repository,
+    id: &ImageId,
+    digest: &str,
+    archived: ArchivedAnswer,
+) -> Result<(), Failure> {
     let failing = &repository.visibility.failing;
     let code = id.tag().and_then(|tag| failing.get(tag)).or_else(|| failing.get(digest));
     if let Some(code) = code {
@@ -174,7 +180,8 @@ fn check_available(repository: &Repository, id: &ImageId, digest: &str) -> Resul
     }
     // The user guide says that an archived image cannot be pulled, and no document says with which code.
     if repository.images.get(digest).is_some_and(|image| image.is_archived) {
-        return Err(("ImageInaccessible".to_owned(), "The image is archived".to_owned()));
+        let (code, reason) = archived.failure();
+        return Err((code.to_owned(), reason.to_owned()));
     }
     Ok(())
 }

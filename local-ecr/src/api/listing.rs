@@ -67,13 +67,17 @@ impl Filter {
             Some(TagStatus::Untagged) => image.tags.is_empty(),
             Some(TagStatus::Any) | None => true,
         };
-        let is_listed = match self.image_status {
+        has_tags && self.admits_status(image)
+    }
+
+    /// Whether an image passes by its status alone.
+    fn admits_status(&self, image: &StoredImage) -> bool {
+        match self.image_status {
             Some(ImageStatus::Any) => true,
             Some(ImageStatus::Archived) => image.is_archived,
             Some(ImageStatus::Activating) => false,
             Some(ImageStatus::Active) | None => !image.is_archived,
-        };
-        has_tags && is_listed
+        }
     }
 }
 
@@ -81,17 +85,20 @@ pub(super) fn describe_images(context: &mut Context<'_>, request: &DescribeImage
     let registry = context.registry(request.registry_id.as_ref());
     let name = &*request.repository_name;
     let repository = context.store.repository(&registry, name)?;
+    let filter = request.filter.as_ref().unwrap_or(&Filter::ANY);
     if let Some(ids) = &request.image_ids {
         if request.next_token.is_some() || request.max_results.is_some() {
             return Err(ApiError::invalid_parameter(
                 "Invalid parameter: nextToken and maxResults cannot be used with imageIds",
             ));
         }
+        if request.filter.is_some() && context.state.options.refuses_filter_with_image_ids {
+            return Err(ApiError::invalid_parameter("Invalid parameter: filter cannot be used with imageIds"));
+        }
         let details: Result<Vec<Value>, ApiError> =
-            ids.iter().map(|id| describe_one(&registry, name, repository, id)).collect();
+            ids.iter().map(|id| describe_one(&registry, name, repository, id, filter)).collect();
         return Ok(json!({"imageDetails": details?}));
     }
-    let filter = request.filter.as_ref().unwrap_or(&Filter::ANY);
     let size = PageSize::or_default(request.max_results.as_ref());
     let start = match &request.next_token {
         Some(text) => Excluded(token::decode(text)?),
@@ -149,8 +156,14 @@ fn row_key(digest: &str, tag: Option<&str>) -> String {
     format!("{digest} {}", tag.unwrap_or_default())
 }
 
-/// The row of one image of the request. A missing image fails the whole call.
-fn describe_one(registry: &RegistryId, name: &str, repository: &Repository, id: &ImageId) -> OperationResult {
+/// The row of one image of the request, whose status the filter must admit. A missing image fails the whole call.
+fn describe_one(
+    registry: &RegistryId,
+    name: &str,
+    repository: &Repository,
+    id: &ImageId,
+    filter: &Filter,
+) -> OperationResult {
     let (tag, digest) = (id.tag(), id.digest());
     let found = tag
         .or(digest)
@@ -158,7 +171,8 @@ fn describe_one(registry: &RegistryId, name: &str, repository: &Repository, id: 
             digest.is_none() || tag.is_none() || { repository.tags.get(*reference).map(String::as_str) == digest }
         })
         .and_then(|reference| repository.resolve(reference))
-        .and_then(|digest| repository.images.get_key_value(digest));
+        .and_then(|digest| repository.images.get_key_value(digest))
+        .filter(|(_, image)| filter.admits_status(image));
     match found {
         Some((digest, image)) => Ok(detail(registry, name, digest, image)),
         None => Err(ApiError::new(

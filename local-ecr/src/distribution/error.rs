@@ -26,7 +26,7 @@ pub(crate) fn error_response(error: &ApiError) -> Response {
     let (status, code) = match error.code.as_str() {
         "RepositoryNotFoundException" => (404, "NAME_UNKNOWN"),
         "LayersNotFoundException" | "ReferencedImagesNotFoundException" => (404, "MANIFEST_BLOB_UNKNOWN"),
-        "ImageTagAlreadyExistsException" => (400, "TAG_INVALID"),
+        "ImageAlreadyExistsException" | "ImageTagAlreadyExistsException" => (400, "TAG_INVALID"),
         "ImageDigestDoesNotMatchException" => (400, "DIGEST_INVALID"),
         // Clients report "405 Method Not Allowed" for a manifest that ECR's schema does not accept.
         "InvalidParameterException" => (405, "UNSUPPORTED"),

@@ -69,11 +69,8 @@ fn put(exchange: &mut Exchange<'_>, reference: &str) -> ExchangeResult {
         tag,
         digest: tag.is_none().then_some(reference),
     };
-    let digest = match target.put(exchange.store, &push) {
-        // In this protocol, a push of content that exists is a success.
-        Err(error) if error.code == "ImageAlreadyExistsException" => digest_of(&push.bytes),
-        result => result?,
-    };
+    // In this protocol, a push of content that exists is a success.
+    let digest = target.ensure(exchange.store, &push)?;
     let stored = exchange.repository()?.images.get(&digest);
     let subject = stored.and_then(|image| image.manifest.subject.clone());
     let location = exchange.path(&format!("manifests/{digest}"));

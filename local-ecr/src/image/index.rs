@@ -18,6 +18,7 @@ pub struct Index {
 pub struct Entry {
     artifact: Artifact,
     platform: Option<Platform>,
+    artifact_type: Option<String>,
     annotations: BTreeMap<String, String>,
 }
 
@@ -44,7 +45,7 @@ impl Entry {
     /// An entry for an image, with the image's platform, or for a list, with none.
     pub fn new(content: &impl ToArtifact) -> Self {
         let artifact = content.to_artifact();
-        Self { platform: artifact.platform.clone(), artifact, annotations: BTreeMap::new() }
+        Self { platform: artifact.platform.clone(), artifact, artifact_type: None, annotations: BTreeMap::new() }
     }
 
     /// Sets the platform, `os/architecture[/variant]`, instead of the image's own.
@@ -61,10 +62,24 @@ impl Entry {
         self
     }
 
+    /// States an artifact type in the entry, whatever its content is.
+    #[must_use]
+    pub fn artifact_type(mut self, artifact_type: &str) -> Self {
+        self.artifact_type = Some(artifact_type.to_owned());
+        self
+    }
+
     /// Adds an annotation to the entry.
     #[must_use]
     pub fn annotation(mut self, key: &str, value: &str) -> Self {
         self.annotations.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Leaves all annotations of the entry out, such as those by which an attestation is known.
+    #[must_use]
+    pub fn without_annotations(mut self) -> Self {
+        self.annotations.clear();
         self
     }
 
@@ -76,6 +91,7 @@ impl Entry {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             platform: self.platform.clone(),
+            artifact_type: self.artifact_type.clone(),
             annotations: (!self.annotations.is_empty()).then(|| self.annotations.clone()),
             ..self.artifact.descriptor()
         }

@@ -2,9 +2,12 @@
 
 mod artifact;
 mod attestation;
+mod chart;
 mod index;
+mod soci;
 
 pub use artifact::{Artifact, ToArtifact};
+pub use chart::chart;
 pub use index::{Entry, Index};
 
 use crate::digest::digest_of;
@@ -124,12 +127,27 @@ impl Image {
     /// The image as `docker buildx build --push` pushes it by default: an OCI index of the image and an
     /// attestation in the form of an image.
     pub fn attested(&self) -> Index {
-        Index::oci([Entry::new(self), attestation::as_image(&self.to_artifact())])
+        Index::oci([Entry::new(self), self.attestation()])
     }
 
     /// The image as BuildKit pushes it since 0.32: the attestation is an OCI artifact.
     pub fn attested_as_artifact(&self) -> Index {
-        Index::oci([Entry::new(self), attestation::as_artifact(&self.to_artifact())])
+        Index::oci([Entry::new(self), self.attestation_as_artifact()])
+    }
+
+    /// The entry of its attestation in the form of an image.
+    pub fn attestation(&self) -> Entry {
+        attestation::as_image(&self.to_artifact())
+    }
+
+    /// The entry of its attestation in the form of an OCI artifact.
+    pub fn attestation_as_artifact(&self) -> Entry {
+        attestation::as_artifact(&self.to_artifact())
+    }
+
+    /// The entry of its SOCI index of version 2, an artifact whose entry states the image's platform.
+    pub fn soci_index(&self) -> Entry {
+        soci::index(&self.to_artifact())
     }
 
     /// The bytes of its config.

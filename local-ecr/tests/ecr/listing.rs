@@ -1,9 +1,9 @@
 //! Pages and filters: `DescribeImages` and `ListImages`.
 
-use crate::client::{call, pages, start};
-use local_ecr::LocalEcr;
+use crate::client::{call, error_code, pages, start};
 use local_ecr::image::{Entry, Image, Index};
 use local_ecr::media_type::OCI_INDEX;
+use local_ecr::{LocalEcr, Options};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, UNIX_EPOCH};
@@ -49,11 +49,45 @@ fn archived_image_is_listed_only_on_demand() {
             assert_eq!(found.iter().flatten().count(), expected, "{operation} {filter}");
         }
     }
-    let request = json!({"repositoryName": "app", "imageIds": [{"imageTag": "1.0"}]});
-    let answer = call(&ecr, "BatchGetImage", &request);
-    assert_eq!(answer["failures"][0]["failureCode"], "ImageInaccessible");
-    ecr.home().push("app", Some("1.0"), &Image::oci("linux/amd64"));
-    assert_eq!(call(&ecr, "BatchGetImage", &request)["images"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn image_id_finds_only_an_image_of_the_filtered_status() {
+    let ecr = start();
+    let digest = ecr.home().push("app", Some("archived"), &Image::oci("linux/amd64"));
+    ecr.home().push("app", Some("active"), &Image::oci("linux/arm64"));
+    assert!(ecr.home().archive("app", "archived"));
+    let (archived, active) = (json!({"imageDigest": digest}), json!({"imageTag": "active"}));
+    for (filter, finds_archived, finds_active) in [
+        (Value::Null, false, true),
+        (json!({"tagStatus": "ANY"}), false, true),
+        (json!({"imageStatus": "ACTIVE"}), false, true),
+        (json!({"imageStatus": "ARCHIVED"}), true, false),
+        (json!({"imageStatus": "ANY"}), true, true),
+    ] {
+        for (id, is_found) in [(&archived, finds_archived), (&active, finds_active)] {
+            let request = json!({"repositoryName": "app", "imageIds": [id], "filter": filter});
+            if is_found {
+                let answer = call(&ecr, "DescribeImages", &request);
+                assert_eq!(answer["imageDetails"].as_array().map(Vec::len), Some(1), "{request}");
+            } else {
+                assert_eq!(error_code(&ecr, "DescribeImages", &request), "ImageNotFoundException", "{request}");
+            }
+        }
+    }
+}
+
+#[test]
+fn filter_beside_image_ids_is_refused_on_request() {
+    let options = Options { refuses_filter_with_image_ids: true, ..Options::default() };
+    let ecr = LocalEcr::start(options).unwrap();
+    ecr.home().push("app", Some("1"), &Image::oci("linux/amd64"));
+    let (ids, filter) = (json!([{"imageTag": "1"}]), json!({"imageStatus": "ANY"}));
+    let both = json!({"repositoryName": "app", "imageIds": ids, "filter": filter});
+    assert_eq!(error_code(&ecr, "DescribeImages", &both), "InvalidParameterException");
+    for one in [json!({"repositoryName": "app", "imageIds": ids}), json!({"repositoryName": "app", "filter": filter})] {
+        call(&ecr, "DescribeImages", &one);
+    }
 }
 
 /// A server with an image of five tags and one without any.

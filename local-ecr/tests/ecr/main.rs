@@ -2,10 +2,14 @@
 //! of the server, that it tests.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+/// Archived images.
+mod archive;
 /// Uploads of layers, `GetDownloadUrlForLayer`, presigned URLs, raw content.
 mod blobs;
 /// The client of the tests.
 mod client;
+/// The content that tests push.
+mod content;
 /// The data directory.
 mod data_dir;
 /// `BatchDeleteImage`.
