@@ -67,7 +67,7 @@ impl InvocationRecord<'_> {
         match self.result {
             Ok(Answer::Version(report)) => {
                 let outcome = &report.outcome;
-                let missing: Vec<_> = outcome.missing().iter().map(ToString::to_string).collect();
+                let missing: Vec<_> = outcome.missing().iter().map(|missing| missing.platform.to_string()).collect();
                 tracing::info!(
                     outcome = outcome.kind().name(),
                     account,

@@ -50,7 +50,7 @@ impl fmt::Display for Obstacle {
             Self::Archived(tag) => write!(f, "{tag} is archived"),
             Self::NotRead(image) => write!(f, "{image} was not read"),
             Self::HeldBack(reason) => f.write_str(reason),
-            Self::Unchanged => f.write_str("with the suggested settings, its list is the one that is there"),
+            Self::Unchanged => f.write_str("with the suggested settings, its list is right and stays"),
             Self::Immutable(tag) => write!(f, "the tag {tag} is immutable: delete it first"),
             Self::AliasLeftOut(alias) => write!(f, "the suggested ALIASES do not give {alias}"),
             Self::ReleaseWithoutList(release) => write!(f, "release {release} has no manifest list"),
@@ -110,6 +110,11 @@ impl<'a> Judge<'a> {
                 Step::ReadManifests(read) => {
                     let manifests = self.manifests(read.references(), reading)?;
                     read.resume(manifests)
+                }
+                Step::DescribeImages(describe) => {
+                    let time = |digest: Digest| Some((digest, self.image(digest)?.pushed_at));
+                    let times = describe.digests().into_iter().map(time).collect();
+                    describe.resume(times)
                 }
                 Step::ReadConfigs(read) => {
                     let unread = read.digests().into_iter().find(|digest| !reading.configs().contains_key(digest));

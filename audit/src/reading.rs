@@ -9,8 +9,9 @@ use ecr_multiarch_core::oci::descriptor::Descriptor;
 use ecr_multiarch_core::oci::descriptor::REVISION;
 use ecr_multiarch_core::oci::invalid_image::{InvalidImage, Unsupported};
 use ecr_multiarch_core::oci::manifest::Manifest;
+use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::oci::platform::Platform;
-use ecr_multiarch_core::reconcile::observation::{ImageConfigs, StoredManifest, validate_image};
+use ecr_multiarch_core::reconcile::observation::{ImageConfigs, validate_image};
 use ecr_multiarch_core::reconcile::revision::Revision;
 
 use crate::image::{Image, tagged};

@@ -14,8 +14,8 @@ use ecr_multiarch_audit::image::Image;
 use ecr_multiarch_audit::reading::Reading;
 use ecr_multiarch_audit::report::Report;
 use ecr_multiarch_audit::scan::RepositoryScan;
+use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::oci::media_type::MediaType;
-use ecr_multiarch_core::reconcile::observation::StoredManifest;
 use ecr_multiarch_core::{Digest, RegistryId};
 use serde_json::json;
 

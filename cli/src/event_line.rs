@@ -87,7 +87,7 @@ fn outcome(report: &VersionReport) -> String {
         OutcomeKind::Unchanged | OutcomeKind::WouldPublish => format!("{name} {}", list()),
         OutcomeKind::Waiting if outcome.missing().is_empty() => format!("{} {reason}", Style::Pending.paint(name)),
         OutcomeKind::Waiting => {
-            let missing: Vec<_> = outcome.missing().iter().map(ToString::to_string).collect();
+            let missing: Vec<_> = outcome.missing().iter().map(|missing| missing.platform.to_string()).collect();
             format!("{} for {}", Style::Pending.paint(name), missing.join(", "))
         }
         OutcomeKind::Ignored => Style::Dim.paint(&format!("{name}: {reason}")),

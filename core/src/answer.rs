@@ -194,6 +194,8 @@ impl Serialize for VersionReport {
             media_type: Option<MediaType>,
             platforms: &'a [PlatformImage],
             missing: Vec<String>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            expected_tags: Vec<&'a Tag>,
             reason: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             manifest: Option<&'a str>,
@@ -212,7 +214,8 @@ impl Serialize for VersionReport {
             digest: list.map(|list| list.digest),
             media_type: list.map(|list| list.media_type),
             platforms: images,
-            missing: outcome.missing().iter().map(ToString::to_string).collect(),
+            missing: outcome.missing().iter().map(|missing| missing.platform.to_string()).collect(),
+            expected_tags: outcome.missing().iter().map(|missing| &missing.tag).collect(),
             reason: outcome.reason(),
             manifest: list.filter(|_| matches!(outcome, Outcome::WouldPublish(_))).map(|list| list.text.as_str()),
             aliases: aliases.as_deref(),

@@ -327,6 +327,16 @@ pub enum Conflict {
         /// The platform, or the digest of an entry without one.
         platform: ImageText,
     },
+    /// It names a manifest list of newer images than those of the platform tags.
+    #[error(
+        "it names the manifest list {digest}, whose images were all pushed after those of the platform tags: these are \
+         stale. Delete the platform tags, or push newer images under them; or assemble the version with \"force\": true \
+         to replace the manifest list"
+    )]
+    NewerImages {
+        /// The digest that the tag names.
+        digest: Digest,
+    },
     /// It is immutable.
     #[error(
         "it is immutable and names {digest}, while the platform tags now make {assembled}; \

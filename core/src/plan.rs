@@ -121,7 +121,7 @@ impl Planner<'_> {
                 subject.version = Some(parsed.version.clone());
                 let task = version_task(repository, parsed.version, settings)?;
                 let pushed = BTreeSet::from_iter(is_recent(time, self.now).then_some(tag));
-                let request = ReconcileRequest { pushed, ..task.request };
+                let request = ReconcileRequest { pushed, announced_at: time, ..task.request };
                 Ok(Work::Version(registry, VersionTask { request, ..task }, None))
             }
             TagMeaning::Marker(marker) => {

@@ -6,3 +6,4 @@ pub mod observation;
 pub mod outcome;
 pub mod request;
 pub mod revision;
+pub mod right_list;

@@ -335,6 +335,13 @@ async fn execute(registry: &Registry, step: Step, deadline: Instant) -> Result<S
             let manifests = with_deadline(deadline, IamAction::BatchGetImage, target, call).await?;
             read.resume(manifests)
         }
+        Step::DescribeImages(describe) => {
+            let digests = describe.digests();
+            let call = registry.describe_pushes(&describe.request().repository, &digests);
+            let target = || Resource::Image(describe.request().target());
+            let times = with_deadline(deadline, IamAction::DescribeImages, target, call).await?;
+            describe.resume(times)
+        }
         Step::ReadConfigs(read) => {
             let digests = read.digests();
             let call = registry.get_configs(&read.request().repository, &digests);

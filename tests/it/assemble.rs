@@ -32,7 +32,8 @@ fn platform_missing_waits() {
     assert_eq!(
         waiting,
         json!({"outcome": "waiting", "account": ACCOUNT, "region": REGION, "repository": "app", "version": "1.2.3",
-               "tag": "1.2.3", "digest": null, "media_type": null, "missing": ["linux/arm64"], "reason": null,
+               "tag": "1.2.3", "digest": null, "media_type": null, "missing": ["linux/arm64"],
+               "expected_tags": ["1.2.3-arm64"], "reason": null,
                "platforms": [{"platform": "linux/amd64", "tag": "1.2.3-amd64", "digest": bed.digest("1.2.3-amd64")}]})
     );
     assert_eq!(bed.digest("1.2.3"), None);

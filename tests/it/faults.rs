@@ -63,7 +63,7 @@ fn fault_cases(operation: &str, scenario: Scenario) -> Vec<FaultCase> {
         once("denied", refused(if is_blob { 403 } else { 400 }, "AccessDeniedException"), &[Some("AccessDenied")]),
         once(
             "refused",
-            refused(400, "InvalidParameterException"),
+            refused(400, "ValidationException"),
             if is_read_again { &[AS_WITHOUT_FAULT, REFUSED] } else { &[REFUSED] },
         ),
         once("truncated", FaultKind::Truncated, &[AS_WITHOUT_FAULT, UNAVAILABLE]),

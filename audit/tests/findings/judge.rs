@@ -80,7 +80,7 @@ fn index_of_a_deleted_image_is_an_obstacle() {
     let scan = scan.index("1.0.0-amd64", 1, &json!({ "manifests": entries }).to_string()).delete("image").read();
     let finding = scan.finding();
     assert_eq!((&finding["kind"], &finding["request"]), (&json!("image-gone"), &Value::Null));
-    assert!(finding["obstacle"].as_str().unwrap().contains("could not be read back"), "{finding}");
+    assert!(finding["obstacle"].as_str().unwrap().contains("its list is right"), "{finding}");
 }
 
 /// The list of a version on amd64 and arm64, as the function assembles it.
@@ -88,8 +88,7 @@ fn assembled(scan: Scan, version: &str, day: u32) -> Scan {
     let source = |part| {
         let platform: ConfiguredPlatform = format!("linux/{part}").parse().unwrap();
         let image = scan.descriptor(&format!("{version}-{part}"), &entry("", part).1);
-        let origin =
-            Origin { image: serde_json::from_value(image).unwrap(), is_index: false, attestations: Vec::new() };
+        let origin = Origin { image: serde_json::from_value(image).unwrap(), is_index: false, attached: Vec::new() };
         SourceImage { config_platform: platform.platform().clone(), platform, revision: None, origin }
     };
     let list = ManifestList::assemble(&["amd64", "arm64"].map(source), Attestations::Keep);
@@ -104,7 +103,7 @@ fn list_that_the_function_would_leave_has_no_request() {
     });
     let scan = scan.config_image("1.5.0-s390x", 5, &config("s390x", "r1")).read();
     scan.check(&["list-differs-from-tags 1.5.0: does not have the image of 1.5.0-s390x"]);
-    assert_eq!(scan.finding()["obstacle"], "with the suggested settings, its list is the one that is there");
+    assert_eq!(scan.finding()["obstacle"], "with the suggested settings, its list is right and stays");
 }
 
 #[test]

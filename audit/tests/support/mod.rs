@@ -10,8 +10,8 @@ use ecr_multiarch_audit::reading::Reading;
 use ecr_multiarch_audit::report::Report;
 use ecr_multiarch_audit::scan::{RepositoryScan, TagMutability};
 use ecr_multiarch_core::oci::image_config::ImageConfig;
+use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::oci::media_type::MediaType;
-use ecr_multiarch_core::reconcile::observation::StoredManifest;
 use ecr_multiarch_core::{Digest, RegistryId};
 use serde_json::{Value, json};
 

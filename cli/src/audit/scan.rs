@@ -6,7 +6,8 @@ use ecr_multiarch_audit::audit::Audit;
 use ecr_multiarch_audit::reading::Reading;
 use ecr_multiarch_audit::scan::{RepositoryScan, TagMutability};
 use ecr_multiarch_audit::text::counted;
-use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
+use ecr_multiarch_core::oci::manifest::StoredManifest;
+use ecr_multiarch_core::reconcile::observation::Manifests;
 use ecr_multiarch_core::{
     AccountId, Digest, Error, ErrorType, Reference, RepositoryGlob, RepositoryName, ScannedImage,
 };

@@ -105,7 +105,7 @@ fn describe(version: &Version, end: Option<&VersionEnd>) -> (u8, String) {
             Outcome::Waiting(Waiting::Revisions(reason)) | Outcome::Ignored(reason) => {
                 (3, format!("held back: {reason}"))
             }
-            Outcome::Waiting(Waiting::Platforms(_)) => (4, "incomplete".to_owned()),
+            Outcome::Waiting(Waiting::Platforms { .. }) => (4, "incomplete".to_owned()),
             Outcome::Unchanged(_) => (5, "up to date".to_owned()),
         },
         None => match version.status {

@@ -8,11 +8,11 @@ use super::scan::{ContentKind, TagTarget};
 use super::snapshot::{Knowledge, Snapshot, list};
 use crate::error::{Conflict, Error};
 use crate::oci::digest::Digest;
+use crate::oci::manifest::StoredManifest;
 use crate::oci::platform::Platform;
 use crate::oci::tag::Tag;
 use crate::reconcile::machine::{MAX_ROUNDS, conflict};
 use crate::reconcile::manifest_list::ManifestList;
-use crate::reconcile::observation::StoredManifest;
 use crate::settings::release::Release;
 use crate::settings::yank_marker::YankMarker;
 
@@ -279,7 +279,7 @@ impl From<Conflict> for AliasConflict {
             Conflict::NotAManifestList { digest, media_type }
             | Conflict::Artifact { digest, artifact_type: media_type } => Self::NotAManifestList { digest, media_type },
             Conflict::ForeignPlatform { digest, platform } => Self::ForeignPlatform { digest, platform },
-            Conflict::Immutable { .. } => Self::Immutable,
+            Conflict::Immutable { .. } | Conflict::NewerImages { .. } => Self::Immutable,
         }
     }
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::scan::{AliasScan, ContentKind};
 use crate::oci::digest::Digest;
 use crate::oci::invalid_image::{Corruption, Part};
+use crate::oci::manifest::StoredManifest;
 use crate::oci::tag::Tag;
 use crate::reconcile::manifest_list::ManifestList;
-use crate::reconcile::observation::StoredManifest;
 use crate::settings::release::Release;
 
 /// What ECR holds: a scan, and the tags that were read after it.

@@ -25,16 +25,18 @@ pub const REVISION: &str = "org.opencontainers.image.revision";
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
     /// The media type of the manifest.
+    #[serde(deserialize_with = "null_as_default")]
     pub media_type: String,
     /// The digest of the manifest's bytes.
     pub digest: Digest,
     /// The number of these bytes.
+    #[serde(deserialize_with = "null_as_default")]
     pub size: u64,
     /// Other locations of the content.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
     /// Annotations of this entry.
-    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Annotations::is_empty")]
+    #[serde(default, deserialize_with = "null_values_as_empty", skip_serializing_if = "Annotations::is_empty")]
     pub annotations: Annotations,
     /// The content itself, in base64.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "String::is_empty")]
@@ -82,15 +84,41 @@ impl Descriptor {
 
     /// Whether it is an image: of a media type that the function reads, and neither an attestation nor another artifact.
     pub fn is_image(&self) -> bool {
-        MediaType::from_name(&self.media_type).is_some()
-            && self.attested_digest().is_none()
-            && !is_artifact_type(&self.artifact_type)
+        MediaType::from_name(&self.media_type).is_some() && self.attested_digest().is_none() && !self.is_artifact()
+    }
+
+    /// Whether clients can select it as the image of a platform: it is an image, of no list and of a known platform.
+    pub fn is_image_of_a_platform(&self) -> bool {
+        let is_list = MediaType::from_name(&self.media_type).is_some_and(MediaType::is_manifest_list);
+        self.is_image() && !is_list && !self.is_unknown()
+    }
+
+    /// Whether it states the platform of what does not run, `unknown/unknown`.
+    pub fn is_unknown(&self) -> bool {
+        self.platform.as_ref().is_some_and(Platform::is_unknown)
+    }
+
+    /// Whether it is an artifact that is no image, such as a SOCI index.
+    pub fn is_artifact(&self) -> bool {
+        is_artifact_type(&self.artifact_type)
+    }
+
+    /// Whether one of its annotations names this content.
+    pub fn names(&self, digest: Digest) -> bool {
+        let digest = digest.to_string();
+        self.annotations.values().any(|value| *value == digest)
     }
 
     /// The platform, if it specifies at least os and architecture.
     pub fn specified_platform(&self) -> Option<&Platform> {
         self.platform.as_ref().filter(|platform| !platform.is_unspecified())
     }
+}
+
+/// Deserializes a map as Go does: a `null` in it is an empty string.
+fn null_values_as_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Annotations, D::Error> {
+    let map: BTreeMap<String, Option<String>> = null_as_default(deserializer)?;
+    Ok(map.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect())
 }
 
 /// Deserializes the revision out of a map and drops the other entries.
@@ -121,7 +149,7 @@ impl<'de> Visitor<'de> for RevisionVisitor {
         let mut annotations = Annotations::new();
         while let Some(key) = map.next_key::<String>()? {
             if key == REVISION {
-                annotations.insert(key, map.next_value()?);
+                annotations.insert(key, map.next_value::<Option<String>>()?.unwrap_or_default());
             } else {
                 map.next_value::<IgnoredAny>()?;
             }

@@ -1,16 +1,34 @@
 //! Manifests: of images, and of several images.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::descriptor::{Annotations, Descriptor, only_revision};
 use super::digest::Digest;
 use super::invalid_image::{Corruption, InvalidImage, Part, Unsupported};
-use super::media_type::MediaType;
+use super::media_type::{MediaType, is_image_config};
+use super::platform::null_as_default;
+use crate::excerpt::ImageText;
 
 /// How many entries an index may have. The largest of the official images have some thirty, with attestations; the
 /// limit bounds the memory that a hostile index takes.
 pub const MAX_ENTRIES: usize = 1_000;
+
+/// A manifest as ECR holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StoredManifest {
+    /// Its digest according to ECR.
+    pub digest: Digest,
+    /// Its media type according to ECR; empty, if ECR omits it.
+    pub media_type: String,
+    /// Its bytes.
+    pub text: Arc<str>,
+}
+
+/// A manifest with its descriptor, or why it is invalid.
+pub type ParsedManifest = Result<(Descriptor, Manifest), InvalidImage>;
 
 /// A parsed manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -53,10 +71,55 @@ pub struct ConfigDescriptor {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 pub struct Index {
     /// Its entries.
+    #[serde(deserialize_with = "null_as_default")]
     pub manifests: Vec<Descriptor>,
     /// The revision annotation; other annotations are dropped.
     #[serde(default, deserialize_with = "only_revision")]
     pub annotations: Annotations,
+}
+
+impl StoredManifest {
+    /// The media type, if it is one of the four that the function reads.
+    pub fn known_media_type(&self) -> Option<MediaType> {
+        match self.media_type.as_str() {
+            "" => MediaType::detect(&self.text),
+            name => MediaType::from_name(name),
+        }
+    }
+
+    /// Whether it is a manifest list.
+    pub fn is_list(&self) -> bool {
+        self.known_media_type().is_some_and(MediaType::is_manifest_list)
+    }
+
+    /// The type of the artifact that it is, if it has the form of an image and is none: a chart, a cache or a signature.
+    pub fn artifact_type(&self) -> Option<ImageText> {
+        let media_type = self.known_media_type().filter(|media_type| !media_type.is_manifest_list())?;
+        let Ok(Manifest::Image(image)) = Manifest::parse(media_type, &self.text) else { return None };
+        (!is_image_config(&image.config.media_type)).then(|| image.config.media_type.as_str().into())
+    }
+
+    /// Parses the manifest, after comparing its bytes with its digest.
+    ///
+    /// # Errors
+    /// [`InvalidImage`], with what is wrong with its media type, its bytes or its schema.
+    pub fn parse(&self) -> ParsedManifest {
+        // The digest of a signed schema 1 manifest is not that of all its bytes, so other media types come first.
+        let unsupported = || InvalidImage::from(Unsupported::MediaType(self.media_type.as_str().into()));
+        if !self.media_type.is_empty() && self.known_media_type().is_none() {
+            return Err(unsupported());
+        }
+        let actual = Digest::sha256(&*self.text);
+        if actual != self.digest {
+            return Err(Corruption::Digest { part: Part::Manifest, actual, expected: self.digest }.into());
+        }
+        let Some(media_type) = self.known_media_type() else {
+            check_json(&self.text)?;
+            return Err(unsupported());
+        };
+        let descriptor = Descriptor::new(media_type.to_string(), self.digest, self.text.len() as u64);
+        Ok((descriptor, Manifest::parse(media_type, &self.text)?))
+    }
 }
 
 impl Manifest {

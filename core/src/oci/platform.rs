@@ -51,12 +51,22 @@ impl Platform {
     /// not assumed to be v7, since the image does not state it.
     #[must_use]
     pub fn normalized(&self) -> Self {
+        let mut platform = self.respelled();
+        if let ("amd64", "v1") | ("arm64", "v8") = (&*platform.architecture, &*platform.variant) {
+            platform.variant.clear();
+        }
+        platform
+    }
+
+    /// The platform in the words that clients compare, without a variant that it does not state, and with one that is the
+    /// default.
+    #[must_use]
+    pub fn respelled(&self) -> Self {
         let (architecture, variant) = (self.architecture.to_ascii_lowercase(), self.variant.to_ascii_lowercase());
         let (architecture, variant) = match (architecture.as_str(), variant.as_str()) {
             ("i386", _) => ("386", ""),
-            ("x86_64" | "x86-64" | "amd64", "" | "v1") => ("amd64", ""),
             ("x86_64" | "x86-64", variant) => ("amd64", variant),
-            ("aarch64" | "arm64", "" | "8" | "v8") => ("arm64", ""),
+            ("aarch64" | "arm64", "8") => ("arm64", "v8"),
             ("aarch64", variant) => ("arm64", variant),
             ("armel", _) | ("arm", "6") => ("arm", "v6"),
             ("armhf", _) | ("arm", "7") => ("arm", "v7"),
@@ -123,6 +133,25 @@ mod tests {
                 ..Platform::default()
             };
             assert_eq!(platform.normalized().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn respelled_platform_keeps_the_variant_that_is_stated() {
+        for (architecture, variant, expected) in [
+            ("aarch64", "8", "linux/arm64/v8"),
+            ("arm64", "v8", "linux/arm64/v8"),
+            ("AMD64", "V1", "linux/amd64/v1"),
+            ("arm", "7", "linux/arm/v7"),
+            ("X86_64", "", "linux/amd64"),
+        ] {
+            let platform = Platform {
+                architecture: architecture.into(),
+                os: "Linux".into(),
+                variant: variant.into(),
+                ..Platform::default()
+            };
+            assert_eq!(platform.respelled().to_string(), expected);
         }
     }
 }

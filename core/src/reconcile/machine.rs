@@ -2,9 +2,12 @@
 //!
 //! ```text
 //! observe ──> read children of indexes ──> read configs ──> decide ──> put ──> confirm
-//!    ^                                                                            │
+//!    ^ │              ^                                                           │
+//!    │ └─> describe ──┘  where a list would be replaced that may be right         │
 //!    └───────────────────── the tags have changed meanwhile ──────────────────────┘
 //! ```
+//!
+//! A list that is right ends it at once, whoever made it: see [`right_list`](super::right_list).
 //!
 //! ECR has no compare-and-swap, so a manifest list may be written from tags that have moved since they were read. The
 //! read after the write detects that, and the machine observes again. The last writer has therefore either read after
@@ -13,20 +16,21 @@
 //! Nothing here waits, reads a clock or does I/O. Each [`Step`] is a call to be made, and holds its own continuation:
 //! the caller makes the call and passes the response to `resume`, so a response of another kind does not compile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::manifest_list::{MAX_LIST_BYTES, ManifestList};
-use super::observation::{self, ImageConfigs, Manifests, Observation, StoredManifest, tags};
+use super::observation::{self, ImageConfigs, Manifests, Observation, Observed, tags};
 use super::outcome::{Outcome, PlatformImage, Proposal, Reconciliation, Waiting};
 use super::request::ReconcileRequest;
+use super::right_list::PushTimes;
 use crate::error::{Conflict, Error, UnseenImage};
 use crate::name::Reference;
 use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
 use crate::oci::invalid_image::Unsupported;
-use crate::oci::manifest::Index;
+use crate::oci::manifest::{Index, StoredManifest};
 use crate::oci::platform::Platform;
 use crate::oci::tag::Tag;
 use crate::settings::Revisions;
@@ -50,6 +54,8 @@ pub const PAUSES_MS: [u64; 5] = [100, 200, 400, 800, 1_500];
 pub enum Step {
     /// Read manifests.
     ReadManifests(ReadManifests),
+    /// Describe images.
+    DescribeImages(DescribeImages),
     /// Read configs.
     ReadConfigs(ReadConfigs),
     /// Write a manifest list.
@@ -71,12 +77,19 @@ pub struct ReadManifests {
 enum Purpose {
     /// To observe the version.
     Observe,
-    /// To observe it, unless its list turns out to be that of its tags.
-    Compare,
+    /// To find out whether the images of its list are conversions of those of its tags.
+    Compare(Observation, PushTimes),
     /// To add the images within indexes to the observation.
     AddChildren(Observation),
     /// To confirm a write.
     Confirm { write: Write, response: PutResponse },
+}
+
+/// A description of images by digest: when each was first pushed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DescribeImages {
+    context: Context,
+    observation: Observation,
 }
 
 /// A read of configs, in parallel.
@@ -112,6 +125,8 @@ struct Context {
     rounds: u8,
     /// How many of [`PAUSES_MS`] are used.
     pauses: u8,
+    /// The lists that it has written.
+    written: BTreeSet<Digest>,
 }
 
 /// A manifest list, and the observation that it was assembled from.
@@ -126,15 +141,8 @@ struct Write {
 impl Step {
     /// The first step of a reconciliation.
     pub fn start(request: Arc<ReconcileRequest>) -> Self {
-        Self::ReadManifests(Context { request, rounds: 0, pauses: 0 }.observe(Duration::ZERO))
-    }
-
-    /// The first step of a reconciliation that trusts a list whose entries are those of the platform tags.
-    ///
-    /// It takes one read where nothing is to be done: a sweep starts with it where a scan shows a list that may be right.
-    pub fn start_with_comparison(request: Arc<ReconcileRequest>) -> Self {
-        let context = Context { request, rounds: 0, pauses: 0 };
-        Self::ReadManifests(ReadManifests { context, after: Duration::ZERO, purpose: Purpose::Compare })
+        let context = Context { request, rounds: 0, pauses: 0, written: BTreeSet::new() };
+        Self::ReadManifests(context.observe(Duration::ZERO))
     }
 }
 
@@ -147,7 +155,8 @@ impl ReadManifests {
     /// The manifests to read.
     pub fn references(&self) -> Vec<Reference> {
         match &self.purpose {
-            Purpose::Observe | Purpose::Compare | Purpose::Confirm { .. } => self.request().references(),
+            Purpose::Observe | Purpose::Confirm { .. } => self.request().references(),
+            Purpose::Compare(observation, _) => observation.conversions().into_iter().map(Reference::Digest).collect(),
             Purpose::AddChildren(observation) => observation.children().into_iter().map(Reference::Digest).collect(),
         }
     }
@@ -169,11 +178,37 @@ impl ReadManifests {
     pub fn resume(self, manifests: Manifests) -> Result<Step, Error> {
         let Self { context, purpose, .. } = self;
         match purpose {
-            Purpose::Observe => context.observed(manifests, false),
-            Purpose::Compare => context.observed(manifests, true),
+            Purpose::Observe => context.observed(manifests),
+            Purpose::Compare(observation, times) => context.compared(observation, &times, &manifests),
             Purpose::AddChildren(observation) => context.add_children(observation, &manifests),
             Purpose::Confirm { write, response } => context.confirmed(write, response, manifests),
         }
+    }
+}
+
+impl DescribeImages {
+    /// The request that is reconciled.
+    pub fn request(&self) -> &ReconcileRequest {
+        &self.context.request
+    }
+
+    /// The digests of the images.
+    pub fn digests(&self) -> Vec<Digest> {
+        self.observation.described().into_iter().collect()
+    }
+
+    /// Continues with the times at which the images were first pushed; `None`, if one of them does not exist.
+    ///
+    /// # Errors
+    /// [`Error::TagConflict`], if the list is of newer images.
+    pub fn resume(self, times: Option<PushTimes>) -> Result<Step, Error> {
+        let Self { context, observation } = self;
+        let Some(times) = times else { return Ok(context.observe_again_or_replace(observation)) };
+        if observation.may_be_converted(&times) {
+            let purpose = Purpose::Compare(observation, times);
+            return Ok(Step::ReadManifests(ReadManifests { context, after: Duration::ZERO, purpose }));
+        }
+        context.replace_unless_newer(observation, &times)
     }
 }
 
@@ -218,7 +253,8 @@ impl Put {
             let list = context.request.target();
             return context.observe_again(UnseenImage::ReferencedBy(list));
         }
-        let context = Context { rounds: context.rounds + 1, ..context };
+        let mut context = Context { rounds: context.rounds + 1, ..context };
+        context.written.insert(write.list.digest);
         Ok(Step::ReadManifests(context.confirm(write, response, Duration::ZERO)))
     }
 
@@ -238,19 +274,22 @@ impl Context {
         ReadManifests { context: self, after, purpose: Purpose::Confirm { write, response } }
     }
 
-    fn observed(self, manifests: Manifests, compares: bool) -> Result<Step, Error> {
+    fn observed(self, manifests: Manifests) -> Result<Step, Error> {
         let mut pushed = self.request.pushed.iter().cloned().map(Reference::Tag);
         if let Some(unseen) = pushed.find(|reference| !manifests.contains_key(reference)) {
             let image = self.request.image(unseen);
             return self.observe_again(UnseenImage::Named(image));
         }
-        let observation = Observation::new(&self.request, manifests)?;
+        let observation = match Observation::observe(&self.request, manifests)? {
+            Observed::Right(list, images) => return Ok(self.confirmed_list(list, images)),
+            Observed::Other(observation) => observation,
+        };
         if !observation.missing.is_empty() {
             let images = observation.images();
-            return Ok(done(Outcome::Waiting(Waiting::Platforms(observation.missing)), images));
-        }
-        if compares && let Some(list) = observation.current_list(self.request.attestations) {
-            return Ok(done(Outcome::Unchanged(list), observation.images()));
+            let is_image = |target: &StoredManifest| !target.is_list() && target.artifact_type().is_none();
+            let names_single_image = observation.target.as_ref().is_some_and(is_image);
+            let waiting = Waiting::Platforms { missing: observation.missing, names_single_image };
+            return Ok(done(Outcome::Waiting(waiting), images));
         }
         // Before anything else is read: a sweep meets the same conflicts every time.
         let configured = &self.request.platforms;
@@ -260,11 +299,56 @@ impl Context {
         if let Some(conflict) = conflict.filter(|conflict| !is_replaced(conflict)) {
             return Err(Error::TagConflict { tag: self.request.target(), conflict });
         }
+        let is_own = observation.target.as_ref().is_some_and(|target| self.written.contains(&target.digest));
+        if observation.is_undecided() && !self.request.force && !is_own {
+            return Ok(Step::DescribeImages(DescribeImages { context: self, observation }));
+        }
+        Ok(self.replace(observation))
+    }
+
+    /// Ends with a list that is right.
+    fn confirmed_list(&self, list: ManifestList, images: Vec<PlatformImage>) -> Step {
+        done(if self.rounds == 0 { Outcome::Unchanged(list) } else { Outcome::Published(list) }, images)
+    }
+
+    fn compared(self, observation: Observation, times: &PushTimes, manifests: &Manifests) -> Result<Step, Error> {
+        match observation.is_converted(manifests) {
+            Ok(true) => match observation.existing_list(&self.request) {
+                Some((list, images)) => Ok(self.confirmed_list(list, images)),
+                None => Ok(self.replace(observation)),
+            },
+            Ok(false) => self.replace_unless_newer(observation, times),
+            Err(_unseen) => Ok(self.observe_again_or_replace(observation)),
+        }
+    }
+
+    /// Observes again, since a tag may have been moved whose image was deleted; in the end, a list that names an image which
+    /// does not exist is replaced.
+    fn observe_again_or_replace(self, observation: Observation) -> Step {
+        match self.clone().pause() {
+            Some((context, after)) => Step::ReadManifests(context.observe(after)),
+            None => self.replace(observation),
+        }
+    }
+
+    /// Goes on to replace the list, unless somebody made it from newer images and no event says that a platform tag was
+    /// pushed after these.
+    fn replace_unless_newer(self, observation: Observation, times: &PushTimes) -> Result<Step, Error> {
+        match observation.newer_list(times) {
+            Some((digest, last_push)) if self.request.announced_at.is_none_or(|announced| announced <= last_push) => {
+                Err(Error::TagConflict { tag: self.request.target(), conflict: Conflict::NewerImages { digest } })
+            }
+            _ => Ok(self.replace(observation)),
+        }
+    }
+
+    /// Goes on to assemble the list of the platform tags.
+    fn replace(self, observation: Observation) -> Step {
         if observation.children().is_empty() {
-            return Ok(self.read_configs(observation));
+            return self.read_configs(observation);
         }
         let purpose = Purpose::AddChildren(observation);
-        Ok(Step::ReadManifests(ReadManifests { context: self, after: Duration::ZERO, purpose }))
+        Step::ReadManifests(ReadManifests { context: self, after: Duration::ZERO, purpose })
     }
 
     fn add_children(self, mut observation: Observation, manifests: &Manifests) -> Result<Step, Error> {
@@ -288,8 +372,7 @@ impl Context {
         let list = ManifestList::assemble(&sources, request.attestations);
         let target = observation.target.as_ref();
         if target.is_some_and(|target| target.digest == list.digest) {
-            let outcome = if self.rounds == 0 { Outcome::Unchanged(list) } else { Outcome::Published(list) };
-            return Ok(done(outcome, images));
+            return Ok(self.confirmed_list(list, images));
         }
         if request.revisions == Revisions::Same
             && let Some(message) = observation::differing_revisions(&sources)
@@ -314,21 +397,26 @@ impl Context {
         let mut tags = tags(&manifests);
         let target = tags.remove(&self.request.version);
         if tags != write.tags {
-            return self.observed(manifests, false);
+            return self.observed(manifests);
         }
         match target {
             Some(digest) if digest == write.list.digest => Ok(done(Outcome::Published(write.list), write.images)),
-            Some(digest) if response == PutResponse::TagImmutable => Err(Error::TagConflict {
-                tag: self.request.target(),
-                conflict: Conflict::Immutable { digest, assembled: write.list.digest },
-            }),
+            Some(digest) if response == PutResponse::TagImmutable => {
+                match Observation::observe(&self.request, manifests)? {
+                    Observed::Right(list, images) => Ok(done(Outcome::Unchanged(list), images)),
+                    Observed::Other(_) => Err(Error::TagConflict {
+                        tag: self.request.target(),
+                        conflict: Conflict::Immutable { digest, assembled: write.list.digest },
+                    }),
+                }
+            }
             // The tag as it was before the write: ECR still shows the earlier state, so read again after a pause.
             unchanged if unchanged == write.replaced => match self.clone().pause() {
                 Some((context, after)) => Ok(Step::ReadManifests(context.confirm(write, response, after))),
                 None if unchanged.is_none() => Err(not_yet_visible(UnseenImage::Named(self.request.target()))),
-                None => self.observed(manifests, false),
+                None => self.observed(manifests),
             },
-            _ => self.observed(manifests, false),
+            _ => self.observed(manifests),
         }
     }
 
@@ -369,8 +457,9 @@ pub(crate) fn conflict(target: &StoredManifest, is_configured: impl Fn(&Platform
     };
     let is_attestation =
         |entry: &Descriptor| entry.attested_digest().is_some() && !entry.is_attestation_with_platform();
-    let is_foreign =
-        |entry: &&Descriptor| !is_attestation(entry) && !entry.specified_platform().is_some_and(&is_configured);
+    // What runs nowhere, and an artifact beside an image, is of no platform.
+    let is_other = |entry: &Descriptor| is_attestation(entry) || entry.is_unknown() || entry.is_artifact();
+    let is_foreign = |entry: &&Descriptor| !is_other(entry) && !entry.specified_platform().is_some_and(&is_configured);
     let foreign = index.manifests.iter().find(is_foreign)?;
     let platform = foreign.specified_platform().map_or_else(|| foreign.digest.to_string(), ToString::to_string);
     Some(Conflict::ForeignPlatform { digest: target.digest, platform: platform.into() })

@@ -2,12 +2,16 @@
 //!
 //! It is JSON as Go's `encoding/json` indents and escapes it, which is what the docker tools write.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 
 use super::revision::Revision;
 use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
+use crate::oci::invalid_image::Unsupported;
+use crate::oci::manifest::{Index, StoredManifest};
 use crate::oci::media_type::MediaType;
 use crate::oci::platform::Platform;
 use crate::settings::Attestations;
@@ -33,14 +37,72 @@ pub struct Origin {
     pub image: Descriptor,
     /// Whether the tag names an index.
     pub is_index: bool,
-    /// The entries of the index that attest the image.
-    pub attestations: Vec<Descriptor>,
+    /// The entries of the index that belong to the image, in their order: its attestations and artifacts.
+    pub attached: Vec<Descriptor>,
+}
+
+impl Origin {
+    /// The one image of the platform in an index, with what belongs to it.
+    ///
+    /// # Errors
+    /// [`Unsupported`], if the index has no or several images of the platform, or entries that mislead clients.
+    pub fn select(index: &Index, platform: &ConfiguredPlatform) -> Result<Self, Unsupported> {
+        let is_list =
+            |entry: &Descriptor| MediaType::from_name(&entry.media_type).is_some_and(MediaType::is_manifest_list);
+        if index.manifests.iter().any(is_list) {
+            return Err(Unsupported::NestedIndex);
+        }
+        if let Some(entry) = index.manifests.iter().find(|entry| entry.is_attestation_with_platform()) {
+            return Err(Unsupported::AttestationPlatform(entry.digest));
+        }
+        let (specified, unspecified): (Vec<_>, Vec<_>) = index
+            .manifests
+            .iter()
+            .filter(|entry| entry.is_image())
+            .partition(|entry| entry.specified_platform().is_some());
+        let matches = |entry: &&Descriptor| entry.specified_platform().is_some_and(|stated| platform.matches(stated));
+        let mut images: Vec<_> = specified.into_iter().filter(matches).collect();
+        if images.is_empty() {
+            images = unspecified;
+        }
+        let mut seen = BTreeSet::new();
+        images.retain(|entry| seen.insert(entry.digest));
+        match images[..] {
+            [image] => {
+                let attached = Self::attached(index, image).cloned().collect();
+                Ok(Self { image: image.clone(), is_index: true, attached })
+            }
+            [] => Err(Unsupported::PlatformMissing(platform.to_string())),
+            _ => Err(Unsupported::PlatformAmbiguous { platform: platform.to_string(), count: images.len() }),
+        }
+    }
+
+    /// The entries of an index that belong to one of its images: the attestations of it; the artifacts that name it in an
+    /// annotation, or are of its platform; and what is `unknown/unknown` and names nobody, where no other image can be
+    /// meant, since `soci convert` strips the annotations of attestations.
+    pub fn attached<'a>(index: &'a Index, image: &'a Descriptor) -> impl Iterator<Item = &'a Descriptor> {
+        let normalized = |entry: &Descriptor| entry.specified_platform().map(Platform::normalized);
+        let of_others = |entry: &&Descriptor| entry.is_image_of_a_platform() && entry.digest != image.digest;
+        let is_only_image = !index.manifests.iter().any(|entry| of_others(&entry));
+        let digest = image.digest.to_string();
+        index.manifests.iter().filter(move |entry| match entry.attested_digest() {
+            Some(attested) => attested == digest,
+            None if entry.is_artifact() => {
+                let platform = normalized(entry).filter(|_| !entry.is_unknown());
+                entry.names(image.digest)
+                    || platform.is_some() && platform == normalized(image)
+                    || entry.is_unknown() && is_only_image
+            }
+            None => entry.is_unknown() && (entry.names(image.digest) || is_only_image),
+        })
+    }
 }
 
 /// The tool whose bytes are reproduced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Layout {
-    /// `docker manifest push`: three spaces, size before digest, platforms as the configs state them.
+    /// `docker manifest push`: three spaces, size before digest, platforms as the configs state them in the names that
+    /// clients compare.
     DockerManifest,
     /// `docker buildx imagetools create`: two spaces, digest before size, platforms normalized.
     Imagetools,
@@ -77,6 +139,12 @@ impl ManifestList {
     }
 }
 
+impl From<&ManifestList> for StoredManifest {
+    fn from(list: &ManifestList) -> Self {
+        Self { digest: list.digest, media_type: list.media_type.to_string(), text: list.text.as_str().into() }
+    }
+}
+
 /// Whether another source is of an arm platform of the same operating system, so that an open variant is ambiguous.
 fn has_other_arm_platform(source: &SourceImage, sources: &[SourceImage]) -> bool {
     let os = |source: &SourceImage| source.platform.platform().normalized().os;
@@ -86,24 +154,24 @@ fn has_other_arm_platform(source: &SourceImage, sources: &[SourceImage]) -> bool
 
 impl Layout {
     fn entries(self, source: &SourceImage, is_ambiguous: bool, attestations: Attestations) -> Vec<Descriptor> {
-        let Origin { image, is_index, attestations: attesting } = &source.origin;
+        let Origin { image, is_index, attached } = &source.origin;
         let of_index = image.specified_platform().filter(|_| *is_index).cloned();
         // imagetools copies what an index states. Where no index does, it writes v7 for an open variant of arm,
         // whatever the image is; the configured platform of its tag is more reliable.
         let fills_variant = is_ambiguous || (self == Self::Imagetools && of_index.is_none());
-        let mut platform = of_index.unwrap_or_else(|| self.config_platform(source));
+        let mut platform = of_index.map_or_else(|| self.config_platform(source), |stated| stated.respelled());
         let normalized = platform.normalized();
         if fills_variant && normalized.architecture == "arm" && normalized.variant.is_empty() {
             platform.variant = source.platform.platform().normalized().variant;
         }
         let image = Descriptor { platform: Some(platform), ..image.clone() };
-        let kept = attesting.iter().filter(|_| attestations == Attestations::Keep).cloned();
+        let kept = attached.iter().filter(|_| attestations == Attestations::Keep).cloned();
         std::iter::once(image).chain(kept).collect()
     }
 
     fn config_platform(self, source: &SourceImage) -> Platform {
         match self {
-            Self::DockerManifest => source.config_platform.clone(),
+            Self::DockerManifest => source.config_platform.respelled(),
             Self::Imagetools => source.config_platform.normalized(),
         }
     }

@@ -1,35 +1,24 @@
 //! The observation of one version in ECR, collected read by read: tags, the images within indexes, configs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::manifest_list::{ManifestList, Origin, SourceImage};
 use super::outcome::PlatformImage;
 use super::request::ReconcileRequest;
 use super::revision::{self, Revision};
+use super::right_list::{Comparison, CompleteList, PushTimes};
 use crate::error::{Error, PlatformSource};
-use crate::excerpt::ImageText;
 use crate::name::Reference;
 use crate::oci::descriptor::{Annotations, Descriptor, REVISION};
 use crate::oci::digest::Digest;
 use crate::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES};
-use crate::oci::invalid_image::{Corruption, InvalidImage, Part, Unsupported};
-use crate::oci::manifest::{ImageManifest, Index, Manifest, check_json};
-use crate::oci::media_type::{MediaType, is_image_config};
+use crate::oci::invalid_image::{InvalidImage, Unsupported};
+use crate::oci::manifest::{ImageManifest, Manifest, ParsedManifest, StoredManifest};
+use crate::oci::media_type::is_image_config;
 use crate::oci::tag::Tag;
-use crate::settings::Attestations;
 use crate::settings::configured_platform::ConfiguredPlatform;
-
-/// A manifest as ECR holds it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct StoredManifest {
-    /// Its digest according to ECR.
-    pub digest: Digest,
-    /// Its media type according to ECR; empty, if ECR omits it.
-    pub media_type: String,
-    /// Its bytes.
-    pub text: Arc<str>,
-}
+use crate::settings::tag_scheme::PlatformTag;
 
 /// The manifests of a read. References to nothing are not among them.
 pub type Manifests = BTreeMap<Reference, StoredManifest>;
@@ -39,56 +28,6 @@ pub type ConfigResult = Result<ImageConfig, InvalidImage>;
 
 /// The configs of a read.
 pub type ImageConfigs = BTreeMap<Digest, ConfigResult>;
-
-impl StoredManifest {
-    /// The media type, if it is one of the four that the function reads.
-    pub fn known_media_type(&self) -> Option<MediaType> {
-        match self.media_type.as_str() {
-            "" => MediaType::detect(&self.text),
-            name => MediaType::from_name(name),
-        }
-    }
-
-    /// Whether it is a manifest list.
-    pub fn is_list(&self) -> bool {
-        self.known_media_type().is_some_and(MediaType::is_manifest_list)
-    }
-
-    /// The type of the artifact that it is, if it has the form of an image and is none: a chart, a cache or a signature.
-    pub fn artifact_type(&self) -> Option<ImageText> {
-        let media_type = self.known_media_type().filter(|media_type| !media_type.is_manifest_list())?;
-        let Ok(Manifest::Image(image)) = Manifest::parse(media_type, &self.text) else { return None };
-        (!is_image_config(&image.config.media_type)).then(|| image.config.media_type.as_str().into())
-    }
-
-    /// Parses the manifest, after comparing its bytes with its digest.
-    ///
-    /// # Errors
-    /// [`InvalidImage`], with what is wrong with its media type, its bytes or its schema.
-    pub fn parse(&self) -> Result<(Descriptor, Manifest), InvalidImage> {
-        // The digest of a signed schema 1 manifest is not that of all its bytes, so other media types come first.
-        let unsupported = || InvalidImage::from(Unsupported::MediaType(self.media_type.as_str().into()));
-        if !self.media_type.is_empty() && self.known_media_type().is_none() {
-            return Err(unsupported());
-        }
-        let actual = Digest::sha256(&*self.text);
-        if actual != self.digest {
-            return Err(Corruption::Digest { part: Part::Manifest, actual, expected: self.digest }.into());
-        }
-        let Some(media_type) = self.known_media_type() else {
-            check_json(&self.text)?;
-            return Err(unsupported());
-        };
-        let descriptor = Descriptor::new(media_type.to_string(), self.digest, self.text.len() as u64);
-        Ok((descriptor, Manifest::parse(media_type, &self.text)?))
-    }
-}
-
-impl From<&ManifestList> for StoredManifest {
-    fn from(list: &ManifestList) -> Self {
-        Self { digest: list.digest, media_type: list.media_type.to_string(), text: list.text.as_str().into() }
-    }
-}
 
 /// The image of one platform, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -103,15 +42,16 @@ struct Candidate {
 }
 
 impl Candidate {
-    fn parse(tag: &Tag, platform: &ConfiguredPlatform, stored: &StoredManifest) -> Result<Self, InvalidImage> {
-        let (descriptor, manifest) = stored.parse()?;
+    fn new(tag: &Tag, platform: &ConfiguredPlatform, parsed: ParsedManifest) -> Result<Self, InvalidImage> {
+        let (descriptor, manifest) = parsed?;
         let (origin, manifest, annotations) = match manifest {
             Manifest::Image(image) => {
-                let origin = Origin { image: descriptor, is_index: false, attestations: Vec::new() };
+                let origin = Origin { image: descriptor, is_index: false, attached: Vec::new() };
                 (origin, Some(validate_image(image)?), Annotations::new())
             }
             Manifest::Index(index) => {
-                let (origin, annotations) = select_image(index, platform)?;
+                let origin = Origin::select(&index, platform)?;
+                let annotations = index.annotations.into_iter().chain(origin.image.annotations.clone()).collect();
                 (origin, None, annotations)
             }
         };
@@ -144,106 +84,144 @@ pub fn validate_image(image: ImageManifest) -> Result<ImageManifest, InvalidImag
     Ok(image)
 }
 
-/// Selects the one image of the platform from an index, with its attestations and annotations.
-fn select_image(index: Index, platform: &ConfiguredPlatform) -> Result<(Origin, Annotations), InvalidImage> {
-    let is_index =
-        |entry: &Descriptor| MediaType::from_name(&entry.media_type).is_some_and(MediaType::is_manifest_list);
-    if index.manifests.iter().any(is_index) {
-        return Err(Unsupported::NestedIndex.into());
-    }
-    if let Some(entry) = index.manifests.iter().find(|entry| entry.is_attestation_with_platform()) {
-        return Err(Unsupported::AttestationPlatform(entry.digest).into());
-    }
-    let (attestations, others): (Vec<_>, Vec<_>) =
-        index.manifests.into_iter().partition(|entry| entry.attested_digest().is_some());
-    let (specified, unspecified): (Vec<_>, Vec<_>) =
-        others.into_iter().filter(Descriptor::is_image).partition(|entry| entry.specified_platform().is_some());
-    let matches = |entry: &Descriptor| entry.specified_platform().is_some_and(|stated| platform.matches(stated));
-    let mut images: Vec<_> = specified.into_iter().filter(matches).collect();
-    if images.is_empty() {
-        images = unspecified;
-    }
-    let mut seen = BTreeSet::new();
-    images.retain(|entry| seen.insert(entry.digest));
-    let count = images.len();
-    let Some(image) = images.pop() else {
-        return Err(Unsupported::PlatformMissing(platform.to_string()).into());
-    };
-    if count > 1 {
-        return Err(Unsupported::PlatformAmbiguous { platform: platform.to_string(), count }.into());
-    }
-    let digest = image.digest.to_string();
-    let attestations = attestations.into_iter().filter(|entry| entry.attested_digest() == Some(&digest)).collect();
-    let annotations = index.annotations.into_iter().chain(image.annotations.clone()).collect();
-    Ok((Origin { image, is_index: true, attestations }, annotations))
-}
-
 /// A version as ECR holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Observation {
     /// The platforms that are missing.
-    pub missing: Vec<ConfiguredPlatform>,
+    pub missing: Vec<PlatformTag>,
     /// The digest that each of the platform tags names.
     pub tags: BTreeMap<Tag, Digest>,
     /// The manifest that the version's own tag names.
     pub target: Option<StoredManifest>,
+    /// How that differs from the platform tags, if it is a list with an image of every platform.
+    pub comparison: Option<Box<Comparison>>,
     /// The images that exist, in ascending order of their tags.
     candidates: Vec<Candidate>,
 }
 
+/// What a read of a version shows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Observed {
+    /// A list that is right, with its images.
+    Right(ManifestList, Vec<PlatformImage>),
+    /// Anything else.
+    Other(Observation),
+}
+
 impl Observation {
-    /// Observes a version in the manifests that a read of [`ReconcileRequest::references`] returned.
+    /// Observes a version in the manifests that a read of [`ReconcileRequest::references`] returned. A list that is right
+    /// needs no valid images under the platform tags, unless the request replaces it.
     ///
     /// # Errors
     /// [`Error::UnsupportedImage`] and [`Error::CorruptImage`], for the first image that cannot go into a manifest
     /// list.
-    pub fn new(request: &ReconcileRequest, mut manifests: Manifests) -> Result<Self, Error> {
+    pub fn observe(request: &ReconcileRequest, mut manifests: Manifests) -> Result<Observed, Error> {
         let target = manifests.remove(&Reference::Tag(request.version.clone()));
-        let mut observation = Self { candidates: Vec::new(), missing: Vec::new(), tags: tags(&manifests), target };
-        for platform_tag in &request.platforms {
-            let reference = Reference::Tag(platform_tag.tag.clone());
-            let Some(stored) = manifests.get(&reference) else {
-                observation.missing.push(platform_tag.platform.clone());
-                continue;
-            };
-            let candidate = Candidate::parse(&platform_tag.tag, &platform_tag.platform, stored);
-            let candidate = candidate.map_err(|reason| Error::from_image(request.image(reference), reason))?;
-            observation.candidates.push(candidate);
+        let tags = tags(&manifests);
+        let stored = |platform: &PlatformTag| manifests.get(&Reference::Tag(platform.tag.clone()));
+        let parsed: Vec<_> =
+            request.platforms.iter().map(|platform| stored(platform).map(StoredManifest::parse)).collect();
+        let missing: Vec<_> = request.platforms.iter().filter(|one| !tags.contains_key(&one.tag)).cloned().collect();
+        let complete = target.as_ref().and_then(|target| CompleteList::of(target, &request.platforms));
+        let comparison = complete.map(|complete| complete.compare(&request.platforms, &parsed, request.attestations));
+        let is_replaced = request.force && missing.is_empty();
+        if let Some(Comparison { complete, .. }) = comparison.as_ref().filter(|it| it.is_right() && !is_replaced) {
+            let images = listed_images(request, &tags, complete);
+            return Ok(Observed::Right(complete.list.clone(), images));
         }
-        Ok(observation)
+        let comparison = comparison.map(Box::new);
+        let mut candidates = Vec::with_capacity(parsed.len());
+        for (PlatformTag { tag, platform }, parsed) in request.platforms.iter().zip(parsed) {
+            let candidate = parsed.map(|parsed| Candidate::new(tag, platform, parsed)).transpose();
+            let image = || request.image(Reference::Tag(tag.clone()));
+            candidates.extend(candidate.map_err(|reason| Error::from_image(image(), reason))?);
+        }
+        Ok(Observed::Other(Self { missing, tags, target, comparison, candidates }))
     }
 
     /// The images that exist.
     pub fn images(&self) -> Vec<PlatformImage> {
         let image = |candidate: &Candidate| PlatformImage {
             platform: candidate.platform.clone(),
-            tag: candidate.tag.clone(),
+            tag: Some(candidate.tag.clone()),
             digest: candidate.digest(),
         };
         self.candidates.iter().map(image).collect()
     }
 
-    /// The manifest list under the version's tag, if it is that of exactly the images that the platform tags name.
+    /// Whether the list stays, although it is not right by its digests, is decided by the times of the pushes.
+    pub fn is_undecided(&self) -> bool {
+        self.comparison.as_ref().is_some_and(|comparison| comparison.is_undecided(&self.tagged()))
+    }
+
+    /// The images whose times of push decide it.
+    pub fn described(&self) -> BTreeSet<Digest> {
+        let listed = self.comparison.iter().flat_map(|comparison| &comparison.complete.images).copied();
+        listed.chain(self.tagged()).collect()
+    }
+
+    /// Whether the configs of the images decide it.
+    pub fn may_be_converted(&self, times: &PushTimes) -> bool {
+        self.comparison.as_ref().is_some_and(|comparison| comparison.may_be_converted(&self.tagged(), times))
+    }
+
+    /// The images whose manifests name these configs, as far as they are not read yet.
+    pub fn conversions(&self) -> BTreeSet<Digest> {
+        let pairs = self.changed().flat_map(|(listed, candidate)| {
+            let unread = candidate.manifest.is_none().then(|| candidate.digest());
+            [Some(listed), unread]
+        });
+        pairs.flatten().collect()
+    }
+
+    /// Whether each image of the list that no platform tag names has the config of the one that its platform tag names.
     ///
-    /// Compares digests and the platforms that entries state, so neither configs nor images within indexes need to be
-    /// read: what is published for these images was validated when it was published.
-    pub fn current_list(&self, attestations: Attestations) -> Option<ManifestList> {
-        let target = self.target.as_ref().filter(|_| self.missing.is_empty())?;
-        let (Descriptor { media_type, digest, .. }, Manifest::Index(list)) = target.parse().ok()? else { return None };
-        let mut entries = list.manifests.iter();
-        let lists = |candidate: &Candidate| {
-            let Origin { image, attestations: attesting, .. } = &candidate.origin;
-            let is_of_platform = |entry: &Descriptor| {
-                let stated = entry.specified_platform();
-                entry.digest == image.digest && stated.is_some_and(|stated| candidate.platform.matches(stated))
-            };
-            let kept = attesting.iter().filter(|_| attestations == Attestations::Keep);
-            entries.next().is_some_and(is_of_platform)
-                && kept.map(|entry| entry.digest).all(|kept| entries.next().is_some_and(|entry| entry.digest == kept))
+    /// # Errors
+    /// The digest of the first image that is missing.
+    pub fn is_converted(&self, manifests: &Manifests) -> Result<bool, Digest> {
+        let config = |digest: Digest| match manifests.get(&Reference::Digest(digest)) {
+            Some(stored) => Ok(match stored.parse() {
+                Ok((_, Manifest::Image(image))) => Some(image.config.digest),
+                _ => None,
+            }),
+            None => Err(digest),
         };
-        let is_current = self.candidates.iter().all(lists) && entries.next().is_none();
-        let media_type = MediaType::from_name(&media_type).filter(|_| is_current)?;
-        Some(ManifestList { media_type, text: target.text.to_string(), digest })
+        for (listed, candidate) in self.changed() {
+            let original = match &candidate.manifest {
+                Some(manifest) => Some(manifest.config.digest),
+                None => config(candidate.digest())?,
+            };
+            if original.is_none() || config(listed)? != original {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The list that the version's tag names and the time of its last push, if all of its images are newer than those
+    /// that the platform tags name.
+    pub fn newer_list(&self, times: &PushTimes) -> Option<(Digest, SystemTime)> {
+        let comparison = self.comparison.as_ref().filter(|comparison| comparison.is_newer(&self.tagged(), times))?;
+        Some((comparison.complete.list.digest, comparison.last_push(times)?))
+    }
+
+    /// The list that the version's tag names, with its images.
+    pub fn existing_list(&self, request: &ReconcileRequest) -> Option<(ManifestList, Vec<PlatformImage>)> {
+        let complete = &self.comparison.as_ref()?.complete;
+        Some((complete.list.clone(), listed_images(request, &self.tags, complete)))
+    }
+
+    /// The images of the list that the platform tags do not name, each with the one that its tag names.
+    fn changed(&self) -> impl Iterator<Item = (Digest, &Candidate)> {
+        self.comparison.iter().flat_map(|comparison| {
+            let Comparison { complete, changed, .. } = &**comparison;
+            changed.iter().filter_map(|&at| Some((*complete.images.get(at)?, self.candidates.get(at)?)))
+        })
+    }
+
+    /// The images that the platform tags name, in ascending order of these tags.
+    fn tagged(&self) -> Vec<Digest> {
+        self.candidates.iter().map(Candidate::digest).collect()
     }
 
     /// The images within indexes whose manifests are yet to be read.
@@ -322,6 +300,20 @@ impl Observation {
         };
         self.candidates.iter().map(source).collect()
     }
+}
+
+/// The images of a list, each with the platform tag, if that exists.
+fn listed_images(
+    request: &ReconcileRequest,
+    tags: &BTreeMap<Tag, Digest>,
+    complete: &CompleteList,
+) -> Vec<PlatformImage> {
+    let image = |(PlatformTag { platform, tag }, digest): (&PlatformTag, &Digest)| PlatformImage {
+        platform: platform.clone(),
+        tag: tags.contains_key(tag).then(|| tag.clone()),
+        digest: *digest,
+    };
+    request.platforms.iter().zip(&complete.images).map(image).collect()
 }
 
 /// The digest that each tag of a read names.

@@ -6,6 +6,7 @@ use super::manifest_list::ManifestList;
 use crate::oci::digest::Digest;
 use crate::oci::tag::Tag;
 use crate::settings::configured_platform::ConfiguredPlatform;
+use crate::settings::tag_scheme::PlatformTag;
 
 /// The outcome of a version: for answers, sweeps, logs and metrics alike.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, strum::EnumDiscriminants)]
@@ -53,11 +54,20 @@ impl Proposal {
 /// The reason why a version waits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Waiting {
-    /// These platforms are missing.
-    Platforms(Vec<ConfiguredPlatform>),
+    /// Platforms are missing.
+    Platforms {
+        /// Those, with the tags under which they are expected.
+        missing: Vec<PlatformTag>,
+        /// Whether the version's own tag names a single image, or anything else that is no manifest list.
+        names_single_image: bool,
+    },
     /// The platforms were built from different revisions, as this message says.
     Revisions(String),
 }
+
+/// What is wrong where a single image has the tag of a version that lacks a platform.
+pub const NAMES_SINGLE_IMAGE: &str = "the version's own tag names a single image: the suffix of its platform was \
+    forgotten, or another job pushes there; push it under its platform tag";
 
 /// The image of a platform, as ECR holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -65,8 +75,8 @@ pub struct PlatformImage {
     /// The platform.
     #[serde(serialize_with = "as_string")]
     pub platform: ConfiguredPlatform,
-    /// The tag of the image.
-    pub tag: Tag,
+    /// The platform tag; `None`, where a manifest list has the image and the tag does not exist.
+    pub tag: Option<Tag>,
     /// The digest by which a manifest list names the image.
     pub digest: Digest,
 }
@@ -99,16 +109,17 @@ impl Outcome {
     }
 
     /// The platforms that are missing.
-    pub fn missing(&self) -> &[ConfiguredPlatform] {
+    pub fn missing(&self) -> &[PlatformTag] {
         match self {
-            Self::Waiting(Waiting::Platforms(missing)) => missing,
+            Self::Waiting(Waiting::Platforms { missing, .. }) => missing,
             _ => &[],
         }
     }
 
-    /// Why the version is held back or ignored, where no platform is missing, or what a dry run does not know.
+    /// Why the version is held back or ignored, or what a dry run does not know.
     pub fn reason(&self) -> Option<&str> {
         match self {
+            Self::Waiting(Waiting::Platforms { names_single_image: true, .. }) => Some(NAMES_SINGLE_IMAGE),
             Self::Waiting(Waiting::Revisions(reason)) | Self::Ignored(reason) => Some(reason),
             Self::WouldPublish(proposal) => proposal.reason.as_deref(),
             _ => None,

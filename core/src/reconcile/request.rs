@@ -1,6 +1,7 @@
 //! The request to reconcile a version.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use crate::name::{ImageReference, Reference, RepositoryName};
 use crate::oci::tag::Tag;
@@ -22,10 +23,12 @@ pub struct ReconcileRequest {
     pub attestations: Attestations,
     /// Whether to write nothing.
     pub dry_run: bool,
-    /// Whether to replace an image, or a manifest list with platforms that are not configured.
+    /// Whether to replace what is not replaced otherwise, and a list that is right, with the function's own.
     pub force: bool,
     /// The platform tags whose pushes were announced so recently that they must exist. The caller knows the time.
     pub pushed: BTreeSet<Tag>,
+    /// When the last push of a platform tag was that an event announced, however long ago.
+    pub announced_at: Option<SystemTime>,
 }
 
 impl ReconcileRequest {
@@ -47,6 +50,7 @@ impl ReconcileRequest {
             dry_run: false,
             force: false,
             pushed: BTreeSet::new(),
+            announced_at: None,
         })
     }
 

@@ -69,6 +69,13 @@ impl ConfiguredPlatform {
             && is_dotted_prefix(&configured.os_version, &stated.os_version)
     }
 
+    /// Whether the entry of a list states another platform than this one. What it leaves out is no contradiction: an
+    /// os.version, and on arm a variant.
+    pub fn contradicts(&self, entry: &Platform) -> bool {
+        let os_version = if entry.os_version.is_empty() { &self.platform.os_version } else { &entry.os_version };
+        !self.matches(&Platform { os_version: os_version.clone(), ..entry.clone() })
+    }
+
     /// Whether the two match the same images.
     pub fn is_equivalent_to(&self, other: &Self) -> bool {
         self.platform.normalized() == other.platform.normalized()

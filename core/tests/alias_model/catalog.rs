@@ -6,8 +6,9 @@ use std::time::SystemTime;
 
 use ecr_multiarch_core::alias::yank::{YankAction, YankRequest};
 use ecr_multiarch_core::oci::image_config::ImageConfig;
+use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
-use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
+use ecr_multiarch_core::reconcile::observation::Manifests;
 use ecr_multiarch_core::settings::yank_marker::YankMarker;
 use ecr_multiarch_core::{
     AliasRequest, AliasScan, AliasScanBuilder, Digest, Error, ManifestList, ReconcileRequest, Reference, Release,
@@ -217,13 +218,19 @@ impl Catalog {
         }
     }
 
-    /// Continues a step that reads configs, which are the same at any time. Gives back any other step.
+    /// Continues a step that reads what is the same at any time: configs, and when images were pushed. Gives back any
+    /// other step.
     pub fn resume_with_configs(&self, step: Step) -> Result<Result<Step, Error>, Step> {
         match step {
             Step::ReadConfigs(read) => {
                 let configs = read.digests().into_iter().map(|digest| (digest, Ok(self.configs[&digest].clone())));
                 let configs = configs.collect();
                 Ok(read.resume(&configs))
+            }
+            // No list is of newer images than those that an event announces.
+            Step::DescribeImages(describe) => {
+                let times = describe.digests().into_iter().map(|digest| (digest, SystemTime::UNIX_EPOCH)).collect();
+                Ok(describe.resume(Some(times)))
             }
             step => Err(step),
         }

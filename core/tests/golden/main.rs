@@ -8,8 +8,9 @@ mod inputs;
 use std::sync::Arc;
 
 use ecr_multiarch_core::oci::image_config::ImageConfig;
+use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::oci::media_type::MediaType;
-use ecr_multiarch_core::reconcile::observation::{ImageConfigs, Manifests, StoredManifest};
+use ecr_multiarch_core::reconcile::observation::{ImageConfigs, Manifests};
 use ecr_multiarch_core::{Digest, Outcome, ReconcileRequest, Reference, RepositoryName, Settings, Step};
 use inputs::{Input, inputs};
 
@@ -52,6 +53,7 @@ fn assemble(images: &[(&str, &str)]) -> String {
                 read.resume(manifests).unwrap()
             }
             Step::ReadConfigs(read) => read.resume(&configs).unwrap(),
+            Step::DescribeImages(_) => panic!("no list would be replaced"),
             Step::Put(_) => panic!("a dry run writes nothing"),
             Step::Done(end) => match end.outcome {
                 Outcome::WouldPublish(proposal) => return proposal.list.text,

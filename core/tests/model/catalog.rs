@@ -1,15 +1,18 @@
-//! The content of the model's repository: two builds of each of two platforms, in real bytes.
+//! The content of the model's repository, in real bytes: two builds of each of two platforms, and images that no platform
+//! tag names, of which others make lists.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use ecr_multiarch_core::oci::image_config::ImageConfig;
+use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
-use ecr_multiarch_core::reconcile::observation::{Manifests, StoredManifest};
+use ecr_multiarch_core::reconcile::observation::Manifests;
 use ecr_multiarch_core::{
     Digest, Error, ManifestList, ReconcileRequest, Reference, RepositorySettings, Settings, Step, Tag,
 };
-use local_ecr::image::{Artifact, Image, ToArtifact};
+use local_ecr::image::{Artifact, Entry, Image, Index, ToArtifact};
 
 use super::handler::{Handler, Progress};
 use super::handlers::{Fingerprinted, Transitions, stored};
@@ -21,20 +24,62 @@ pub const BUILDS: u8 = 2;
 
 /// One of the builds of a platform.
 pub type Build = u8;
-/// The builds in a manifest list, in the order of the platforms.
-pub type Builds = [Build; PLATFORMS];
+/// A build that no platform tag names.
+pub const ANOTHER: Build = BUILDS;
+/// The conversion of the first build; those of the others follow it.
+pub const CONVERSION: Build = BUILDS + 1;
+/// How many images of each platform there are.
+pub const IMAGES: usize = BUILDS as usize * 2 + 1;
 
-/// The builds that the version's tags name, according to one read.
+/// The list under the version's tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct List {
+    /// Its images, in the order of the platforms.
+    pub builds: [Option<Build>; PLATFORMS],
+    /// Whether it has the bytes of another tool, in another order and without attestations.
+    pub is_foreign: bool,
+}
+
+impl List {
+    /// The function's own list of these builds.
+    pub fn own(builds: [Build; PLATFORMS]) -> Self {
+        Self { builds: builds.map(Some), is_foreign: false }
+    }
+
+    /// Somebody's list of these images.
+    pub fn foreign(builds: [Option<Build>; PLATFORMS]) -> Self {
+        Self { builds, is_foreign: true }
+    }
+}
+
+/// When an image was first pushed, by platform and build: a count of pushes, 0 for never.
+pub type Pushed = [[u8; IMAGES]; PLATFORMS];
+
+/// What the version's tags name, according to one read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct View {
     pub tags: [Option<Build>; PLATFORMS],
-    pub list: Option<Builds>,
+    pub list: Option<List>,
+}
+
+impl View {
+    /// Whether all images of the list are newer than those of the platform tags, so that these are stale.
+    pub fn has_newer_list(&self, pushed: &Pushed) -> bool {
+        let Some(List { builds, .. }) = self.list else { return false };
+        let times = |builds: [Option<Build>; PLATFORMS]| {
+            let time = |(build, pushed): (Option<Build>, &[u8; IMAGES])| Some(pushed[usize::from(build?)]);
+            builds.into_iter().zip(pushed).map(time).collect::<Option<Vec<_>>>()
+        };
+        let (Some(listed), Some(tagged)) = (times(builds), times(self.tags)) else { return false };
+        builds.iter().zip(&self.tags).all(|(listed, tag)| listed != tag) && listed.iter().min() > tagged.iter().max()
+    }
 }
 
 /// ECR's answer to a handler's call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Answer {
-    Read(View),
+    /// What tags name, and when those images were pushed.
+    Read(View, Pushed),
     Put(PutResponse),
 }
 
@@ -57,8 +102,10 @@ pub struct Catalog {
     platform_tags: [Tag; PLATFORMS],
     images: [[StoredManifest; BUILDS as usize]; PLATFORMS],
     by_digest: BTreeMap<Digest, StoredManifest>,
+    /// The platform and the build of each image that a list can name.
+    builds: BTreeMap<Digest, (usize, Build)>,
     configs: BTreeMap<Digest, ImageConfig>,
-    lists: BTreeMap<Digest, (Builds, ManifestList)>,
+    lists: BTreeMap<Digest, (List, StoredManifest)>,
     transitions: Transitions<Answer, Progress>,
 }
 
@@ -67,16 +114,25 @@ impl Catalog {
         let settings =
             Settings::from_lookup(|name| (name == "PLATFORMS").then(|| "linux/amd64,linux/arm64".to_owned()));
         let settings = settings.unwrap().for_repository(&"app".parse().unwrap()).unwrap().clone();
-        let artifacts = ["linux/amd64", "linux/arm64"].map(|platform| {
-            [0, 1].map(|build: Build| {
-                let content = format!("build {build}");
-                match kind {
-                    Kind::Plain => Image::docker(platform).content(&content).to_artifact(),
-                    Kind::Attested => Image::oci(platform).content(&content).attested().to_artifact(),
-                    Kind::Revised => Image::docker(platform).content(&content).revision(&content).to_artifact(),
-                }
-            })
+        let image = |platform: &str, build: Build| {
+            let content = format!("build {}", if build < CONVERSION { build } else { build - CONVERSION });
+            let image = match kind {
+                Kind::Plain => Image::docker(platform).content(&content),
+                Kind::Attested => Image::oci(platform).content(&content),
+                Kind::Revised => Image::docker(platform).content(&content).revision(&content),
+            };
+            // Another manifest of the same config.
+            if build < CONVERSION { image } else { image.annotation("converted", "true") }
+        };
+        let images = ["linux/amd64", "linux/arm64"].map(|platform| {
+            let builds = (0..CONVERSION + BUILDS).map(|build| image(platform, build));
+            builds.collect::<Vec<_>>()
         });
+        let tagged = |image: &Image| match kind {
+            Kind::Attested => image.attested().to_artifact(),
+            Kind::Plain | Kind::Revised => image.to_artifact(),
+        };
+        let artifacts = images.each_ref().map(|images| [tagged(&images[0]), tagged(&images[1])]);
         let mut catalog = Self {
             kind,
             settings,
@@ -84,39 +140,50 @@ impl Catalog {
             platform_tags: [tag("1-amd64"), tag("1-arm64")],
             images: artifacts.each_ref().map(|builds| builds.each_ref().map(stored)),
             by_digest: BTreeMap::new(),
+            builds: BTreeMap::new(),
             configs: BTreeMap::new(),
             lists: BTreeMap::new(),
             transitions: Transitions(Mutex::default()),
         };
-        let builds = || artifacts.iter().flatten();
-        for artifact in builds().chain(builds().flat_map(|artifact| &artifact.children)) {
-            catalog.by_digest.insert(stored(artifact).digest, stored(artifact));
-            if let Some(config) = artifact.blobs.first() {
-                let digest = Digest::sha256(config);
-                catalog.configs.extend(ImageConfig::parse(digest, config).ok().map(|config| (digest, config)));
+        for (platform, images) in images.iter().enumerate() {
+            for (build, image) in (0..).zip(images) {
+                let artifact = image.to_artifact();
+                let digest = stored(&artifact).digest;
+                catalog.by_digest.insert(digest, stored(&artifact));
+                catalog.builds.insert(digest, (platform, build));
+                let config = Digest::sha256(&artifact.blobs[0]);
+                catalog.configs.insert(config, ImageConfig::parse(config, &artifact.blobs[0]).unwrap());
             }
         }
         for amd64 in 0..BUILDS {
             for arm64 in 0..BUILDS {
-                let builds = [amd64, arm64];
-                if let Some(list) = catalog.assembled(builds) {
-                    assert_names_images(&list, builds, &artifacts);
-                    catalog.lists.insert(list.digest, (builds, list));
+                if let Some(list) = catalog.assembled([amd64, arm64]) {
+                    assert_names_images(&list, [amd64, arm64], &artifacts);
+                    catalog.lists.insert(list.digest, (List::own([amd64, arm64]), (&list).into()));
                 }
             }
+        }
+        let choices = || (0..IMAGES).map(Some).chain([None]);
+        for builds in choices().flat_map(|amd64| choices().map(move |arm64| [amd64, arm64])) {
+            let entries = builds.iter().zip(&images).rev();
+            let entries = entries.filter_map(|(build, images)| build.map(|build| Entry::new(&images[build])));
+            let list = stored(&Index::oci(entries).to_artifact());
+            let builds = builds.map(|build| build.map(|build| Build::try_from(build).unwrap()));
+            catalog.lists.insert(list.digest, (List::foreign(builds), list));
         }
         catalog
     }
 
     /// The manifest list of these builds, if one is published for them.
-    fn assembled(&self, builds: Builds) -> Option<ManifestList> {
+    fn assembled(&self, builds: [Build; PLATFORMS]) -> Option<ManifestList> {
         let view = View { tags: builds.map(Some), list: None };
-        let mut step = self.resume(Step::start(self.request(None)), Answer::Read(view)).unwrap();
+        let step = Step::start(self.request(None, 0));
+        let mut step = self.resume(step, Answer::Read(view, Pushed::default())).unwrap();
         loop {
             match step {
                 Step::Put(put) => return Some(put.manifest_list().clone()),
                 Step::Done(_) => return None,
-                other => match self.resume_with_content(other) {
+                other => match self.resume_with_content(other, &Pushed::default()) {
                     Ok(next) => step = next.unwrap(),
                     Err(step) => panic!("unexpected second read of the tags: {step:?}"),
                 },
@@ -124,12 +191,13 @@ impl Catalog {
         }
     }
 
-    /// The request of a handler for the pushes of these platforms' images, or of the sweep.
-    pub fn request(&self, pushed: impl IntoIterator<Item = usize>) -> Arc<ReconcileRequest> {
+    /// The request of a handler for the pushes of these platforms' images, the last of them at this time, or of the sweep.
+    pub fn request(&self, pushed: impl IntoIterator<Item = usize>, announced: u8) -> Arc<ReconcileRequest> {
         let repository = "app".parse().unwrap();
         let request = ReconcileRequest::new(repository, self.version.clone(), &self.settings).unwrap();
         let pushed = pushed.into_iter().map(|platform| self.platform_tags[platform].clone()).collect();
-        Arc::new(ReconcileRequest { pushed, ..request })
+        let announced_at = (announced > 0).then(|| at(announced));
+        Arc::new(ReconcileRequest { pushed, announced_at, ..request })
     }
 
     /// The platform whose push under this tag the function handles; `None`, if it ignores the event.
@@ -144,6 +212,11 @@ impl Catalog {
         self.kind == Kind::Revised
     }
 
+    /// Whether the images have attestations.
+    pub fn is_attested(&self) -> bool {
+        self.kind == Kind::Attested
+    }
+
     pub fn version(&self) -> &Tag {
         &self.version
     }
@@ -156,9 +229,10 @@ impl Catalog {
         &self.platform_tags[platform]
     }
 
-    /// The builds in a manifest list; `None`, unless it names exactly one build of each platform.
-    pub fn builds_of(&self, list: &ManifestList) -> Option<Builds> {
-        self.lists.get(&list.digest).filter(|(_, known)| known == list).map(|(builds, _)| *builds)
+    /// Which list this is; `None`, if it is none of the catalog.
+    pub fn list_of(&self, list: &ManifestList) -> Option<List> {
+        let known = self.lists.get(&list.digest).filter(|(_, known)| *known == StoredManifest::from(list));
+        known.map(|(list, _)| *list)
     }
 
     /// The position of a reference in a [`View`]: that of its platform, or [`PLATFORMS`] for the version.
@@ -178,16 +252,24 @@ impl Catalog {
     /// Continues a step with an answer to its call.
     pub fn resume(&self, step: Step, answer: Answer) -> Result<Step, Error> {
         match (step, answer) {
-            (Step::ReadManifests(read), Answer::Read(view)) => read.resume(self.manifests(view)),
+            (Step::ReadManifests(read), Answer::Read(view, _)) => read.resume(self.manifests(view)),
             (Step::Put(put), Answer::Put(response)) => put.resume(response),
             (step, answer) => panic!("{answer:?} is not an answer to {step:?}"),
         }
     }
 
-    /// Continues a step that reads content by digest. Such content never changes, so this is not a transition of the
-    /// model. Returns any other step as it is.
-    pub fn resume_with_content(&self, step: Step) -> Result<Result<Step, Error>, Step> {
+    /// Continues a step that reads what belongs to a digest: content, and when it was first pushed. Neither ever changes,
+    /// so this is not a transition of the model. Returns any other step as it is.
+    pub fn resume_with_content(&self, step: Step, pushed: &Pushed) -> Result<Result<Step, Error>, Step> {
         match step {
+            Step::DescribeImages(describe) => {
+                let time = |digest: Digest| {
+                    let (platform, build) = self.builds[&digest];
+                    (digest, at(pushed[platform][usize::from(build)]))
+                };
+                let times = describe.digests().into_iter().map(time).collect();
+                Ok(describe.resume(Some(times)))
+            }
             Step::ReadConfigs(read) => {
                 let configs = read.digests().into_iter().map(|digest| (digest, Ok(self.configs[&digest].clone())));
                 let configs = configs.collect();
@@ -216,9 +298,9 @@ impl Catalog {
                 manifests.insert(Reference::Tag(self.platform_tags[platform].clone()), image);
             }
         }
-        if let Some(builds) = view.list {
-            let (_, list) = self.lists.values().find(|(of, _)| *of == builds).unwrap();
-            manifests.insert(self.version_reference(), list.into());
+        if let Some(list) = view.list {
+            let (_, stored) = self.lists.values().find(|(known, _)| *known == list).unwrap();
+            manifests.insert(self.version_reference(), stored.clone());
         }
         manifests
     }
@@ -228,9 +310,14 @@ fn tag(text: &str) -> Tag {
     text.parse().unwrap()
 }
 
+/// The time of a push.
+fn at(push: u8) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(push.into())
+}
+
 /// Asserts that the manifest list names exactly these builds' images, each followed by its attestation, if any.
 #[track_caller]
-fn assert_names_images(list: &ManifestList, builds: Builds, artifacts: &[[Artifact; 2]; PLATFORMS]) {
+fn assert_names_images(list: &ManifestList, builds: [Build; PLATFORMS], artifacts: &[[Artifact; 2]; PLATFORMS]) {
     let document: serde_json::Value = serde_json::from_str(&list.text).unwrap();
     let entries = document["manifests"].as_array().unwrap().iter();
     let named: Vec<_> = entries.map(|entry| entry["digest"].as_str().unwrap().to_owned()).collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ecr_multiarch_core::reconcile::outcome::Reconciliation;
 use ecr_multiarch_core::{Error, Step};
 
-use super::catalog::{Answer, Catalog, View};
+use super::catalog::{Answer, Catalog, Pushed, View};
 use super::handlers::Fingerprinted;
 
 /// The event of a platform's push, and how many of its deliveries have failed.
@@ -13,6 +13,8 @@ use super::handlers::Fingerprinted;
 pub struct Event {
     pub platform: usize,
     pub failures: u8,
+    /// When the push was, as a count of pushes.
+    pub time: u8,
 }
 
 /// A handler between two calls.
@@ -38,11 +40,11 @@ pub enum Progress {
 }
 
 impl Handler {
-    /// A handler for events, or for the sweep, which compares a young version before it reconciles it.
+    /// A handler for events, or for the sweep.
     pub fn start(catalog: &Catalog, events: Vec<Event>) -> Running {
-        let request = catalog.request(events.iter().map(|event| event.platform));
-        let start = if events.is_empty() { Step::start_with_comparison } else { Step::start };
-        Self::new(start(request), events, 1)
+        let announced = events.iter().map(|event| event.time).max().unwrap_or_default();
+        let request = catalog.request(events.iter().map(|event| event.platform), announced);
+        Self::new(Step::start(request), events, 1)
     }
 
     fn new(step: Step, events: Vec<Event>, calls: u8) -> Running {
@@ -73,6 +75,7 @@ impl Handler {
     /// Continues with an answer, up to the next call whose answer depends on time.
     pub fn resume(&self, catalog: &Catalog, answer: Answer) -> Progress {
         let mut calls = self.calls;
+        let pushed = if let Answer::Read(_, pushed) = answer { pushed } else { Pushed::default() };
         let mut next = catalog.resume(self.step.clone(), answer);
         loop {
             match next {
@@ -80,7 +83,7 @@ impl Handler {
                 Err(error) => return Progress::Ends(Err(error)),
                 Ok(step) => {
                     calls += 1;
-                    match catalog.resume_with_content(step) {
+                    match catalog.resume_with_content(step, &pushed) {
                         Ok(result) => next = result,
                         Err(step) => return Progress::Calls(Self::new(step, self.events.clone(), calls)),
                     }

@@ -4,7 +4,6 @@
 #![allow(unreachable_pub, reason = "a test crate exports nothing")]
 
 mod catalog;
-mod comparison;
 #[path = "../support/exploration.rs"]
 mod exploration;
 mod handler;
@@ -15,7 +14,7 @@ mod retries;
 mod scenario;
 mod state;
 
-use catalog::{Catalog, Kind};
+use catalog::{Catalog, Kind, List};
 use exploration::{check, counterexample};
 use properties::{AFTER_THE_SWEEP, QUIESCENT_IS_CORRECT};
 use scenario::{Reads, Scenario, Sweep};
@@ -30,6 +29,7 @@ fn scenario(budget: Budget) -> Scenario {
         reads: Reads::AtOnce,
         sweep: Sweep::Never,
         immutable: false,
+        has_history: false,
         skips_confirmation: false,
     }
 }
@@ -43,54 +43,55 @@ const PUSHES: Budget = Budget {
     late: 0,
     stale_reads: 0,
     joins: 0,
+    lists: 0,
     restarts: 0,
 };
 
 #[test]
 fn tag_ends_on_the_current_list_in_any_order_of_events() {
-    check(scenario(Budget { duplicates: 1, ..PUSHES }), 30_571);
+    check(scenario(Budget { duplicates: 1, ..PUSHES }), 40_137);
 }
 
 #[test]
 fn redelivery_repairs_a_crash_at_any_step() {
-    check(scenario(Budget { crashes: 1, ..PUSHES }), 21_188);
+    check(scenario(Budget { crashes: 1, ..PUSHES }), 25_794);
 }
 
 #[test]
 fn images_within_indexes_are_as_safe() {
-    check(Scenario { catalog: Catalog::new(Kind::Attested), ..scenario(Budget { crashes: 1, ..PUSHES }) }, 21_188);
+    check(Scenario { catalog: Catalog::new(Kind::Attested), ..scenario(Budget { crashes: 1, ..PUSHES }) }, 25_794);
 }
 
 #[test]
 fn images_of_differing_revisions_are_never_published() {
-    check(Scenario { catalog: Catalog::new(Kind::Revised), ..scenario(Budget { pushes: 4, ..PUSHES }) }, 8_230);
+    check(Scenario { catalog: Catalog::new(Kind::Revised), ..scenario(Budget { pushes: 4, ..PUSHES }) }, 9_785);
 }
 
 #[test]
 fn non_atomic_reads_are_safe() {
-    for (reads, states) in [(Reads::OneByOne, 8_579), (Reads::ListFirst, 5_742)] {
+    for (reads, states) in [(Reads::OneByOne, 10_001), (Reads::ListFirst, 6_006)] {
         check(Scenario { reads, handlers: 2, ..scenario(PUSHES) }, states);
     }
 }
 
 #[test]
 fn retried_write_after_other_writes_is_repaired() {
-    check(scenario(Budget { write_retries: 1, ..PUSHES }), 21_804);
+    check(scenario(Budget { write_retries: 1, ..PUSHES }), 28_874);
 }
 
 #[test]
 fn joined_events_are_as_safe() {
-    check(scenario(Budget { joins: 1, crashes: 1, ..PUSHES }), 27_140);
+    check(scenario(Budget { joins: 1, crashes: 1, ..PUSHES }), 32_364);
 }
 
 #[test]
 fn write_after_another_observation_is_as_safe() {
-    check(scenario(Budget { restarts: 2, ..PUSHES }), 47_116);
+    check(scenario(Budget { restarts: 2, ..PUSHES }), 80_746);
 }
 
 #[test]
 fn sweep_in_the_middle_does_no_harm() {
-    check(Scenario { sweep: Sweep::AnyTime, ..scenario(PUSHES) }, 36_058);
+    check(Scenario { sweep: Sweep::AnyTime, ..scenario(PUSHES) }, 46_864);
 }
 
 #[test]
@@ -104,13 +105,13 @@ const EXHAUSTED_RETRIES: Budget = Budget { pushes: 2, crashes: 3, ..PUSHES };
 
 #[test]
 fn only_the_sweep_repairs_lost_events() {
-    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(LOST_EVENT) }, 4_455);
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(LOST_EVENT) }, 5_231);
     assert!(matches!(counterexample(scenario(LOST_EVENT), QUIESCENT_IS_CORRECT)[..], [.., Action::Drop(_)]));
 }
 
 #[test]
 fn only_the_sweep_repairs_stale_reads() {
-    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(STALE_READ) }, 77_804);
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(STALE_READ) }, 136_636);
     let steps = counterexample(scenario(STALE_READ), QUIESCENT_IS_CORRECT);
     assert!(matches!(steps[..], [.., Action::Take(_, Some(_))]), "{steps:?}");
 }
@@ -149,13 +150,13 @@ fn write_that_lands_after_its_confirmation_leaves_a_stale_list() {
     let steps = counterexample(scenario(LATE_WRITE), QUIESCENT_IS_CORRECT);
     assert!(steps.iter().any(|step| matches!(step, Action::DelayWrite(_))), "{steps:?}");
     let [.., Action::Land(landed)] = steps[..] else { panic!("another way to be stale: {steps:?}") };
-    assert_eq!(landed, [0, 0], "the list of the first builds, while a platform has another one");
+    assert_eq!(landed, List::own([0, 0]), "the list of the first builds, while a platform has another one");
 }
 
 /// The sweep compares by digest what is young, and so finds the stale list.
 #[test]
 fn sweep_repairs_late_writes() {
-    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(LATE_WRITE) }, 60_167);
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(LATE_WRITE) }, 80_149);
 }
 
 /// The negative control of `SETTLED_AFTER`: the list that landed late was first stored after the images.
@@ -206,4 +207,22 @@ fn several_faults_at_once_are_safe() {
     check(Scenario { sweep: Sweep::AnyTime, ..scenario(Budget { crashes: 1, write_retries: 1, ..PUSHES }) }, 1_249_685);
     let immutable = Budget { duplicates: 1, crashes: 1, write_retries: 1, ..PUSHES };
     check(Scenario { immutable: true, ..scenario(immutable) }, 735_389);
+}
+
+const LIST_OF_OTHERS: Budget = Budget { lists: 1, ..PUSHES };
+
+#[test]
+fn lists_of_others_stay_if_they_are_right() {
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(LIST_OF_OTHERS) }, 627_835);
+}
+
+#[test]
+fn poorer_lists_of_others_are_repaired() {
+    let catalog = Catalog::new(Kind::Attested);
+    check(Scenario { catalog, sweep: Sweep::InTheEnd, ..scenario(LIST_OF_OTHERS) }, 863_809);
+}
+
+#[test]
+fn tags_that_were_moved_back_are_published_by_their_events() {
+    check(Scenario { has_history: true, ..scenario(Budget { crashes: 1, ..PUSHES }) }, 189_661);
 }

@@ -9,7 +9,7 @@ use ecr_multiarch_core::reconcile::observation::tags;
 use ecr_multiarch_core::reconcile::outcome::Reconciliation;
 use ecr_multiarch_core::{Error, ReconcileRequest, Step};
 
-use super::catalog::{Answer, Builds, Catalog, Kind, View};
+use super::catalog::{Answer, Build, Catalog, Kind, List, PLATFORMS, Pushed, View};
 
 /// How a play ended, and what it took.
 struct Played {
@@ -25,7 +25,7 @@ struct Played {
 fn play(script: &str) -> Played {
     let catalog = Catalog::new(Kind::Plain);
     let has = |word| script.split(' ').any(|one| one == word);
-    let request = Arc::unwrap_or_clone(catalog.request(has("pushed").then_some(1)));
+    let request = Arc::unwrap_or_clone(catalog.request(has("pushed").then_some(1), 0));
     let request = ReconcileRequest { dry_run: has("dry-run"), force: has("forced"), ..request };
     let mut played = Played { end: None, writes: 0, waited: Duration::ZERO };
     let mut step = Step::start(Arc::new(request));
@@ -49,12 +49,12 @@ fn play(script: &str) -> Played {
             match &next {
                 Ok(Step::Put(_)) => played.writes += 1,
                 Ok(Step::ReadManifests(read)) => played.waited += read.after(),
-                Ok(Step::ReadConfigs(_)) => {}
+                Ok(Step::DescribeImages(_) | Step::ReadConfigs(_)) => {}
                 Ok(Step::Done(end)) => played.end = Some(Ok(end.clone())),
                 Err(error) => played.end = Some(Err(error.clone())),
             }
             let Ok(step_of_content) = next else { break };
-            match catalog.resume_with_content(step_of_content) {
+            match catalog.resume_with_content(step_of_content, &Pushed::default()) {
                 Ok(result) => next = result,
                 Err(other) => {
                     step = other;
@@ -67,13 +67,13 @@ fn play(script: &str) -> Played {
 }
 
 /// The builds of the two platforms, digit by digit.
-fn builds(text: &str) -> [Option<u8>; 2] {
+fn builds(text: &str) -> [Option<Build>; PLATFORMS] {
     let mut digits = text.bytes().map(|byte| byte.is_ascii_digit().then(|| byte - b'0'));
     [digits.next().flatten(), digits.next().flatten()]
 }
 
-fn of_all(builds: [Option<u8>; 2]) -> Option<Builds> {
-    Some([builds[0]?, builds[1]?])
+fn of_all(builds: [Option<Build>; PLATFORMS]) -> Option<List> {
+    Some(List::own([builds[0]?, builds[1]?]))
 }
 
 /// The word `writing` stands for a machine whose next call is a write. An error is given by a part of its message.
@@ -145,7 +145,7 @@ fn image_under_the_version_tag_is_replaced_by_force_only() {
 fn end_names_the_image_of_each_platform() {
     let images = play("01/01").end.unwrap().unwrap().images;
     let expected = Catalog::new(Kind::Plain).manifests(View { tags: [Some(0), Some(1)], list: None });
-    let found: BTreeMap<_, _> = images.iter().map(|image| (image.tag.clone(), image.digest)).collect();
+    let found: BTreeMap<_, _> = images.iter().map(|image| (image.tag.clone().unwrap(), image.digest)).collect();
     assert_eq!(found, tags(&expected));
     let platforms: Vec<_> = images.iter().map(|image| image.platform.to_string()).collect();
     assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);

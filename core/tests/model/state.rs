@@ -2,7 +2,7 @@
 
 use ecr_multiarch_core::Error;
 
-use super::catalog::{Build, Builds, PLATFORMS, View};
+use super::catalog::{Build, List, PLATFORMS, Pushed, View};
 use super::handler::{Event, Handler, Running};
 use super::handlers::{REDELIVERIES, enqueue};
 
@@ -22,6 +22,8 @@ pub struct Budget {
     pub stale_reads: u8,
     /// Batches that have events of all platforms.
     pub joins: u8,
+    /// Lists that others write under the version's tag.
+    pub lists: u8,
     /// Writes that wait so long for their turn that the version is observed again.
     pub restarts: u8,
 }
@@ -34,12 +36,16 @@ pub struct State {
     pub before: View,
     /// The builds that each platform's tag has named, as bits.
     pub seen: [u8; PLATFORMS],
+    /// When each image was first pushed.
+    pub pushed: Pushed,
+    /// When a platform's tag was last pushed.
+    pub tagged_at: u8,
     pub events: Vec<Event>,
     pub handlers: Vec<Running>,
     /// The images and lists in the order in which they were first stored, where a scan is trusted.
     pub stored: Vec<Stored>,
     /// The lists of writes that ECR has yet to carry out.
-    pub late_writes: Vec<Builds>,
+    pub late_writes: Vec<List>,
     pub left: Budget,
     pub is_swept: bool,
     pub sweeps_left: u8,
@@ -53,7 +59,7 @@ pub struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stored {
     Image(usize, Build),
-    List(Builds),
+    List(List),
 }
 
 /// A violation that the state afterwards does not show.
@@ -65,6 +71,8 @@ pub enum Violation {
     FalseAnswer,
     /// The event of the list's own push would start a handler.
     OwnEventHandled,
+    /// A handler goes on to write over a list that it has read and that is right.
+    WritesOverRightList,
     /// An error without a cause.
     Unexpected(Error),
 }
@@ -86,7 +94,9 @@ pub enum Action {
     /// The write of a handler gets no response, and takes effect later.
     DelayWrite(usize),
     /// ECR carries out a write that was late.
-    Land(Builds),
+    Land(List),
+    /// Somebody writes a list under the version's tag.
+    PushList(List),
     Crash(usize),
     Sweep,
 }
@@ -97,12 +107,19 @@ impl State {
         self.events.is_empty() && self.handlers.is_empty() && self.late_writes.is_empty()
     }
 
+    /// Whether a platform tag was pushed after all images of the list.
+    pub fn is_tagged_since(&self) -> bool {
+        let builds = self.now.list.map_or([None; PLATFORMS], |list| list.builds);
+        let times = builds.iter().zip(&self.pushed).filter_map(|(build, pushed)| Some(pushed[usize::from((*build)?)]));
+        times.max() < Some(self.tagged_at)
+    }
+
     /// Whether a scan shows a list that was first stored after the images of the platform tags.
     pub fn scan_shows_current_list(&self) -> bool {
         let first_stored = |stored: Stored| self.stored.iter().position(|one| *one == stored);
         let image = |(platform, build): (usize, &Option<Build>)| first_stored(Stored::Image(platform, (*build)?));
         let images = self.now.tags.iter().enumerate().map(image);
-        let Some(list) = self.now.list.and_then(|builds| first_stored(Stored::List(builds))) else { return false };
+        let Some(list) = self.now.list.and_then(|list| first_stored(Stored::List(list))) else { return false };
         images.into_iter().all(|image: Option<usize>| image.is_some_and(|image| image < list))
     }
 

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
-use ecr_multiarch_core::reconcile::observation::StoredManifest;
+use ecr_multiarch_core::oci::manifest::StoredManifest;
 use local_ecr::image::Artifact;
 
 /// How often a failed delivery of an event is repeated.

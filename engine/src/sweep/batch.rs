@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ecr_multiarch_core::inventory::{Version, VersionStatus};
+use ecr_multiarch_core::inventory::Version;
 use ecr_multiarch_core::{Error, ReconcileRequest, Step};
 
 use super::RegistrySweep;
@@ -32,9 +32,7 @@ impl RegistrySweep<'_> {
             // An inventory has only versions that are served.
             let request = ReconcileRequest::new(repository.name.clone(), version.tag.clone(), repository.settings);
             let Ok(request) = request else { continue };
-            let compares = version.status == VersionStatus::Unsettled && !self.scope.deep;
-            let start = if compares { Step::start_with_comparison } else { Step::start };
-            let step = start(Arc::new(ReconcileRequest { dry_run: self.scope.dry_run, ..request }));
+            let step = Step::start(Arc::new(ReconcileRequest { dry_run: self.scope.dry_run, ..request }));
             members.push(Member { version, step });
         }
         let reconciler = GroupReconciler {

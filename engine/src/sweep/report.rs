@@ -127,8 +127,10 @@ impl<'a> Reporter<'a> {
                 let pending = report.pending.get_or_insert_with(Truncated::default);
                 pending.push(PendingVersion { registry, repository, version });
             }
-            Outcome::Waiting(Waiting::Platforms(missing)) => {
-                self.add_incomplete(repository, version, missing.iter(), None);
+            Outcome::Waiting(waiting @ Waiting::Platforms { .. }) => {
+                let outcome = Outcome::Waiting(waiting);
+                let missing = outcome.missing().iter().map(|missing| &missing.platform);
+                self.add_incomplete(repository, version, missing, outcome.reason().map(str::to_owned));
             }
             Outcome::Waiting(Waiting::Revisions(reason)) => {
                 self.add_incomplete(repository, version, std::iter::empty(), Some(reason));

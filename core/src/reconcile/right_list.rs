@@ -1,0 +1,140 @@
+//! When the manifest list under a version's tag is right, whoever made it.
+//!
+//! The function writes what is missing or wrong, and leaves alone what is right. A list is right if it has an image of
+//! every configured platform, if each platform tag that exists names that image, and if it lacks no attestation or
+//! artifact that the function would keep. Order, layout, annotations and further entries do not matter.
+//!
+//! Two kinds of lists stay although their digests differ from those of the platform tags. One is of **conversions**: tools
+//! such as `soci convert` write every manifest anew, with the same config. The other is of **newer images**: the platform
+//! tags are stale. When each image was pushed tells both.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
+
+use super::manifest_list::{ManifestList, Origin};
+use crate::oci::descriptor::Descriptor;
+use crate::oci::digest::Digest;
+use crate::oci::manifest::{Index, Manifest, ParsedManifest, StoredManifest};
+use crate::settings::Attestations;
+use crate::settings::configured_platform::ConfiguredPlatform;
+use crate::settings::tag_scheme::PlatformTag;
+
+/// When each of several images was first pushed.
+pub type PushTimes = BTreeMap<Digest, SystemTime>;
+
+/// The manifest list under a version's tag, where it has an image of every configured platform.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CompleteList {
+    /// The list.
+    pub list: ManifestList,
+    /// Its image of each platform.
+    pub images: Vec<Digest>,
+    /// What its entries name.
+    entries: BTreeSet<Digest>,
+}
+
+/// A complete list, and how it differs from what the platform tags name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Comparison {
+    /// The list.
+    pub complete: CompleteList,
+    /// The positions of the platforms whose tags name another image.
+    pub changed: Vec<usize>,
+    /// Whether it lacks an attestation or an artifact of an image that it has.
+    lacks_attached: bool,
+}
+
+impl CompleteList {
+    /// What a version's tag names, if it is a manifest list with an image of each of these platforms: the first entry that
+    /// states its operating system and architecture and contradicts it in nothing. No entry counts for two platforms.
+    pub fn of(target: &StoredManifest, platforms: &[PlatformTag]) -> Option<Self> {
+        let media_type = target.known_media_type().filter(|media_type| media_type.is_manifest_list())?;
+        // Without the limit of a source: a list of many attested images has more entries.
+        let index: Index = serde_json::from_str(&target.text).ok()?;
+        if Digest::sha256(&*target.text) != target.digest {
+            return None;
+        }
+        let mut remaining: Vec<_> = index.manifests.iter().filter(|entry| entry.is_image_of_a_platform()).collect();
+        let mut images = Vec::with_capacity(platforms.len());
+        for PlatformTag { platform, .. } in platforms {
+            let is_stated = |stated| !platform.contradicts(stated);
+            let position = remaining.iter().position(|entry| entry.specified_platform().is_some_and(is_stated))?;
+            images.push(remaining.remove(position).digest);
+        }
+        let entries = index.manifests.iter().map(|entry| entry.digest).collect();
+        let list = ManifestList { media_type, text: target.text.to_string(), digest: target.digest };
+        Some(Self { list, images, entries })
+    }
+
+    /// Compares the list with what the platform tags name, as far as they exist.
+    pub fn compare(
+        self,
+        platforms: &[PlatformTag],
+        manifests: &[Option<ParsedManifest>],
+        attestations: Attestations,
+    ) -> Comparison {
+        let (mut changed, mut lacks_attached) = (Vec::new(), false);
+        for (position, (image, PlatformTag { platform, .. })) in self.images.iter().zip(platforms).enumerate() {
+            let is_named = match manifests.get(position).and_then(Option::as_ref) {
+                None => true,
+                Some(Err(_)) => false,
+                Some(Ok((descriptor, Manifest::Image(_)))) => descriptor.digest == *image,
+                Some(Ok((_, Manifest::Index(index)))) => {
+                    match index.manifests.iter().find(|entry| {
+                        entry.digest == *image && entry.is_image_of_a_platform() && is_of(entry, platform)
+                    }) {
+                        Some(entry) if attestations == Attestations::Keep => {
+                            let mut attached = Origin::attached(index, entry);
+                            lacks_attached |= attached.any(|entry| !self.entries.contains(&entry.digest));
+                            true
+                        }
+                        found => found.is_some(),
+                    }
+                }
+            };
+            if !is_named {
+                changed.push(position);
+            }
+        }
+        Comparison { complete: self, changed, lacks_attached }
+    }
+}
+
+impl Comparison {
+    /// Whether the list is right by its digests alone.
+    pub fn is_right(&self) -> bool {
+        self.changed.is_empty() && !self.lacks_attached
+    }
+
+    /// Whether the times of the pushes may tell that the list stays, where the platform tags name these images.
+    pub fn is_undecided(&self, tagged: &[Digest]) -> bool {
+        !self.lacks_attached || self.is_of_other_images(tagged)
+    }
+
+    /// Whether the images may be conversions of those that the platform tags name, which these configs decide.
+    pub fn may_be_converted(&self, tagged: &[Digest], times: &PushTimes) -> bool {
+        let is_later = |position: &usize| times.get(&self.complete.images[*position]) > times.get(&tagged[*position]);
+        !self.lacks_attached && self.changed.iter().all(is_later)
+    }
+
+    /// Whether every image was pushed later than each that the platform tags name.
+    pub fn is_newer(&self, tagged: &[Digest], times: &PushTimes) -> bool {
+        let newest_tagged = tagged.iter().map(|image| times.get(image)).max();
+        let oldest = self.complete.images.iter().map(|image| times.get(image)).min();
+        self.is_of_other_images(tagged) && oldest > newest_tagged
+    }
+
+    /// When the last of its images was pushed.
+    pub fn last_push(&self, times: &PushTimes) -> Option<SystemTime> {
+        self.complete.images.iter().filter_map(|image| times.get(image)).max().copied()
+    }
+
+    fn is_of_other_images(&self, tagged: &[Digest]) -> bool {
+        !self.complete.images.iter().any(|image| tagged.contains(image))
+    }
+}
+
+/// Whether an entry of an index states this platform, or none.
+fn is_of(entry: &Descriptor, platform: &ConfiguredPlatform) -> bool {
+    entry.specified_platform().is_none_or(|stated| platform.matches(stated))
+}

@@ -1,0 +1,155 @@
+//! A repository in memory, in which a version is reconciled call by call.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use ecr_multiarch_core::error::Conflict;
+use ecr_multiarch_core::oci::image_config::ImageConfig;
+use ecr_multiarch_core::oci::manifest::StoredManifest;
+use ecr_multiarch_core::reconcile::machine::PutResponse;
+use ecr_multiarch_core::reconcile::observation::{ImageConfigs, Manifests};
+use ecr_multiarch_core::reconcile::outcome::Reconciliation;
+use ecr_multiarch_core::{Digest, Error, ReconcileRequest, Reference, Settings, Step};
+use local_ecr::image::{Artifact, ToArtifact};
+
+#[derive(Default)]
+pub struct Repository {
+    content: Manifests,
+    configs: ImageConfigs,
+    /// When each image was first pushed: one second after the other.
+    times: BTreeMap<Digest, SystemTime>,
+    pushes: u64,
+    variables: BTreeMap<&'static str, String>,
+    is_forced: bool,
+    is_announced: bool,
+    has_no_times: bool,
+}
+
+impl Repository {
+    /// Pushes an image or list, and what belongs to it, under a tag.
+    pub fn push(mut self, tag: &str, content: &impl ToArtifact) -> Self {
+        self.pushes += 1;
+        let artifact = content.to_artifact();
+        let stored = self.add(&artifact);
+        self.content.insert(Reference::Tag(tag.parse().unwrap()), stored);
+        self
+    }
+
+    fn add(&mut self, artifact: &Artifact) -> StoredManifest {
+        for child in &artifact.children {
+            self.add(child);
+        }
+        if let Some(config) = artifact.blobs.first() {
+            let digest = Digest::sha256(config);
+            self.configs.insert(digest, ImageConfig::parse(digest, config));
+        }
+        let stored = StoredManifest {
+            digest: artifact.digest().parse().unwrap(),
+            media_type: artifact.media_type.clone(),
+            text: std::str::from_utf8(&artifact.manifest).unwrap().into(),
+        };
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(self.pushes);
+        self.times.entry(stored.digest).or_insert(time);
+        self.content.insert(Reference::Digest(stored.digest), stored.clone());
+        stored
+    }
+
+    pub fn platforms(mut self, platforms: &str) -> Self {
+        self.variables.insert("PLATFORMS", platforms.to_owned());
+        self
+    }
+
+    /// Attestations and artifacts are to be dropped.
+    pub fn dropping(mut self) -> Self {
+        self.variables.insert("ATTESTATIONS", "drop".to_owned());
+        self
+    }
+
+    pub fn forced(self) -> Self {
+        Self { is_forced: true, ..self }
+    }
+
+    /// An event says that a platform tag was pushed after everything else.
+    pub fn announced_now(self) -> Self {
+        Self { is_announced: true, ..self }
+    }
+
+    /// An image that is to be described does not exist.
+    pub fn without_times(self) -> Self {
+        Self { has_no_times: true, ..self }
+    }
+
+    /// Reconciles version 1. Returns the calls, the last list that was written, and the end.
+    fn reconcile(mut self) -> (Vec<&'static str>, Option<String>, Result<Reconciliation, Error>) {
+        self.variables.entry("PLATFORMS").or_insert_with(|| "linux/amd64,linux/arm64".to_owned());
+        let settings = Settings::from_lookup(|name| self.variables.get(name).cloned()).unwrap();
+        let name = "app".parse().unwrap();
+        let settings = settings.for_repository(&name).unwrap();
+        let request = ReconcileRequest::new(name, "1".parse().unwrap(), settings).unwrap();
+        let announced_at = SystemTime::UNIX_EPOCH + Duration::from_secs(self.pushes + 1);
+        let announced_at = self.is_announced.then_some(announced_at);
+        let mut step = Step::start(Arc::new(ReconcileRequest { force: self.is_forced, announced_at, ..request }));
+        let (mut calls, mut written) = (Vec::new(), None);
+        loop {
+            let next = match step {
+                Step::ReadManifests(read) => {
+                    calls.push("read");
+                    let found = |reference: Reference| Some((reference.clone(), self.content.get(&reference)?.clone()));
+                    let manifests = read.references().into_iter().filter_map(found).collect();
+                    read.resume(manifests)
+                }
+                Step::DescribeImages(describe) => {
+                    calls.push("describe");
+                    let times = describe.digests().into_iter().map(|digest| (digest, self.times[&digest])).collect();
+                    describe.resume((!self.has_no_times).then_some(times))
+                }
+                Step::ReadConfigs(read) => {
+                    calls.push("configs");
+                    read.resume(&self.configs)
+                }
+                Step::Put(put) => {
+                    calls.push("put");
+                    let list = put.manifest_list();
+                    written = Some(list.text.clone());
+                    self.content.insert(Reference::Tag("1".parse().unwrap()), list.into());
+                    put.resume(PutResponse::Stored)
+                }
+                Step::Done(end) => return (calls, written, Ok(end)),
+            };
+            match next {
+                Ok(next) => step = next,
+                Err(error) => return (calls, written, Err(error)),
+            }
+        }
+    }
+
+    /// The manifest list that is written.
+    pub fn written(self) -> String {
+        self.reconcile().1.unwrap()
+    }
+
+    /// The platform tag of each image in the answer, where it has one.
+    pub fn tags_of_images(&self) -> Vec<Option<String>> {
+        let copy = Self { content: self.content.clone(), times: self.times.clone(), ..Self::default() };
+        let images = copy.reconcile().2.unwrap().images;
+        images.into_iter().map(|image| image.tag.map(|tag| tag.to_string())).collect()
+    }
+
+    /// Checks the calls and the end, such as `read; configs => published`.
+    #[track_caller]
+    pub fn check(self, case: &str, expected: &str) {
+        let (calls, _, end) = self.reconcile();
+        let end = match &end {
+            Ok(end) => end.outcome.kind().name().to_owned(),
+            Err(Error::TagConflict { conflict, .. }) => match conflict {
+                Conflict::NewerImages { .. } => "TagConflict: newer".to_owned(),
+                Conflict::Artifact { .. } => "TagConflict: an artifact".to_owned(),
+                Conflict::ForeignPlatform { platform, .. } => format!("TagConflict: {platform}"),
+                other => format!("TagConflict: {other}"),
+            },
+            Err(error) => error.error_type().to_string(),
+        };
+        assert_eq!(format!("{} => {end}", calls.join("; ")), expected, "{case}");
+    }
+}
