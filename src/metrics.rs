@@ -54,6 +54,8 @@ pub mod name {
     pub const VERSIONS: &str = "Versions";
     /// Versions that a sweep reports as incomplete.
     pub const INCOMPLETE_VERSIONS: &str = "IncompleteVersions";
+    /// Versions with all of their platform tags that a sweep does not publish, which is no failure.
+    pub const IGNORED_VERSIONS: &str = "IgnoredVersions";
     /// Aliases that were moved to another release.
     pub const ALIASES_MOVED: &str = "AliasesMoved";
     /// Aliases that were left alone, each time that one is reconciled.
@@ -64,7 +66,7 @@ pub mod name {
     pub const SWEEP_COMPLETE: &str = "SweepComplete";
 
     /// All of them, except those of single error types.
-    pub const ALL: [&str; 16] = [
+    pub const ALL: [&str; 17] = [
         PUBLISHED,
         UNCHANGED,
         WAITING,
@@ -78,6 +80,7 @@ pub mod name {
         ECR_CALLS,
         VERSIONS,
         INCOMPLETE_VERSIONS,
+        IGNORED_VERSIONS,
         ALIASES_MOVED,
         ALIAS_CONFLICTS,
         SWEEP_COMPLETE,
@@ -188,6 +191,7 @@ impl Metrics {
         count(name::PUBLISHED, report.published);
         count(name::UNCHANGED, report.unchanged);
         count(name::INCOMPLETE_VERSIONS, report.incomplete.total);
+        count(name::IGNORED_VERSIONS, report.ignored.total);
         count(name::FAILED, report.failed.total);
         if let Some(pending) = &report.pending {
             count(name::WOULD_PUBLISH, pending.total);

@@ -75,6 +75,7 @@ impl InvocationRecord<'_> {
                     repository,
                     version,
                     digest = outcome.manifest_list().map(|list| list.digest.to_string()),
+                    replaced = report.replaced.map(|digest| digest.to_string()),
                     missing = (!missing.is_empty()).then(|| missing.join(",")),
                     reason = outcome.reason(),
                     aliases_moved,

@@ -79,14 +79,25 @@ impl Check<'_> {
         let mut problems = self.by_scan();
         problems.extend(self.archived());
         problems.extend(self.scan.reading.iter().flat_map(|reading| self.by_reading(reading)));
-        let finding = |problem| Finding {
-            repository: self.scan.name.clone(),
-            tag: self.version.tag.to_owned(),
-            pushed_at: self.version.pushed_at,
-            fix: self.fix(&problem),
-            problem,
+        let finding = |problem| {
+            let (fix, problem) = (self.fix(&problem), self.judged(problem)?);
+            let (repository, tag) = (self.scan.name.clone(), self.version.tag.to_owned());
+            Some(Finding { repository, tag, pushed_at: self.version.pushed_at, fix, problem })
         };
-        problems.into_iter().map(finding).collect()
+        problems.into_iter().filter_map(finding).collect()
+    }
+
+    /// A problem as the function sees it: a list that differs from its tags may be of newer images, and one whose images are
+    /// conversions of those of its tags is right.
+    fn judged(&self, problem: Problem) -> Option<Problem> {
+        let Problem::ListDiffersFromTags { platform_tags, untagged } = &problem else { return Some(problem) };
+        let request = self.request(false);
+        let is_of_settings = |tag: &String| self.judge.serves(self.version.tag, tag);
+        match request {
+            Err(Obstacle::StaleTags) => Some(Problem::StalePlatformTags { platform_tags: platform_tags.clone() }),
+            Ok((_, OutcomeKind::Unchanged)) if untagged.is_empty() && platform_tags.iter().all(is_of_settings) => None,
+            _ => Some(problem),
+        }
     }
 
     fn fix(&self, problem: &Problem) -> Fix {
@@ -105,7 +116,11 @@ impl Check<'_> {
             (request, _) if self.version.own.is_some() => movable(self.scan, self.version.tag, request),
             (request, _) => Ok(request),
         };
-        request().map_or_else(Fix::Blocked, Fix::Request)
+        match request() {
+            Ok(request) => Fix::Request(request),
+            Err(Obstacle::StaleTags) => Fix::Manual,
+            Err(obstacle) => Fix::Blocked(obstacle),
+        }
     }
 
     /// The request that assembles the version, and what the function would do.
@@ -189,6 +204,13 @@ impl Check<'_> {
         let tags = || images.iter().map(|image| image.tag.to_owned()).collect::<Vec<_>>();
         let tagged = self.tagged_platforms();
         let is_multi_platform = !images.is_empty() && (expected.len() > 1 || tagged > 1);
+        // In an older layout, the version's own tag is the image of amd64, and the tags of other platforms have a suffix.
+        let is_amd64 = |image: &VersionImage<'_>| {
+            self.tagged_platform(image).is_some_and(|said| said.platform().architecture == "amd64")
+        };
+        let is_beside = |own: &Image| {
+            is_multi_platform || !self.is_tagged(own.digest) && images.iter().any(|image| !is_amd64(image))
+        };
         let lacks = (!missing.is_empty()).then(|| Problem::MissingPlatform {
             present: self.names(platforms.as_deref().unwrap_or_default()),
             missing: self.names(&missing),
@@ -198,7 +220,11 @@ impl Check<'_> {
             None if tagged > 1 && missing.is_empty() && !images.iter().any(|image| image.image.is_archived) => {
                 Some(Problem::ListMissing { platform_tags: tags() })
             }
-            Some(own) if self.is_single_index(own) || (is_multi_platform && own.is_image()) => {
+            Some(own) if !images.is_empty() && own.is_artifact() => Some(Problem::ArtifactInPlaceOfList {
+                platform_tags: tags(),
+                artifact_type: excerpt(&own.artifact_media_type),
+            }),
+            Some(own) if self.is_single_index(own) || (is_beside(own) && own.is_image()) => {
                 Some(Problem::SingleImage { platform_tags: tags(), release: None })
             }
             Some(own) if own.is_list() && self.entries(own).is_none() => older_list(own, images),

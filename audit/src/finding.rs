@@ -108,7 +108,7 @@ impl RequestTarget {
     pub fn sweep(&self, repository: RepositoryName, deep: bool) -> Request {
         let Self { account, region } = self.clone();
         let repositories = Some(vec![repository.into()]);
-        Request::Sweep(SweepRequest { repositories, dry_run: false, deep, account, region, from: None })
+        Request::Sweep(SweepRequest { repositories, dry_run: false, deep, max_age: None, account, region, from: None })
     }
 }
 

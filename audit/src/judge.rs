@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use ecr_multiarch_core::reconcile::observation::Manifests;
+use ecr_multiarch_core::error::Conflict;
+use ecr_multiarch_core::reconcile::observation::{Description, Manifests};
 use ecr_multiarch_core::settings::tag_scheme::PlatformTag;
-use ecr_multiarch_core::{Digest, OutcomeKind, ReconcileRequest, Reference, RepositorySettings, Step, Tag};
+use ecr_multiarch_core::{Digest, Error, OutcomeKind, ReconcileRequest, Reference, RepositorySettings, Step, Tag};
 
 use crate::image::Image;
 use crate::reading::Reading;
@@ -31,6 +32,8 @@ pub enum Obstacle {
     NotRead(String),
     /// The function would not publish the version, for this reason in its own words.
     HeldBack(String),
+    /// The function would leave the list alone, since the platform tags name older images.
+    StaleTags,
     /// The function would leave the list as it is.
     Unchanged,
     /// The tag exists and cannot be moved.
@@ -50,6 +53,7 @@ impl fmt::Display for Obstacle {
             Self::Archived(tag) => write!(f, "{tag} is archived"),
             Self::NotRead(image) => write!(f, "{image} was not read"),
             Self::HeldBack(reason) => f.write_str(reason),
+            Self::StaleTags => f.write_str("its platform tags are stale"),
             Self::Unchanged => f.write_str("with the suggested settings, its list is right and stays"),
             Self::Immutable(tag) => write!(f, "the tag {tag} is immutable: delete it first"),
             Self::AliasLeftOut(alias) => write!(f, "the suggested ALIASES do not give {alias}"),
@@ -79,6 +83,13 @@ impl<'a> Judge<'a> {
     /// The image with this digest, if the repository has it.
     pub fn image(&self, digest: Digest) -> Option<&'a Image> {
         self.by_digest.get(&digest).copied()
+    }
+
+    /// Whether the suggested settings give a version this platform tag.
+    pub fn serves(&self, version: &str, platform_tag: &str) -> bool {
+        let platform_tags = self.settings.zip(version.parse().ok());
+        let platform_tags = platform_tags.and_then(|(settings, version)| settings.platform_tags(&version).ok());
+        platform_tags.into_iter().flatten().any(|served| served.tag.as_str() == platform_tag)
     }
 
     /// Whether the function would publish a list of a version, or leave the one that is there, as far as is known.
@@ -112,9 +123,16 @@ impl<'a> Judge<'a> {
                     read.resume(manifests)
                 }
                 Step::DescribeImages(describe) => {
-                    let time = |digest: Digest| Some((digest, self.image(digest)?.pushed_at));
-                    let times = describe.digests().into_iter().map(time).collect();
-                    describe.resume(times)
+                    let description = |reference: Reference| {
+                        let image = match &reference {
+                            Reference::Tag(tag) => self.by_tag.get(tag.as_str()).copied(),
+                            Reference::Digest(digest) => self.image(*digest),
+                        };
+                        let Image { digest, pushed_at, is_archived, .. } = *image?;
+                        Some((reference, Description { digest, pushed_at, is_archived }))
+                    };
+                    let descriptions = describe.references().into_iter().filter_map(description).collect();
+                    describe.resume(descriptions)
                 }
                 Step::ReadConfigs(read) => {
                     let unread = read.digests().into_iter().find(|digest| !reading.configs().contains_key(digest));
@@ -131,13 +149,16 @@ impl<'a> Judge<'a> {
                     };
                 }
             };
-            step = next.map_err(|error| Obstacle::HeldBack(plain(&error.to_string())))?;
+            step = next.map_err(|error| match error {
+                Error::TagConflict { conflict: Conflict::NewerImages { .. }, .. } => Obstacle::StaleTags,
+                error => Obstacle::HeldBack(plain(&error.to_string())),
+            })?;
         }
     }
 
     /// What ECR would hand out, which is nothing that is archived.
     fn manifests(&self, references: Vec<Reference>, reading: &Reading) -> Result<Manifests, Obstacle> {
-        let mut manifests = Manifests::new();
+        let mut manifests = Manifests::default();
         for reference in references {
             let image = match &reference {
                 Reference::Tag(tag) => self.by_tag.get(tag.as_str()).copied(),

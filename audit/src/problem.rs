@@ -60,6 +60,13 @@ pub enum Problem {
         #[serde(skip_serializing_if = "Option::is_none")]
         release: Option<String>,
     },
+    /// A tag that should name a manifest list names an artifact, such as a chart.
+    ArtifactInPlaceOfList {
+        /// The platform tags beside it.
+        platform_tags: Vec<String>,
+        /// The type of the artifact.
+        artifact_type: String,
+    },
     /// All platforms are there, and no manifest list.
     ListMissing {
         /// The platform tags.
@@ -72,6 +79,11 @@ pub enum Problem {
         /// The platforms of its entries that no platform tag names, though tags name others.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         untagged: Vec<String>,
+    },
+    /// The platform tags name older images than a manifest list that somebody else made.
+    StalePlatformTags {
+        /// The platform tags.
+        platform_tags: Vec<String>,
     },
     /// A manifest list was pushed before an image of its version.
     ListOlderThanImage {
@@ -133,6 +145,12 @@ impl Problem {
             }
             Self::SingleImage { release: Some(release), .. } => {
                 format!("names a single image, while release {release} is a manifest list")
+            }
+            Self::ArtifactInPlaceOfList { platform_tags, artifact_type } => {
+                format!("names an artifact, {artifact_type}, beside {}", platform_tags.join(", "))
+            }
+            Self::StalePlatformTags { platform_tags } => {
+                format!("has newer images than {}, which nothing pushes any more", platform_tags.join(", "))
             }
             Self::ListMissing { platform_tags } => format!("names nothing, beside {}", platform_tags.join(", ")),
             Self::ListOlderThanImage { platform_tags, list_pushed_at, image_pushed_at } => format!(
@@ -196,6 +214,7 @@ impl Kind {
             Self::ImageGone
                 | Self::PlatformMismatch
                 | Self::ListDiffersFromTags
+                | Self::StalePlatformTags
                 | Self::MixedRevisions
                 | Self::DuplicatePlatform
                 | Self::Unreadable
@@ -235,6 +254,12 @@ impl Kind {
                 "Let CI push platform tags only, and then replace the image with the list: requests do that with \
                  \"force\". A finding without a request says what prevents it.",
             ),
+            Self::ArtifactInPlaceOfList => (
+                "Artifact in place of a list",
+                "The tag names an artifact such as a chart, so no image can be pulled by it. The function never replaces \
+                 an artifact.",
+                "Keep artifacts in a repository of their own, or give the images another version.",
+            ),
             Self::ListMissing => (
                 "List missing",
                 "All platforms were pushed, and nothing made the manifest list. The version cannot be pulled by its \
@@ -246,6 +271,12 @@ impl Kind {
                 "The list has other images than the platform tags name. Those who pull by version get an older build, \
                  or lack a platform.",
                 "Assemble the list again. A finding without a request says what prevents it.",
+            ),
+            Self::StalePlatformTags => (
+                "Stale platform tags",
+                "Somebody makes the list from newer images, and the platform tags of an earlier pipeline were left \
+                 behind. Those who pull by a platform tag get an older build. The function leaves the list alone.",
+                "Delete the platform tags, or let CI push them again.",
             ),
             Self::ListOlderThanImage => (
                 "List older than an image",

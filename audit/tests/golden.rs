@@ -50,6 +50,15 @@ fn report() -> Report {
         .config_image("3.1.0-arm64", 12, &config("arm64", "seven"))
         .list("3.1.0", 12, &[entry("3.1.0-amd64", "amd64"), entry("3.1.0-arm64", "arm64")])
         .archive("3.1.0-arm64")
+        .built("3.2.0", 13, "eight")
+        .config_image("other-amd64", 20, &config("amd64", "nine"))
+        .config_image("other-arm64", 20, &config("arm64", "nine"))
+        .list("3.2.0", 20, &[entry("other-amd64", "amd64"), entry("other-arm64", "arm64")])
+        .untag("other-amd64")
+        .untag("other-arm64")
+        .built("3.3.0", 14, "ten")
+        .raw("3.3.0", 14, r#"{"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","size":2}}"#)
+        .artifact("3.3.0", "application/vnd.cncf.helm.config.v1+json")
         .read();
     support::report(&[("team-a/app", &app), ("team-b/web", &web), ("team-c/jobs", &jobs)], at(200))
 }

@@ -35,6 +35,7 @@ pub async fn run(options: &Options) -> Result<bool, String> {
         repositories: (!options.repositories.is_empty()).then(|| options.repositories.clone()),
         dry_run: options.dry_run,
         deep: options.deep,
+        max_age: options.max_age.map(Duration::from),
         from: options.from.clone(),
         covers_all_registries: true,
     };

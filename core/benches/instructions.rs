@@ -18,7 +18,7 @@ use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
-use ecr_multiarch_core::reconcile::observation::{ImageConfigs, Manifests};
+use ecr_multiarch_core::reconcile::observation::{Description, ImageConfigs, Manifests};
 use ecr_multiarch_core::settings::variable::Variable;
 use ecr_multiarch_core::{
     AliasRequest, AliasScan, AliasScanBuilder, AliasStep, Digest, Input, ManifestList, OutcomeKind, ReconcileRequest,
@@ -158,7 +158,7 @@ struct Registry {
 impl Registry {
     /// All platforms of the version are there, and its list is not.
     fn with_version(platforms: usize) -> Self {
-        let (mut manifests, mut configs) = (Manifests::new(), BTreeMap::new());
+        let (mut manifests, mut configs) = (Manifests::default(), BTreeMap::new());
         for platform in 0..platforms {
             let config = json!({"os": "linux", "architecture": format!("a{platform}"),
                                 "config": {"Labels": {"org.opencontainers.image.revision": "7c3f1e9"}},
@@ -187,8 +187,13 @@ impl Registry {
                     read.resume(manifests).unwrap()
                 }
                 Step::DescribeImages(describe) => {
-                    let times = describe.digests().into_iter().map(|digest| (digest, SystemTime::UNIX_EPOCH)).collect();
-                    describe.resume(Some(times)).unwrap()
+                    let described = |reference: Reference| {
+                        let digest = self.manifests.get(&reference)?.digest;
+                        let pushed_at = SystemTime::UNIX_EPOCH;
+                        Some((reference, Description { digest, pushed_at, is_archived: false }))
+                    };
+                    let descriptions = describe.references().into_iter().filter_map(described).collect();
+                    describe.resume(descriptions).unwrap()
                 }
                 Step::ReadConfigs(read) => read.resume(&self.configs).unwrap(),
                 Step::Put(put) => {

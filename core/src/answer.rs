@@ -51,6 +51,10 @@ pub struct VersionReport {
     pub images: Vec<PlatformImage>,
     /// Its aliases. `None`, unless the policy has aliases, the version is a release, and it has its manifest list.
     pub aliases: Option<Vec<AliasReport>>,
+    /// What the version's tag named before a list was published, if anything.
+    pub replaced: Option<Digest>,
+    /// What a forced list replaced, in words.
+    reason: Option<String>,
 }
 
 impl VersionReport {
@@ -61,14 +65,16 @@ impl VersionReport {
         repository: Option<String>,
         version: Option<Tag>,
     ) -> Self {
-        Self { outcome: Outcome::Ignored(reason), registry, repository, version, images: Vec::new(), aliases: None }
+        let outcome = Outcome::Ignored(reason);
+        Self { outcome, registry, repository, version, images: Vec::new(), aliases: None, replaced: None, reason: None }
     }
 
     /// The answer to a reconciliation.
     pub fn new(registry: RegistryId, request: &ReconcileRequest, reconciliation: Reconciliation) -> Self {
-        let Reconciliation { outcome, images } = reconciliation;
+        let Reconciliation { outcome, images, replaced } = reconciliation;
         let (repository, version) = (Some(request.repository.to_string()), Some(request.version.clone()));
-        Self { outcome, registry: Some(registry), repository, version, images, aliases: None }
+        let reason = replaced.filter(|_| request.force).map(|digest| format!("it replaced {digest}"));
+        Self { outcome, registry: Some(registry), repository, version, images, aliases: None, replaced, reason }
     }
 }
 
@@ -202,7 +208,7 @@ impl Serialize for VersionReport {
             #[serde(skip_serializing_if = "Option::is_none")]
             aliases: Option<&'a [AliasReport]>,
         }
-        let Self { outcome, registry, repository, version, images, aliases } = self;
+        let Self { outcome, registry, repository, version, images, aliases, replaced: _, reason } = self;
         let list = outcome.manifest_list();
         let row = Row {
             outcome: outcome.kind().name(),
@@ -216,7 +222,7 @@ impl Serialize for VersionReport {
             platforms: images,
             missing: outcome.missing().iter().map(|missing| missing.platform.to_string()).collect(),
             expected_tags: outcome.missing().iter().map(|missing| &missing.tag).collect(),
-            reason: outcome.reason(),
+            reason: outcome.reason().or(reason.as_deref()),
             manifest: list.filter(|_| matches!(outcome, Outcome::WouldPublish(_))).map(|list| list.text.as_str()),
             aliases: aliases.as_deref(),
         };

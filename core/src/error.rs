@@ -46,6 +46,16 @@ pub enum Error {
         /// Why not.
         reason: Unsupported,
     },
+    /// An image that is needed is archived.
+    #[error(
+        "{image} is in ECR's archive storage class, where nothing can read it; restore it, or push it again: aws ecr \
+         update-image-storage-class --repository-name {repository} --image-id {id} --target-storage-class STANDARD",
+        repository = .image.repository, id = .image.reference.image_id()
+    )]
+    ImageArchived {
+        /// The image.
+        image: ImageReference,
+    },
     /// The version's tag names something that the function does not replace.
     #[error("{tag} is taken: {conflict}")]
     TagConflict {

@@ -12,7 +12,7 @@ pub enum IamAction {
     /// Writes manifest lists.
     #[strum(serialize = "ecr:PutImage")]
     PutImage,
-    /// Scans a repository.
+    /// Scans a repository, and tells when images were pushed.
     #[strum(serialize = "ecr:DescribeImages")]
     DescribeImages,
     /// Scans the names of the repositories.
@@ -22,9 +22,7 @@ pub enum IamAction {
 
 impl IamAction {
     /// The actions that events and `assemble` requests need.
-    pub const ASSEMBLE: [Self; 3] = [Self::BatchGetImage, Self::GetDownloadUrlForLayer, Self::PutImage];
-    /// The actions that events and requests for one version need where aliases are configured.
-    pub const ASSEMBLE_WITH_ALIASES: [Self; 4] =
+    pub const ASSEMBLE: [Self; 4] =
         [Self::BatchGetImage, Self::GetDownloadUrlForLayer, Self::PutImage, Self::DescribeImages];
     /// The actions that `sweep` requests need.
     pub const SWEEP: [Self; 5] = [

@@ -83,7 +83,7 @@ impl ImageAction {
 
 const EXPECTED: &str = "expected one of: an EventBridge event of source aws.ecr and detail-type ECR Image Action; \
     {\"action\":\"assemble\",\"repository\":\"app\",\"version\":\"1.2.3\"} with dry_run, force, account, region, \
-    wait_seconds optional; {\"action\":\"sweep\"} with repositories, dry_run, deep, account, region, from optional; \
+    wait_seconds optional; {\"action\":\"sweep\"} with repositories, dry_run, deep, max_age, account, region, from optional; \
     {\"action\":\"yank\",\"repository\":\"app\",\"version\":\"1.2.3\"} or the same with unyank, with dry_run, \
     account, region optional; {\"action\":\"registries\"} with accounts optional; an SQS batch of such events and \
     assemble requests";

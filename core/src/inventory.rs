@@ -7,7 +7,7 @@ use crate::oci::tag::Tag;
 use crate::scan::ScannedTag;
 use crate::settings::configured_platform::ConfiguredPlatform;
 use crate::settings::tag_scheme::{MAX_PLATFORMS, TagScheme};
-use crate::settings::{RepositorySettings, SweepSettings, TagMeaning};
+use crate::settings::{RepositorySettings, SweepSettings, TagMeaning, VersionNotServed};
 
 /// The tags of a repository, grouped by version page by page.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub struct Inventory<'a> {
 #[derive(Debug, Default)]
 struct Record {
     platforms: PlatformSet,
+    archived: PlatformSet,
     newest_platform: Option<SystemTime>,
     target: Option<Target>,
 }
@@ -29,6 +30,7 @@ struct Record {
 struct Target {
     pushed_at: SystemTime,
     is_manifest_list: bool,
+    is_archived: bool,
 }
 
 /// A set of platforms, by their position in [`TagScheme::platforms`].
@@ -47,7 +49,8 @@ impl PlatformSet {
         self.0 >> position & 1 == 1
     }
 
-    fn is_empty(self) -> bool {
+    /// Whether the set has no platform.
+    pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 }
@@ -64,6 +67,26 @@ pub enum VersionStatus {
     OutOfDate,
     /// A platform is missing.
     Incomplete,
+    /// What the version's own tag names is archived, so that it is left alone.
+    Archived,
+}
+
+/// What the own tag of a version names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnTag {
+    /// A manifest list.
+    List,
+    /// A single image, or anything else that is not a manifest list.
+    SingleImage,
+}
+
+/// What an inventory shows.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Versions {
+    /// The versions that are served and have at least one platform, in ascending order.
+    pub served: Vec<Version>,
+    /// Those that have all platforms and are not served, in ascending order, with the reason.
+    pub ignored: Vec<(Tag, VersionNotServed)>,
 }
 
 /// A version of the inventory.
@@ -73,10 +96,15 @@ pub struct Version {
     pub tag: Tag,
     /// The platforms that exist.
     pub platforms: PlatformSet,
+    /// Those whose images are archived.
+    pub archived: PlatformSet,
     /// Its status.
     pub status: VersionStatus,
-    /// Whether its own tag names a single image, or anything else that is not a manifest list.
-    pub names_single_image: bool,
+    /// What its own tag names, if that exists.
+    pub own: Option<OwnTag>,
+    /// Whether it is older than the sweep goes back, by its newest platform, and has no young list, which is compared at
+    /// any age.
+    pub is_too_old: bool,
     /// Whether it is reported, if it is incomplete: by the age of its newest platform, it should be complete, and is
     /// not too old to matter.
     pub is_overdue: bool,
@@ -88,6 +116,30 @@ impl Version {
         let existing = self.platforms;
         let platforms = tag_scheme.platforms().iter().enumerate();
         platforms.filter(move |(position, _)| !existing.contains(*position)).map(|(_, platform)| platform)
+    }
+
+    /// The platforms whose images are archived.
+    pub fn archived<'a>(&self, tag_scheme: &'a TagScheme) -> impl Iterator<Item = &'a ConfiguredPlatform> {
+        let archived = self.archived;
+        let platforms = tag_scheme.platforms().iter().enumerate();
+        platforms.filter(move |(position, _)| archived.contains(*position)).map(|(_, platform)| platform)
+    }
+
+    /// Whether its list is archived, or an image of a version that has a list.
+    pub fn has_archived_image(&self) -> bool {
+        self.status == VersionStatus::Archived || !self.archived.is_empty() && self.own == Some(OwnTag::List)
+    }
+
+    /// Whether its manifests are to be read: a scan cannot tell whether its list is right.
+    pub fn needs_read(&self, deep: bool) -> bool {
+        !self.is_too_old
+            && match self.status {
+                VersionStatus::OutOfDate | VersionStatus::Unsettled => true,
+                VersionStatus::UpToDate => deep,
+                // It lacks nothing if its list is right.
+                VersionStatus::Incomplete => self.is_overdue && self.own == Some(OwnTag::List),
+                VersionStatus::Archived => false,
+            }
     }
 }
 
@@ -104,54 +156,82 @@ impl<'a> Inventory<'a> {
             TagMeaning::Platform(parsed) if image.may_be_of_platform() => {
                 let record = self.versions.entry(parsed.version.clone()).or_default();
                 record.platforms.insert(parsed.position);
+                if image.is_archived {
+                    record.archived.insert(parsed.position);
+                }
                 record.newest_platform = record.newest_platform.max(Some(image.pushed_at));
             }
             TagMeaning::Version(_) => {
                 let is_manifest_list = image.media_type.is_empty() || image.is_list();
-                let target = Target { pushed_at: image.pushed_at, is_manifest_list };
+                let is_archived = image.is_archived;
+                let target = Target { pushed_at: image.pushed_at, is_manifest_list, is_archived };
                 self.versions.entry(tag.clone()).or_default().target = Some(target);
             }
             TagMeaning::Platform(_) | TagMeaning::Alias(_) | TagMeaning::Marker(_) | TagMeaning::NotServed(_) => {}
         }
     }
 
-    /// The versions that are served and have at least one platform, in ascending order.
-    pub fn versions(self, now: SystemTime, sweep: &SweepSettings) -> Vec<Version> {
+    /// What the inventory shows, for a sweep that goes back so far, if it has a limit.
+    pub fn versions(self, now: SystemTime, sweep: &SweepSettings, max_age: Option<Duration>) -> Versions {
         let Self { settings, versions } = self;
         let count = settings.tag_scheme.platforms().len();
         let reported_ages = sweep.incomplete_after..=sweep.incomplete_until;
-        let mut versions: Vec<_> = versions
-            .into_iter()
-            .filter(|(tag, record)| {
-                // A tag of its own was found to be a version that is served.
-                !record.platforms.is_empty() && (record.target.is_some() || settings.serves(tag))
-            })
-            .map(|(tag, record)| {
-                let age = record.newest_platform.and_then(|pushed_at| now.duration_since(pushed_at).ok());
-                let is_overdue = age.is_some_and(|age| reported_ages.contains(&age));
-                let status = record.status(count, now, sweep.settled_after);
-                let names_single_image = record.target.is_some_and(|target| !target.is_manifest_list);
-                Version { tag, platforms: record.platforms, status, names_single_image, is_overdue }
-            })
-            .collect();
-        versions.sort_by(|one, other| one.tag.cmp(&other.tag));
-        versions
+        let mut all = Versions::default();
+        for (tag, record) in versions.into_iter().filter(|(_, record)| !record.platforms.is_empty()) {
+            // A tag of its own was found to be a version that is served.
+            if record.target.is_none()
+                && let Err(reason) = settings.platform_tags(&tag)
+            {
+                if record.is_complete(count) {
+                    all.ignored.push((tag, reason));
+                }
+                continue;
+            }
+            let age = record.newest_platform.and_then(|pushed_at| now.duration_since(pushed_at).ok());
+            let has_young_list = record.target.is_some_and(|target| target.age(now) < sweep.settled_after);
+            let own = |target: Target| if target.is_manifest_list { OwnTag::List } else { OwnTag::SingleImage };
+            all.served.push(Version {
+                tag,
+                platforms: record.platforms,
+                archived: record.archived,
+                status: record.status(count, now, sweep.settled_after),
+                own: record.target.map(own),
+                is_too_old: !has_young_list && max_age.is_some_and(|max_age| age > Some(max_age)),
+                is_overdue: age.is_some_and(|age| reported_ages.contains(&age)),
+            });
+        }
+        all.served.sort_by(|one, other| one.tag.cmp(&other.tag));
+        all.ignored.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all
+    }
+}
+
+impl Target {
+    /// Its age. One that is negative, by clocks that differ, is young.
+    fn age(&self, now: SystemTime) -> Duration {
+        now.duration_since(self.pushed_at).unwrap_or_default()
     }
 }
 
 impl Record {
     fn status(&self, platforms: usize, now: SystemTime, settled_after: Duration) -> VersionStatus {
-        if (0..platforms).any(|position| !self.platforms.contains(position)) {
+        if self.target.is_some_and(|target| target.is_archived) {
+            return VersionStatus::Archived;
+        }
+        if !self.is_complete(platforms) {
             return VersionStatus::Incomplete;
         }
         match self.target {
-            // The manifest list is the youngest. An age that is negative, by clocks that differ, is young.
+            // The manifest list is the youngest.
             Some(target) if target.is_manifest_list && self.newest_platform <= Some(target.pushed_at) => {
-                let age = now.duration_since(target.pushed_at).unwrap_or_default();
-                if age < settled_after { VersionStatus::Unsettled } else { VersionStatus::UpToDate }
+                if target.age(now) < settled_after { VersionStatus::Unsettled } else { VersionStatus::UpToDate }
             }
             _ => VersionStatus::OutOfDate,
         }
+    }
+
+    fn is_complete(&self, platforms: usize) -> bool {
+        (0..platforms).all(|position| self.platforms.contains(position))
     }
 }
 
@@ -183,7 +263,7 @@ mod tests {
             let image = ScannedImage::new(tag, Digest::sha256(tag), at(*pushed_at), media_type);
             image.scanned_tags(repository).for_each(|scanned| inventory.add(&scanned));
         }
-        inventory.versions(now, &settings.sweep())
+        inventory.versions(now, &settings.sweep(), None).served
     }
 
     #[track_caller]
@@ -222,13 +302,10 @@ mod tests {
 
     #[test]
     fn version_is_taken_by_an_image_under_its_own_tag() {
-        for (media_type, expected) in [(IMAGE, true), (LIST, false), ("", false)] {
-            assert_eq!(
-                versions(&[("1-arm64", 1, IMAGE), ("1", 2, media_type)], at(100))[0].names_single_image,
-                expected
-            );
+        for (media_type, expected) in [(IMAGE, OwnTag::SingleImage), (LIST, OwnTag::List), ("", OwnTag::List)] {
+            assert_eq!(versions(&[("1-arm64", 1, IMAGE), ("1", 2, media_type)], at(100))[0].own, Some(expected));
         }
-        assert!(!versions(&[("1-arm64", 1, IMAGE)], at(100))[0].names_single_image);
+        assert_eq!(versions(&[("1-arm64", 1, IMAGE)], at(100))[0].own, None);
     }
 
     #[test]
@@ -246,7 +323,7 @@ mod tests {
             let chart = ScannedImage { artifact_media_type: artifact.to_owned(), ..chart };
             let mut inventory = Inventory::new(repository);
             chart.scanned_tags(repository).for_each(|scanned| inventory.add(&scanned));
-            assert_eq!(inventory.versions(at(2), &settings.sweep()).len(), versions, "{artifact}");
+            assert_eq!(inventory.versions(at(2), &settings.sweep(), None).served.len(), versions, "{artifact}");
         }
     }
 

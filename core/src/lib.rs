@@ -47,6 +47,7 @@ pub mod plan;
 pub mod reconcile;
 pub mod scan;
 pub mod settings;
+pub mod time_span;
 pub mod work;
 
 pub use access::Access;

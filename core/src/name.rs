@@ -150,6 +150,16 @@ pub struct ImageReference {
     pub reference: Reference,
 }
 
+impl Reference {
+    /// The image id by which the AWS CLI names it.
+    pub fn image_id(&self) -> String {
+        match self {
+            Self::Tag(tag) => format!("imageTag={tag}"),
+            Self::Digest(digest) => format!("imageDigest={digest}"),
+        }
+    }
+}
+
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -145,7 +145,10 @@ impl Planner<'_> {
         let VersionTask { request, aliases } = version_task(repository, version, settings)?;
         let registry = self.requested_registry(account, region)?;
         let aliases = aliases.map(|aliases| aliases.with_dry_run(dry_run).with_force(force));
-        let task = VersionTask { request: ReconcileRequest { dry_run, force, ..request }, aliases };
+        // One that waits looks again and again.
+        let looks_for_archived = wait_seconds.is_none();
+        let request = ReconcileRequest { dry_run, force, looks_for_archived, ..request };
+        let task = VersionTask { request, aliases };
         Ok(Work::Version(registry, task, wait_seconds.map(Duration::from)))
     }
 
@@ -159,7 +162,7 @@ impl Planner<'_> {
     }
 
     fn sweep(&self, request: SweepRequest, subject: &mut Subject) -> Result<Work, Rejection> {
-        let SweepRequest { repositories, dry_run, deep, account, region, from } = request;
+        let SweepRequest { repositories, dry_run, deep, max_age, account, region, from } = request;
         self.check_registry(account.as_ref(), region.as_ref())?;
         self.check_repositories(repositories.as_deref().unwrap_or_default())?;
         let own_region = self.own_region().or_else(|error| region.clone().ok_or(error))?;
@@ -173,7 +176,8 @@ impl Planner<'_> {
             subject.registry = Some(registry.clone());
         }
         let covers_all_registries = registries == all && *self.settings.accounts() != Accounts::Any;
-        Ok(Work::Sweep(registries, SweepScope { repositories, from, dry_run, deep, covers_all_registries }))
+        let max_age = max_age.map(Duration::from);
+        Ok(Work::Sweep(registries, SweepScope { repositories, from, dry_run, deep, max_age, covers_all_registries }))
     }
 
     /// The registries that are served, those of these accounts only if they are given.
@@ -252,14 +256,16 @@ impl Planner<'_> {
                 version: Some(version.clone()),
                 ..Subject::default()
             },
-            Input::Sweep(SweepRequest { account, region, repositories, dry_run, from, deep: _ }) => Subject {
-                is_full_sweep: account.is_none()
-                    && region.is_none()
-                    && repositories.is_none()
-                    && from.is_none()
-                    && !dry_run,
-                ..Subject::default()
-            },
+            Input::Sweep(SweepRequest { account, region, repositories, dry_run, from, deep: _, max_age: _ }) => {
+                Subject {
+                    is_full_sweep: account.is_none()
+                        && region.is_none()
+                        && repositories.is_none()
+                        && from.is_none()
+                        && !dry_run,
+                    ..Subject::default()
+                }
+            }
             Input::Registries(_) => Subject::default(),
             Input::Ignored { registry, repository, .. } => {
                 Subject { registry: registry.clone(), repository: repository.clone(), ..Subject::default() }

@@ -52,6 +52,8 @@ pub struct SweepScope {
     pub dry_run: bool,
     /// Whether to compare every complete version by digest.
     pub deep: bool,
+    /// How long ago the newest platform image of a version may have been pushed, if there is a limit.
+    pub max_age: Option<Duration>,
     /// Whether the registries are all that are served, so that a repository that none of them has does not exist.
     pub covers_all_registries: bool,
 }

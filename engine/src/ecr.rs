@@ -7,6 +7,7 @@ mod gate;
 mod scan;
 mod stored;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_sdk_ecr::Client;
@@ -167,8 +168,8 @@ impl Registry {
         let batches = references.chunks(MAX_BATCH_IDS).map(|batch| self.batch_get_image(repository, batch));
         stream::iter(batches)
             .buffered(MAX_PARALLEL_CALLS)
-            .try_fold(Manifests::new(), async |mut all, found| {
-                all.extend(found);
+            .try_fold(Manifests::default(), async |mut all, found| {
+                all.add(found);
                 Ok(all)
             })
             .await
@@ -219,7 +220,9 @@ impl Registry {
             }
         });
         let again: Vec<_> = stream::iter(again).buffer_unordered(MAX_PARALLEL_CALLS).try_collect().await?;
-        found.extend(again.into_iter().flatten());
+        for read in again {
+            found.add(read);
+        }
         Ok(found)
     }
 
@@ -252,20 +255,25 @@ impl Registry {
             read_error(error::classify(IamAction::BatchGetImage, resource(), &error))
         })?;
 
-        let mut absent = Vec::new();
+        let (mut absent, mut archived) = (Vec::new(), BTreeSet::new());
         for failure in output.failures() {
-            if failure.failure_code() != Some(&ImageFailureCode::ImageNotFound) {
-                return Err(ReadError::Image(error::classify_image_failure(resource(), failure)));
+            let reference = failure.image_id().and_then(|id| requested(id, references));
+            match failure.failure_code() {
+                Some(ImageFailureCode::ImageNotFound) => absent.extend(reference),
+                Some(ImageFailureCode::ImageInaccessible) => archived.extend(reference.cloned()),
+                _ => return Err(ReadError::Image(error::classify_image_failure(resource(), failure))),
             }
-            absent.extend(failure.image_id().and_then(|id| requested(id, references)));
         }
-        let found: Manifests = output
+        let mut found: Manifests = output
             .images
             .unwrap_or_default()
             .into_iter()
             .filter_map(|image| stored_manifest(image, references))
             .collect();
-        let is_omitted = |reference: &&Reference| !found.contains_key(reference) && !absent.contains(reference);
+        found.archived = archived;
+        let is_omitted = |reference: &&Reference| {
+            !found.contains_key(reference) && !found.archived.contains(reference) && !absent.contains(reference)
+        };
         let omitted = references.iter().filter(is_omitted).cloned().collect();
         Ok((found, omitted))
     }

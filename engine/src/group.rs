@@ -96,8 +96,7 @@ impl<V> VersionState<V> {
 
     /// Continues a read with its part of what was read.
     fn resume(mut self, read: ReadManifests, all: &Manifests) -> Next<V> {
-        let own = read.references().into_iter();
-        let own = own.filter_map(|reference| all.get(&reference).cloned().map(|it| (reference, it))).collect();
+        let own = all.part(&read.references());
         self.observed_at = Some(Instant::now());
         self.next(read.resume(own))
     }
@@ -336,11 +335,11 @@ async fn execute(registry: &Registry, step: Step, deadline: Instant) -> Result<S
             read.resume(manifests)
         }
         Step::DescribeImages(describe) => {
-            let digests = describe.digests();
-            let call = registry.describe_pushes(&describe.request().repository, &digests);
+            let references = describe.references();
+            let call = registry.describe(&describe.request().repository, &references);
             let target = || Resource::Image(describe.request().target());
-            let times = with_deadline(deadline, IamAction::DescribeImages, target, call).await?;
-            describe.resume(times)
+            let descriptions = with_deadline(deadline, IamAction::DescribeImages, target, call).await?;
+            describe.resume(descriptions)
         }
         Step::ReadConfigs(read) => {
             let digests = read.digests();

@@ -1,6 +1,6 @@
 //! The log lines of what is found in a registry. Each names the account and the Region of it.
 
-use ecr_multiarch_core::answer::sweep::{Failed, IncompleteVersion};
+use ecr_multiarch_core::answer::sweep::{ArchivedVersion, Failed, IgnoredVersion, IncompleteVersion};
 use ecr_multiarch_core::{RegistryId, Tag};
 
 /// Logs an alias that was left alone.
@@ -15,6 +15,21 @@ pub(crate) fn incomplete(version: &IncompleteVersion) {
     let (account, region) = registry.fields();
     let missing = missing.join(",");
     tracing::warn!(account, region, %repository, %version, missing, reason, "incomplete");
+}
+
+/// Logs a version that is not published, which is no failure.
+pub(crate) fn ignored(version: &IgnoredVersion) {
+    let IgnoredVersion { registry, repository, version, reason } = version;
+    let (account, region) = registry.fields();
+    tracing::info!(account, region, %repository, %version, reason, "ignored");
+}
+
+/// Logs a version that has an archived image.
+pub(crate) fn archived(version: &ArchivedVersion) {
+    let ArchivedVersion { registry, repository, version, platforms } = version;
+    let (account, region) = registry.fields();
+    let platforms = platforms.join(",");
+    tracing::info!(account, region, %repository, %version, platforms, "archived");
 }
 
 /// Logs what failed.

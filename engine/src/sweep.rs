@@ -26,8 +26,9 @@ use std::rc::Rc;
 
 use ecr_multiarch_core::answer::sweep::Failed;
 use ecr_multiarch_core::inventory::Version;
+use ecr_multiarch_core::settings::VersionNotServed;
 use ecr_multiarch_core::work::SweepScope;
-use ecr_multiarch_core::{AliasReconciliation, Error, RepositoryName, RepositorySettings, Settings, SweepReport};
+use ecr_multiarch_core::{AliasReconciliation, Error, RepositoryName, RepositorySettings, Settings, SweepReport, Tag};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
 
@@ -53,6 +54,16 @@ pub trait SweepObserver {
         _settings: &RepositorySettings,
         _version: &Version,
         _end: Option<&VersionEnd>,
+    ) {
+    }
+
+    /// A version has all of its platform tags and is not served, for this reason.
+    fn on_ignored(
+        &self,
+        _repository: &RepositoryName,
+        _settings: &RepositorySettings,
+        _version: &Tag,
+        _reason: &VersionNotServed,
     ) {
     }
 

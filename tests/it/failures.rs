@@ -196,11 +196,14 @@ fn refused_call_is_quoted_and_not_repeated() {
 
 #[test]
 fn unreadable_image_quotes_failure_code() {
-    for code in ["KmsError", "ImageInaccessible", "ImageTagDoesNotMatchDigest", "UpstreamAccessDenied"] {
+    for code in ["KmsError", "ImageTagDoesNotMatchDigest", "UpstreamAccessDenied"] {
         let bed = TestBed::with_images();
         bed.registry.fail("app", "1-amd64", code);
         assert_failure(&bed.deliver_event("1-arm64"), "RegistryRefused", &[code, "1-amd64"]);
     }
+    let bed = TestBed::with_images();
+    bed.registry.fail("app", "1-amd64", "ImageInaccessible");
+    assert_failure(&bed.deliver_event("1-arm64"), "ImageArchived", &["app:1-amd64", "imageTag=1-amd64", "restore it"]);
 }
 
 /// Asserts that this under the version's tag is a conflict, before any config is read, unless the request forces it.

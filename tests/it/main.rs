@@ -18,6 +18,8 @@ mod assemble;
 mod batch;
 // The function with third-party clients and libraries. If you add a client or a tool, put it here.
 mod clients;
+// Lists that others made. If you find a list that should stay, or should not, test it here.
+mod right_lists;
 // Several processes, many pushes and a faulty ECR, by a seeded schedule. If you add a random fault, put it here.
 mod chaos;
 // Pooled connections that have died. If you change what connections are kept, test it here.

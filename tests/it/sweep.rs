@@ -12,6 +12,8 @@ mod refusals;
 mod registries;
 // The answer, the log and the metrics.
 mod report;
+// Ages, versions that no setting publishes, and archived images.
+mod scope;
 
 use std::time::{Duration, SystemTime};
 
@@ -48,7 +50,8 @@ fn versions_without_events_are_published_once() {
     assert_eq!(
         bed.sweep(&json!({})),
         json!({"outcome": "swept", "repositories": 2, "versions": 5, "published": 4, "unchanged": 0,
-               "incomplete": [], "incomplete_total": 0, "failed": [], "failed_total": 0, "complete": true})
+               "incomplete": [], "incomplete_total": 0, "ignored": [], "ignored_total": 0,
+               "archived": [], "archived_total": 0, "failed": [], "failed_total": 0, "complete": true})
     );
     for (repository, version) in [("app", "1"), ("app", "2"), ("app", "3"), ("team-a/app", "1")] {
         assert!(bed.registry.tag(repository, version).is_some(), "{repository}:{version}");

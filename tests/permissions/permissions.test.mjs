@@ -32,21 +32,21 @@ const member = (account, region = REGION) => ({
 // The three sets of parameters, with the registries and repositories that the hub's roles may reach.
 const SETS = {
   default: {
-    stack: hub({}), accounts: [HUB], regions: [REGION], repositories: { app: true, 'team-b/app': true }, scans: false
+    stack: hub({}), accounts: [HUB], regions: [REGION], repositories: { app: true, 'team-b/app': true }
   },
   list: {
     stack: hub({
       Accounts: LISTED, FurtherRegions: FURTHER_REGION, Repositories: 'app,team-a/*', SigningProfileArn: SIGNING_PROFILE
     }),
     accounts: [HUB, LISTED], regions: [REGION, FURTHER_REGION],
-    repositories: { app: true, 'team-a/x/app': true, application: false, 'team-b/app': false }, scans: false, signs: true
+    repositories: { app: true, 'team-a/x/app': true, application: false, 'team-b/app': false }, signs: true
   },
   organization: {
     stack: hub({
       OrganizationId: ORGANIZATION, SweptAccounts: '*', FurtherRegions: FURTHER_REGION, Aliases: 'latest'
     }),
     accounts: [HUB, LISTED, SIBLING], regions: [REGION, FURTHER_REGION],
-    repositories: { app: true, 'team-b/app': true }, scans: true, listsAccounts: true
+    repositories: { app: true, 'team-b/app': true }, listsAccounts: true
   }
 }
 
@@ -58,7 +58,7 @@ const stacks = render({
 
 const policy = (...statements) => ({ Version: '2012-10-17', Statement: statements })
 
-const READ_AND_WRITE = ['BatchGetImage', 'GetDownloadUrlForLayer', 'PutImage']
+const READ_AND_WRITE = ['BatchGetImage', 'DescribeImages', 'GetDownloadUrlForLayer', 'PutImage']
 const FUNCTIONS = { Assembler: ASSEMBLER, Sweeper: SWEEPER }
 
 /** Whether the role of a function is meant to be allowed an action on a repository. */
@@ -66,7 +66,7 @@ function isMeant(set, name, action, account, region, isServed) {
   if (!set.accounts.includes(account) || !set.regions.includes(region)) return false
   if (name === 'Sweeper' && action === 'DescribeRepositories') return true
   if (!isServed) return false
-  return READ_AND_WRITE.includes(action) || (action === 'DescribeImages' && (name === 'Sweeper' || set.scans))
+  return READ_AND_WRITE.includes(action)
 }
 
 /** The policy that a member's stack gives to its registry. */
@@ -113,7 +113,7 @@ for (const [setName, set] of Object.entries(SETS)) {
 
     test(`${setName}: the ${name} may do nothing where it is not allowed`, async () => {
       const role = stacks[setName][`${name}Role`]
-      for (const action of [...READ_AND_WRITE, 'DescribeImages', 'DescribeRepositories']) {
+      for (const action of [...READ_AND_WRITE, 'DescribeRepositories']) {
         const resource = `arn:aws:ecr:${REGION}:${LISTED}:repository/app`
         const context = requestContext(arn, { account: LISTED })
         const request = { role, principal: session(arn), account: LISTED, action: `ecr:${action}`, resource, context }
@@ -134,7 +134,7 @@ test('a registry policy allows only the roles that it names', async () => {
   for (const arn of [ASSEMBLER, SWEEPER, ...others]) {
     for (const action of await repositoryActions()) {
       const isNamed = (action === 'DescribeRepositories' ? [SWEEPER] : [ASSEMBLER, SWEEPER]).includes(arn)
-      const expected = isNamed && [...READ_AND_WRITE, 'DescribeImages', 'DescribeRepositories'].includes(action)
+      const expected = isNamed && [...READ_AND_WRITE, 'DescribeRepositories'].includes(action)
       for (const resourcePolicy of policies) {
         const allowed = await isAllowed({
           role: unlimited, principal: session(arn), account: LISTED, action: `ecr:${action}`, resourcePolicy,

@@ -190,3 +190,27 @@ fn what_cannot_be_read_is_named() {
         report["findings"].as_array().unwrap().iter().map(|finding| finding["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["list-missing", "unreadable", "unreadable"]);
 }
+
+/// A version with platform tags that were pushed on day 0, and a list of other images of this day.
+fn list_of_others(day: u32, revision: &str) -> Scan {
+    let scan = Scan::new().built("1.0.0", 10, "tagged");
+    let other = |scan: Scan, part| scan.config_image(&format!("other-{part}"), day, &config(part, revision));
+    let scan = ["amd64", "arm64"].into_iter().fold(scan, other);
+    let scan = scan.list("1.0.0", day, &[entry("other-amd64", "amd64"), entry("other-arm64", "arm64")]);
+    scan.untag("other-amd64").untag("other-arm64").read()
+}
+
+#[test]
+fn platform_tags_that_were_left_behind_are_stale() {
+    let scan = list_of_others(20, "newer");
+    let message = "has newer images than 1.0.0-amd64, 1.0.0-arm64, which nothing pushes any more";
+    scan.check(&[&format!("stale-platform-tags 1.0.0: {message}")]);
+    assert_eq!(scan.finding()["request"], serde_json::Value::Null);
+    assert_eq!(list_of_others(5, "older").finding()["kind"], "list-differs-from-tags");
+}
+
+#[test]
+fn list_of_conversions_is_no_finding() {
+    // The same configs in other manifests.
+    list_of_others(20, "tagged").check(&[]);
+}

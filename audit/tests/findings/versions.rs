@@ -186,7 +186,7 @@ fn artifact_is_no_version_and_no_vote() {
     let scan = Scan::new().images("1.0.0", 1, &["amd64", "arm64"]);
     let config = "application/vnd.oci.image.config.v1+json";
     let scan = scan.artifact("1.0.0-amd64", config).image("1.0.0", 1).artifact("1.0.0", chart);
-    scan.check(&[]);
+    assert_eq!(scan.finding()["kind"], "artifact-in-place-of-list");
     assert_eq!(scan.report()["repositories"][0]["versions"][0]["names"], "other");
 }
 
@@ -246,4 +246,22 @@ fn findings_are_ordered_by_kind_and_newest_first() {
         "list-missing 1.2.0: names nothing, beside 1.2.0-amd64, 1.2.0-arm64",
         "list-missing 1.1.0: names nothing, beside 1.1.0-amd64, 1.1.0-arm64",
     ]);
+}
+
+#[test]
+fn chart_under_the_tag_of_a_version_is_found() {
+    let scan = Scan::new().images("1.0.0", 0, &["amd64", "arm64"]).image("1.0.0", 1);
+    let scan = scan.artifact("1.0.0", "application/vnd.cncf.helm.config.v1+json");
+    let message = "names an artifact, application/vnd.cncf.helm.config.v1+json, beside 1.0.0-amd64, 1.0.0-arm64";
+    scan.check(&[&format!("artifact-in-place-of-list 1.0.0: {message}")]);
+}
+
+#[test]
+fn image_of_one_platform_under_the_plain_tag_is_found() {
+    let mut scan = Scan::new();
+    for minor in 0..3 {
+        scan = scan.image(&format!("1.{minor}.0"), minor).image(&format!("1.{minor}.0-arm64"), minor);
+    }
+    let expected = |minor| format!("single-image 1.{minor}.0: names a single image, beside 1.{minor}.0-arm64");
+    scan.check(&[&expected(2), &expected(1), &expected(0)]);
 }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use ecr_multiarch_core::settings::variable::Variable;
+use ecr_multiarch_core::time_span::TimeSpan;
 use ecr_multiarch_core::{RepositoryGlob, RepositoryStart};
 
 use crate::registry_options::RegistryOptions;
@@ -29,6 +30,9 @@ pub struct Options {
     /// Compare every complete version by digest, also those that a scan shows as up to date
     #[arg(long)]
     pub deep: bool,
+    /// Only versions whose newest platform image was pushed no longer ago, such as 30d; all by default
+    #[arg(long)]
+    pub max_age: Option<TimeSpan>,
     #[command(flatten)]
     pub registry: RegistryOptions,
     /// The repository name to begin at; names below it are skipped

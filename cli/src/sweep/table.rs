@@ -6,9 +6,13 @@ use std::fmt;
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
+use ecr_multiarch_core::error::Conflict;
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
 use ecr_multiarch_core::reconcile::outcome::Waiting;
-use ecr_multiarch_core::{AliasReconciliation, Outcome, RepositoryName, RepositorySettings, SweepReport};
+use ecr_multiarch_core::settings::VersionNotServed;
+use ecr_multiarch_core::{
+    AliasReconciliation, Error, InvocationError, Outcome, RepositoryName, RepositorySettings, SweepReport, Tag,
+};
 use ecr_multiarch_engine::end::End;
 use ecr_multiarch_engine::sweep::{SweepObserver, VersionEnd};
 use indicatif::ProgressBar;
@@ -46,6 +50,23 @@ impl SweepTable {
         Self { bar: progress_bar("versions"), rows_shown, repositories: RefCell::default() }
     }
 
+    fn add(&self, repository: &RepositoryName, settings: &RepositorySettings, row: Row) {
+        let mut repositories = self.repositories.borrow_mut();
+        let entry = repositories.entry(repository.clone()).or_insert_with(|| Repository {
+            platforms: settings.tag_scheme.platforms().iter().map(ToString::to_string).collect(),
+            versions: 0,
+            rows: Vec::new(),
+            aliases: settings.has_aliases().then(AliasRows::default),
+        });
+        entry.versions += 1;
+        entry.rows.push(row);
+        // A registry may have a million versions: keep little more than what is shown.
+        if entry.rows.len() > 2 * self.rows_shown.max(1) {
+            entry.rows.sort();
+            entry.rows.truncate(self.rows_shown);
+        }
+    }
+
     /// Removes the progress bar.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
@@ -67,23 +88,21 @@ impl SweepObserver for SweepTable {
     ) {
         self.bar.inc(1);
         let platforms = settings.tag_scheme.platforms();
-        let mut repositories = self.repositories.borrow_mut();
-        let entry = repositories.entry(repository.clone()).or_insert_with(|| Repository {
-            platforms: platforms.iter().map(ToString::to_string).collect(),
-            versions: 0,
-            rows: Vec::new(),
-            aliases: settings.has_aliases().then(AliasRows::default),
-        });
-        entry.versions += 1;
         let cells =
             (0..platforms.len()).map(|index| if version.platforms.contains(index) { "present" } else { "missing" });
         let (rank, state) = describe(version, end);
-        entry.rows.push(Row { rank, version: version.tag.to_string(), cells: cells.collect(), state });
-        // A registry may have a million versions: keep little more than what is shown.
-        if entry.rows.len() > 2 * self.rows_shown.max(1) {
-            entry.rows.sort();
-            entry.rows.truncate(self.rows_shown);
-        }
+        self.add(repository, settings, Row { rank, version: version.tag.to_string(), cells: cells.collect(), state });
+    }
+
+    fn on_ignored(
+        &self,
+        repository: &RepositoryName,
+        settings: &RepositorySettings,
+        version: &Tag,
+        reason: &VersionNotServed,
+    ) {
+        let cells = vec!["present"; settings.tag_scheme.platforms().len()];
+        self.add(repository, settings, Row { rank: 3, version: version.to_string(), cells, state: ignored(reason) });
     }
 
     fn on_aliases(&self, repository: &RepositoryName, aliases: &AliasReconciliation) {
@@ -96,6 +115,11 @@ impl SweepObserver for SweepTable {
 fn describe(version: &Version, end: Option<&VersionEnd>) -> (u8, String) {
     let is_not_finished = || (1, "not finished".to_owned());
     match end {
+        Some(End::Failed(InvocationError { error: Error::TagConflict { conflict, .. }, .. }))
+            if matches!(conflict, Conflict::NewerImages { .. }) =>
+        {
+            (3, ignored(conflict))
+        }
         Some(End::Failed(error)) => (0, format!("failed: {}: {error}", error.error_type())),
         Some(End::Abandoned(_)) => (0, "abandoned: the repository refuses writes".to_owned()),
         Some(End::OutOfTime(_)) => is_not_finished(),
@@ -108,12 +132,18 @@ fn describe(version: &Version, end: Option<&VersionEnd>) -> (u8, String) {
             Outcome::Waiting(Waiting::Platforms { .. }) => (4, "incomplete".to_owned()),
             Outcome::Unchanged(_) => (5, "up to date".to_owned()),
         },
+        None if version.status == VersionStatus::Archived || !version.archived.is_empty() => (3, "archived".to_owned()),
         None => match version.status {
-            VersionStatus::OutOfDate | VersionStatus::Unsettled => is_not_finished(),
+            VersionStatus::OutOfDate if version.is_too_old => (5, "older than --max-age".to_owned()),
+            VersionStatus::OutOfDate | VersionStatus::Unsettled | VersionStatus::Archived => is_not_finished(),
             VersionStatus::Incomplete => (4, "incomplete".to_owned()),
             VersionStatus::UpToDate => (5, "up to date".to_owned()),
         },
     }
+}
+
+fn ignored(reason: &impl fmt::Display) -> String {
+    format!("ignored: {reason}")
 }
 
 impl fmt::Display for SweepTable {
@@ -157,7 +187,13 @@ pub fn summary(report: &SweepReport, calls: u64) -> String {
     });
     format!(
         "{} versions in {} repositories: {done}, {} up to date, {} incomplete or held back within the window, {} \
-         failed{aliases}; {calls} calls to ECR",
-        report.versions, report.repositories, report.unchanged, report.incomplete.total, report.failed.total,
+         ignored, {} archived, {} failed{aliases}; {calls} calls to ECR",
+        report.versions,
+        report.repositories,
+        report.unchanged,
+        report.incomplete.total,
+        report.ignored.total,
+        report.archived.total,
+        report.failed.total,
     )
 }

@@ -207,6 +207,11 @@ impl<'a> Decider<'a> {
     /// The write of a list, once its bytes are known.
     fn write(&self, tag: &Tag, release: &Release, digest: Digest, mut unknowns: Unknowns) -> Decision {
         let stored = self.knowledge.contents.get(&digest);
+        let target = self.snapshot.scan.target(release.tag());
+        if stored.is_none() && target.is_some_and(|target| target.content == ContentKind::ArchivedList) {
+            let conflict = AliasConflict::Archived { digest };
+            return Decision::Settled(AliasOutcome::Conflict(conflict), Some(release.clone()));
+        }
         if stored.is_none() && !self.request.dry_run {
             unknowns.compare(release.tag(), Some(digest), self.snapshot);
         }
@@ -231,6 +236,9 @@ impl<'a> Decider<'a> {
         if let ContentKind::Other(media_type) = &named.content {
             let media_type = (&**media_type).into();
             return Some(AliasConflict::NotAManifestList { digest: named.digest, media_type });
+        }
+        if named.content == ContentKind::ArchivedList {
+            return Some(AliasConflict::Archived { digest: named.digest });
         }
         let Some(stored) = self.knowledge.contents.get(&named.digest) else {
             unknowns.compare(tag, Some(named.digest), self.snapshot);
@@ -279,6 +287,7 @@ impl From<Conflict> for AliasConflict {
             Conflict::NotAManifestList { digest, media_type }
             | Conflict::Artifact { digest, artifact_type: media_type } => Self::NotAManifestList { digest, media_type },
             Conflict::ForeignPlatform { digest, platform } => Self::ForeignPlatform { digest, platform },
+            // No list that was read is one of these.
             Conflict::Immutable { .. } | Conflict::NewerImages { .. } => Self::Immutable,
         }
     }

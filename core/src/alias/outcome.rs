@@ -55,6 +55,15 @@ pub enum AliasConflict {
         /// The platform, or the digest of an entry without one.
         platform: ImageText,
     },
+    /// The list that it names, or is to name, is archived.
+    #[error(
+        "the manifest list {digest} is in ECR's archive storage class, where nothing can read it; restore it, and the next \
+         sweep goes on"
+    )]
+    Archived {
+        /// The digest of the list.
+        digest: Digest,
+    },
     /// It is immutable.
     #[error("it is immutable; exclude the aliases from the tag immutability of the repository, or delete the tag")]
     Immutable,

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use crate::oci::digest::Digest;
-use crate::oci::media_type::MediaType;
 use crate::oci::tag::Tag;
 use crate::reconcile::manifest_list::ManifestList;
 use crate::scan::{ScannedImage, ScannedTag};
@@ -40,6 +39,8 @@ pub(super) struct TagTarget {
 pub(super) enum ContentKind {
     /// A manifest list.
     List,
+    /// A manifest list that is archived, so that nothing can read it.
+    ArchivedList,
     /// The scan does not say: only the manifest tells.
     Unknown,
     /// Anything else, of this media type.
@@ -47,12 +48,17 @@ pub(super) enum ContentKind {
 }
 
 impl ContentKind {
-    /// The kind of content that has this media type; empty for one that is not known.
-    fn from_media_type(name: &str) -> Self {
-        match MediaType::from_name(name) {
-            Some(media_type) if media_type.is_manifest_list() => Self::List,
-            _ if name.is_empty() => Self::Unknown,
-            _ => Self::Other(name.into()),
+    fn of(image: &ScannedImage) -> Self {
+        match image.media_type.as_str() {
+            _ if image.is_list() => {
+                if image.is_archived {
+                    Self::ArchivedList
+                } else {
+                    Self::List
+                }
+            }
+            "" => Self::Unknown,
+            name => Self::Other(name.into()),
         }
     }
 }
@@ -90,7 +96,7 @@ impl<'a> AliasScanBuilder<'a> {
         let Self { settings, scan } = self;
         let ScannedTag { tag, meaning, image } = scanned;
         let is_alias = matches!(meaning, TagMeaning::Alias(_));
-        let content = ContentKind::from_media_type(&image.media_type);
+        let content = ContentKind::of(image);
         let target = TagTarget { digest: image.digest, content, is_alias };
         match meaning {
             TagMeaning::Alias(_) => {
@@ -106,7 +112,7 @@ impl<'a> AliasScanBuilder<'a> {
                 scan.releases.extend(release.filter(|release| settings.serves(release.tag())));
             }
             TagMeaning::Version(_) => {
-                if target.content == ContentKind::List {
+                if image.is_list() {
                     scan.version_lists.insert(image.digest);
                 }
                 if let Some(release) = Release::from_tag(tag) {

@@ -97,6 +97,35 @@ pub struct PendingVersion {
     pub version: Tag,
 }
 
+/// A version with all of its platform tags that is not published: no setting serves it, or its list stays although it is
+/// not that of the platform tags.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IgnoredVersion {
+    /// Its registry.
+    #[serde(flatten)]
+    pub registry: RegistryId,
+    /// Its repository.
+    pub repository: RepositoryName,
+    /// The version.
+    pub version: Tag,
+    /// Why it is not published.
+    pub reason: String,
+}
+
+/// A version that has an archived image, and is left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ArchivedVersion {
+    /// Its registry.
+    #[serde(flatten)]
+    pub registry: RegistryId,
+    /// Its repository.
+    pub repository: RepositoryName,
+    /// The version.
+    pub version: Tag,
+    /// The platforms whose images are archived; none, where only the list is.
+    pub platforms: Vec<String>,
+}
+
 /// An alias, or a yank marker, that a sweep left alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ConflictingAlias {
@@ -133,6 +162,10 @@ pub struct SweepReport {
     pub unchanged: usize,
     /// Those that lack a platform or are held back, of the ages that are reported.
     pub incomplete: Truncated<IncompleteVersion>,
+    /// Those that have all platform tags and are not published, which is no failure.
+    pub ignored: Truncated<IgnoredVersion>,
+    /// Those that have an archived image and are left alone.
+    pub archived: Truncated<ArchivedVersion>,
     /// Those that failed.
     pub failed: Truncated<Failed>,
     /// How many of them failed with each type of error.
@@ -193,11 +226,11 @@ fn sizes<T: Serialize>(entries: &[T]) -> Vec<usize> {
 
 /// How many bytes each of several lists may have, so that all of them together keep the limit: a list that needs less
 /// than its share leaves the rest to the others.
-fn byte_limits<const N: usize>(sizes: &[Vec<usize>; N]) -> [usize; N] {
+fn byte_limits<const N: usize>(sizes: &[Vec<usize>; N], limit: usize) -> [usize; N] {
     let needed = sizes.each_ref().map(|sizes| sizes.iter().sum::<usize>());
     let mut ascending: [usize; N] = std::array::from_fn(|index| index);
     ascending.sort_by_key(|index| needed[*index]);
-    let (mut limits, mut remaining) = ([0; N], MAX_LIST_BYTES);
+    let (mut limits, mut remaining) = ([0; N], limit);
     for (place, index) in ascending.into_iter().enumerate() {
         limits[index] = needed[index].min(remaining / (N - place));
         remaining -= limits[index];
@@ -228,6 +261,10 @@ impl Serialize for SweepReport {
             unchanged: usize,
             incomplete: Vec<&'a IncompleteVersion>,
             incomplete_total: usize,
+            ignored: Vec<&'a IgnoredVersion>,
+            ignored_total: usize,
+            archived: Vec<&'a ArchivedVersion>,
+            archived_total: usize,
             failed: Vec<&'a Failed>,
             failed_total: usize,
             complete: bool,
@@ -247,25 +284,39 @@ impl Serialize for SweepReport {
         let (pending, aliases) = (self.pending.as_ref(), self.aliases.as_ref());
         let pending_first = pending.map_or(&[][..], |pending| &pending.first);
         let conflicts_first = aliases.map_or(&[][..], |aliases| &aliases.conflicts.first);
-        let sizes =
-            [sizes(&self.failed.first), sizes(&self.incomplete.first), sizes(pending_first), sizes(conflicts_first)];
-        let limits = byte_limits(&sizes);
+        let failed_sizes = sizes(&self.failed.first);
+        let sizes = [
+            sizes(&self.incomplete.first),
+            sizes(&self.ignored.first),
+            sizes(&self.archived.first),
+            sizes(pending_first),
+            sizes(conflicts_first),
+        ];
+        // What failed is cut last: the other lists have half of the bytes at most, if it needs the rest.
+        let others: usize = sizes.iter().flatten().sum();
+        let failed_limit = MAX_LIST_BYTES - others.min(MAX_LIST_BYTES / 2);
+        let failed_limit = failed_sizes.iter().sum::<usize>().min(failed_limit);
+        let limits = byte_limits(&sizes, MAX_LIST_BYTES - failed_limit);
         let row = Row {
             outcome: "swept",
             repositories: self.repositories,
             versions: self.versions,
             published: self.published,
             unchanged: self.unchanged,
-            incomplete: fitting(&self.incomplete.first, &sizes[1], limits[1]),
+            incomplete: fitting(&self.incomplete.first, &sizes[0], limits[0]),
             incomplete_total: self.incomplete.total,
-            failed: fitting(&self.failed.first, &sizes[0], limits[0]),
+            ignored: fitting(&self.ignored.first, &sizes[1], limits[1]),
+            ignored_total: self.ignored.total,
+            archived: fitting(&self.archived.first, &sizes[2], limits[2]),
+            archived_total: self.archived.total,
+            failed: fitting(&self.failed.first, &failed_sizes, failed_limit),
             failed_total: self.failed.total,
             complete: self.is_complete(),
             next: self.next.as_ref(),
             would_publish: pending.map(|pending| pending.total),
-            pending: pending.map(|_| fitting(pending_first, &sizes[2], limits[2])),
+            pending: pending.map(|_| fitting(pending_first, &sizes[3], limits[3])),
             aliases_moved: aliases.map(|aliases| aliases.moved),
-            alias_conflicts: aliases.map(|_| fitting(conflicts_first, &sizes[3], limits[3])),
+            alias_conflicts: aliases.map(|_| fitting(conflicts_first, &sizes[4], limits[4])),
             alias_conflicts_total: aliases.map(|aliases| aliases.conflicts.total),
         };
         row.serialize(serializer)

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::name::{AccountId, Region, RepositoryGlob, RepositoryName, RepositoryStart};
 use crate::oci::tag::Tag;
+use crate::time_span::TimeSpan;
 
 /// A request to assemble one version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +95,10 @@ pub struct SweepRequest {
     /// Whether to compare every complete version by digest.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deep: bool,
+    /// How long ago the newest platform image of a version may have been pushed; by default, all versions are
+    /// reconciled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<TimeSpan>,
     /// The account of the registry; by default all that are served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,

@@ -21,6 +21,12 @@ pub enum Unsupported {
     /// Neither an image nor a manifest list.
     #[error("its media type {0:?} is neither that of an image nor that of a manifest list")]
     MediaType(ImageText),
+    /// A manifest of the first schema, which states no platform.
+    #[error(
+        "it is a Docker schema 1 manifest ({0:?}), which no manifest list can name; pull the image and push it again with \
+         a current client"
+    )]
+    Schema1(ImageText),
     /// JSON that does not follow the schema of its media type.
     #[error("it does not follow the schema of {0}: {1}")]
     Schema(MediaType, ImageText),
@@ -59,7 +65,9 @@ pub enum Unsupported {
     #[error("it is an index without an image of {0}")]
     PlatformMissing(String),
     /// An index with several images of the platform of its tag.
-    #[error("it is an index with {count} images of {platform}, so which one is meant is ambiguous")]
+    #[error(
+        "it is an index with {count} images of {platform}, so which one is meant is ambiguous; push that one under the platform tag"
+    )]
     PlatformAmbiguous {
         /// The platform of the tag.
         platform: String,

@@ -105,11 +105,22 @@ impl StoredManifest {
     /// [`InvalidImage`], with what is wrong with its media type, its bytes or its schema.
     pub fn parse(&self) -> ParsedManifest {
         // The digest of a signed schema 1 manifest is not that of all its bytes, so other media types come first.
-        let unsupported = || InvalidImage::from(Unsupported::MediaType(self.media_type.as_str().into()));
+        let unsupported = || {
+            let media_type = self.media_type.as_str().into();
+            let is_schema_1 = schema_version(&self.text) == Some(1);
+            InvalidImage::from(if is_schema_1 {
+                Unsupported::Schema1(media_type)
+            } else {
+                Unsupported::MediaType(media_type)
+            })
+        };
         if !self.media_type.is_empty() && self.known_media_type().is_none() {
             return Err(unsupported());
         }
         let actual = Digest::sha256(&*self.text);
+        if actual != self.digest && schema_version(&self.text) == Some(1) {
+            return Err(unsupported());
+        }
         if actual != self.digest {
             return Err(Corruption::Digest { part: Part::Manifest, actual, expected: self.digest }.into());
         }
@@ -144,6 +155,16 @@ fn parse<T: DeserializeOwned>(media_type: MediaType, text: &str) -> Result<T, In
         serde_json::error::Category::Data => Unsupported::Schema(media_type, error.to_string().into()).into(),
         _ => invalid_json(&error).into(),
     })
+}
+
+/// The schema version that a manifest states.
+fn schema_version(text: &str) -> Option<u64> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Document {
+        schema_version: u64,
+    }
+    serde_json::from_str::<Document>(text).ok().map(|document| document.schema_version)
 }
 
 /// Checks that a text is JSON.

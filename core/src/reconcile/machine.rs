@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::manifest_list::{MAX_LIST_BYTES, ManifestList};
-use super::observation::{self, ImageConfigs, Manifests, Observation, Observed, tags};
+use super::observation::{self, Descriptions, ImageConfigs, Manifests, Observation, Observed, tags};
 use super::outcome::{Outcome, PlatformImage, Proposal, Reconciliation, Waiting};
 use super::request::ReconcileRequest;
 use super::right_list::PushTimes;
@@ -85,11 +85,22 @@ enum Purpose {
     Confirm { write: Write, response: PutResponse },
 }
 
-/// A description of images by digest: when each was first pushed.
+/// A description of images: when each was first pushed, and whether it is archived.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DescribeImages {
     context: Context,
-    observation: Observation,
+    subject: Described,
+}
+
+/// What is described.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Described {
+    /// The images of a list and of the platform tags, to find out whether the list stays.
+    Images(Observation),
+    /// The platform tags that no read showed, to find out whether their images are archived.
+    MissingTags(Waiting, Vec<PlatformImage>),
+    /// A list that was written and that no read showed.
+    UnseenList(Digest),
 }
 
 /// A read of configs, in parallel.
@@ -192,23 +203,48 @@ impl DescribeImages {
         &self.context.request
     }
 
-    /// The digests of the images.
-    pub fn digests(&self) -> Vec<Digest> {
-        self.observation.described().into_iter().collect()
+    /// The images.
+    pub fn references(&self) -> Vec<Reference> {
+        match &self.subject {
+            Described::Images(observation) => observation.described().into_iter().collect(),
+            Described::MissingTags(waiting, _) => {
+                waiting.missing().iter().map(|missing| Reference::Tag(missing.tag.clone())).collect()
+            }
+            Described::UnseenList(digest) => vec![Reference::Digest(*digest)],
+        }
     }
 
-    /// Continues with the times at which the images were first pushed; `None`, if one of them does not exist.
+    /// Continues with the descriptions of the images that exist.
     ///
     /// # Errors
-    /// [`Error::TagConflict`], if the list is of newer images.
-    pub fn resume(self, times: Option<PushTimes>) -> Result<Step, Error> {
-        let Self { context, observation } = self;
-        let Some(times) = times else { return Ok(context.observe_again_or_replace(observation)) };
-        if observation.may_be_converted(&times) {
-            let purpose = Purpose::Compare(observation, times);
-            return Ok(Step::ReadManifests(ReadManifests { context, after: Duration::ZERO, purpose }));
+    /// [`Error::TagConflict`], if a list is of newer images; [`Error::ImageArchived`], if an image that is needed is
+    /// archived; [`Error::NotYetVisible`], if the list that was written is not.
+    pub fn resume(self, descriptions: Descriptions) -> Result<Step, Error> {
+        let is_complete = self.references().iter().all(|reference| descriptions.contains_key(reference));
+        let Self { context, subject } = self;
+        let archived = || descriptions.iter().find(|(_, description)| description.is_archived);
+        match subject {
+            Described::Images(observation) => {
+                if !is_complete {
+                    return Ok(context.observe_again_or_replace(observation));
+                }
+                let times =
+                    descriptions.into_values().map(|described| (described.digest, described.pushed_at)).collect();
+                if observation.may_be_converted(&times) {
+                    let purpose = Purpose::Compare(observation, times);
+                    return Ok(Step::ReadManifests(ReadManifests { context, after: Duration::ZERO, purpose }));
+                }
+                context.replace_unless_newer(observation, &times)
+            }
+            Described::MissingTags(waiting, images) => match archived() {
+                Some((tag, _)) => Err(Error::ImageArchived { image: context.request.image(tag.clone()) }),
+                None => Ok(done(Outcome::Waiting(waiting), images)),
+            },
+            Described::UnseenList(_) => Err(match archived() {
+                Some((digest, _)) => Error::ImageArchived { image: context.request.image(digest.clone()) },
+                None => not_yet_visible(UnseenImage::Named(context.request.target())),
+            }),
         }
-        context.replace_unless_newer(observation, &times)
     }
 }
 
@@ -289,6 +325,10 @@ impl Context {
             let is_image = |target: &StoredManifest| !target.is_list() && target.artifact_type().is_none();
             let names_single_image = observation.target.as_ref().is_some_and(is_image);
             let waiting = Waiting::Platforms { missing: observation.missing, names_single_image };
+            if self.request.looks_for_archived {
+                let subject = Described::MissingTags(waiting, images);
+                return Ok(Step::DescribeImages(DescribeImages { context: self, subject }));
+            }
             return Ok(done(Outcome::Waiting(waiting), images));
         }
         // Before anything else is read: a sweep meets the same conflicts every time.
@@ -301,7 +341,8 @@ impl Context {
         }
         let is_own = observation.target.as_ref().is_some_and(|target| self.written.contains(&target.digest));
         if observation.is_undecided() && !self.request.force && !is_own {
-            return Ok(Step::DescribeImages(DescribeImages { context: self, observation }));
+            let subject = Described::Images(observation);
+            return Ok(Step::DescribeImages(DescribeImages { context: self, subject }));
         }
         Ok(self.replace(observation))
     }
@@ -400,7 +441,10 @@ impl Context {
             return self.observed(manifests);
         }
         match target {
-            Some(digest) if digest == write.list.digest => Ok(done(Outcome::Published(write.list), write.images)),
+            Some(digest) if digest == write.list.digest => {
+                let Write { list, images, replaced, .. } = write;
+                Ok(Step::Done(Reconciliation { outcome: Outcome::Published(list), images, replaced }))
+            }
             Some(digest) if response == PutResponse::TagImmutable => {
                 match Observation::observe(&self.request, manifests)? {
                     Observed::Right(list, images) => Ok(done(Outcome::Unchanged(list), images)),
@@ -413,7 +457,10 @@ impl Context {
             // The tag as it was before the write: ECR still shows the earlier state, so read again after a pause.
             unchanged if unchanged == write.replaced => match self.clone().pause() {
                 Some((context, after)) => Ok(Step::ReadManifests(context.confirm(write, response, after))),
-                None if unchanged.is_none() => Err(not_yet_visible(UnseenImage::Named(self.request.target()))),
+                None if unchanged.is_none() => {
+                    let subject = Described::UnseenList(write.list.digest);
+                    Ok(Step::DescribeImages(DescribeImages { context: self, subject }))
+                }
                 None => self.observed(manifests),
             },
             _ => self.observed(manifests),
@@ -433,7 +480,7 @@ impl Context {
 }
 
 fn done(outcome: Outcome, images: Vec<PlatformImage>) -> Step {
-    Step::Done(Reconciliation { outcome, images })
+    Step::Done(Reconciliation { outcome, images, replaced: None })
 }
 
 /// The error of an image that no read has shown after all pauses.

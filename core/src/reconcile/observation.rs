@@ -1,6 +1,7 @@
 //! The observation of one version in ECR, collected read by read: tags, the images within indexes, configs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Deref, DerefMut};
 use std::time::SystemTime;
 
 use super::manifest_list::{ManifestList, Origin, SourceImage};
@@ -21,7 +22,62 @@ use crate::settings::configured_platform::ConfiguredPlatform;
 use crate::settings::tag_scheme::PlatformTag;
 
 /// The manifests of a read. References to nothing are not among them.
-pub type Manifests = BTreeMap<Reference, StoredManifest>;
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Manifests {
+    found: BTreeMap<Reference, StoredManifest>,
+    /// The references to archived images, which cannot be read, where ECR tells them from references to nothing.
+    pub archived: BTreeSet<Reference>,
+}
+
+impl Deref for Manifests {
+    type Target = BTreeMap<Reference, StoredManifest>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.found
+    }
+}
+
+impl DerefMut for Manifests {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.found
+    }
+}
+
+impl FromIterator<(Reference, StoredManifest)> for Manifests {
+    fn from_iter<T: IntoIterator<Item = (Reference, StoredManifest)>>(manifests: T) -> Self {
+        Self { found: manifests.into_iter().collect(), archived: BTreeSet::new() }
+    }
+}
+
+impl Manifests {
+    /// Adds another read.
+    pub fn add(&mut self, other: Self) {
+        self.found.extend(other.found);
+        self.archived.extend(other.archived);
+    }
+
+    /// The part of the read that is about these references.
+    #[must_use]
+    pub fn part(&self, references: &[Reference]) -> Self {
+        let found = |reference: &Reference| Some((reference.clone(), self.found.get(reference)?.clone()));
+        let archived = references.iter().filter(|reference| self.archived.contains(*reference)).cloned();
+        Self { found: references.iter().filter_map(found).collect(), archived: archived.collect() }
+    }
+}
+
+/// What ECR says of an image without its manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Description {
+    /// The digest of the image.
+    pub digest: Digest,
+    /// When it was first pushed.
+    pub pushed_at: SystemTime,
+    /// Whether it is archived, so that nothing can read it.
+    pub is_archived: bool,
+}
+
+/// The descriptions of images.
+pub type Descriptions = BTreeMap<Reference, Description>;
 
 /// A config, or why it is invalid.
 pub type ConfigResult = Result<ImageConfig, InvalidImage>;
@@ -114,7 +170,7 @@ impl Observation {
     ///
     /// # Errors
     /// [`Error::UnsupportedImage`] and [`Error::CorruptImage`], for the first image that cannot go into a manifest
-    /// list.
+    /// list; [`Error::ImageArchived`], for the first that is archived.
     pub fn observe(request: &ReconcileRequest, mut manifests: Manifests) -> Result<Observed, Error> {
         let target = manifests.remove(&Reference::Tag(request.version.clone()));
         let tags = tags(&manifests);
@@ -130,6 +186,10 @@ impl Observation {
             return Ok(Observed::Right(complete.list.clone(), images));
         }
         let comparison = comparison.map(Box::new);
+        let archived = missing.iter().map(|missing| Reference::Tag(missing.tag.clone()));
+        if let Some(archived) = archived.into_iter().find(|tag| manifests.archived.contains(tag)) {
+            return Err(Error::ImageArchived { image: request.image(archived) });
+        }
         let mut candidates = Vec::with_capacity(parsed.len());
         for (PlatformTag { tag, platform }, parsed) in request.platforms.iter().zip(parsed) {
             let candidate = parsed.map(|parsed| Candidate::new(tag, platform, parsed)).transpose();
@@ -155,9 +215,9 @@ impl Observation {
     }
 
     /// The images whose times of push decide it.
-    pub fn described(&self) -> BTreeSet<Digest> {
+    pub fn described(&self) -> BTreeSet<Reference> {
         let listed = self.comparison.iter().flat_map(|comparison| &comparison.complete.images).copied();
-        listed.chain(self.tagged()).collect()
+        listed.chain(self.tagged()).map(Reference::Digest).collect()
     }
 
     /// Whether the configs of the images decide it.
@@ -238,6 +298,9 @@ impl Observation {
             let digest = candidate.digest();
             let reference = Reference::Digest(digest);
             let Some(stored) = manifests.get(&reference) else {
+                if manifests.archived.contains(&reference) {
+                    return Err(Error::ImageArchived { image: request.image(reference) });
+                }
                 return Ok(Some(digest));
             };
             let image = match stored.parse() {

@@ -69,6 +69,16 @@ pub enum Waiting {
 pub const NAMES_SINGLE_IMAGE: &str = "the version's own tag names a single image: the suffix of its platform was \
     forgotten, or another job pushes there; push it under its platform tag";
 
+impl Waiting {
+    /// The platforms that are missing.
+    pub fn missing(&self) -> &[PlatformTag] {
+        match self {
+            Self::Platforms { missing, .. } => missing,
+            Self::Revisions(_) => &[],
+        }
+    }
+}
+
 /// The image of a platform, as ECR holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct PlatformImage {
@@ -92,6 +102,8 @@ pub struct Reconciliation {
     pub outcome: Outcome,
     /// The images of the version that exist.
     pub images: Vec<PlatformImage>,
+    /// What its tag named before a list was published, if anything.
+    pub replaced: Option<Digest>,
 }
 
 impl Outcome {
@@ -111,7 +123,7 @@ impl Outcome {
     /// The platforms that are missing.
     pub fn missing(&self) -> &[PlatformTag] {
         match self {
-            Self::Waiting(Waiting::Platforms { missing, .. }) => missing,
+            Self::Waiting(waiting) => waiting.missing(),
             _ => &[],
         }
     }

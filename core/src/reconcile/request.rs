@@ -27,6 +27,9 @@ pub struct ReconcileRequest {
     pub force: bool,
     /// The platform tags whose pushes were announced so recently that they must exist. The caller knows the time.
     pub pushed: BTreeSet<Tag>,
+    /// Whether to find out if the platforms that are missing are archived, in another call: an event does without, since the
+    /// other platforms of a new version are pushed at any moment.
+    pub looks_for_archived: bool,
     /// When the last push of a platform tag was that an event announced, however long ago.
     pub announced_at: Option<SystemTime>,
 }
@@ -50,6 +53,7 @@ impl ReconcileRequest {
             dry_run: false,
             force: false,
             pushed: BTreeSet::new(),
+            looks_for_archived: false,
             announced_at: None,
         })
     }

@@ -121,7 +121,7 @@ impl Comparison {
     pub fn is_newer(&self, tagged: &[Digest], times: &PushTimes) -> bool {
         let newest_tagged = tagged.iter().map(|image| times.get(image)).max();
         let oldest = self.complete.images.iter().map(|image| times.get(image)).min();
-        self.is_of_other_images(tagged) && oldest > newest_tagged
+        oldest > newest_tagged
     }
 
     /// When the last of its images was pushed.

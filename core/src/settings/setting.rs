@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::variable::Variable;
+use crate::time_span::TimeSpan;
 
 /// An invalid setting. Its message names the variable, its value and what is expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,17 +97,7 @@ impl Setting {
 
     /// A whole number of seconds, minutes, hours or days.
     pub(super) fn duration(&self) -> Result<Duration, InvalidSetting> {
-        let seconds = self.value.split_at_checked(self.value.len().saturating_sub(1)).and_then(|(number, unit)| {
-            let unit_seconds: u64 = match unit {
-                "s" => 1,
-                "m" => 60,
-                "h" => 3_600,
-                "d" => 86_400,
-                _ => return None,
-            };
-            let is_digits = number.bytes().all(|byte| byte.is_ascii_digit());
-            number.parse::<u64>().ok().filter(|_| is_digits)?.checked_mul(unit_seconds)
-        });
-        seconds.map(Duration::from_secs).ok_or_else(|| self.invalid("not a valid duration"))
+        let span = self.value.parse::<TimeSpan>().map_err(|_| self.invalid("not a valid duration"))?;
+        Ok(span.into())
     }
 }

@@ -131,7 +131,10 @@ pub enum InvalidPlatforms {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidVersion {
     /// The manifest list would replace the image of a platform.
-    #[error("{version} is itself the tag of {platform} of version {of}, which a manifest list must not replace")]
+    #[error(
+        "{version} is itself the tag of {platform} of version {of}, which a manifest list must not replace; give it \
+             another name, or that platform another tag part"
+    )]
     IsPlatformTag {
         /// The version.
         version: Tag,
@@ -141,7 +144,9 @@ pub enum InvalidVersion {
         platform: String,
     },
     /// One of its platform tags belongs to another version or platform.
-    #[error("its tag {tag} is the tag of {platform} of version {of}")]
+    #[error(
+        "its tag {tag} is the tag of {platform} of version {of}; give it another name, or that platform another tag part"
+    )]
     AmbiguousTag {
         /// The tag.
         tag: Tag,

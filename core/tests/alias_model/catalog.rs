@@ -8,7 +8,7 @@ use ecr_multiarch_core::alias::yank::{YankAction, YankRequest};
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
-use ecr_multiarch_core::reconcile::observation::Manifests;
+use ecr_multiarch_core::reconcile::observation::{Description, Manifests};
 use ecr_multiarch_core::settings::yank_marker::YankMarker;
 use ecr_multiarch_core::{
     AliasRequest, AliasScan, AliasScanBuilder, Digest, Error, ManifestList, ReconcileRequest, Reference, Release,
@@ -201,7 +201,7 @@ impl Catalog {
             (Step::ReadManifests(read), Answer::Version(build, list)) => {
                 let request = read.request();
                 let release = self.tag_id(&request.version);
-                let mut manifests = Manifests::new();
+                let mut manifests = Manifests::default();
                 if let Some(build) = build {
                     for (platform, image) in request.platforms.iter().zip(&self.images[&(release, *build)]) {
                         manifests.insert(Reference::Tag(platform.tag.clone()), image.clone());
@@ -229,12 +229,18 @@ impl Catalog {
             }
             // No list is of newer images than those that an event announces.
             Step::DescribeImages(describe) => {
-                let times = describe.digests().into_iter().map(|digest| (digest, SystemTime::UNIX_EPOCH)).collect();
-                Ok(describe.resume(Some(times)))
+                let descriptions = describe.references().into_iter().filter_map(described).collect();
+                Ok(describe.resume(descriptions))
             }
             step => Err(step),
         }
     }
+}
+
+/// An image by digest, first pushed at the beginning. Tags that no read shows do not exist.
+fn described(reference: Reference) -> Option<(Reference, Description)> {
+    let Reference::Digest(digest) = reference else { return None };
+    Some((reference, Description { digest, pushed_at: SystemTime::UNIX_EPOCH, is_archived: false }))
 }
 
 /// The list of a build of a release.

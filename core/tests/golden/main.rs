@@ -25,7 +25,7 @@ impl Input {
 /// Assembles the images of these platforms in a dry run, each an input of this name, in ascending order of their tags.
 fn assemble(images: &[(&str, &str)]) -> String {
     let inputs = inputs();
-    let mut stored = Manifests::new();
+    let mut stored = Manifests::default();
     let mut configs = ImageConfigs::new();
     let platforms = images.iter().enumerate().map(|(index, (platform, _))| format!("{platform}={index}"));
     let platforms = platforms.collect::<Vec<_>>().join(",");

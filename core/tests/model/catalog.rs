@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
-use ecr_multiarch_core::reconcile::observation::Manifests;
+use ecr_multiarch_core::reconcile::observation::{Description, Manifests};
 use ecr_multiarch_core::{
     Digest, Error, ManifestList, ReconcileRequest, Reference, RepositorySettings, Settings, Step, Tag,
 };
@@ -263,12 +263,14 @@ impl Catalog {
     pub fn resume_with_content(&self, step: Step, pushed: &Pushed) -> Result<Result<Step, Error>, Step> {
         match step {
             Step::DescribeImages(describe) => {
-                let time = |digest: Digest| {
-                    let (platform, build) = self.builds[&digest];
-                    (digest, at(pushed[platform][usize::from(build)]))
+                let described = |reference: Reference| {
+                    let Reference::Digest(digest) = reference else { return None };
+                    let (platform, build) = *self.builds.get(&digest)?;
+                    let pushed_at = at(pushed[platform][usize::from(build)]);
+                    Some((reference, Description { digest, pushed_at, is_archived: false }))
                 };
-                let times = describe.digests().into_iter().map(time).collect();
-                Ok(describe.resume(Some(times)))
+                let descriptions = describe.references().into_iter().filter_map(described).collect();
+                Ok(describe.resume(descriptions))
             }
             Step::ReadConfigs(read) => {
                 let configs = read.digests().into_iter().map(|digest| (digest, Ok(self.configs[&digest].clone())));
@@ -291,7 +293,7 @@ impl Catalog {
 
     /// The manifests that a read returns.
     pub fn manifests(&self, view: View) -> Manifests {
-        let mut manifests = Manifests::new();
+        let mut manifests = Manifests::default();
         for (platform, build) in view.tags.iter().enumerate() {
             if let Some(build) = build {
                 let image = self.images[platform][usize::from(*build)].clone();

@@ -118,6 +118,14 @@ fn list_of_newer_images_stays() {
 }
 
 #[test]
+fn list_that_was_just_written_is_replaced_although_it_is_newer() {
+    let (old, new) = (images("old"), images("new"));
+    let moved = tagged(&old[0], &old[1]).push("1-amd64", &new[0]).push("1-arm64", &new[1]);
+    let moved = moved.moved_during_write("1-amd64", &old[0]).moved_during_write("1-arm64", &old[1]);
+    moved.check("moved back", "read; configs; put; read; configs; put; read => published");
+}
+
+#[test]
 fn conversions_of_the_images_are_right() {
     let [amd64, arm64] = &images("new");
     let of_both = list_of([Entry::new(&converted(amd64)), Entry::new(&converted(arm64)), amd64.soci_index()]);

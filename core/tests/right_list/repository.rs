@@ -8,7 +8,7 @@ use ecr_multiarch_core::error::Conflict;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
-use ecr_multiarch_core::reconcile::observation::{ImageConfigs, Manifests};
+use ecr_multiarch_core::reconcile::observation::{Description, ImageConfigs, Manifests};
 use ecr_multiarch_core::reconcile::outcome::Reconciliation;
 use ecr_multiarch_core::{Digest, Error, ReconcileRequest, Reference, Settings, Step};
 use local_ecr::image::{Artifact, ToArtifact};
@@ -24,6 +24,8 @@ pub struct Repository {
     is_forced: bool,
     is_announced: bool,
     has_no_times: bool,
+    /// What platform tags are moved to when the first list is written.
+    moved_during_write: Vec<(Reference, StoredManifest)>,
 }
 
 impl Repository {
@@ -80,6 +82,13 @@ impl Repository {
         Self { has_no_times: true, ..self }
     }
 
+    /// The tag is moved to this image, which was pushed before, when the first list is written.
+    pub fn moved_during_write(mut self, tag: &str, image: &impl ToArtifact) -> Self {
+        let stored = self.content[&Reference::Digest(image.digest().parse().unwrap())].clone();
+        self.moved_during_write.push((Reference::Tag(tag.parse().unwrap()), stored));
+        self
+    }
+
     /// Reconciles version 1. Returns the calls, the last list that was written, and the end.
     fn reconcile(mut self) -> (Vec<&'static str>, Option<String>, Result<Reconciliation, Error>) {
         self.variables.entry("PLATFORMS").or_insert_with(|| "linux/amd64,linux/arm64".to_owned());
@@ -101,8 +110,12 @@ impl Repository {
                 }
                 Step::DescribeImages(describe) => {
                     calls.push("describe");
-                    let times = describe.digests().into_iter().map(|digest| (digest, self.times[&digest])).collect();
-                    describe.resume((!self.has_no_times).then_some(times))
+                    let described = |reference: Reference| {
+                        let digest = self.content.get(&reference).filter(|_| !self.has_no_times)?.digest;
+                        Some((reference, Description { digest, pushed_at: self.times[&digest], is_archived: false }))
+                    };
+                    let descriptions = describe.references().into_iter().filter_map(described).collect();
+                    describe.resume(descriptions)
                 }
                 Step::ReadConfigs(read) => {
                     calls.push("configs");
@@ -113,6 +126,7 @@ impl Repository {
                     let list = put.manifest_list();
                     written = Some(list.text.clone());
                     self.content.insert(Reference::Tag("1".parse().unwrap()), list.into());
+                    self.content.extend(self.moved_during_write.drain(..));
                     put.resume(PutResponse::Stored)
                 }
                 Step::Done(end) => return (calls, written, Ok(end)),

@@ -309,7 +309,7 @@ fn scan_shows_which_platforms_are_missing() {
         let image = ScannedImage::new(tag, Digest::sha256(tag), now, media_type);
         image.scanned_tags(repository).for_each(|scanned| inventory.add(&scanned));
     }
-    let versions = inventory.versions(now, &settings.sweep());
+    let versions = inventory.versions(now, &settings.sweep(), None).served;
     assert_eq!(versions.iter().map(|version| version.tag.as_str()).collect::<Vec<_>>(), ["1"]);
     let mut missing: Vec<_> = versions[0].missing(&repository.tag_scheme).map(ToString::to_string).collect();
     missing.sort();

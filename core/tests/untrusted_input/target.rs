@@ -10,7 +10,7 @@ use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::reconcile::machine::PutResponse;
-use ecr_multiarch_core::reconcile::observation::Manifests;
+use ecr_multiarch_core::reconcile::observation::{Description, Manifests};
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::settings::tag_scheme::{PlatformTag, TagScheme, TagTemplate};
 use ecr_multiarch_core::settings::variable::Variable;
@@ -302,7 +302,7 @@ fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<Result<Outco
     let of_repository = settings.for_repository(&repository).unwrap();
     let request = Arc::new(ReconcileRequest::new(repository.clone(), "1".parse().unwrap(), of_repository).unwrap());
     let tags = request.references();
-    let mut stored = Manifests::new();
+    let mut stored = Manifests::default();
     for (index, text) in texts.iter().enumerate().filter_map(|(index, text)| Some((index, text.as_ref()?))) {
         let reference = tags.get(index).cloned().unwrap_or(Reference::Digest(text.digest));
         stored.insert(reference, text.clone());
@@ -319,9 +319,13 @@ fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<Result<Outco
             // Times that depend on the content: any image may be newer than any other.
             Step::DescribeImages(describe) => {
                 let seconds = |digest: Digest| u64::from(digest.to_string().ends_with(['0', '2', '4', '6']));
-                let time = |digest| (digest, SystemTime::UNIX_EPOCH + Duration::from_secs(seconds(digest)));
-                let times = describe.digests().into_iter().map(time).collect();
-                describe.resume(Some(times))
+                let described = |reference: Reference| {
+                    let digest = stored.get(&reference)?.digest;
+                    let pushed_at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds(digest));
+                    Some((reference, Description { digest, pushed_at, is_archived: false }))
+                };
+                let descriptions = describe.references().into_iter().filter_map(described).collect();
+                describe.resume(descriptions)
             }
             Step::ReadConfigs(read) => {
                 let config = |digest: Digest| {

@@ -4,13 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::operation::describe_repositories::DescribeRepositoriesOutput;
-use aws_sdk_ecr::types::{
-    DescribeImagesFilter, ImageDetail, ImageIdentifier, ImageStatus, ImageStatusFilter, TagStatus,
-};
+use aws_sdk_ecr::types::builders::DescribeImagesFilterBuilder;
+use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageStatus, ImageStatusFilter, TagStatus};
 use ecr_multiarch_core::error::Resource;
-use ecr_multiarch_core::reconcile::right_list::PushTimes;
+use ecr_multiarch_core::reconcile::observation::{Description, Descriptions};
 use ecr_multiarch_core::settings::tag_scheme::MAX_BATCH_IDS;
-use ecr_multiarch_core::{Digest, Error, IamAction, RepositoryName, ScannedImage};
+use ecr_multiarch_core::{Error, IamAction, Reference, RepositoryName, ScannedImage};
 
 use super::{Registry, error};
 
@@ -54,7 +53,7 @@ impl Registry {
         self.call_on(IamAction::DescribeRepositories, || Resource::Registry(self.id.clone()), send).await
     }
 
-    /// Scans a page of the tagged images of a repository.
+    /// Scans a page of the tagged images of a repository, archived ones included.
     ///
     /// # Errors
     /// Every error of ECR.
@@ -63,16 +62,16 @@ impl Registry {
         repository: &RepositoryName,
         from: Option<String>,
     ) -> Result<Page<ScannedImage>, Error> {
-        let filter = DescribeImagesFilter::builder().tag_status(TagStatus::Tagged).build();
-        self.describe_images(repository, filter, from).await
+        self.describe_images(repository, TagStatus::Tagged, from).await
     }
 
     pub(super) async fn describe_images(
         &self,
         repository: &RepositoryName,
-        filter: DescribeImagesFilter,
+        tags: TagStatus,
         from: Option<String>,
     ) -> Result<Page<ScannedImage>, Error> {
+        let filter = any_status().tag_status(tags).build();
         let send = async |client: &Client| {
             client
                 .describe_images()
@@ -92,31 +91,42 @@ impl Registry {
 }
 
 impl Registry {
-    /// When images were first pushed, archived ones included. `None`, if one of them does not exist.
+    /// Describes images, archived ones included, as far as they exist; of digests, all or none.
     ///
     /// # Errors
     /// Every error of ECR except the absence of an image.
-    pub async fn describe_pushes(
-        &self,
-        repository: &RepositoryName,
-        digests: &[Digest],
-    ) -> Result<Option<PushTimes>, Error> {
-        let mut times = PushTimes::new();
-        for digests in digests.chunks(MAX_BATCH_IDS) {
-            let Some(images) = self.describe_by_digest(repository, digests).await? else { return Ok(None) };
-            times.extend(images.into_iter().map(|image| (image.digest, image.pushed_at)));
+    pub async fn describe(&self, repository: &RepositoryName, references: &[Reference]) -> Result<Descriptions, Error> {
+        let mut descriptions = Descriptions::new();
+        for references in references.chunks(MAX_BATCH_IDS) {
+            let Some(images) = self.describe_by_id(repository, references).await? else {
+                // One that is absent fails the call. Each by itself, tags tell which is there.
+                if let [Reference::Tag(_), _, ..] = references {
+                    for reference in references {
+                        let one = std::slice::from_ref(reference);
+                        descriptions.extend(Box::pin(self.describe(repository, one)).await?);
+                    }
+                }
+                continue;
+            };
+            for ScannedImage { digest, tags, pushed_at, is_archived, .. } in images {
+                let described = references.iter().filter(|reference| match reference {
+                    Reference::Tag(tag) => tags.iter().any(|name| name == tag.as_str()),
+                    Reference::Digest(named) => *named == digest,
+                });
+                let description = Description { digest, pushed_at, is_archived };
+                descriptions.extend(described.map(|reference| (reference.clone(), description)));
+            }
         }
-        Ok(digests.iter().all(|digest| times.contains_key(digest)).then_some(times))
+        Ok(descriptions)
     }
 
-    /// Describes images by digest. `None`, if one of them does not exist.
-    async fn describe_by_digest(
+    /// Describes images, no more than one call takes. `None`, if one of them does not exist.
+    async fn describe_by_id(
         &self,
         repository: &RepositoryName,
-        digests: &[Digest],
+        references: &[Reference],
     ) -> Result<Option<Vec<ScannedImage>>, Error> {
-        let ids = digests.iter().map(|digest| ImageIdentifier::builder().image_digest(digest.to_string()).build());
-        let ids: Vec<_> = ids.collect();
+        let ids: Vec<_> = references.iter().map(super::identifier).collect();
         let describe = async |filter: Option<DescribeImagesFilter>| {
             let send = async |client: &Client| {
                 client
@@ -130,7 +140,7 @@ impl Registry {
             };
             self.call(IamAction::DescribeImages, send).await
         };
-        let mut described = describe(Some(any_status())).await;
+        let mut described = describe(Some(any_status().build())).await;
         // No document says whether ECR takes a filter beside ids. Without one it may describe no archived image.
         if described.as_ref().is_err_and(|error| error::error_code(error) == Some("InvalidParameterException")) {
             described = describe(None).await;
@@ -149,9 +159,9 @@ impl Registry {
     }
 }
 
-/// Images of any storage class; without a filter, ECR omits archived ones.
-pub(super) fn any_status() -> DescribeImagesFilter {
-    DescribeImagesFilter::builder().image_status(ImageStatusFilter::Any).build()
+/// A filter that admits images of any storage class: without one, ECR omits archived ones.
+fn any_status() -> DescribeImagesFilterBuilder {
+    DescribeImagesFilter::builder().image_status(ImageStatusFilter::Any)
 }
 
 fn scanned_image(image: ImageDetail) -> Option<ScannedImage> {

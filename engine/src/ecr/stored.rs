@@ -1,7 +1,7 @@
 //! Scans for the audit: of all images, and with what else ECR says of a repository.
 
 use aws_sdk_ecr::Client;
-use aws_sdk_ecr::types::{DescribeImagesFilter, ImageStatusFilter, ImageTagMutability, Repository, TagStatus};
+use aws_sdk_ecr::types::{ImageTagMutability, Repository, TagStatus};
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::{AccountId, Error, IamAction, RepositoryName, ScannedImage};
 
@@ -50,8 +50,8 @@ impl Registry {
         Ok(output.repositories.unwrap_or_default().into_iter().find_map(stored_repository))
     }
 
-    /// Scans a page of the images of a repository, archived ones included, and on demand those without a tag. The audit
-    /// does; the function needs only what can be pulled by a tag.
+    /// Scans a page of the images of a repository, on demand also those without a tag. The audit does; the function needs
+    /// only those with tags.
     ///
     /// # Errors
     /// Every error of ECR.
@@ -62,9 +62,7 @@ impl Registry {
         from: Option<String>,
     ) -> Result<Page<ScannedImage>, Error> {
         let tags = if with_untagged { TagStatus::Any } else { TagStatus::Tagged };
-        // Without a filter by status, ECR leaves archived images out.
-        let filter = DescribeImagesFilter::builder().tag_status(tags).image_status(ImageStatusFilter::Any).build();
-        self.describe_images(repository, filter, from).await
+        self.describe_images(repository, tags, from).await
     }
 }
 

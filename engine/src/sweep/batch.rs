@@ -32,7 +32,8 @@ impl RegistrySweep<'_> {
             // An inventory has only versions that are served.
             let request = ReconcileRequest::new(repository.name.clone(), version.tag.clone(), repository.settings);
             let Ok(request) = request else { continue };
-            let step = Step::start(Arc::new(ReconcileRequest { dry_run: self.scope.dry_run, ..request }));
+            let (dry_run, looks_for_archived) = (self.scope.dry_run, !version.archived.is_empty());
+            let step = Step::start(Arc::new(ReconcileRequest { dry_run, looks_for_archived, ..request }));
             members.push(Member { version, step });
         }
         let reconciler = GroupReconciler {

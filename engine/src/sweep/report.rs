@@ -4,13 +4,16 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use ecr_multiarch_core::answer::sweep::{
-    ConflictingAlias, Failed, IncompleteVersion, MAX_ENTRIES, PendingVersion, Truncated,
+    ArchivedVersion, ConflictingAlias, Failed, IgnoredVersion, IncompleteVersion, MAX_ENTRIES, PendingVersion,
+    Truncated,
 };
-use ecr_multiarch_core::error::Resource;
-use ecr_multiarch_core::inventory::{Version, VersionStatus};
-use ecr_multiarch_core::reconcile::outcome::Waiting;
+use ecr_multiarch_core::error::{Conflict, Resource};
+use ecr_multiarch_core::inventory::{OwnTag, Version, VersionStatus, Versions};
+use ecr_multiarch_core::reconcile::outcome::{NAMES_SINGLE_IMAGE, Waiting};
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
-use ecr_multiarch_core::{Error, Outcome, RegistryId, RepositoryName, RepositoryStart, SweepReport};
+use ecr_multiarch_core::{
+    Error, InvocationError, Outcome, RegistryId, RepositoryName, RepositoryStart, SweepReport, Tag,
+};
 
 use super::SweepObserver;
 use super::queue::{RepositoryEnd, SweptRepository};
@@ -63,32 +66,65 @@ impl<'a> Reporter<'a> {
     }
 
     /// Records a scan. Returns the versions whose manifests are to be read.
-    pub(super) fn scanned(&self, repository: &SweptRepository<'_>, versions: Vec<Version>, deep: bool) -> Vec<Version> {
-        let count = versions.len();
-        let (to_read, scanned): (Vec<_>, Vec<_>) = versions.into_iter().partition(|version| needs_read(version, deep));
+    pub(super) fn scanned(&self, repository: &SweptRepository<'_>, versions: Versions, deep: bool) -> Vec<Version> {
+        let Versions { served, ignored } = versions;
+        let count = served.len();
+        for version in served.iter().filter(|version| version.has_archived_image()) {
+            self.add_archived(repository, version);
+        }
+        let (to_read, scanned): (Vec<_>, Vec<_>) = served.into_iter().partition(|version| version.needs_read(deep));
         {
             let mut report = self.report.borrow_mut();
             report.repositories += 1;
             report.versions += count;
         }
         self.observer.on_scan(&repository.name, count, to_read.len());
+        for (version, reason) in ignored {
+            self.observer.on_ignored(&repository.name, repository.settings, &version, &reason);
+            self.add_ignored(repository, version, reason.to_string());
+        }
         for version in scanned {
             self.observer.on_version(&repository.name, repository.settings, &version, None);
-            match version.status {
-                VersionStatus::UpToDate => self.report.borrow_mut().unchanged += 1,
-                VersionStatus::Incomplete => {
-                    let missing = version.missing(&repository.settings.tag_scheme);
-                    self.add_incomplete(
-                        repository,
-                        &version,
-                        missing,
-                        version.names_single_image.then(|| taken(&version)),
-                    );
-                }
-                VersionStatus::OutOfDate | VersionStatus::Unsettled => {}
-            }
+            self.not_read(repository, &version);
         }
         to_read
+    }
+
+    /// Records a version whose manifests are not read.
+    fn not_read(&self, repository: &SweptRepository<'_>, version: &Version) {
+        match version.status {
+            VersionStatus::UpToDate => self.report.borrow_mut().unchanged += 1,
+            VersionStatus::Incomplete if !(version.is_too_old && version.own == Some(OwnTag::List)) => {
+                let reason = version.own == Some(OwnTag::SingleImage);
+                let reason = reason.then(|| NAMES_SINGLE_IMAGE.to_owned());
+                self.add_incomplete(repository, version, version.missing(&repository.settings.tag_scheme), reason);
+            }
+            VersionStatus::Incomplete
+            | VersionStatus::OutOfDate
+            | VersionStatus::Unsettled
+            | VersionStatus::Archived => {}
+        }
+    }
+
+    fn add_archived(&self, repository: &SweptRepository<'_>, version: &Version) {
+        let platforms = version.archived(&repository.settings.tag_scheme).map(ToString::to_string).collect();
+        let (registry, repository) = (self.registry.clone(), repository.name.clone());
+        let archived = ArchivedVersion { registry, repository, version: version.tag.clone(), platforms };
+        let mut report = self.report.borrow_mut();
+        if report.archived.total < MAX_ENTRIES {
+            log::archived(&archived);
+        }
+        report.archived.push(archived);
+    }
+
+    fn add_ignored(&self, repository: &SweptRepository<'_>, version: Tag, reason: String) {
+        let (registry, repository) = (self.registry.clone(), repository.name.clone());
+        let ignored = IgnoredVersion { registry, repository, version, reason };
+        let mut report = self.report.borrow_mut();
+        if report.ignored.total < MAX_ENTRIES {
+            log::ignored(&ignored);
+        }
+        report.ignored.push(ignored);
     }
 
     /// Records how a version ended that was read, and with the last one the end of its repository.
@@ -96,6 +132,11 @@ impl<'a> Reporter<'a> {
         self.observer.on_version(&repository.name, repository.settings, version, Some(&end));
         match end {
             End::Done(reconciliation) => self.reconciled(repository, version, reconciliation.outcome),
+            End::Failed(InvocationError { error: Error::TagConflict { conflict, .. }, .. })
+                if matches!(conflict, Conflict::NewerImages { .. }) =>
+            {
+                self.add_ignored(repository, version.tag.clone(), conflict.to_string());
+            }
             End::Failed(error) => self.add_failed(&repository.name, Some(version), error.error, None),
             End::Abandoned(_) => repository.version_abandoned(),
             End::OutOfTime(_) => repository.version_out_of_time(),
@@ -203,22 +244,4 @@ pub(super) fn add_missing_repository(report: &mut SweepReport, registry: &Regist
         report,
         Failed { registry, repository: Some(repository), version: None, error, versions_remaining: None },
     );
-}
-
-/// What is wrong where a single image has the tag of a version that lacks a platform.
-fn taken(version: &Version) -> String {
-    format!(
-        "the tag {} names a single image: the suffix of its platform was forgotten, or another job pushes there; push it \
-         under its platform tag",
-        version.tag
-    )
-}
-
-/// Whether the manifests of a version are to be read.
-fn needs_read(version: &Version, deep: bool) -> bool {
-    match version.status {
-        VersionStatus::OutOfDate | VersionStatus::Unsettled => true,
-        VersionStatus::UpToDate => deep,
-        VersionStatus::Incomplete => false,
-    }
 }

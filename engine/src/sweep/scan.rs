@@ -138,7 +138,7 @@ impl<'a> RegistrySweep<'a> {
                 break;
             }
         }
-        let versions = inventory.versions(SystemTime::now(), &self.settings.sweep());
+        let versions = inventory.versions(SystemTime::now(), &self.settings.sweep(), self.scope.max_age);
         let to_read = self.reporter.scanned(&repository, versions, self.scope.deep);
         if to_read.is_empty() && repository.aliases.borrow().is_none() {
             self.reporter.finish(&repository.name);

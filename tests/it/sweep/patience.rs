@@ -96,7 +96,8 @@ fn version_that_ecr_cannot_serve_fails_no_other() {
 
 #[test]
 fn unreadable_version_fails_no_other() {
-    check_neighbours(|bed| bed.registry.fail("app", "g-amd64", "ImageInaccessible"), "RegistryRefused");
+    check_neighbours(|bed| bed.registry.fail("app", "g-amd64", "KmsError"), "RegistryRefused");
+    check_neighbours(|bed| bed.registry.fail("app", "g-amd64", "ImageInaccessible"), "ImageArchived");
 }
 
 #[test]

@@ -44,17 +44,10 @@ fn allowed_to(policy: &Value, role: &str) -> BTreeSet<String> {
 
 #[test]
 fn functions_are_allowed_the_actions_that_they_call() {
-    let rules = r#"[{"repositories":["app"],"aliases":"latest"}]"#;
-    for (parameter, assembler) in [
-        (PLATFORMS, &IamAction::ASSEMBLE[..]),
-        (("Aliases", "latest"), &IamAction::ASSEMBLE_WITH_ALIASES),
-        (("Rules", rules), &IamAction::ASSEMBLE_WITH_ALIASES),
-    ] {
-        let template = template();
-        let stack = template.deploy(&[PLATFORMS, parameter]);
-        let allowed = FUNCTION_ROLES.map(|role| ecr_actions(&stack.resource(role)));
-        assert_eq!(allowed, [named(assembler), named(&IamAction::SWEEP)], "{parameter:?}");
-    }
+    let template = template();
+    let stack = template.deploy(&[PLATFORMS]);
+    let allowed = FUNCTION_ROLES.map(|role| ecr_actions(&stack.resource(role)));
+    assert_eq!(allowed, [named(&IamAction::ASSEMBLE), named(&IamAction::SWEEP)]);
 }
 
 #[test]
@@ -64,14 +57,14 @@ fn a_member_allows_the_roles_of_its_hub_what_they_call() {
     let stack = member.deploy(&[&[HUB][..], &HUB_ROLES, &access].concat());
     let registry = &stack.resource("HubAccess")["PolicyText"];
     let [assembler, sweeper] = HUB_ROLES.map(|(_, role)| allowed_to(registry, role));
-    assert_eq!(assembler, named(&IamAction::ASSEMBLE_WITH_ALIASES));
+    assert_eq!(assembler, named(&IamAction::ASSEMBLE));
     assert_eq!(sweeper, named(&IamAction::SWEEP));
 
     let created = stack.resource("CreatedOnPush");
     assert_eq!((&created["Prefix"], &created["AppliedFor"]), (&"team-a".into(), &json!(["CREATE_ON_PUSH"])));
     let repository: Value = serde_json::from_str(created["RepositoryPolicy"].as_str().unwrap()).unwrap();
     for (_, role) in HUB_ROLES {
-        assert_eq!(allowed_to(&repository, role), named(&IamAction::ASSEMBLE_WITH_ALIASES), "{role}");
+        assert_eq!(allowed_to(&repository, role), named(&IamAction::ASSEMBLE), "{role}");
     }
 }
 

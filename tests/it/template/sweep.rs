@@ -74,8 +74,9 @@ fn fields(expression: &Value) -> Vec<String> {
 #[test]
 fn a_round_is_a_request_that_the_function_accepts() {
     let assigned = state(&definition("RegistrySweepMachine"), "Begin")["Assign"]["request"].take();
-    assert_eq!(fields(&assigned), ["action", "account", "region", "from", "deep"]);
-    let request = json!({"action": "sweep", "account": ACCOUNT, "region": REGION, "from": "team-b", "deep": false});
+    assert_eq!(fields(&assigned), ["action", "account", "region", "from", "deep", "max_age"]);
+    let request = json!({"action": "sweep", "account": ACCOUNT, "region": REGION, "from": "team-b", "deep": false,
+                         "max_age": "30d"});
     assert!(matches!(Input::from_request(request), Ok(Input::Sweep(_))));
 }
 
@@ -145,7 +146,10 @@ fn the_sweep_alarm_watches_what_the_state_machine_writes() {
 #[test]
 fn the_schedule_starts_a_sweep_of_all_accounts_each_hour() {
     let schedule = &template().deploy(&[PLATFORMS]).resource("SweepMachine")["Events"]["Schedule"]["Properties"];
-    assert_eq!((&schedule["Input"], &schedule["ScheduleExpression"]), (&"{}".into(), &"rate(1 hour)".into()));
+    assert_eq!(
+        (&schedule["Input"], &schedule["ScheduleExpression"]),
+        (&r#"{"max_age":"30d"}"#.into(), &"rate(1 hour)".into())
+    );
     assert_eq!(schedule["DeadLetterConfig"]["Arn"], "UndeliveredQueue.Arn");
 }
 
