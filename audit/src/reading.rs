@@ -6,7 +6,6 @@ use std::collections::{HashMap, HashSet};
 
 use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::descriptor::Descriptor;
-use ecr_multiarch_core::oci::descriptor::REVISION;
 use ecr_multiarch_core::oci::invalid_image::{InvalidImage, Unsupported};
 use ecr_multiarch_core::oci::manifest::Manifest;
 use ecr_multiarch_core::oci::manifest::StoredManifest;
@@ -56,8 +55,8 @@ impl Content {
     fn parse(stored: &StoredManifest) -> Result<Self, InvalidImage> {
         match stored.parse()?.1 {
             Manifest::Image(image) => {
-                let mut image = validate_image(image)?;
-                Ok(Self::Image { config: image.config.digest, revision: image.annotations.remove(REVISION) })
+                let image = validate_image(image)?;
+                Ok(Self::Image { config: image.config.digest, revision: image.revision })
             }
             Manifest::Index(index) => {
                 let is_unknown = |entry: &Descriptor| entry.platform.as_ref().is_some_and(Platform::is_unknown);
@@ -65,7 +64,7 @@ impl Content {
                 let entries = images.map(|entry| ListEntry {
                     digest: entry.digest,
                     platform: entry.specified_platform().map(Platform::normalized),
-                    revision: entry.annotations.get(REVISION).or(index.annotations.get(REVISION)).cloned(),
+                    revision: entry.annotations.revision().or(index.revision.as_deref()).map(str::to_owned),
                 });
                 Ok(Self::List(entries.collect()))
             }

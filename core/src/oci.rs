@@ -1,5 +1,6 @@
 //! The terms of the OCI specifications and of Docker's formats, as far as the function needs them.
 
+pub mod annotations;
 pub mod descriptor;
 pub mod digest;
 pub mod image_config;

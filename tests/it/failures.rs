@@ -37,10 +37,17 @@ fn text_after_the_input_is_invalid_request() {
 
 #[test]
 fn list_that_ecr_would_refuse_is_not_written() {
-    let bed = TestBed::new();
-    for arch in ["amd64", "arm64"] {
-        let entry = Entry::new(&Image::oci(&format!("linux/{arch}"))).annotation("a", &"x".repeat(2_200_000));
-        bed.registry.push("app", Some(&format!("1-{arch}")), &Index::oci([entry.platform(&format!("linux/{arch}"))]));
+    let platforms = "linux/amd64,linux/arm64,linux/s390x,linux/ppc64le,linux/riscv64";
+    let bed = TestBed::with(|function| function.env("PLATFORMS", platforms));
+    // Five indexes of nearly the size that is read.
+    for arch in ["amd64", "arm64", "s390x", "ppc64le", "riscv64"] {
+        let image = Image::oci(&format!("linux/{arch}"));
+        let attached = (0..16).map(|_| image.attestation().annotation("a", &"x".repeat(60_000)));
+        bed.registry.push(
+            "app",
+            Some(&format!("1-{arch}")),
+            &Index::oci([Entry::new(&image)].into_iter().chain(attached)),
+        );
     }
     for request in [json!({}), json!({"dry_run": true})] {
         let failure = bed.assemble_with("1", &request);

@@ -32,10 +32,15 @@ fn assert_peak_memory(bed: &TestBed) {
 
 /// Text with as many parts as fit into a manifest with one byte to spare.
 fn fill(before: &str, part: impl Fn(usize) -> String, after: &str) -> String {
+    fill_to(before, part, after, MAX_MANIFEST)
+}
+
+/// Text with as many parts as fit into so many bytes.
+fn fill_to(before: &str, part: impl Fn(usize) -> String, after: &str, size: usize) -> String {
     let mut text = before.to_owned();
     for index in 0.. {
         let part = part(index);
-        if text.len() + part.len() + after.len() >= MAX_MANIFEST {
+        if text.len() + part.len() + after.len() >= size {
             break;
         }
         text.push_str(&part);
@@ -90,20 +95,53 @@ fn manifest_with_maximal_annotations_fits() {
     check_unsupported(OCI_MANIFEST, &fill(r#"{"annotations":{"#, field, "}}"));
 }
 
+/// An index of a pushed image of the platform, with these fields in its entry, of nearly this size.
+fn index_of(registry: &RegistryHandle, platform: &str, before: &str, after: &str, size: usize) -> String {
+    let image = Image::oci(&format!("linux/{platform}")).to_artifact();
+    registry.push("app", None, &image);
+    let entry =
+        format!(r#"{{"mediaType":"{OCI_MANIFEST}","size":{},"digest":"{}","#, image.manifest.len(), image.digest());
+    let before = format!(r#"{{"schemaVersion":2,"manifests":[{entry}{before}"#);
+    fill_to(&before, field, &format!("{after}}}]}}"), size)
+}
+
 #[test]
-fn published_indexes_of_maximal_size_fit() {
+fn entry_with_maximal_annotations_is_refused_in_little_memory() {
+    for (size, error) in [(MAX_MANIFEST, "index of"), (1 << 20, "its entry sha256"), (100 << 10, "its entry sha256")] {
+        let bed = TestBed::new();
+        for platform in PLATFORMS {
+            let index = index_of(&bed.registry, platform, r#""annotations":{"#, "}", size);
+            bed.registry.store_raw("app", Some(&format!("1-{platform}")), OCI_INDEX, index, None);
+        }
+        assert_failure(&bed.assemble("1"), "UnsupportedImage", &[error]);
+        assert_peak_memory(&bed);
+    }
+}
+
+#[test]
+fn published_entries_of_maximal_size_fit() {
     let bed = TestBed::new();
     for platform in PLATFORMS {
-        let image = Image::oci(&format!("linux/{platform}")).to_artifact();
-        bed.registry.push("app", None, &image);
-        let before = format!(
-            r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"{OCI_MANIFEST}","size":{},"digest":"{}"}}],"annotations":{{"#,
-            image.manifest.len(),
-            image.digest()
-        );
-        bed.registry.store_raw("app", Some(&format!("1-{platform}")), OCI_INDEX, fill(&before, field, "}}"), None);
+        let index = index_of(&bed.registry, platform, r#""annotations":{"#, "}", 64 << 10);
+        bed.registry.store_raw("app", Some(&format!("1-{platform}")), OCI_INDEX, index, None);
     }
     assert_outcome(&bed.assemble("1"), "published");
+    assert_outcome(&bed.assemble("1"), "unchanged");
+    assert_peak_memory(&bed);
+}
+
+#[test]
+fn sweep_of_many_indexes_of_maximal_size_fits() {
+    let bed = TestBed::with(|function| function.env("SWEEP_PUTS_PER_SECOND", "1000"));
+    for platform in PLATFORMS {
+        let index = index_of(&bed.registry, platform, r#""annotations":{"#, "}", 400 << 10);
+        for version in 0..33 {
+            let index = index.clone() + &" ".repeat(version);
+            bed.registry.store_raw("app", Some(&format!("{version}-{platform}")), OCI_INDEX, index, None);
+        }
+    }
+    let swept = bed.sweep(&json!({}));
+    assert_eq!((&swept["failed_total"], &swept["complete"]), (&json!(33), &json!(true)));
     assert_peak_memory(&bed);
 }
 

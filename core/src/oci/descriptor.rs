@@ -1,22 +1,11 @@
 //! Content descriptors: the entries of an index, and their annotations.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use serde::{Deserialize, Serialize};
 
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-
+use super::annotations::Annotations;
 use super::digest::Digest;
 use super::media_type::{MediaType, is_artifact_type};
 use super::platform::{Platform, null_as_default};
-
-/// Annotations, in the order in which Go's tools write a map.
-pub type Annotations = BTreeMap<String, String>;
-
-/// The annotation, and the label, of the revision from which an image was built.
-///
-/// OCI image specification, "Pre-Defined Annotation Keys".
-pub const REVISION: &str = "org.opencontainers.image.revision";
 
 /// A descriptor, the entry of a manifest list.
 ///
@@ -36,7 +25,7 @@ pub struct Descriptor {
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
     /// Annotations of this entry.
-    #[serde(default, deserialize_with = "null_values_as_empty", skip_serializing_if = "Annotations::is_empty")]
+    #[serde(default, skip_serializing_if = "Annotations::is_empty")]
     pub annotations: Annotations,
     /// The content itself, in base64.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "String::is_empty")]
@@ -51,13 +40,13 @@ pub struct Descriptor {
 
 impl Descriptor {
     /// A descriptor with the three properties that are required.
-    pub const fn new(media_type: String, digest: Digest, size: u64) -> Self {
+    pub fn new(media_type: String, digest: Digest, size: u64) -> Self {
         Self {
             media_type,
             digest,
             size,
             urls: Vec::new(),
-            annotations: Annotations::new(),
+            annotations: Annotations::default(),
             data: String::new(),
             platform: None,
             artifact_type: String::new(),
@@ -69,9 +58,7 @@ impl Descriptor {
     /// Only the annotation identifies it: as an OCI artifact, an attestation has neither an unknown platform nor a
     /// config of its own. (BuildKit, "Image attestation storage".)
     pub fn attested_digest(&self) -> Option<&str> {
-        let kind = self.annotations.get("vnd.docker.reference.type")?;
-        (kind == "attestation-manifest")
-            .then(|| self.annotations.get("vnd.docker.reference.digest").map_or("", String::as_str))
+        self.annotations.attested_digest()
     }
 
     /// Whether it states a platform although it is a BuildKit attestation, which runs on none.
@@ -105,56 +92,18 @@ impl Descriptor {
 
     /// Whether one of its annotations names this content.
     pub fn names(&self, digest: Digest) -> bool {
-        let digest = digest.to_string();
-        self.annotations.values().any(|value| *value == digest)
+        self.annotations.name(digest)
+    }
+
+    /// How many bytes its annotations, URLs and data have as JSON.
+    pub fn attached_bytes(&self) -> usize {
+        let urls: usize = self.urls.iter().map(|url| url.len() + r#""","#.len()).sum();
+        self.annotations.bytes() + urls + self.data.len()
     }
 
     /// The platform, if it specifies at least os and architecture.
     pub fn specified_platform(&self) -> Option<&Platform> {
         self.platform.as_ref().filter(|platform| !platform.is_unspecified())
-    }
-}
-
-/// Deserializes a map as Go does: a `null` in it is an empty string.
-fn null_values_as_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Annotations, D::Error> {
-    let map: BTreeMap<String, Option<String>> = null_as_default(deserializer)?;
-    Ok(map.into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect())
-}
-
-/// Deserializes the revision out of a map and drops the other entries.
-///
-/// A whole map takes ten times as much memory as its JSON, and the JSON may be as large as a manifest.
-pub(crate) fn only_revision<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Annotations, D::Error> {
-    struct Revision(Annotations);
-
-    impl<'de> Deserialize<'de> for Revision {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_map(RevisionVisitor).map(Self)
-        }
-    }
-
-    Ok(Option::<Revision>::deserialize(deserializer)?.map(|Revision(annotations)| annotations).unwrap_or_default())
-}
-
-struct RevisionVisitor;
-
-impl<'de> Visitor<'de> for RevisionVisitor {
-    type Value = Annotations;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map of strings")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Annotations, A::Error> {
-        let mut annotations = Annotations::new();
-        while let Some(key) = map.next_key::<String>()? {
-            if key == REVISION {
-                annotations.insert(key, map.next_value::<Option<String>>()?.unwrap_or_default());
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(annotations)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::descriptor::{Annotations, REVISION, only_revision};
+use super::annotations::only_revision;
 use super::digest::Digest;
 use super::invalid_image::{Corruption, InvalidImage, Part, Unsupported};
 use super::platform::Platform;
@@ -35,7 +35,7 @@ impl ImageConfig {
         #[derive(Deserialize)]
         struct Execution {
             #[serde(rename = "Labels", default, deserialize_with = "only_revision")]
-            labels: Annotations,
+            revision: Option<String>,
         }
 
         let actual = Digest::sha256(bytes);
@@ -51,8 +51,7 @@ impl ImageConfig {
             return Err(Unsupported::PlatformUnspecified.into());
         }
         // A second pass that may fail: labels of another shape, or of invalid UTF-8, do not make an image invalid.
-        let labels = serde_json::from_slice(bytes).ok().and_then(|document: Document| Some(document.config?.labels));
-        let revision = labels.and_then(|mut labels| labels.remove(REVISION));
+        let revision = serde_json::from_slice(bytes).ok().and_then(|document: Document| document.config?.revision);
         Ok(Self { platform, revision: revision.filter(|revision| !revision.is_empty()) })
     }
 }

@@ -82,6 +82,24 @@ pub enum Unsupported {
         /// The limit.
         max: usize,
     },
+    /// An index that takes too much memory.
+    #[error("it is an index of {size} bytes; at most {max} are read")]
+    IndexSize {
+        /// The number of bytes.
+        size: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// An entry of an index that takes too much memory.
+    #[error("its entry {digest} has {size} bytes of annotations, URLs and data; at most {max} are kept")]
+    EntrySize {
+        /// The digest of the entry.
+        digest: Digest,
+        /// The number of bytes.
+        size: usize,
+        /// The limit.
+        max: usize,
+    },
     /// A manifest list that ECR would refuse.
     #[error("the manifest list of its platforms would have {size} bytes; ECR takes at most {max}")]
     ListSize {

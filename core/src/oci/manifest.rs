@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::descriptor::{Annotations, Descriptor, only_revision};
+use super::annotations::{MAX_ENTRY_BYTES, only_revision};
+use super::descriptor::Descriptor;
 use super::digest::Digest;
 use super::invalid_image::{Corruption, InvalidImage, Part, Unsupported};
 use super::media_type::{MediaType, is_image_config};
@@ -15,6 +16,9 @@ use crate::excerpt::ImageText;
 /// How many entries an index may have. The largest of the official images have some thirty, with attestations; the
 /// limit bounds the memory that a hostile index takes.
 pub const MAX_ENTRIES: usize = 1_000;
+
+/// How many bytes the index of an image may have. Real ones have kilobytes.
+pub const MAX_INDEX_BYTES: usize = 1 << 20;
 
 /// A manifest as ECR holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -46,9 +50,9 @@ pub enum Manifest {
 pub struct ImageManifest {
     /// The config, which states the platform.
     pub config: ConfigDescriptor,
-    /// The revision annotation; other annotations are dropped.
-    #[serde(default, deserialize_with = "only_revision")]
-    pub annotations: Annotations,
+    /// The revision that its annotations state; other annotations are dropped.
+    #[serde(default, rename = "annotations", deserialize_with = "only_revision")]
+    pub revision: Option<String>,
 }
 
 /// The descriptor of an image config: the three properties that are required.
@@ -73,9 +77,9 @@ pub struct Index {
     /// Its entries.
     #[serde(deserialize_with = "null_as_default")]
     pub manifests: Vec<Descriptor>,
-    /// The revision annotation; other annotations are dropped.
-    #[serde(default, deserialize_with = "only_revision")]
-    pub annotations: Annotations,
+    /// The revision that its annotations state; other annotations are dropped.
+    #[serde(default, rename = "annotations", deserialize_with = "only_revision")]
+    pub revision: Option<String>,
 }
 
 impl StoredManifest {
@@ -142,7 +146,15 @@ impl Manifest {
         if !media_type.is_manifest_list() {
             return Ok(Self::Image(parse(media_type, text)?));
         }
+        // Before it is parsed: the entries take several times as much memory as their text.
+        if text.len() > MAX_INDEX_BYTES {
+            return Err(Unsupported::IndexSize { size: text.len(), max: MAX_INDEX_BYTES }.into());
+        }
         let index: Index = parse(media_type, text)?;
+        if let Some(entry) = index.manifests.iter().find(|entry| entry.attached_bytes() > MAX_ENTRY_BYTES) {
+            let (digest, size) = (entry.digest, entry.attached_bytes());
+            return Err(Unsupported::EntrySize { digest, size, max: MAX_ENTRY_BYTES }.into());
+        }
         match index.manifests.len() {
             0..=MAX_ENTRIES => Ok(Self::Index(index)),
             count => Err(Unsupported::TooManyEntries { count, max: MAX_ENTRIES }.into()),

@@ -11,7 +11,7 @@ use super::revision::{self, Revision};
 use super::right_list::{Comparison, CompleteList, PushTimes};
 use crate::error::{Error, PlatformSource};
 use crate::name::Reference;
-use crate::oci::descriptor::{Annotations, Descriptor, REVISION};
+use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
 use crate::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES};
 use crate::oci::invalid_image::{InvalidImage, Unsupported};
@@ -93,25 +93,25 @@ struct Candidate {
     origin: Origin,
     /// The image's manifest; for an image within an index, once that was read.
     manifest: Option<ImageManifest>,
-    /// The annotations of the index.
-    annotations: Annotations,
+    /// The revision that the index states of it.
+    revision: Option<String>,
 }
 
 impl Candidate {
     fn new(tag: &Tag, platform: &ConfiguredPlatform, parsed: ParsedManifest) -> Result<Self, InvalidImage> {
         let (descriptor, manifest) = parsed?;
-        let (origin, manifest, annotations) = match manifest {
+        let (origin, manifest, revision) = match manifest {
             Manifest::Image(image) => {
                 let origin = Origin { image: descriptor, is_index: false, attached: Vec::new() };
-                (origin, Some(validate_image(image)?), Annotations::new())
+                (origin, Some(validate_image(image)?), None)
             }
             Manifest::Index(index) => {
                 let origin = Origin::select(&index, platform)?;
-                let annotations = index.annotations.into_iter().chain(origin.image.annotations.clone()).collect();
-                (origin, None, annotations)
+                let revision = origin.image.annotations.revision().map(str::to_owned).or(index.revision);
+                (origin, None, revision)
             }
         };
-        Ok(Self { platform: platform.clone(), tag: tag.clone(), origin, manifest, annotations })
+        Ok(Self { platform: platform.clone(), tag: tag.clone(), origin, manifest, revision })
     }
 
     fn digest(&self) -> Digest {
@@ -119,10 +119,8 @@ impl Candidate {
     }
 
     fn revision(&self, config: &ImageConfig) -> Option<Revision> {
-        let annotation = |annotations: &Annotations| annotations.get(REVISION).cloned();
-        let of_manifest = self.manifest.as_ref().and_then(|manifest| annotation(&manifest.annotations));
-        let of_index = annotation(&self.annotations);
-        Revision::of(of_index.as_deref(), of_manifest.as_deref(), config.revision.as_deref())
+        let of_manifest = self.manifest.as_ref().and_then(|manifest| manifest.revision.as_deref());
+        Revision::of(self.revision.as_deref(), of_manifest, config.revision.as_deref())
     }
 }
 

@@ -221,7 +221,7 @@ fn check_short(end: Result<String, String>, quoted: &str) {
 
 #[test]
 fn text_of_images_is_cut_in_errors_and_reasons() {
-    let long = "long-text".repeat(200_000);
+    let long = "long-text".repeat(100_000);
     let end = |platforms: &str, texts: &[&str]| {
         let end = reconcile(platforms, texts.join(SEPARATOR).as_bytes()).unwrap();
         end.map(|outcome| outcome.reason().unwrap().to_owned()).map_err(|error| error.to_string())
