@@ -135,8 +135,8 @@ impl<'a> Judge<'a> {
                     describe.resume(descriptions)
                 }
                 Step::ReadConfigs(read) => {
-                    let unread = read.digests().into_iter().find(|digest| !reading.configs().contains_key(digest));
-                    if let Some(config) = unread {
+                    let unread = read.configs().into_iter().find(|(digest, _)| !reading.configs().contains_key(digest));
+                    if let Some((config, _)) = unread {
                         return Err(Obstacle::NotRead(format!("the config {config}")));
                     }
                     read.resume(reading.configs())

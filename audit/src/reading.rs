@@ -2,13 +2,12 @@
 //!
 //! The reading says what to read next; the program around it does so. What is read is parsed by the function's core.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::descriptor::Descriptor;
 use ecr_multiarch_core::oci::invalid_image::{InvalidImage, Unsupported};
-use ecr_multiarch_core::oci::manifest::Manifest;
-use ecr_multiarch_core::oci::manifest::StoredManifest;
+use ecr_multiarch_core::oci::manifest::{ConfigDescriptor, Manifest, StoredManifest};
 use ecr_multiarch_core::oci::platform::Platform;
 use ecr_multiarch_core::reconcile::observation::{ImageConfigs, validate_image};
 use ecr_multiarch_core::reconcile::revision::Revision;
@@ -45,8 +44,8 @@ pub struct Reading {
 /// What the audit needs of a manifest.
 #[derive(Debug)]
 enum Content {
-    /// That of an image: its config, and the revision that the manifest states.
-    Image { config: Digest, revision: Option<String> },
+    /// That of an image: its config with the size that the manifest states, and the revision that it states.
+    Image { config: Digest, config_size: u64, revision: Option<String> },
     /// That of a list.
     List(Vec<ListEntry>),
 }
@@ -56,7 +55,8 @@ impl Content {
         match stored.parse()?.1 {
             Manifest::Image(image) => {
                 let image = validate_image(image)?;
-                Ok(Self::Image { config: image.config.digest, revision: image.revision })
+                let ConfigDescriptor { digest: config, size: config_size, .. } = image.config;
+                Ok(Self::Image { config, config_size, revision: image.revision })
             }
             Manifest::Index(index) => {
                 let is_unknown = |entry: &Descriptor| entry.platform.as_ref().is_some_and(Platform::is_unknown);
@@ -95,16 +95,16 @@ impl Reading {
         images.iter().filter(is_read).map(|image| image.digest).collect()
     }
 
-    /// The configs to read at last, each once.
-    pub fn of_configs(&self) -> Vec<Digest> {
+    /// The configs to read at last, each once, with the size that a manifest states.
+    pub fn of_configs(&self) -> Vec<(Digest, u64)> {
         let config = |(_, content): &(_, _)| match content {
-            Ok(Content::Image { config, .. }) if !self.configs.contains_key(config) => Some(*config),
+            Ok(Content::Image { config, config_size, .. }) if !self.configs.contains_key(config) => {
+                Some((*config, *config_size))
+            }
             _ => None,
         };
-        let digests: HashSet<_> = self.manifests.values().filter_map(config).collect();
-        let mut digests: Vec<_> = digests.into_iter().collect();
-        digests.sort_unstable();
-        digests
+        let configs: BTreeMap<_, _> = self.manifests.values().filter_map(config).collect();
+        configs.into_iter().collect()
     }
 
     /// Adds a manifest.
@@ -155,7 +155,7 @@ impl Reading {
 
     fn facts_of_entry(&self, image: Digest, entry: Option<&ListEntry>) -> Option<Result<ImageFacts, &InvalidImage>> {
         let (config, of_manifest) = match self.content(image)? {
-            Ok(Content::Image { config, revision }) => (config, revision.as_deref()),
+            Ok(Content::Image { config, revision, .. }) => (config, revision.as_deref()),
             Ok(Content::List(_)) => return None,
             Err(reason) => return Some(Err(reason)),
         };

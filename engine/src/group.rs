@@ -342,8 +342,8 @@ async fn execute(registry: &Registry, step: Step, deadline: Instant) -> Result<S
             describe.resume(descriptions)
         }
         Step::ReadConfigs(read) => {
-            let digests = read.digests();
-            let call = registry.get_configs(&read.request().repository, &digests);
+            let configs = read.configs();
+            let call = registry.get_configs(&read.request().repository, &configs);
             let target = || Resource::Image(read.request().target());
             let configs = with_deadline(deadline, IamAction::GetDownloadUrlForLayer, target, call).await?;
             read.resume(&configs)

@@ -18,8 +18,8 @@ use crate::support::test_bed::TestBed;
 const MAX_MANIFEST: usize = 4 << 20;
 /// Longer than any error message, and much shorter than the manifest that causes it.
 const MAX_MESSAGE: usize = 1_000;
-/// Half of the smallest memory size of Lambda: the rest is for the runtime and the system.
-const MAX_MEMORY: u64 = 64 << 20;
+/// What the contract allows the assembler, of the smallest memory size of Lambda: the rest is for the system.
+const MAX_MEMORY: u64 = 96 << 20;
 
 /// Asserts that the process never had more memory than [`MAX_MEMORY`].
 #[track_caller]
@@ -160,6 +160,57 @@ fn published_configs_of_maximal_size_fit() {
         bed.registry.store_raw("app", Some(&format!("1-{platform}")), OCI_MANIFEST, manifest, None);
     }
     assert_outcome(&bed.assemble("1"), "published");
+    assert_peak_memory(&bed);
+}
+
+/// The manifest of an image with this config, which is stored with it.
+fn manifest_with(registry: &RegistryHandle, repository: &str, config: &str, annotation: &str) -> String {
+    registry.store_blob(repository, config.to_owned(), None);
+    let (size, digest) = (config.len(), digest_of(config.as_bytes()));
+    let config = format!(r#"{{"mediaType":"{OCI_CONFIG}","size":{size},"digest":"{digest}"}}"#);
+    format!(r#"{{"schemaVersion":2,"layers":[],"config":{config},"annotations":{{"v":"{annotation}"}}}}"#)
+}
+
+#[test]
+fn invalid_config_is_read_once_however_many_tags_name_it() {
+    let bed = TestBed::with(|function| function.env("SWEEP_PUTS_PER_SECOND", "1000"));
+    for version in 0..40 {
+        for platform in PLATFORMS {
+            let manifest = manifest_with(&bed.registry, "app", "{}", &format!("{version} {platform}"));
+            bed.registry.store_raw("app", Some(&format!("{version}-{platform}")), OCI_MANIFEST, manifest, None);
+        }
+    }
+    for _ in 0..2 {
+        assert_eq!(bed.sweep(&json!({}))["failed_total"], 40);
+    }
+    assert_eq!(bed.calls(BLOB).len(), 1);
+}
+
+#[test]
+fn batch_with_maximal_configs_of_many_platforms_fits() {
+    let architectures = ["amd64", "arm64", "s390x", "ppc64le", "riscv64", "386", "mips64le"];
+    let platforms = architectures.map(|architecture| format!("linux/{architecture}")).join(",");
+    let bed = TestBed::with(|function| function.env("PLATFORMS", &platforms));
+    for repository in ["app", "other"] {
+        bed.registry.create(repository);
+        for (version, architecture) in (0..2).flat_map(|version| architectures.map(|name| (version, name))) {
+            let before = format!(
+                r#"{{"architecture":"{architecture}","os":"linux","v":"{repository}{version}","config":{{"Labels":{{"#
+            );
+            let config = fill(&before, field, "}}}");
+            let manifest = manifest_with(&bed.registry, repository, &config, "");
+            let tag = format!("{version}-{architecture}");
+            bed.registry.store_raw(repository, Some(&tag), OCI_MANIFEST, manifest, None);
+        }
+    }
+    // Slow blobs, so that all are read at the same time.
+    bed.ecr.faults().add(Fault::on(BLOB, FaultKind::Latency(Duration::from_millis(500))));
+    let events = ["app", "other"]
+        .map(|repository| (0..2).map(move |version| push_event(repository, &format!("{version}-amd64"))));
+    let events: Vec<_> = events.into_iter().flatten().collect();
+    let mut bed = bed;
+    bed.function = bed.function.with_remaining_time(Duration::from_mins(5));
+    assert_eq!(bed.function.invoke(&batch(&events)).unwrap(), json!({"batchItemFailures": []}));
     assert_peak_memory(&bed);
 }
 

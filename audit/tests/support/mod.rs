@@ -232,7 +232,7 @@ impl Scan {
         add(&mut reading, tagged);
         let entries = reading.of_entries(&self.images);
         add(&mut reading, entries);
-        let parse = |digest: Digest| (digest, ImageConfig::parse(digest, self.configs[&digest].as_bytes()));
+        let parse = |(digest, _): (Digest, u64)| (digest, ImageConfig::parse(digest, self.configs[&digest].as_bytes()));
         reading.add_configs(reading.of_configs().into_iter().map(parse).collect());
         reading
     }

@@ -211,15 +211,15 @@ async fn read(
     let entries = reading.of_entries(images);
     read_manifests(registry, name, entries, &mut reading, unread, progress).await?;
     let configs = reading.of_configs();
-    for (index, digests) in configs.chunks(CONFIGS_PER_READ).enumerate() {
+    for (index, part) in configs.chunks(CONFIGS_PER_READ).enumerate() {
         progress.show(name, &format!("{} of {} configs", index * CONFIGS_PER_READ, configs.len()));
-        if let Ok(found) = registry.get_configs(name, digests).await {
+        if let Ok(found) = registry.get_configs(name, part).await {
             reading.add_configs(found);
             continue;
         }
         // One config that cannot be read must not hide the others.
-        for digest in digests {
-            match registry.get_configs(name, &[*digest]).await {
+        for config in part {
+            match registry.get_configs(name, &[*config]).await {
                 Ok(found) => reading.add_configs(found),
                 Err(error) if error.concerns_repository() => return Err(error),
                 Err(error) => unread.add(error),

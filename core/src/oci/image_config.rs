@@ -11,6 +11,9 @@ use super::platform::Platform;
 /// bounds the memory that a hostile one takes.
 pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
 
+/// How many bytes of a platform's field or of a revision are kept. Real ones have less than a hundred.
+const MAX_TEXT_BYTES: usize = 256;
+
 /// An image config, reduced to what the function needs.
 ///
 /// OCI image specification, "Image Configuration".
@@ -52,8 +55,24 @@ impl ImageConfig {
         }
         // A second pass that may fail: labels of another shape, or of invalid UTF-8, do not make an image invalid.
         let revision = serde_json::from_slice(bytes).ok().and_then(|document: Document| document.config?.revision);
-        Ok(Self { platform, revision: revision.filter(|revision| !revision.is_empty()) })
+        let Platform { architecture, os, os_version, variant } = platform;
+        let platform = Platform {
+            architecture: bounded(architecture),
+            os: bounded(os),
+            os_version: bounded(os_version),
+            variant: bounded(variant),
+        };
+        Ok(Self { platform, revision: revision.filter(|revision| !revision.is_empty()).map(bounded) })
     }
+}
+
+/// A text that is kept, in bounded length: of a longer one its beginning, and a digest that tells it from others.
+fn bounded(text: String) -> String {
+    if text.len() <= MAX_TEXT_BYTES {
+        return text;
+    }
+    let end = (0..=MAX_TEXT_BYTES).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+    format!("{}… ({})", &text[..end], Digest::sha256(&text))
 }
 
 #[cfg(test)]
@@ -89,6 +108,19 @@ mod tests {
         let value = bytes.iter().rposition(|byte| *byte == b'x').unwrap();
         bytes[value] = 0xff;
         assert_eq!(ImageConfig::parse(Digest::sha256(&bytes), &bytes).unwrap().revision, None);
+    }
+
+    #[test]
+    fn long_text_is_bounded_and_told_from_others() {
+        let revision = |end: &str| {
+            let text = format!("ü{}{end}", "x".repeat(1 << 20));
+            let labels = format!(r#"{{"org.opencontainers.image.revision":"{text}"}}"#);
+            let config = parse(&format!(r#"{{"os":"linux","architecture":"{text}","config":{{"Labels":{labels}}}}}"#));
+            let ImageConfig { platform, revision } = config.unwrap();
+            assert!(platform.architecture.len() < 400 && platform.architecture.contains('…'));
+            revision.unwrap()
+        };
+        assert_ne!(revision("1"), revision("2"));
     }
 
     #[test]

@@ -254,8 +254,8 @@ impl ReadConfigs {
         &self.context.request
     }
 
-    /// The digests of the configs.
-    pub fn digests(&self) -> Vec<Digest> {
+    /// The digests of the configs, each with the size that the manifest states.
+    pub fn configs(&self) -> Vec<(Digest, u64)> {
         self.observation.configs().into_iter().collect()
     }
 

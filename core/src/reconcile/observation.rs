@@ -322,10 +322,10 @@ impl Observation {
         Ok(None)
     }
 
-    /// The configs of all images.
-    pub fn configs(&self) -> BTreeSet<Digest> {
+    /// The configs of all images, with the sizes that their manifests state.
+    pub fn configs(&self) -> BTreeMap<Digest, u64> {
         let manifests = self.candidates.iter().filter_map(|candidate| candidate.manifest.as_ref());
-        manifests.map(|image| image.config.digest).collect()
+        manifests.map(|image| (image.config.digest, image.config.size)).collect()
     }
 
     /// Validates each image by its config. Returns the sources of the manifest list, in ascending order of their tags.

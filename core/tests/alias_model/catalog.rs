@@ -223,7 +223,7 @@ impl Catalog {
     pub fn resume_with_configs(&self, step: Step) -> Result<Result<Step, Error>, Step> {
         match step {
             Step::ReadConfigs(read) => {
-                let configs = read.digests().into_iter().map(|digest| (digest, Ok(self.configs[&digest].clone())));
+                let configs = read.configs().into_iter().map(|(digest, _)| (digest, Ok(self.configs[&digest].clone())));
                 let configs = configs.collect();
                 Ok(read.resume(&configs))
             }

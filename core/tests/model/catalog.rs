@@ -273,7 +273,7 @@ impl Catalog {
                 Ok(describe.resume(descriptions))
             }
             Step::ReadConfigs(read) => {
-                let configs = read.digests().into_iter().map(|digest| (digest, Ok(self.configs[&digest].clone())));
+                let configs = read.configs().into_iter().map(|(digest, _)| (digest, Ok(self.configs[&digest].clone())));
                 let configs = configs.collect();
                 Ok(read.resume(&configs))
             }

@@ -332,7 +332,7 @@ fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<Result<Outco
                     let text = &stored.get(&Reference::Digest(digest))?.text;
                     Some((digest, ImageConfig::parse(digest, text.as_bytes())))
                 };
-                let configs = read.digests().into_iter().filter_map(config).collect();
+                let configs = read.configs().into_iter().map(|(digest, _)| digest).filter_map(config).collect();
                 read.resume(&configs)
             }
             Step::Put(put) => {

@@ -1,7 +1,7 @@
 //! Reads image configs, and keeps them while the execution environment is warm.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_ecr::Client;
 use ecr_multiarch_core::error::Unavailable;
@@ -10,74 +10,83 @@ use ecr_multiarch_core::oci::invalid_image::Corruption;
 use ecr_multiarch_core::reconcile::observation::{ConfigResult, ImageConfigs};
 use ecr_multiarch_core::{Digest, Error, IamAction, Reference, RepositoryName};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use super::{MAX_PARALLEL_CALLS, Registry, error, image};
 use crate::blob::BlobError;
 
-/// How many configs are kept: with [`MAX_TEXT_BYTES`] each, 2 MiB at most.
+/// How many configs are kept. Each has less than 2 KiB, so they have 8 MiB at most, and less than 1 MiB usually.
 const MAX_CONFIGS: usize = 4_096;
-/// How much text a config may have that is kept. Real ones have some 50 bytes.
-const MAX_TEXT_BYTES: usize = 512;
-const _: () = assert!(MAX_CONFIGS * MAX_TEXT_BYTES <= 2 << 20, "the assembler has 128 MB for everything");
+/// How many KiB of configs are read at a time, by all versions of all repositories: six of the largest, and any number of
+/// usual ones, which have kilobytes. The assembler has 128 MB for everything.
+const MAX_KIB_IN_FLIGHT: u32 = 24 << 10;
 
-/// Configs by digest. Their content never changes, so no entry expires.
-#[derive(Debug, Default)]
-pub(super) struct ConfigCache(Mutex<Generations>);
+/// A config that was read, or is being read.
+type ConfigCell = Arc<OnceCell<ConfigResult>>;
+
+/// Configs by digest, valid or not. Their content never changes, so no entry expires. Who asks for one that is being read
+/// waits for it.
+#[derive(Debug)]
+pub(super) struct ConfigCache {
+    generations: Mutex<Generations>,
+    kib_in_flight: Semaphore,
+}
 
 /// Two halves of the cache. When the newer one is full, it replaces the older one, so that what was used lately stays.
 #[derive(Debug, Default)]
 struct Generations {
-    newer: HashMap<Digest, ImageConfig>,
-    older: HashMap<Digest, ImageConfig>,
+    newer: HashMap<Digest, ConfigCell>,
+    older: HashMap<Digest, ConfigCell>,
 }
 
-impl Generations {
-    fn insert(&mut self, digest: Digest, config: ImageConfig) {
-        if self.newer.len() >= MAX_CONFIGS / 2 {
-            self.older = std::mem::take(&mut self.newer);
-        }
-        self.newer.insert(digest, config);
+impl Default for ConfigCache {
+    fn default() -> Self {
+        Self { generations: Mutex::default(), kib_in_flight: Semaphore::new(MAX_KIB_IN_FLIGHT as usize) }
     }
 }
 
 impl ConfigCache {
-    /// The config with this digest, if it was read before.
-    pub(super) fn get(&self, digest: &Digest) -> Option<ImageConfig> {
-        let mut generations = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(config) = generations.newer.get(digest) {
-            return Some(config.clone());
+    /// The config with this digest, which may not have been read yet.
+    fn cell(&self, digest: Digest) -> ConfigCell {
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cell) = generations.newer.get(&digest) {
+            return Arc::clone(cell);
         }
-        let config = generations.older.remove(digest)?;
-        generations.insert(*digest, config.clone());
-        Some(config)
+        let cell = generations.older.remove(&digest).unwrap_or_default();
+        if generations.newer.len() >= MAX_CONFIGS / 2 {
+            generations.older = std::mem::take(&mut generations.newer);
+        }
+        generations.newer.insert(digest, Arc::clone(&cell));
+        cell
     }
 
-    /// Adds a config. If the cache is full, the least recently used configs are dropped.
-    pub(super) fn insert(&self, digest: Digest, config: &ImageConfig) {
-        let platform = &config.platform;
-        let texts = [&platform.os, &platform.architecture, &platform.variant, &platform.os_version];
-        let text_bytes: usize = texts.into_iter().chain(&config.revision).map(String::len).sum();
-        if text_bytes > MAX_TEXT_BYTES {
-            return;
-        }
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, config.clone());
+    /// Waits until so many bytes may be read.
+    async fn permit(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
+        let kib = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(MAX_KIB_IN_FLIGHT);
+        self.kib_in_flight.acquire_many(kib.clamp(1, MAX_KIB_IN_FLIGHT)).await.ok()
     }
 }
 
 impl Registry {
-    /// Reads configs in parallel. Those in the cache are not read again.
+    /// Reads configs in parallel, each of the size that its manifest states. Those that were read before are not read
+    /// again.
     ///
     /// # Errors
     /// Every error of ECR and of its blob store. Why a config is invalid is in the result.
-    pub async fn get_configs(&self, repository: &RepositoryName, digests: &[Digest]) -> Result<ImageConfigs, Error> {
-        let read = digests.iter().map(async |digest| Ok((*digest, self.get_config(repository, *digest).await?)));
+    pub async fn get_configs(
+        &self,
+        repository: &RepositoryName,
+        configs: &[(Digest, u64)],
+    ) -> Result<ImageConfigs, Error> {
+        let read = configs.iter().map(async |(digest, size)| {
+            let cell = self.shared.configs.cell(*digest);
+            let config = cell.get_or_try_init(|| self.read_config(repository, *digest, *size)).await?;
+            Ok((*digest, config.clone()))
+        });
         stream::iter(read).buffer_unordered(MAX_PARALLEL_CALLS).try_collect().await
     }
 
-    async fn get_config(&self, repository: &RepositoryName, digest: Digest) -> Result<ConfigResult, Error> {
-        if let Some(config) = self.shared.configs.get(&digest) {
-            return Ok(Ok(config));
-        }
+    async fn read_config(&self, repository: &RepositoryName, digest: Digest, size: u64) -> Result<ConfigResult, Error> {
         let resource = || image(repository, Reference::Digest(digest));
         let action = IamAction::GetDownloadUrlForLayer;
         let unavailable = |message: &str| Error::RegistryUnavailable {
@@ -97,39 +106,35 @@ impl Registry {
         };
         let output = self.call_on(action, resource, send).await?;
         let url = output.download_url.ok_or_else(|| unavailable("the response has no URL"))?;
-        let bytes = match self.shared.blobs.get(&url, MAX_CONFIG_BYTES).await {
-            Ok(bytes) => bytes,
-            Err(BlobError::TooLarge) => return Ok(Err(Corruption::TooLarge { max: MAX_CONFIG_BYTES }.into())),
-            Err(error) => return Err(error::classify_blob_error(resource(), &error)),
-        };
-        let config = ImageConfig::parse(digest, &bytes);
-        if let Ok(config) = &config {
-            self.shared.configs.insert(digest, config);
+        // A manifest may state a size that is too small: then it counts as the largest.
+        for max_bytes in [size.min(MAX_CONFIG_BYTES), MAX_CONFIG_BYTES] {
+            let _permit = self.shared.configs.permit(max_bytes).await;
+            match self.shared.blobs.get(&url, max_bytes).await {
+                Ok(bytes) => return Ok(ImageConfig::parse(digest, &bytes)),
+                Err(BlobError::TooLarge) => {}
+                Err(error) => return Err(error::classify_blob_error(resource(), &error)),
+            }
         }
-        Ok(config)
+        Ok(Err(Corruption::TooLarge { max: MAX_CONFIG_BYTES }.into()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use ecr_multiarch_core::oci::platform::Platform;
-
     use super::*;
 
-    fn config(revision: usize) -> (Digest, ImageConfig) {
-        let revision = revision.to_string();
-        (Digest::sha256(&revision), ImageConfig { platform: Platform::default(), revision: Some(revision) })
+    fn digest(number: usize) -> Digest {
+        Digest::sha256(number.to_string())
     }
 
     #[test]
     fn full_cache_keeps_what_was_used_lately() {
         let cache = ConfigCache::default();
-        let (used, its_config) = config(0);
-        for revision in 0..10 * MAX_CONFIGS {
-            let (digest, config) = config(revision);
-            cache.insert(digest, &config);
-            assert_eq!(cache.get(&used).as_ref(), Some(&its_config), "{revision}");
-            let generations = cache.0.lock().unwrap();
+        let used = cache.cell(digest(0));
+        for number in 1..10 * MAX_CONFIGS {
+            cache.cell(digest(number));
+            assert!(Arc::ptr_eq(&cache.cell(digest(0)), &used), "{number}");
+            let generations = cache.generations.lock().unwrap();
             assert!(generations.newer.len() + generations.older.len() <= MAX_CONFIGS);
         }
     }
@@ -137,22 +142,9 @@ mod tests {
     #[test]
     fn more_configs_than_fit_do_not_empty_the_cache() {
         let cache = ConfigCache::default();
-        for revision in 0..=MAX_CONFIGS {
-            let (digest, config) = config(revision);
-            cache.insert(digest, &config);
-        }
-        let kept = (0..=MAX_CONFIGS).filter(|revision| cache.get(&config(*revision).0).is_some()).count();
+        let cells: Vec<_> = (0..=MAX_CONFIGS).map(|number| cache.cell(digest(number))).collect();
+        let is_kept = |(number, cell): (usize, &ConfigCell)| Arc::ptr_eq(&cache.cell(digest(number)), cell);
+        let kept = cells.iter().enumerate().rev().filter(|kept| is_kept(*kept)).count();
         assert!(kept >= MAX_CONFIGS / 2, "{kept}");
-    }
-
-    #[test]
-    fn config_with_much_text_is_not_kept() {
-        let cache = ConfigCache::default();
-        for (length, is_kept) in [(MAX_TEXT_BYTES, true), (MAX_TEXT_BYTES + 1, false)] {
-            let (digest, config) = config(0);
-            cache.insert(digest, &ImageConfig { revision: Some("a".repeat(length)), ..config });
-            assert_eq!(cache.get(&digest).is_some(), is_kept, "{length}");
-            *cache.0.lock().unwrap() = Generations::default();
-        }
     }
 }
