@@ -114,6 +114,8 @@ impl InvocationRecord<'_> {
                 published = report.published,
                 unchanged = report.unchanged,
                 incomplete = report.incomplete.total,
+                ignored = report.ignored.total,
+                archived = report.archived.total,
                 failed = report.failed.total,
                 aliases_moved = report.aliases.as_ref().map(|aliases| aliases.moved),
                 alias_conflicts = report.aliases.as_ref().map(|aliases| aliases.conflicts.total),

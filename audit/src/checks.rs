@@ -233,18 +233,18 @@ impl Check<'_> {
         lacks.into_iter().chain(list).collect()
     }
 
-    /// The archived images of a version whose list can be pulled, or of one without a list. Where the list is archived,
-    /// so is the version, and lifecycle policies archive one image after another.
+    /// The archived images of a version that is not archived as a whole, its list included.
     fn archived(&self) -> Option<Problem> {
-        let Version { images, own, .. } = self.version;
+        let Version { tag, images, own, .. } = self.version;
+        let own_tag = own.filter(|own| own.is_archived).map(|_| (*tag).to_owned());
         let tagged = images.iter().filter(|image| image.image.is_archived).map(|image| image.tag.to_owned());
         let entries = || self.entries((*own)?);
         let is_untagged = |entry: &&ListEntry| !self.is_tagged(entry.digest);
         let is_archived = |entry: &&ListEntry| self.judge.image(entry.digest).is_some_and(|image| image.is_archived);
         let listed = entries().into_iter().flatten().filter(is_untagged).filter(is_archived);
-        let archived: Vec<_> = tagged.chain(listed.map(|entry| entry.digest.to_string())).collect();
-        let is_active = own.is_none_or(|own| !own.is_archived);
-        (is_active && !archived.is_empty()).then_some(Problem::ImageArchived { images: archived })
+        let archived: Vec<_> =
+            own_tag.into_iter().chain(tagged).chain(listed.map(|entry| entry.digest.to_string())).collect();
+        (!archived.is_empty()).then_some(Problem::ImageArchived { images: archived })
     }
 
     /// The problems that only manifests and configs show.

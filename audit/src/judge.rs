@@ -7,10 +7,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use ecr_multiarch_core::error::Conflict;
 use ecr_multiarch_core::reconcile::observation::{Description, Manifests};
 use ecr_multiarch_core::settings::tag_scheme::PlatformTag;
-use ecr_multiarch_core::{Digest, Error, OutcomeKind, ReconcileRequest, Reference, RepositorySettings, Step, Tag};
+use ecr_multiarch_core::{Digest, OutcomeKind, ReconcileRequest, Reference, RepositorySettings, Step, Tag};
 
 use crate::image::Image;
 use crate::reading::Reading;
@@ -149,9 +148,9 @@ impl<'a> Judge<'a> {
                     };
                 }
             };
-            step = next.map_err(|error| match error {
-                Error::TagConflict { conflict: Conflict::NewerImages { .. }, .. } => Obstacle::StaleTags,
-                error => Obstacle::HeldBack(plain(&error.to_string())),
+            step = next.map_err(|error| {
+                let held_back = || Obstacle::HeldBack(plain(&error.to_string()));
+                if error.is_of_newer_images() { Obstacle::StaleTags } else { held_back() }
             })?;
         }
     }

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use ecr_multiarch_core::Digest;
-use ecr_multiarch_core::oci::descriptor::Descriptor;
 use ecr_multiarch_core::oci::invalid_image::{InvalidImage, Unsupported};
 use ecr_multiarch_core::oci::manifest::{ConfigDescriptor, Manifest, StoredManifest};
 use ecr_multiarch_core::oci::platform::Platform;
@@ -59,8 +58,7 @@ impl Content {
                 Ok(Self::Image { config, config_size, revision: image.revision })
             }
             Manifest::Index(index) => {
-                let is_unknown = |entry: &Descriptor| entry.platform.as_ref().is_some_and(Platform::is_unknown);
-                let images = index.manifests.iter().filter(|entry| entry.is_image() && !is_unknown(entry));
+                let images = index.manifests.iter().filter(|entry| entry.is_image_of_a_platform());
                 let entries = images.map(|entry| ListEntry {
                     digest: entry.digest,
                     platform: entry.specified_platform().map(Platform::normalized),
@@ -233,7 +231,7 @@ mod tests {
         assert_eq!(reading.of_entries(&images), [child_digest]);
         reading.add_manifest(stored(MediaType::OciManifest.as_str(), &child));
         assert_eq!(reading.of_entries(&images), []);
-        assert_eq!(reading.of_configs(), [config_digest]);
+        assert_eq!(reading.of_configs().iter().map(|(digest, _)| *digest).collect::<Vec<_>>(), [config_digest]);
         let parsed = ImageConfig::parse(config_digest, config.as_bytes());
         reading.add_configs(ImageConfigs::from([(config_digest, parsed)]));
         assert_eq!(reading.of_configs(), []);

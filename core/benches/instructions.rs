@@ -17,8 +17,8 @@ use ecr_multiarch_core::input::ImageAction;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::oci::media_type::MediaType;
-use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::reconcile::observation::{Description, ImageConfigs, Manifests};
+use ecr_multiarch_core::reconcile::step::PutResponse;
 use ecr_multiarch_core::settings::variable::Variable;
 use ecr_multiarch_core::{
     AliasRequest, AliasScan, AliasScanBuilder, AliasStep, Digest, Input, ManifestList, OutcomeKind, ReconcileRequest,

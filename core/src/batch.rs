@@ -92,6 +92,7 @@ impl RepositoryTasks {
         } else if let Some((joined, joined_task)) = self.versions.get_mut(&request.version) {
             joined.join(records);
             joined_task.request.pushed.extend(task.request.pushed);
+            joined_task.request.looks_for_archived |= task.request.looks_for_archived;
             joined_task.request.announced_at = joined_task.request.announced_at.max(task.request.announced_at);
         } else {
             self.versions.insert(request.version.clone(), (records, task));

@@ -48,7 +48,7 @@ pub enum Error {
     },
     /// An image that is needed is archived.
     #[error(
-        "{image} is in ECR's archive storage class, where nothing can read it; restore it, or push it again: aws ecr \
+        "{image} is in ECR's archive storage class, where nothing can read it; push it again, or restore it with: aws ecr \
          update-image-storage-class --repository-name {repository} --image-id {id} --target-storage-class STANDARD",
         repository = .image.repository, id = .image.reference.image_id()
     )]
@@ -204,6 +204,11 @@ impl Error {
     /// Whether it is one of the repository as a whole, and not just of an image of it.
     pub fn concerns_repository(&self) -> bool {
         matches!(self.error_type(), ErrorType::AccessDenied | ErrorType::RepositoryNotFound)
+    }
+
+    /// Whether it says that the version's tag names a list of newer images than those of the platform tags.
+    pub fn is_of_newer_images(&self) -> bool {
+        matches!(self, Self::TagConflict { conflict: Conflict::NewerImages { .. }, .. })
     }
 
     /// The error of an image that cannot go into a manifest list.

@@ -16,7 +16,7 @@ use crate::alias::yank::YankAction;
 use crate::error::Error;
 use crate::excerpt::{ImageText, RegistryText};
 use crate::name::{AccountId, Region, RegistryId, RepositoryName};
-use crate::oci::media_type::{MediaType, is_artifact_type};
+use crate::oci::media_type::is_artifact;
 use crate::oci::tag::Tag;
 
 /// A validated input.
@@ -75,9 +75,8 @@ pub struct ImageAction {
 impl ImageAction {
     /// The artifact other than a container image that the event is about, such as a chart, a cache or a signature.
     fn artifact(&self) -> Option<&str> {
-        let manifest = MediaType::from_name(self.manifest_media_type.as_deref()?)?;
-        let artifact = self.artifact_media_type.as_deref().filter(|name| is_artifact_type(name));
-        artifact.filter(|_| !manifest.is_manifest_list())
+        let (manifest, artifact) = (self.manifest_media_type.as_deref()?, self.artifact_media_type.as_deref()?);
+        is_artifact(manifest, artifact).then_some(artifact)
     }
 }
 
@@ -192,6 +191,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::oci::media_type::MediaType;
 
     fn parse(detail: Value) -> Result<Input, Error> {
         parse_of(Some("123456789012"), Some("eu-central-1"), detail)

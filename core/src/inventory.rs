@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use crate::oci::tag::Tag;
+use crate::reconcile::outcome::Taken;
 use crate::scan::ScannedTag;
 use crate::settings::configured_platform::ConfiguredPlatform;
 use crate::settings::tag_scheme::{MAX_PLATFORMS, TagScheme};
@@ -29,7 +30,7 @@ struct Record {
 #[derive(Debug, Clone, Copy)]
 struct Target {
     pushed_at: SystemTime,
-    is_manifest_list: bool,
+    names: OwnTag,
     is_archived: bool,
 }
 
@@ -76,8 +77,8 @@ pub enum VersionStatus {
 pub enum OwnTag {
     /// A manifest list.
     List,
-    /// A single image, or anything else that is not a manifest list.
-    SingleImage,
+    /// Anything else.
+    Taken(Taken),
 }
 
 /// What an inventory shows.
@@ -153,7 +154,7 @@ impl<'a> Inventory<'a> {
     pub fn add(&mut self, scanned: &ScannedTag<'_>) {
         let ScannedTag { tag, meaning, image } = scanned;
         match meaning {
-            TagMeaning::Platform(parsed) if image.may_be_of_platform() => {
+            TagMeaning::Platform(parsed) if !image.is_artifact() => {
                 let record = self.versions.entry(parsed.version.clone()).or_default();
                 record.platforms.insert(parsed.position);
                 if image.is_archived {
@@ -162,9 +163,12 @@ impl<'a> Inventory<'a> {
                 record.newest_platform = record.newest_platform.max(Some(image.pushed_at));
             }
             TagMeaning::Version(_) => {
-                let is_manifest_list = image.media_type.is_empty() || image.is_list();
-                let is_archived = image.is_archived;
-                let target = Target { pushed_at: image.pushed_at, is_manifest_list, is_archived };
+                let names = match () {
+                    () if image.is_artifact() => OwnTag::Taken(Taken::Artifact),
+                    () if image.media_type.is_empty() || image.is_list() => OwnTag::List,
+                    () => OwnTag::Taken(Taken::SingleImage),
+                };
+                let target = Target { pushed_at: image.pushed_at, names, is_archived: image.is_archived };
                 self.versions.entry(tag.clone()).or_default().target = Some(target);
             }
             TagMeaning::Platform(_) | TagMeaning::Alias(_) | TagMeaning::Marker(_) | TagMeaning::NotServed(_) => {}
@@ -188,14 +192,14 @@ impl<'a> Inventory<'a> {
                 continue;
             }
             let age = record.newest_platform.and_then(|pushed_at| now.duration_since(pushed_at).ok());
-            let has_young_list = record.target.is_some_and(|target| target.age(now) < sweep.settled_after);
-            let own = |target: Target| if target.is_manifest_list { OwnTag::List } else { OwnTag::SingleImage };
+            let is_young_list = |target: Target| target.names == OwnTag::List && target.age(now) < sweep.settled_after;
+            let has_young_list = record.target.is_some_and(is_young_list);
             all.served.push(Version {
                 tag,
                 platforms: record.platforms,
                 archived: record.archived,
                 status: record.status(count, now, sweep.settled_after),
-                own: record.target.map(own),
+                own: record.target.map(|target| target.names),
                 is_too_old: !has_young_list && max_age.is_some_and(|max_age| age > Some(max_age)),
                 is_overdue: age.is_some_and(|age| reported_ages.contains(&age)),
             });
@@ -223,7 +227,7 @@ impl Record {
         }
         match self.target {
             // The manifest list is the youngest.
-            Some(target) if target.is_manifest_list && self.newest_platform <= Some(target.pushed_at) => {
+            Some(target) if target.names == OwnTag::List && self.newest_platform <= Some(target.pushed_at) => {
                 if target.age(now) < settled_after { VersionStatus::Unsettled } else { VersionStatus::UpToDate }
             }
             _ => VersionStatus::OutOfDate,
@@ -302,7 +306,9 @@ mod tests {
 
     #[test]
     fn version_is_taken_by_an_image_under_its_own_tag() {
-        for (media_type, expected) in [(IMAGE, OwnTag::SingleImage), (LIST, OwnTag::List), ("", OwnTag::List)] {
+        for (media_type, expected) in
+            [(IMAGE, OwnTag::Taken(Taken::SingleImage)), (LIST, OwnTag::List), ("", OwnTag::List)]
+        {
             assert_eq!(versions(&[("1-arm64", 1, IMAGE), ("1", 2, media_type)], at(100))[0].own, Some(expected));
         }
         assert_eq!(versions(&[("1-arm64", 1, IMAGE)], at(100))[0].own, None);

@@ -66,10 +66,10 @@ pub use name::{
 };
 pub use oci::digest::Digest;
 pub use oci::tag::Tag;
-pub use reconcile::machine::Step;
 pub use reconcile::manifest_list::ManifestList;
 pub use reconcile::outcome::{Outcome, OutcomeKind};
 pub use reconcile::request::ReconcileRequest;
+pub use reconcile::step::Step;
 pub use scan::{ScannedImage, ScannedTag};
 pub use settings::release::Release;
 pub use settings::{RepositorySettings, Settings, TagMeaning};

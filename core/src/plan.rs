@@ -145,8 +145,8 @@ impl Planner<'_> {
         let VersionTask { request, aliases } = version_task(repository, version, settings)?;
         let registry = self.requested_registry(account, region)?;
         let aliases = aliases.map(|aliases| aliases.with_dry_run(dry_run).with_force(force));
-        // One that waits looks again and again.
-        let looks_for_archived = wait_seconds.is_none();
+        // One that waits looks again and again, as those do who may do nothing else.
+        let looks_for_archived = wait_seconds.is_none() && self.access == Access::Full;
         let request = ReconcileRequest { dry_run, force, looks_for_archived, ..request };
         let task = VersionTask { request, aliases };
         Ok(Work::Version(registry, task, wait_seconds.map(Duration::from)))

@@ -7,3 +7,4 @@ pub mod outcome;
 pub mod request;
 pub mod revision;
 pub mod right_list;
+pub mod step;

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::oci::digest::Digest;
-use crate::oci::media_type::{MediaType, is_artifact_type};
+use crate::oci::media_type::{MediaType, is_artifact};
 use crate::oci::tag::Tag;
 use crate::settings::{RepositorySettings, TagMeaning};
 
@@ -60,13 +60,7 @@ impl ScannedImage {
 
     /// Whether it is an artifact other than a container image, such as a chart or a cache, as far as ECR says.
     pub fn is_artifact(&self) -> bool {
-        is_artifact_type(&self.artifact_media_type)
-    }
-
-    /// Whether its platform tags count: an artifact is not an image of a platform, whatever its tag. Of a manifest list,
-    /// its entries tell.
-    pub(crate) fn may_be_of_platform(&self) -> bool {
-        self.is_list() || !self.is_artifact()
+        is_artifact(&self.media_type, &self.artifact_media_type)
     }
 
     /// Its tags, each with its meaning by these settings.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ecr_multiarch_core::alias::machine::AliasWrite;
 use ecr_multiarch_core::alias::yank::{YankEnd, YankRequest, YankStep};
 use ecr_multiarch_core::error::Resource;
-use ecr_multiarch_core::reconcile::machine::PutResponse;
+use ecr_multiarch_core::reconcile::step::PutResponse;
 use ecr_multiarch_core::{
     AliasReconciliation, AliasReport, AliasRequest, AliasScan, AliasScanBuilder, AliasStep, Error, IamAction,
     RepositoryName, Tag,

@@ -28,8 +28,8 @@ use client::{ResponseLimit, SharedState, is_too_large};
 use ecr_multiarch_core::error::{Resource, Unavailable};
 use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::oci::media_type::MediaType;
-use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::reconcile::observation::Manifests;
+use ecr_multiarch_core::reconcile::step::PutResponse;
 use ecr_multiarch_core::settings::tag_scheme::MAX_BATCH_IDS;
 use ecr_multiarch_core::{
     Digest, Error, IamAction, ImageReference, ManifestList, Reference, RegistryId, RepositoryName, Tag,

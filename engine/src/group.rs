@@ -8,9 +8,9 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ecr_multiarch_core::error::Resource;
-use ecr_multiarch_core::reconcile::machine::{Put, ReadManifests};
 use ecr_multiarch_core::reconcile::observation::Manifests;
 use ecr_multiarch_core::reconcile::outcome::Reconciliation;
+use ecr_multiarch_core::reconcile::step::{Put, ReadManifests};
 use ecr_multiarch_core::settings::tag_scheme::{MAX_BATCH_IDS, MAX_PLATFORMS};
 use ecr_multiarch_core::{Error, IamAction, Reference, RepositoryName, Step};
 use futures_util::{StreamExt as _, stream};

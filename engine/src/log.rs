@@ -1,7 +1,7 @@
 //! The log lines of what is found in a registry. Each names the account and the Region of it.
 
 use ecr_multiarch_core::answer::sweep::{ArchivedVersion, Failed, IgnoredVersion, IncompleteVersion};
-use ecr_multiarch_core::{RegistryId, Tag};
+use ecr_multiarch_core::{Digest, RegistryId, RepositoryName, Tag};
 
 /// Logs an alias that was left alone.
 pub fn conflict(registry: &RegistryId, repository: &str, tag: &Tag, reason: &str) {
@@ -15,6 +15,18 @@ pub(crate) fn incomplete(version: &IncompleteVersion) {
     let (account, region) = registry.fields();
     let missing = missing.join(",");
     tracing::warn!(account, region, %repository, %version, missing, reason, "incomplete");
+}
+
+/// Logs a list that a sweep wrote over another one.
+pub(crate) fn replaced(
+    registry: &RegistryId,
+    repository: &RepositoryName,
+    version: &Tag,
+    digest: Digest,
+    replaced: Digest,
+) {
+    let (account, region) = registry.fields();
+    tracing::info!(account, region, %repository, %version, %digest, %replaced, "replaced");
 }
 
 /// Logs a version that is not published, which is no failure.

@@ -6,12 +6,11 @@ use std::fmt;
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
-use ecr_multiarch_core::error::Conflict;
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
 use ecr_multiarch_core::reconcile::outcome::Waiting;
 use ecr_multiarch_core::settings::VersionNotServed;
 use ecr_multiarch_core::{
-    AliasReconciliation, Error, InvocationError, Outcome, RepositoryName, RepositorySettings, SweepReport, Tag,
+    AliasReconciliation, InvocationError, Outcome, RepositoryName, RepositorySettings, SweepReport, Tag,
 };
 use ecr_multiarch_engine::end::End;
 use ecr_multiarch_engine::sweep::{SweepObserver, VersionEnd};
@@ -115,11 +114,7 @@ impl SweepObserver for SweepTable {
 fn describe(version: &Version, end: Option<&VersionEnd>) -> (u8, String) {
     let is_not_finished = || (1, "not finished".to_owned());
     match end {
-        Some(End::Failed(InvocationError { error: Error::TagConflict { conflict, .. }, .. }))
-            if matches!(conflict, Conflict::NewerImages { .. }) =>
-        {
-            (3, ignored(conflict))
-        }
+        Some(End::Failed(InvocationError { error, .. })) if error.is_of_newer_images() => (3, ignored(error)),
         Some(End::Failed(error)) => (0, format!("failed: {}: {error}", error.error_type())),
         Some(End::Abandoned(_)) => (0, "abandoned: the repository refuses writes".to_owned()),
         Some(End::OutOfTime(_)) => is_not_finished(),

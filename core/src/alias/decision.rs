@@ -11,8 +11,9 @@ use crate::oci::digest::Digest;
 use crate::oci::manifest::StoredManifest;
 use crate::oci::platform::Platform;
 use crate::oci::tag::Tag;
-use crate::reconcile::machine::{MAX_ROUNDS, conflict};
+use crate::reconcile::machine::MAX_ROUNDS;
 use crate::reconcile::manifest_list::ManifestList;
+use crate::reconcile::right_list::conflict;
 use crate::settings::release::Release;
 use crate::settings::yank_marker::YankMarker;
 
@@ -230,6 +231,10 @@ impl<'a> Decider<'a> {
 
     /// Why what a tag names must not be replaced, if it must not. It is read once.
     fn conflict(&self, tag: &Tag, named: &TagTarget, unknowns: &mut Unknowns) -> Option<AliasConflict> {
+        if let ContentKind::Artifact(artifact_type) = &named.content {
+            let artifact_type = (&**artifact_type).into();
+            return Some(AliasConflict::Artifact { digest: named.digest, artifact_type });
+        }
         if self.request.force {
             return None;
         }
@@ -244,8 +249,9 @@ impl<'a> Decider<'a> {
             unknowns.compare(tag, Some(named.digest), self.snapshot);
             return None;
         };
-        let is_configured =
-            |platform: &Platform| self.request.settings.tag_scheme.platforms().iter().any(|one| one.matches(platform));
+        let is_configured = |platform: &Platform| {
+            self.request.settings.tag_scheme.platforms().iter().any(|one| !one.contradicts(platform))
+        };
         conflict(stored, is_configured).map(AliasConflict::from)
     }
 
@@ -284,8 +290,8 @@ impl<'a> Decider<'a> {
 impl From<Conflict> for AliasConflict {
     fn from(conflict: Conflict) -> Self {
         match conflict {
-            Conflict::NotAManifestList { digest, media_type }
-            | Conflict::Artifact { digest, artifact_type: media_type } => Self::NotAManifestList { digest, media_type },
+            Conflict::NotAManifestList { digest, media_type } => Self::NotAManifestList { digest, media_type },
+            Conflict::Artifact { digest, artifact_type } => Self::Artifact { digest, artifact_type },
             Conflict::ForeignPlatform { digest, platform } => Self::ForeignPlatform { digest, platform },
             // No list that was read is one of these.
             Conflict::Immutable { .. } | Conflict::NewerImages { .. } => Self::Immutable,

@@ -32,8 +32,9 @@ use crate::error::{Error, UnseenImage};
 use crate::name::Reference;
 use crate::oci::digest::Digest;
 use crate::oci::tag::Tag;
-use crate::reconcile::machine::{PAUSES_MS, PutResponse, not_yet_visible};
+use crate::reconcile::machine::not_yet_visible;
 use crate::reconcile::observation::Manifests;
+use crate::reconcile::step::{PAUSES_MS, PutResponse};
 use crate::settings::release::Release;
 use crate::settings::yank_marker::YankMarker;
 

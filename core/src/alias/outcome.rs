@@ -44,6 +44,14 @@ pub enum AliasConflict {
         /// Its media type.
         media_type: ImageText,
     },
+    /// It names an artifact, which is never replaced.
+    #[error("it names {digest}, an artifact of type {artifact_type}, which is never replaced; remove the tag")]
+    Artifact {
+        /// What the alias names.
+        digest: Digest,
+        /// The type of the artifact.
+        artifact_type: ImageText,
+    },
     /// It names a manifest list with other platforms than the configured ones.
     #[error(
         "it names the manifest list {digest} with {platform}, which is not a configured platform; remove the tag, or \

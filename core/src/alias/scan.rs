@@ -43,6 +43,8 @@ pub(super) enum ContentKind {
     ArchivedList,
     /// The scan does not say: only the manifest tells.
     Unknown,
+    /// An artifact of this type.
+    Artifact(Box<str>),
     /// Anything else, of this media type.
     Other(Box<str>),
 }
@@ -50,13 +52,9 @@ pub(super) enum ContentKind {
 impl ContentKind {
     fn of(image: &ScannedImage) -> Self {
         match image.media_type.as_str() {
-            _ if image.is_list() => {
-                if image.is_archived {
-                    Self::ArchivedList
-                } else {
-                    Self::List
-                }
-            }
+            _ if image.is_list() && image.is_archived => Self::ArchivedList,
+            _ if image.is_list() => Self::List,
+            _ if image.is_artifact() => Self::Artifact(image.artifact_media_type.as_str().into()),
             "" => Self::Unknown,
             name => Self::Other(name.into()),
         }
@@ -106,7 +104,7 @@ impl<'a> AliasScanBuilder<'a> {
                 scan.yanked.insert(marker.release().clone());
                 scan.tags.insert(tag.clone(), target);
             }
-            TagMeaning::Platform(parsed) if image.may_be_of_platform() => {
+            TagMeaning::Platform(parsed) if !image.is_artifact() => {
                 let is_new = |release: &Release| !scan.releases.contains(release);
                 let release = Release::from_tag(&parsed.version).filter(is_new);
                 scan.releases.extend(release.filter(|release| settings.serves(release.tag())));

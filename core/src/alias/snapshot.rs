@@ -47,7 +47,7 @@ impl Knowledge {
         let target = scan.target(release.tag())?;
         let is_list = match self.contents.get(&target.digest) {
             Some(stored) => stored.is_list(),
-            None => !matches!(target.content, ContentKind::Other(_)),
+            None => !matches!(target.content, ContentKind::Other(_) | ContentKind::Artifact(_)),
         };
         is_list.then_some(target.digest)
     }

@@ -11,9 +11,9 @@ use crate::error::{Conflict, Error, UnseenImage};
 use crate::name::{ImageReference, Reference, RegistryId, RepositoryName};
 use crate::oci::digest::Digest;
 use crate::oci::tag::Tag;
-use crate::reconcile::machine::PutResponse;
 use crate::reconcile::manifest_list::ManifestList;
 use crate::reconcile::observation::Manifests;
+use crate::reconcile::step::PutResponse;
 use crate::settings::release::Release;
 use crate::settings::yank_marker::YankMarker;
 use crate::settings::{RepositorySettings, VersionNotServed};
@@ -182,13 +182,17 @@ impl ReadMarker {
     /// Continues with the manifests that exist.
     ///
     /// # Errors
-    /// [`Error::TagConflict`], if the version's tag names an image; [`Error::CorruptImage`], if its bytes are not those of
-    /// its digest.
+    /// [`Error::TagConflict`], if the version's tag names an image; [`Error::ImageArchived`], if it is archived;
+    /// [`Error::CorruptImage`], if its bytes are not those of its digest.
     pub fn resume(self, manifests: &Manifests) -> Result<YankStep, Error> {
         let request = self.0;
         let find = |tag: &Tag| manifests.get(&Reference::Tag(tag.clone()));
         let (version, is_marked) = (find(request.version()), find(request.marker.tag()).is_some());
         let digest = version.map(|stored| stored.digest);
+        let is_archived = |tag: &Tag| manifests.archived.contains(&Reference::Tag(tag.clone()));
+        if is_archived(request.version()) {
+            return Err(Error::ImageArchived { image: request.aliases.image(request.version()) });
+        }
         if is_marked && request.action == YankAction::Unyank {
             let end = request.end(YankOutcome::Unchanged, digest);
             return Ok(YankStep::Done(YankEnd { is_marked: true, aliases: None, ..end }));
@@ -198,8 +202,11 @@ impl ReadMarker {
         };
         let image = request.aliases.image(request.version());
         if !stored.is_list() {
-            let conflict =
-                Conflict::NotAManifestList { digest: stored.digest, media_type: stored.media_type.as_str().into() };
+            let digest = stored.digest;
+            let conflict = match stored.artifact_type() {
+                Some(artifact_type) => Conflict::Artifact { digest, artifact_type },
+                None => Conflict::NotAManifestList { digest, media_type: stored.media_type.as_str().into() },
+            };
             return Err(Error::TagConflict { tag: image, conflict });
         }
         let list = list(stored).map_err(|reason| Error::CorruptImage { image, reason })?;

@@ -19,7 +19,7 @@ pub struct AssembleRequest {
     /// Whether to write nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
-    /// Whether to replace what is not the function's own.
+    /// Whether to replace what is not replaced otherwise, and a list that is right: anything but an artifact.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
     /// The account of the registry; by default the function's own.

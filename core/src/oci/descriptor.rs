@@ -74,7 +74,8 @@ impl Descriptor {
         MediaType::from_name(&self.media_type).is_some() && self.attested_digest().is_none() && !self.is_artifact()
     }
 
-    /// Whether clients can select it as the image of a platform: it is an image, of no list and of a known platform.
+    /// Whether clients can select it as the image of a platform, if it states one: it is an image, no list, and not
+    /// `unknown/unknown`.
     pub fn is_image_of_a_platform(&self) -> bool {
         let is_list = MediaType::from_name(&self.media_type).is_some_and(MediaType::is_manifest_list);
         self.is_image() && !is_list && !self.is_unknown()

@@ -50,6 +50,9 @@ pub enum Manifest {
 pub struct ImageManifest {
     /// The config, which states the platform.
     pub config: ConfigDescriptor,
+    /// The type of an artifact whose config says nothing.
+    #[serde(default, rename = "artifactType", deserialize_with = "null_as_default")]
+    pub artifact_type: String,
     /// The revision that its annotations state; other annotations are dropped.
     #[serde(default, rename = "annotations", deserialize_with = "only_revision")]
     pub revision: Option<String>,
@@ -100,7 +103,8 @@ impl StoredManifest {
     pub fn artifact_type(&self) -> Option<ImageText> {
         let media_type = self.known_media_type().filter(|media_type| !media_type.is_manifest_list())?;
         let Ok(Manifest::Image(image)) = Manifest::parse(media_type, &self.text) else { return None };
-        (!is_image_config(&image.config.media_type)).then(|| image.config.media_type.as_str().into())
+        let stated = if image.artifact_type.is_empty() { &image.config.media_type } else { &image.artifact_type };
+        (!is_image_config(&image.config.media_type)).then(|| stated.as_str().into())
     }
 
     /// Parses the manifest, after comparing its bytes with its digest.

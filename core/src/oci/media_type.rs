@@ -84,6 +84,13 @@ pub fn is_artifact_type(artifact_type: &str) -> bool {
     !artifact_type.is_empty() && !is_image_config(artifact_type)
 }
 
+/// Whether ECR says that something is an artifact other than a container image: it has the manifest of a single image, and
+/// an artifact type that is stated and is not that of an image config.
+pub fn is_artifact(manifest_media_type: &str, artifact_type: &str) -> bool {
+    let manifest = MediaType::from_name(manifest_media_type);
+    manifest.is_some_and(|media_type| !media_type.is_manifest_list()) && is_artifact_type(artifact_type)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

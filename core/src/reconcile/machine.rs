@@ -16,23 +16,22 @@
 //! Nothing here waits, reads a clock or does I/O. Each [`Step`] is a call to be made, and holds its own continuation:
 //! the caller makes the call and passes the response to `resume`, so a response of another kind does not compile.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::manifest_list::{MAX_LIST_BYTES, ManifestList};
-use super::observation::{self, Descriptions, ImageConfigs, Manifests, Observation, Observed, tags};
-use super::outcome::{Outcome, PlatformImage, Proposal, Reconciliation, Waiting};
-use super::request::ReconcileRequest;
-use super::right_list::PushTimes;
+use super::manifest_list::{MAX_LIST_BYTES, ManifestList, differing_revisions};
+use super::observation::{Description, Descriptions, ImageConfigs, Manifests, Observation, Observed, tags};
+use super::outcome::{Outcome, PlatformImage, Proposal, Reconciliation, Taken, Waiting};
+use super::right_list::{PushTimes, conflict};
+use super::step::{
+    Context, DescribeImages, Described, PAUSES_MS, Purpose, Put, PutResponse, ReadConfigs, ReadManifests, Step, Write,
+};
 use crate::error::{Conflict, Error, UnseenImage};
 use crate::name::Reference;
-use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
 use crate::oci::invalid_image::Unsupported;
-use crate::oci::manifest::{Index, StoredManifest};
+use crate::oci::manifest::StoredManifest;
 use crate::oci::platform::Platform;
-use crate::oci::tag::Tag;
 use crate::settings::Revisions;
 
 /// How often a manifest list is written before the version is given up as contended.
@@ -42,146 +41,7 @@ use crate::settings::Revisions;
 /// stop soon.
 pub const MAX_ROUNDS: u8 = 5;
 
-/// The pauses, in milliseconds, before a read that did not show a state that must exist is repeated: three seconds in
-/// all.
-///
-/// AWS documents no read-after-write guarantee for ECR, and tags have been seen missing for a moment after a push. A
-/// longer delay is deferred to Lambda, which retries after a minute.
-pub const PAUSES_MS: [u64; 5] = [100, 200, 400, 800, 1_500];
-
-/// The next step of a reconciliation.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Step {
-    /// Read manifests.
-    ReadManifests(ReadManifests),
-    /// Describe images.
-    DescribeImages(DescribeImages),
-    /// Read configs.
-    ReadConfigs(ReadConfigs),
-    /// Write a manifest list.
-    Put(Put),
-    /// The reconciliation has ended.
-    Done(Reconciliation),
-}
-
-/// A read of manifests, all in one call.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ReadManifests {
-    context: Context,
-    after: Duration,
-    purpose: Purpose,
-}
-
-/// The purpose of a read of manifests.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Purpose {
-    /// To observe the version.
-    Observe,
-    /// To find out whether the images of its list are conversions of those of its tags.
-    Compare(Observation, PushTimes),
-    /// To add the images within indexes to the observation.
-    AddChildren(Observation),
-    /// To confirm a write.
-    Confirm { write: Write, response: PutResponse },
-}
-
-/// A description of images: when each was first pushed, and whether it is archived.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct DescribeImages {
-    context: Context,
-    subject: Described,
-}
-
-/// What is described.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Described {
-    /// The images of a list and of the platform tags, to find out whether the list stays.
-    Images(Observation),
-    /// The platform tags that no read showed, to find out whether their images are archived.
-    MissingTags(Waiting, Vec<PlatformImage>),
-    /// A list that was written and that no read showed.
-    UnseenList(Digest),
-}
-
-/// A read of configs, in parallel.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ReadConfigs {
-    context: Context,
-    observation: Observation,
-}
-
-/// A write of a manifest list under the version's tag.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Put {
-    context: Context,
-    write: Write,
-}
-
-/// ECR's response to the write of a manifest list, unless the call fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PutResponse {
-    /// It is stored, or was before (`ImageAlreadyExistsException`).
-    Stored,
-    /// The tag is immutable and taken (`ImageTagAlreadyExistsException`), possibly by the same manifest list.
-    TagImmutable,
-    /// An image that the manifest list refers to does not exist (`ReferencedImagesNotFoundException`).
-    ReferencedImageNotFound,
-}
-
-/// The context that all steps of a reconciliation share: the request, and the retries that are used up.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Context {
-    request: Arc<ReconcileRequest>,
-    /// How many writes ECR has responded to.
-    rounds: u8,
-    /// How many of [`PAUSES_MS`] are used.
-    pauses: u8,
-    /// The lists that it has written.
-    written: BTreeSet<Digest>,
-}
-
-/// A manifest list, and the observation that it was assembled from.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Write {
-    list: ManifestList,
-    tags: BTreeMap<Tag, Digest>,
-    replaced: Option<Digest>,
-    images: Vec<PlatformImage>,
-}
-
-impl Step {
-    /// The first step of a reconciliation.
-    pub fn start(request: Arc<ReconcileRequest>) -> Self {
-        let context = Context { request, rounds: 0, pauses: 0, written: BTreeSet::new() };
-        Self::ReadManifests(context.observe(Duration::ZERO))
-    }
-}
-
 impl ReadManifests {
-    /// The request that is reconciled.
-    pub fn request(&self) -> &ReconcileRequest {
-        &self.context.request
-    }
-
-    /// The manifests to read.
-    pub fn references(&self) -> Vec<Reference> {
-        match &self.purpose {
-            Purpose::Observe | Purpose::Confirm { .. } => self.request().references(),
-            Purpose::Compare(observation, _) => observation.conversions().into_iter().map(Reference::Digest).collect(),
-            Purpose::AddChildren(observation) => observation.children().into_iter().map(Reference::Digest).collect(),
-        }
-    }
-
-    /// Whether the read confirms a write, which therefore must not be omitted.
-    pub fn is_confirmation(&self) -> bool {
-        matches!(self.purpose, Purpose::Confirm { .. })
-    }
-
-    /// How long to wait before the call.
-    pub fn after(&self) -> Duration {
-        self.after
-    }
-
     /// Continues with the manifests that exist.
     ///
     /// # Errors
@@ -190,7 +50,10 @@ impl ReadManifests {
         let Self { context, purpose, .. } = self;
         match purpose {
             Purpose::Observe => context.observed(manifests),
-            Purpose::Compare(observation, times) => context.compared(observation, &times, &manifests),
+            Purpose::Compare(compared) => {
+                let (observation, times) = *compared;
+                context.compared(observation, &times, &manifests)
+            }
             Purpose::AddChildren(observation) => context.add_children(observation, &manifests),
             Purpose::Confirm { write, response } => context.confirmed(write, response, manifests),
         }
@@ -198,22 +61,6 @@ impl ReadManifests {
 }
 
 impl DescribeImages {
-    /// The request that is reconciled.
-    pub fn request(&self) -> &ReconcileRequest {
-        &self.context.request
-    }
-
-    /// The images.
-    pub fn references(&self) -> Vec<Reference> {
-        match &self.subject {
-            Described::Images(observation) => observation.described().into_iter().collect(),
-            Described::MissingTags(waiting, _) => {
-                waiting.missing().iter().map(|missing| Reference::Tag(missing.tag.clone())).collect()
-            }
-            Described::UnseenList(digest) => vec![Reference::Digest(*digest)],
-        }
-    }
-
     /// Continues with the descriptions of the images that exist.
     ///
     /// # Errors
@@ -226,12 +73,23 @@ impl DescribeImages {
         match subject {
             Described::Images(observation) => {
                 if !is_complete {
-                    return Ok(context.observe_again_or_replace(observation));
+                    return context.observe_again_or_replace(observation);
                 }
+                let is_archived = |(_, description): &(&Reference, &Description)| description.is_archived;
+                let archived: BTreeSet<_> =
+                    descriptions.iter().filter(is_archived).map(|(image, _)| image.clone()).collect();
                 let times =
                     descriptions.into_values().map(|described| (described.digest, described.pushed_at)).collect();
                 if observation.may_be_converted(&times) {
-                    let purpose = Purpose::Compare(observation, times);
+                    // The manifest of an archived image would tell whether the list is right: it is neither read nor
+                    // written over.
+                    let needed = observation.conversions();
+                    if let Some(image) =
+                        needed.into_iter().map(Reference::Digest).find(|image| archived.contains(image))
+                    {
+                        return Err(Error::ImageArchived { image: context.request.image(image) });
+                    }
+                    let purpose = Purpose::Compare(Box::new((observation, times)));
                     return Ok(Step::ReadManifests(ReadManifests { context, after: Duration::ZERO, purpose }));
                 }
                 context.replace_unless_newer(observation, &times)
@@ -240,25 +98,21 @@ impl DescribeImages {
                 Some((tag, _)) => Err(Error::ImageArchived { image: context.request.image(tag.clone()) }),
                 None => Ok(done(Outcome::Waiting(waiting), images)),
             },
-            Described::UnseenList(_) => Err(match archived() {
-                Some((digest, _)) => Error::ImageArchived { image: context.request.image(digest.clone()) },
-                None => not_yet_visible(UnseenImage::Named(context.request.target())),
-            }),
+            Described::Unseen(digest) => {
+                let image = context.request.image(Reference::Digest(digest));
+                Err(match archived() {
+                    Some(_) => Error::ImageArchived { image },
+                    None if context.written.contains(&digest) => {
+                        not_yet_visible(UnseenImage::Named(context.request.target()))
+                    }
+                    None => not_yet_visible(UnseenImage::Named(image)),
+                })
+            }
         }
     }
 }
 
 impl ReadConfigs {
-    /// The request that is reconciled.
-    pub fn request(&self) -> &ReconcileRequest {
-        &self.context.request
-    }
-
-    /// The digests of the configs, each with the size that the manifest states.
-    pub fn configs(&self) -> Vec<(Digest, u64)> {
-        self.observation.configs().into_iter().collect()
-    }
-
     /// Continues with the configs.
     ///
     /// # Errors
@@ -269,16 +123,6 @@ impl ReadConfigs {
 }
 
 impl Put {
-    /// The request that is reconciled.
-    pub fn request(&self) -> &ReconcileRequest {
-        &self.context.request
-    }
-
-    /// The manifest list to write.
-    pub fn manifest_list(&self) -> &ManifestList {
-        &self.write.list
-    }
-
     /// Continues with ECR's response.
     ///
     /// # Errors
@@ -290,26 +134,15 @@ impl Put {
             return context.observe_again(UnseenImage::ReferencedBy(list));
         }
         let mut context = Context { rounds: context.rounds + 1, ..context };
+        if context.written.is_empty() {
+            context.replaced = write.replaced;
+        }
         context.written.insert(write.list.digest);
         Ok(Step::ReadManifests(context.confirm(write, response, Duration::ZERO)))
-    }
-
-    /// Drops the write and observes the version again, with the retries that remain.
-    #[must_use]
-    pub fn restart(self) -> ReadManifests {
-        self.context.observe(Duration::ZERO)
     }
 }
 
 impl Context {
-    fn observe(self, after: Duration) -> ReadManifests {
-        ReadManifests { context: self, after, purpose: Purpose::Observe }
-    }
-
-    fn confirm(self, write: Write, response: PutResponse, after: Duration) -> ReadManifests {
-        ReadManifests { context: self, after, purpose: Purpose::Confirm { write, response } }
-    }
-
     fn observed(self, manifests: Manifests) -> Result<Step, Error> {
         let mut pushed = self.request.pushed.iter().cloned().map(Reference::Tag);
         if let Some(unseen) = pushed.find(|reference| !manifests.contains_key(reference)) {
@@ -322,52 +155,54 @@ impl Context {
         };
         if !observation.missing.is_empty() {
             let images = observation.images();
-            let is_image = |target: &StoredManifest| !target.is_list() && target.artifact_type().is_none();
-            let names_single_image = observation.target.as_ref().is_some_and(is_image);
-            let waiting = Waiting::Platforms { missing: observation.missing, names_single_image };
+            let taken_by = |target: &StoredManifest| match target.artifact_type() {
+                Some(_) => Some(Taken::Artifact),
+                None => (!target.is_list()).then_some(Taken::SingleImage),
+            };
+            let taken = observation.target.as_ref().and_then(taken_by);
+            let waiting = Waiting::Platforms { missing: observation.missing, taken };
             if self.request.looks_for_archived {
                 let subject = Described::MissingTags(waiting, images);
                 return Ok(Step::DescribeImages(DescribeImages { context: self, subject }));
             }
             return Ok(done(Outcome::Waiting(waiting), images));
         }
-        // Before anything else is read: a sweep meets the same conflicts every time.
-        let configured = &self.request.platforms;
-        let is_configured = |platform: &Platform| configured.iter().any(|tag| tag.platform.matches(platform));
-        let conflict = observation.target.as_ref().and_then(|target| conflict(target, is_configured));
-        let is_replaced = |conflict: &Conflict| self.request.force && !matches!(conflict, Conflict::Artifact { .. });
-        if let Some(conflict) = conflict.filter(|conflict| !is_replaced(conflict)) {
-            return Err(Error::TagConflict { tag: self.request.target(), conflict });
-        }
         let is_own = observation.target.as_ref().is_some_and(|target| self.written.contains(&target.digest));
         if observation.is_undecided() && !self.request.force && !is_own {
             let subject = Described::Images(observation);
             return Ok(Step::DescribeImages(DescribeImages { context: self, subject }));
         }
-        Ok(self.replace(observation))
+        self.replace(observation)
     }
 
     /// Ends with a list that is right.
     fn confirmed_list(&self, list: ManifestList, images: Vec<PlatformImage>) -> Step {
-        done(if self.rounds == 0 { Outcome::Unchanged(list) } else { Outcome::Published(list) }, images)
+        let outcome = if self.rounds == 0 { Outcome::Unchanged(list) } else { Outcome::Published(list) };
+        Step::Done(Reconciliation { outcome, images, replaced: self.replaced })
     }
 
     fn compared(self, observation: Observation, times: &PushTimes, manifests: &Manifests) -> Result<Step, Error> {
         match observation.is_converted(manifests) {
-            Ok(true) => match observation.existing_list(&self.request) {
-                Some((list, images)) => Ok(self.confirmed_list(list, images)),
-                None => Ok(self.replace(observation)),
-            },
+            Ok(true) => {
+                let list = observation.existing_list(&self.request);
+                list.map_or_else(
+                    || self.clone().replace(observation),
+                    |(list, images)| Ok(self.confirmed_list(list, images)),
+                )
+            }
             Ok(false) => self.replace_unless_newer(observation, times),
-            Err(_unseen) => Ok(self.observe_again_or_replace(observation)),
+            Err(unseen) if manifests.archived.contains(&Reference::Digest(unseen)) => {
+                Err(Error::ImageArchived { image: self.request.image(Reference::Digest(unseen)) })
+            }
+            Err(_) => self.observe_again_or_replace(observation),
         }
     }
 
     /// Observes again, since a tag may have been moved whose image was deleted; in the end, a list that names an image which
     /// does not exist is replaced.
-    fn observe_again_or_replace(self, observation: Observation) -> Step {
+    fn observe_again_or_replace(self, observation: Observation) -> Result<Step, Error> {
         match self.clone().pause() {
-            Some((context, after)) => Step::ReadManifests(context.observe(after)),
+            Some((context, after)) => Ok(Step::ReadManifests(context.observe(after))),
             None => self.replace(observation),
         }
     }
@@ -379,26 +214,34 @@ impl Context {
             Some((digest, last_push)) if self.request.announced_at.is_none_or(|announced| announced <= last_push) => {
                 Err(Error::TagConflict { tag: self.request.target(), conflict: Conflict::NewerImages { digest } })
             }
-            _ => Ok(self.replace(observation)),
+            _ => self.replace(observation),
         }
     }
 
-    /// Goes on to assemble the list of the platform tags.
-    fn replace(self, observation: Observation) -> Step {
+    /// Goes on to assemble the list of the platform tags, unless it must not replace what is there.
+    fn replace(self, observation: Observation) -> Result<Step, Error> {
+        // Before anything else is read: a sweep meets the same conflicts every time.
+        let configured = &self.request.platforms;
+        let is_configured = |platform: &Platform| configured.iter().any(|tag| !tag.platform.contradicts(platform));
+        let conflict = observation.target.as_ref().and_then(|target| conflict(target, is_configured));
+        let is_replaced = |conflict: &Conflict| self.request.force && !matches!(conflict, Conflict::Artifact { .. });
+        if let Some(conflict) = conflict.filter(|conflict| !is_replaced(conflict)) {
+            return Err(Error::TagConflict { tag: self.request.target(), conflict });
+        }
         if observation.children().is_empty() {
-            return self.read_configs(observation);
+            return Ok(self.read_configs(observation));
         }
         let purpose = Purpose::AddChildren(observation);
-        Step::ReadManifests(ReadManifests { context: self, after: Duration::ZERO, purpose })
+        Ok(Step::ReadManifests(ReadManifests { context: self, after: Duration::ZERO, purpose }))
     }
 
     fn add_children(self, mut observation: Observation, manifests: &Manifests) -> Result<Step, Error> {
         match observation.add_children(&self.request, manifests)? {
             None => Ok(self.read_configs(observation)),
-            Some(missing) => {
-                let image = self.request.image(Reference::Digest(missing));
-                self.observe_again(UnseenImage::Named(image))
-            }
+            Some(missing) => match self.clone().pause() {
+                Some((context, after)) => Ok(Step::ReadManifests(context.observe(after))),
+                None => Ok(self.describe_unseen(missing)),
+            },
         }
     }
 
@@ -416,7 +259,7 @@ impl Context {
             return Ok(self.confirmed_list(list, images));
         }
         if request.revisions == Revisions::Same
-            && let Some(message) = observation::differing_revisions(&sources)
+            && let Some(message) = differing_revisions(&sources)
         {
             return Ok(done(Outcome::Waiting(Waiting::Revisions(message)), images));
         }
@@ -442,8 +285,8 @@ impl Context {
         }
         match target {
             Some(digest) if digest == write.list.digest => {
-                let Write { list, images, replaced, .. } = write;
-                Ok(Step::Done(Reconciliation { outcome: Outcome::Published(list), images, replaced }))
+                let (outcome, replaced) = (Outcome::Published(write.list), self.replaced);
+                Ok(Step::Done(Reconciliation { outcome, images: write.images, replaced }))
             }
             Some(digest) if response == PutResponse::TagImmutable => {
                 match Observation::observe(&self.request, manifests)? {
@@ -457,25 +300,21 @@ impl Context {
             // The tag as it was before the write: ECR still shows the earlier state, so read again after a pause.
             unchanged if unchanged == write.replaced => match self.clone().pause() {
                 Some((context, after)) => Ok(Step::ReadManifests(context.confirm(write, response, after))),
-                None if unchanged.is_none() => {
-                    let subject = Described::UnseenList(write.list.digest);
-                    Ok(Step::DescribeImages(DescribeImages { context: self, subject }))
-                }
+                None if unchanged.is_none() => Ok(self.describe_unseen(write.list.digest)),
                 None => self.observed(manifests),
             },
             _ => self.observed(manifests),
         }
     }
 
+    /// Finds out whether what no read shows is archived.
+    fn describe_unseen(self, digest: Digest) -> Step {
+        Step::DescribeImages(DescribeImages { context: self, subject: Described::Unseen(digest) })
+    }
+
     fn observe_again(self, unseen: UnseenImage) -> Result<Step, Error> {
         let (context, after) = self.pause().ok_or_else(|| not_yet_visible(unseen))?;
         Ok(Step::ReadManifests(context.observe(after)))
-    }
-
-    /// Takes the next pause, if one remains.
-    fn pause(self) -> Option<(Self, Duration)> {
-        let pause_ms = *PAUSES_MS.get(usize::from(self.pauses))?;
-        Some((Self { pauses: self.pauses + 1, ..self }, Duration::from_millis(pause_ms)))
     }
 }
 
@@ -486,28 +325,4 @@ fn done(outcome: Outcome, images: Vec<PlatformImage>) -> Step {
 /// The error of an image that no read has shown after all pauses.
 pub(crate) fn not_yet_visible(image: UnseenImage) -> Error {
     Error::NotYetVisible { image, waited_ms: PAUSES_MS.iter().sum() }
-}
-
-/// Why what the tag of a manifest list names must not be replaced; `None`, if it may be.
-///
-/// No manifest list that this function assembles is one of these conflicts, so the images need not be known.
-pub(crate) fn conflict(target: &StoredManifest, is_configured: impl Fn(&Platform) -> bool) -> Option<Conflict> {
-    let is_list = target.is_list();
-    // Without the limit of a source: a list of many attested images has more entries.
-    let index = is_list.then(|| serde_json::from_str::<Index>(&target.text).ok()).flatten();
-    let Some(index) = index else {
-        let digest = target.digest;
-        return Some(match target.artifact_type() {
-            Some(artifact_type) => Conflict::Artifact { digest, artifact_type },
-            None => Conflict::NotAManifestList { digest, media_type: target.media_type.as_str().into() },
-        });
-    };
-    let is_attestation =
-        |entry: &Descriptor| entry.attested_digest().is_some() && !entry.is_attestation_with_platform();
-    // What runs nowhere, and an artifact beside an image, is of no platform.
-    let is_other = |entry: &Descriptor| is_attestation(entry) || entry.is_unknown() || entry.is_artifact();
-    let is_foreign = |entry: &&Descriptor| !is_other(entry) && !entry.specified_platform().is_some_and(&is_configured);
-    let foreign = index.manifests.iter().find(is_foreign)?;
-    let platform = foreign.specified_platform().map_or_else(|| foreign.digest.to_string(), ToString::to_string);
-    Some(Conflict::ForeignPlatform { digest: target.digest, platform: platform.into() })
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 
-use super::revision::Revision;
+use super::revision::{self, Revision};
 use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
 use crate::oci::invalid_image::Unsupported;
@@ -85,15 +85,20 @@ impl Origin {
         let of_others = |entry: &&Descriptor| entry.is_image_of_a_platform() && entry.digest != image.digest;
         let is_only_image = !index.manifests.iter().any(|entry| of_others(&entry));
         let digest = image.digest.to_string();
-        index.manifests.iter().filter(move |entry| match entry.attested_digest() {
-            Some(attested) => attested == digest,
-            None if entry.is_artifact() => {
-                let platform = normalized(entry).filter(|_| !entry.is_unknown());
-                entry.names(image.digest)
-                    || platform.is_some() && platform == normalized(image)
-                    || entry.is_unknown() && is_only_image
+        index.manifests.iter().filter(move |entry| {
+            match entry.attested_digest().filter(|attested| !attested.is_empty()) {
+                Some(attested) => attested == digest,
+                None if entry.is_artifact() => {
+                    let platform = normalized(entry).filter(|_| !entry.is_unknown());
+                    entry.names(image.digest)
+                        || platform.is_some() && platform == normalized(image)
+                        || entry.is_unknown() && is_only_image
+                }
+                None => {
+                    let runs_nowhere = entry.is_unknown() || entry.attested_digest().is_some();
+                    runs_nowhere && (entry.names(image.digest) || is_only_image)
+                }
             }
-            None => entry.is_unknown() && (entry.names(image.digest) || is_only_image),
         })
     }
 }
@@ -143,6 +148,20 @@ impl From<&ManifestList> for StoredManifest {
     fn from(list: &ManifestList) -> Self {
         Self { digest: list.digest, media_type: list.media_type.to_string(), text: list.text.as_str().into() }
     }
+}
+
+/// A message with the revision of each platform, if all state one and they differ.
+pub fn differing_revisions(sources: &[SourceImage]) -> Option<String> {
+    let revisions: Vec<_> = sources.iter().map(|source| source.revision.as_ref()).collect::<Option<_>>()?;
+    let each =
+        || sources.iter().zip(&revisions).map(|(source, it)| format!("{} from {}", source.platform, it.describe()));
+    revision::differ(&revisions).then(|| {
+        let each: Vec<_> = each().collect();
+        format!(
+            "the platforms were built from different revisions: {}; push them from the same one, or set REVISIONS to any",
+            each.join(", ")
+        )
+    })
 }
 
 /// Whether another source is of an arm platform of the same operating system, so that an open variant is ambiguous.

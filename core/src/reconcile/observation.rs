@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::manifest_list::{ManifestList, Origin, SourceImage};
 use super::outcome::PlatformImage;
 use super::request::ReconcileRequest;
-use super::revision::{self, Revision};
+use super::revision::Revision;
 use super::right_list::{Comparison, CompleteList, PushTimes};
 use crate::error::{Error, PlatformSource};
 use crate::name::Reference;
@@ -384,18 +384,4 @@ pub fn tags(manifests: &Manifests) -> BTreeMap<Tag, Digest> {
         Reference::Digest(_) => None,
     };
     manifests.iter().filter_map(tag).collect()
-}
-
-/// A message with the revision of each platform, if all state one and they differ.
-pub fn differing_revisions(sources: &[SourceImage]) -> Option<String> {
-    let revisions: Vec<_> = sources.iter().map(|source| source.revision.as_ref()).collect::<Option<_>>()?;
-    let each =
-        || sources.iter().zip(&revisions).map(|(source, it)| format!("{} from {}", source.platform, it.describe()));
-    revision::differ(&revisions).then(|| {
-        let each: Vec<_> = each().collect();
-        format!(
-            "the platforms were built from different revisions: {}; push them from the same one, or set REVISIONS to any",
-            each.join(", ")
-        )
-    })
 }

@@ -58,16 +58,12 @@ pub enum Waiting {
     Platforms {
         /// Those, with the tags under which they are expected.
         missing: Vec<PlatformTag>,
-        /// Whether the version's own tag names a single image, or anything else that is no manifest list.
-        names_single_image: bool,
+        /// What the version's own tag names, if that is no manifest list.
+        taken: Option<Taken>,
     },
     /// The platforms were built from different revisions, as this message says.
     Revisions(String),
 }
-
-/// What is wrong where a single image has the tag of a version that lacks a platform.
-pub const NAMES_SINGLE_IMAGE: &str = "the version's own tag names a single image: the suffix of its platform was \
-    forgotten, or another job pushes there; push it under its platform tag";
 
 impl Waiting {
     /// The platforms that are missing.
@@ -75,6 +71,31 @@ impl Waiting {
         match self {
             Self::Platforms { missing, .. } => missing,
             Self::Revisions(_) => &[],
+        }
+    }
+}
+
+/// What has the tag of a version, and is no manifest list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Taken {
+    /// A single image.
+    SingleImage,
+    /// An artifact such as a chart.
+    Artifact,
+}
+
+impl Taken {
+    /// What is to be said of a version that lacks a platform.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::SingleImage => {
+                "the version's own tag names a single image: the suffix of its platform was forgotten, or another job \
+                 pushes there; push it under its platform tag"
+            }
+            Self::Artifact => {
+                "the version's own tag names an artifact such as a chart, which is never replaced: keep artifacts in a \
+                 repository of their own, or give the images another version"
+            }
         }
     }
 }
@@ -131,7 +152,7 @@ impl Outcome {
     /// Why the version is held back or ignored, or what a dry run does not know.
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Self::Waiting(Waiting::Platforms { names_single_image: true, .. }) => Some(NAMES_SINGLE_IMAGE),
+            Self::Waiting(Waiting::Platforms { taken: Some(taken), .. }) => Some(taken.reason()),
             Self::Waiting(Waiting::Revisions(reason)) | Self::Ignored(reason) => Some(reason),
             Self::WouldPublish(proposal) => proposal.reason.as_deref(),
             _ => None,

@@ -53,7 +53,16 @@ impl Revision {
 
     /// What a message says of it.
     pub(super) fn describe(&self) -> String {
-        format!("{} ({})", ImageText::from(self.as_str()), self.place)
+        let escaped = self.text.split_inclusive(char::is_control).map(escape_last_control);
+        format!("{} ({})", ImageText::from(escaped.collect::<String>()), self.place)
+    }
+}
+
+/// A text with a control character at its end shown as an escape, so that it does not break a line of a log or a terminal.
+fn escape_last_control(text: &str) -> String {
+    match text.char_indices().next_back().filter(|(_, last)| last.is_control()) {
+        Some((at, last)) => format!("{}{}", &text[..at], last.escape_default()),
+        None => text.to_owned(),
     }
 }
 
@@ -96,6 +105,7 @@ mod tests {
             (Some(" "), Some("b"), Some("c"), Some("b (annotation of its manifest)")),
             (None, None, Some("c\n"), Some("c (label of its config)")),
             (None, Some(""), None, None),
+            (None, Some("a\nb\u{1b}"), None, Some("a\\nb\\u{1b} (annotation of its manifest)")),
         ] {
             assert_eq!(Revision::of(index, manifest, config).map(|it| it.describe()).as_deref(), expected);
         }

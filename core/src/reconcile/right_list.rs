@@ -12,9 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use super::manifest_list::{ManifestList, Origin};
+use crate::error::Conflict;
 use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
 use crate::oci::manifest::{Index, Manifest, ParsedManifest, StoredManifest};
+use crate::oci::platform::Platform;
 use crate::settings::Attestations;
 use crate::settings::configured_platform::ConfiguredPlatform;
 use crate::settings::tag_scheme::PlatformTag;
@@ -55,12 +57,20 @@ impl CompleteList {
             return None;
         }
         let mut remaining: Vec<_> = index.manifests.iter().filter(|entry| entry.is_image_of_a_platform()).collect();
-        let mut images = Vec::with_capacity(platforms.len());
-        for PlatformTag { platform, .. } in platforms {
-            let is_stated = |stated| !platform.contradicts(stated);
-            let position = remaining.iter().position(|entry| entry.specified_platform().is_some_and(is_stated))?;
-            images.push(remaining.remove(position).digest);
+        let mut images = vec![None; platforms.len()];
+        // An entry that leaves something out must not be taken from the platform that no other entry states.
+        for is_meant in [states, may_be] {
+            for (image, PlatformTag { platform, .. }) in images.iter_mut().zip(platforms) {
+                let is_of_platform =
+                    |entry: &&Descriptor| entry.specified_platform().is_some_and(|stated| is_meant(platform, stated));
+                if image.is_none()
+                    && let Some(position) = remaining.iter().position(is_of_platform)
+                {
+                    *image = Some(remaining.remove(position).digest);
+                }
+            }
         }
+        let images: Vec<_> = images.into_iter().collect::<Option<_>>()?;
         let entries = index.manifests.iter().map(|entry| entry.digest).collect();
         let list = ManifestList { media_type, text: target.text.to_string(), digest: target.digest };
         Some(Self { list, images, entries })
@@ -134,7 +144,42 @@ impl Comparison {
     }
 }
 
-/// Whether an entry of an index states this platform, or none.
+/// Whether an entry states a platform, with all that is configured of it.
+fn states(platform: &ConfiguredPlatform, stated: &Platform) -> bool {
+    let variant = platform.platform().normalized().variant;
+    platform.matches(stated) && (variant.is_empty() || variant == stated.normalized().variant)
+}
+
+/// Whether an entry states nothing else than a platform.
+fn may_be(platform: &ConfiguredPlatform, stated: &Platform) -> bool {
+    !platform.contradicts(stated)
+}
+
+/// Whether an entry of an index states nothing else than this platform.
 fn is_of(entry: &Descriptor, platform: &ConfiguredPlatform) -> bool {
-    entry.specified_platform().is_none_or(|stated| platform.matches(stated))
+    entry.specified_platform().is_none_or(|stated| may_be(platform, stated))
+}
+
+/// Why what the tag of a manifest list names must not be replaced; `None`, if it may be.
+///
+/// No manifest list that this function assembles is one of these conflicts, so the images need not be known.
+pub(crate) fn conflict(target: &StoredManifest, is_configured: impl Fn(&Platform) -> bool) -> Option<Conflict> {
+    let is_list = target.is_list();
+    // Without the limit of a source: a list of many attested images has more entries.
+    let index = is_list.then(|| serde_json::from_str::<Index>(&target.text).ok()).flatten();
+    let Some(index) = index else {
+        let digest = target.digest;
+        return Some(match target.artifact_type() {
+            Some(artifact_type) => Conflict::Artifact { digest, artifact_type },
+            None => Conflict::NotAManifestList { digest, media_type: target.media_type.as_str().into() },
+        });
+    };
+    let is_attestation =
+        |entry: &Descriptor| entry.attested_digest().is_some() && !entry.is_attestation_with_platform();
+    // What runs nowhere, and an artifact beside an image, is of no platform.
+    let is_other = |entry: &Descriptor| is_attestation(entry) || entry.is_unknown() || entry.is_artifact();
+    let is_foreign = |entry: &&Descriptor| !is_other(entry) && !entry.specified_platform().is_some_and(&is_configured);
+    let foreign = index.manifests.iter().find(is_foreign)?;
+    let platform = foreign.specified_platform().map_or_else(|| foreign.digest.to_string(), ToString::to_string);
+    Some(Conflict::ForeignPlatform { digest: target.digest, platform: platform.into() })
 }

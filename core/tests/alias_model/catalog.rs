@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use ecr_multiarch_core::alias::yank::{YankAction, YankRequest};
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::manifest::StoredManifest;
-use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::reconcile::observation::{Description, Manifests};
+use ecr_multiarch_core::reconcile::step::PutResponse;
 use ecr_multiarch_core::settings::yank_marker::YankMarker;
 use ecr_multiarch_core::{
     AliasRequest, AliasScan, AliasScanBuilder, Digest, Error, ManifestList, ReconcileRequest, Reference, Release,

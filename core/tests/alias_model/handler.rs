@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ecr_multiarch_core::alias::yank::{YankEnd, YankStep};
 use ecr_multiarch_core::error::{Resource, Unavailable};
-use ecr_multiarch_core::reconcile::machine::PutResponse;
+use ecr_multiarch_core::reconcile::step::PutResponse;
 use ecr_multiarch_core::{AliasReconciliation, AliasRequest, AliasStep, Error, IamAction, ManifestList, Step};
 
 use super::catalog::{Catalog, Content, TagId};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ecr_multiarch_core::alias::outcome::AliasReport;
 use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::oci::media_type::MediaType;
-use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::reconcile::observation::Manifests;
+use ecr_multiarch_core::reconcile::step::PutResponse;
 use ecr_multiarch_core::{
     AliasReconciliation, AliasRequest, AliasScan, AliasScanBuilder, AliasStep, Digest, ManifestList, Reference,
     RepositorySettings, Settings, Tag,

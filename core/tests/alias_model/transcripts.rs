@@ -6,7 +6,8 @@ use std::sync::Arc;
 use ecr_multiarch_core::alias::machine::{MAX_WRITES, ScanRepository};
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::oci::manifest::StoredManifest;
-use ecr_multiarch_core::reconcile::machine::{MAX_ROUNDS, PutResponse};
+use ecr_multiarch_core::reconcile::machine::MAX_ROUNDS;
+use ecr_multiarch_core::reconcile::step::PutResponse;
 use ecr_multiarch_core::{AliasReconciliation, AliasScanBuilder, AliasStep, Error, IamAction};
 
 use super::catalog::{repository, scanned_image};

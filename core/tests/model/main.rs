@@ -76,7 +76,7 @@ fn non_atomic_reads_are_safe() {
 
 #[test]
 fn retried_write_after_other_writes_is_repaired() {
-    check(scenario(Budget { write_retries: 1, ..PUSHES }), 28_874);
+    check(scenario(Budget { write_retries: 1, ..PUSHES }), 28_966);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn only_the_sweep_repairs_lost_events() {
 
 #[test]
 fn only_the_sweep_repairs_stale_reads() {
-    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(STALE_READ) }, 136_636);
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(STALE_READ) }, 138_396);
     let steps = counterexample(scenario(STALE_READ), QUIESCENT_IS_CORRECT);
     assert!(matches!(steps[..], [.., Action::Take(_, Some(_))]), "{steps:?}");
 }
@@ -156,7 +156,7 @@ fn write_that_lands_after_its_confirmation_leaves_a_stale_list() {
 /// The sweep compares by digest what is young, and so finds the stale list.
 #[test]
 fn sweep_repairs_late_writes() {
-    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(LATE_WRITE) }, 80_149);
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(LATE_WRITE) }, 80_241);
 }
 
 /// The negative control of `SETTLED_AFTER`: the list that landed late was first stored after the images.
@@ -213,16 +213,16 @@ const LIST_OF_OTHERS: Budget = Budget { lists: 1, ..PUSHES };
 
 #[test]
 fn lists_of_others_stay_if_they_are_right() {
-    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(LIST_OF_OTHERS) }, 627_835);
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(LIST_OF_OTHERS) }, 658_843);
 }
 
 #[test]
 fn poorer_lists_of_others_are_repaired() {
     let catalog = Catalog::new(Kind::Attested);
-    check(Scenario { catalog, sweep: Sweep::InTheEnd, ..scenario(LIST_OF_OTHERS) }, 863_809);
+    check(Scenario { catalog, sweep: Sweep::InTheEnd, ..scenario(LIST_OF_OTHERS) }, 970_649);
 }
 
 #[test]
 fn tags_that_were_moved_back_are_published_by_their_events() {
-    check(Scenario { has_history: true, ..scenario(Budget { crashes: 1, ..PUSHES }) }, 189_661);
+    check(Scenario { has_history: true, ..scenario(Budget { crashes: 1, ..PUSHES }) }, 215_713);
 }

@@ -1,6 +1,7 @@
 //! The properties that must hold in every state.
 
-use ecr_multiarch_core::reconcile::machine::{MAX_ROUNDS, PAUSES_MS};
+use ecr_multiarch_core::reconcile::machine::MAX_ROUNDS;
+use ecr_multiarch_core::reconcile::step::PAUSES_MS;
 use stateright::Property;
 
 use super::catalog::List;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ecr_multiarch_core::reconcile::machine::{MAX_ROUNDS, PAUSES_MS, PutResponse};
+use ecr_multiarch_core::reconcile::machine::MAX_ROUNDS;
 use ecr_multiarch_core::reconcile::observation::tags;
 use ecr_multiarch_core::reconcile::outcome::Reconciliation;
+use ecr_multiarch_core::reconcile::step::{PAUSES_MS, PutResponse};
 use ecr_multiarch_core::{Error, ReconcileRequest, Step};
 
 use super::catalog::{Answer, Build, Catalog, Kind, List, PLATFORMS, Pushed, View};

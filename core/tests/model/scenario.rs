@@ -1,8 +1,8 @@
 //! The model of a version for the checker: pushes, events, handlers, and their faults.
 
 use ecr_multiarch_core::error::Conflict;
-use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::reconcile::outcome::{Reconciliation, Waiting};
+use ecr_multiarch_core::reconcile::step::PutResponse;
 use ecr_multiarch_core::{Error, Outcome, Step};
 use stateright::{Model, Property};
 

@@ -72,22 +72,54 @@ fn list_that_lacks_an_image_is_replaced_without_further_calls() {
     let nested = Index::oci([Entry::new(amd64), Entry::new(&Index::oci([Entry::new(arm64)])).platform("linux/arm64")]);
     for (case, list) in [
         ("no arm64", Index::oci([Entry::new(amd64)])),
-        ("one image as both", Index::oci([Entry::new(amd64), Entry::new(amd64).platform("linux/arm64/v9")])),
         ("arm64 as an attestation", Index::oci([Entry::new(amd64), arm64.attestation().platform("linux/arm64")])),
         ("arm64 as an artifact", Index::oci([Entry::new(amd64), arm64.soci_index()])),
         ("arm64 of unknown platform", Index::oci([Entry::new(amd64), Entry::new(arm64).platform("unknown/unknown")])),
         ("an index within", nested),
     ] {
-        let repository = tagged(amd64, arm64).push("1", &list);
-        let expected = match case {
-            "one image as both" => "read => TagConflict: linux/arm64/v9",
-            "arm64 as an attestation" => "read => TagConflict: linux/arm64",
-            _ => REPLACED,
-        };
-        if case != "arm64 as an attestation" {
-            repository.check(case, expected);
-        }
+        tagged(amd64, arm64).push("1", &list).check(case, REPLACED);
     }
+    let variant = Index::oci([Entry::new(amd64), Entry::new(arm64).platform("linux/arm64/v9")]);
+    tagged(amd64, arm64).push("1", &variant).check("another variant", "read => TagConflict: linux/arm64/v9");
+}
+
+#[test]
+fn list_with_further_platforms_is_judged_before_it_is_a_conflict() {
+    let (old, new) = (images("old"), images("new"));
+    let more = |images: &[Image; 2]| {
+        let further = image("linux/s390x", "new");
+        list_of(entries(images).into_iter().chain([Entry::new(&further)]).collect::<Vec<_>>())
+    };
+    let conversions = new.each_ref().map(converted);
+    tagged(&new[0], &new[1]).push("1", &more(&conversions)).check("converted", "read; describe; read => unchanged");
+    let stale = "read; describe; read => TagConflict: newer";
+    tagged(&old[0], &old[1]).push("1", &more(&new)).check("stale platform tags", stale);
+    let older = Repository::default().push("1", &more(&old)).push("1-amd64", &new[0]).push("1-arm64", &new[1]);
+    older.check("older", "read; describe => TagConflict: linux/s390x");
+}
+
+#[test]
+fn corrupt_list_is_replaced() {
+    let [amd64, arm64] = &images("new");
+    let list = list_of([Entry::new(amd64), Entry::new(arm64)]);
+    tagged(amd64, arm64).push("1", &list).corrupting_the_list().check("other bytes", REPLACED);
+}
+
+#[test]
+fn list_of_many_entries_is_right() {
+    let [amd64, arm64] = &images("new");
+    let further = (0..1_100).map(|number| Entry::new(amd64).annotation("number", &number.to_string()));
+    let list = Index::oci([Entry::new(amd64), Entry::new(arm64)].into_iter().chain(further));
+    tagged(amd64, arm64).push("1", &list).check("more entries than a source may have", UNCHANGED);
+}
+
+#[test]
+fn forced_list_names_what_it_replaced_first() {
+    let (old, new) = (images("old"), images("new"));
+    let others = list_of(entries(&new));
+    let repository = tagged(&old[0], &old[1]).push("1-amd64", &new[0]).push("1", &others).forced();
+    let repository = repository.moved_during_write("1-amd64", &old[0]);
+    assert_eq!(repository.replaced(), Some(others.digest()));
 }
 
 #[test]
@@ -216,8 +248,20 @@ fn entry_may_leave_out_what_the_settings_state() {
     repository().push("1", &plain).check("no os.version and no variant", UNCHANGED);
     let full = list(Entry::new(&windows), Entry::new(&arm));
     repository().push("1", &full).check("both", UNCHANGED);
+    // It is repaired where it must be.
+    let rebuilt = repository().push("1", &plain).push("1-armv7", &image("linux/arm/v7", "rebuilt"));
+    rebuilt.check("a rebuilt image", REPLACED_AFTER_TIMES);
     let other = list(Entry::new(&windows), Entry::new(&arm).platform("linux/arm/v6"));
     repository().push("1", &other).check("another variant", "read => TagConflict: linux/arm/v6");
+}
+
+#[test]
+fn open_entry_is_left_to_the_platform_that_no_other_states() {
+    let (six, seven) = (image("linux/arm/v6", "six"), image("linux/arm/v7", "seven"));
+    let repository = Repository::default().platforms("linux/arm/v6,linux/arm/v7");
+    let repository = repository.push("1-armv6", &six).push("1-armv7", &seven);
+    let list = Index::oci([Entry::new(&seven).platform("linux/arm"), Entry::new(&six)]);
+    repository.push("1", &list).check("v7 is open", UNCHANGED);
 }
 
 /// The manifest list that a reconciliation writes.

@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 use ecr_multiarch_core::error::Conflict;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
 use ecr_multiarch_core::oci::manifest::StoredManifest;
-use ecr_multiarch_core::reconcile::machine::PutResponse;
 use ecr_multiarch_core::reconcile::observation::{Description, ImageConfigs, Manifests};
 use ecr_multiarch_core::reconcile::outcome::Reconciliation;
+use ecr_multiarch_core::reconcile::step::PutResponse;
 use ecr_multiarch_core::{Digest, Error, ReconcileRequest, Reference, Settings, Step};
 use local_ecr::image::{Artifact, ToArtifact};
 
@@ -82,6 +82,13 @@ impl Repository {
         Self { has_no_times: true, ..self }
     }
 
+    /// ECR returns other bytes of the list than those that were pushed.
+    pub fn corrupting_the_list(mut self) -> Self {
+        let list = self.content.get_mut(&Reference::Tag("1".parse().unwrap())).unwrap();
+        list.text = format!("{} ", list.text).into();
+        self
+    }
+
     /// The tag is moved to this image, which was pushed before, when the first list is written.
     pub fn moved_during_write(mut self, tag: &str, image: &impl ToArtifact) -> Self {
         let stored = self.content[&Reference::Digest(image.digest().parse().unwrap())].clone();
@@ -141,6 +148,11 @@ impl Repository {
     /// The manifest list that is written.
     pub fn written(self) -> String {
         self.reconcile().1.unwrap()
+    }
+
+    /// What the version's tag named before it was published.
+    pub fn replaced(self) -> Option<String> {
+        self.reconcile().2.unwrap().replaced.map(|digest| digest.to_string())
     }
 
     /// The platform tag of each image in the answer, where it has one.

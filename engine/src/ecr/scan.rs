@@ -10,8 +10,9 @@ use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::reconcile::observation::{Description, Descriptions};
 use ecr_multiarch_core::settings::tag_scheme::MAX_BATCH_IDS;
 use ecr_multiarch_core::{Error, IamAction, Reference, RepositoryName, ScannedImage};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{Registry, error};
+use super::{MAX_PARALLEL_CALLS, Registry, error};
 
 /// How many rows a page has: the maximum. ECR's default is a tenth of it.
 const PAGE_SIZE: i32 = 1_000;
@@ -96,28 +97,23 @@ impl Registry {
     /// # Errors
     /// Every error of ECR except the absence of an image.
     pub async fn describe(&self, repository: &RepositoryName, references: &[Reference]) -> Result<Descriptions, Error> {
-        let mut descriptions = Descriptions::new();
-        for references in references.chunks(MAX_BATCH_IDS) {
-            let Some(images) = self.describe_by_id(repository, references).await? else {
-                // One that is absent fails the call. Each by itself, tags tell which is there.
-                if let [Reference::Tag(_), _, ..] = references {
-                    for reference in references {
-                        let one = std::slice::from_ref(reference);
-                        descriptions.extend(Box::pin(self.describe(repository, one)).await?);
-                    }
-                }
-                continue;
-            };
-            for ScannedImage { digest, tags, pushed_at, is_archived, .. } in images {
-                let described = references.iter().filter(|reference| match reference {
+        // One that is absent fails the call. Of tags it is to be told which one that is.
+        let per_call = if let [Reference::Tag(_), ..] = references { 1 } else { MAX_BATCH_IDS };
+        let calls = references.chunks(per_call).map(async |references| {
+            let images = self.describe_by_id(repository, references).await?.unwrap_or_default();
+            let described = images.into_iter().flat_map(|image| {
+                let ScannedImage { digest, tags, pushed_at, is_archived, .. } = image;
+                let is_named = move |reference: &&Reference| match reference {
                     Reference::Tag(tag) => tags.iter().any(|name| name == tag.as_str()),
                     Reference::Digest(named) => *named == digest,
-                });
+                };
                 let description = Description { digest, pushed_at, is_archived };
-                descriptions.extend(described.map(|reference| (reference.clone(), description)));
-            }
-        }
-        Ok(descriptions)
+                references.iter().filter(is_named).map(move |reference| (reference.clone(), description))
+            });
+            Ok::<_, Error>(described.collect::<Descriptions>())
+        });
+        let found: Vec<_> = stream::iter(calls).buffer_unordered(MAX_PARALLEL_CALLS).try_collect().await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// Describes images, no more than one call takes. `None`, if one of them does not exist.

@@ -7,9 +7,9 @@ use ecr_multiarch_core::answer::sweep::{
     ArchivedVersion, ConflictingAlias, Failed, IgnoredVersion, IncompleteVersion, MAX_ENTRIES, PendingVersion,
     Truncated,
 };
-use ecr_multiarch_core::error::{Conflict, Resource};
+use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::inventory::{OwnTag, Version, VersionStatus, Versions};
-use ecr_multiarch_core::reconcile::outcome::{NAMES_SINGLE_IMAGE, Waiting};
+use ecr_multiarch_core::reconcile::outcome::{Reconciliation, Waiting};
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::{
     Error, InvocationError, Outcome, RegistryId, RepositoryName, RepositoryStart, SweepReport, Tag,
@@ -95,8 +95,10 @@ impl<'a> Reporter<'a> {
         match version.status {
             VersionStatus::UpToDate => self.report.borrow_mut().unchanged += 1,
             VersionStatus::Incomplete if !(version.is_too_old && version.own == Some(OwnTag::List)) => {
-                let reason = version.own == Some(OwnTag::SingleImage);
-                let reason = reason.then(|| NAMES_SINGLE_IMAGE.to_owned());
+                let reason = match version.own {
+                    Some(OwnTag::Taken(taken)) => Some(taken.reason().to_owned()),
+                    Some(OwnTag::List) | None => None,
+                };
                 self.add_incomplete(repository, version, version.missing(&repository.settings.tag_scheme), reason);
             }
             VersionStatus::Incomplete
@@ -131,11 +133,9 @@ impl<'a> Reporter<'a> {
     pub(super) fn version(&self, repository: &SweptRepository<'_>, version: &Version, end: VersionEnd) {
         self.observer.on_version(&repository.name, repository.settings, version, Some(&end));
         match end {
-            End::Done(reconciliation) => self.reconciled(repository, version, reconciliation.outcome),
-            End::Failed(InvocationError { error: Error::TagConflict { conflict, .. }, .. })
-                if matches!(conflict, Conflict::NewerImages { .. }) =>
-            {
-                self.add_ignored(repository, version.tag.clone(), conflict.to_string());
+            End::Done(reconciliation) => self.reconciled(repository, version, reconciliation),
+            End::Failed(InvocationError { error, .. }) if error.is_of_newer_images() => {
+                self.add_ignored(repository, version.tag.clone(), error.to_string());
             }
             End::Failed(error) => self.add_failed(&repository.name, Some(version), error.error, None),
             End::Abandoned(_) => repository.version_abandoned(),
@@ -154,7 +154,11 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    fn reconciled(&self, repository: &SweptRepository<'_>, version: &Version, outcome: Outcome) {
+    fn reconciled(&self, repository: &SweptRepository<'_>, version: &Version, reconciliation: Reconciliation) {
+        let Reconciliation { outcome, replaced, .. } = reconciliation;
+        if let (Outcome::Published(list), Some(replaced)) = (&outcome, replaced) {
+            log::replaced(&self.registry, &repository.name, &version.tag, list.digest, replaced);
+        }
         if let (Some(aliases), Some(list)) = (&mut *repository.aliases.borrow_mut(), outcome.manifest_list()) {
             aliases.scan.add_list(&version.tag, list);
         }
