@@ -2,16 +2,16 @@
 //! queue.
 //!
 //! Registries are worked off side by side, and so are a few repositories of each. A record goes back where a later attempt
-//! can succeed ([`ErrorType::is_redelivered`](ecr_multiarch_core::ErrorType::is_redelivered)), and where its task was not
-//! begun: for lack of time, or because the registry failed for another record.
+//! can succeed ([`ReceivedMessage::is_redelivered`]), and where its task was not begun: for lack of time, or because the
+//! registry failed for another record. Where a registry denied another record, its task counts as denied.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use aws_lambda_events::event::sqs::SqsBatchResponse;
-use ecr_multiarch_core::batch::{BatchTasks, RepositoryTasks, TaskRecords};
+use ecr_multiarch_core::batch::{BatchTasks, ReceivedMessage, RepositoryTasks, TaskRecords};
 use ecr_multiarch_core::plan::Planner;
-use ecr_multiarch_core::{Error, RegistryId, RepositoryName, Tag};
+use ecr_multiarch_core::{Error, ErrorType, RegistryId, RepositoryName, Tag};
 use ecr_multiarch_engine::end::End;
 use ecr_multiarch_engine::executor::{Answered, Executor, TaskEnd};
 use futures_util::{StreamExt as _, stream};
@@ -44,8 +44,8 @@ impl<'a> BatchRun<'a> {
         executor: impl Fn(&RegistryId) -> Executor<'e>,
     ) -> (SqsBatchResponse, BatchLog<'a>) {
         let mut tasks = BatchTasks::default();
-        for Record { message_id, input } in records {
-            tasks.add(message_id, input, planner);
+        for Record { message, input } in records {
+            tasks.add(message, input, planner);
         }
         for (records, result) in tasks.answered {
             self.end(records, &result.into());
@@ -75,19 +75,24 @@ impl<'a> BatchRun<'a> {
 
     /// Records how a task ended, and returns its records to the queue where they belong there.
     fn end(&self, records: TaskRecords, end: &TaskEnd) {
+        let denied = match end {
+            End::Abandoned(error) if error.error_type() == ErrorType::AccessDenied => Some(error.clone().into()),
+            _ => None,
+        };
+        let end = denied.as_ref().unwrap_or(end);
         self.log.borrow_mut().add(&records, end);
-        if is_redelivered(end) {
-            let mut response = self.response.borrow_mut();
-            records.message_ids.into_iter().for_each(|id| response.add_failure(id));
+        let mut response = self.response.borrow_mut();
+        for message in records.messages.into_iter().filter(|message| is_redelivered(end, message)) {
+            response.add_failure(message.id);
         }
     }
 }
 
-/// Whether the records of a task go back to the queue.
-pub(super) fn is_redelivered(end: &TaskEnd) -> bool {
+/// Whether a message of a task goes back to the queue.
+fn is_redelivered(end: &TaskEnd, message: &ReceivedMessage) -> bool {
     match end {
         End::Done(_) => false,
-        End::Failed(error) => error.error_type().is_redelivered(),
+        End::Failed(error) => message.is_redelivered(error.error_type()),
         End::Abandoned(_) | End::OutOfTime(_) => true,
     }
 }
@@ -110,10 +115,8 @@ impl<'a> BatchLog<'a> {
     /// Logs and counts a task that has ended.
     pub(super) fn add(&mut self, records: &TaskRecords, end: &TaskEnd) {
         self.tasks += 1;
-        let is_redelivered = is_redelivered(end);
-        if is_redelivered {
-            self.returned += records.message_ids.len();
-        }
+        let returned = records.messages.iter().filter(|message| is_redelivered(end, message)).count();
+        self.returned += returned;
         let (result, at) = match end {
             End::Done(Answered { answer, at }) => (Ok(answer), Some(*at)),
             End::Failed(error) => (Err(error), None),
@@ -126,7 +129,7 @@ impl<'a> BatchLog<'a> {
         let record = InvocationRecord { request_id, subject, cost: None, records: Some(records), result };
         record.log();
         self.metrics.add(&record, at);
-        if result.is_err() && !is_redelivered {
+        if result.is_err() && returned < records.messages.len().max(1) {
             self.metrics.count(name::FAILED_PERMANENTLY, 1);
         }
     }

@@ -9,6 +9,7 @@ use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_lambda_events::event::sqs::SqsMessage;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
+use ecr_multiarch_core::batch::ReceivedMessage;
 use ecr_multiarch_core::input::{ImageAction, invalid_event, invalid_request, not_for_a_queue};
 use ecr_multiarch_core::{Error, Input, RegistryId};
 use serde_json::Value;
@@ -55,12 +56,14 @@ fn parse_image_action(mut payload: Value) -> Result<Input, Error> {
 
 /// The fields of a record that are parsed. The others may have any form.
 const RECORD_FIELDS: [&str; 2] = ["messageId", "body"];
+/// The attribute with the number of times that a message was received. (Amazon SQS API reference, `ReceiveMessage`.)
+const RECEIVE_COUNT: &str = "/attributes/ApproximateReceiveCount";
 
 /// A record of a batch.
 #[derive(Debug)]
 pub(super) struct Record {
-    /// The id by which the record goes back to the queue.
-    pub(super) message_id: Option<String>,
+    /// The message by which the record goes back to the queue.
+    pub(super) message: Option<ReceivedMessage>,
     /// What its body asks for.
     pub(super) input: Result<Input, Error>,
 }
@@ -77,17 +80,19 @@ pub(super) fn take_records(payload: &mut Value) -> Option<Vec<Record>> {
 
 impl Record {
     fn parse(mut record: Value) -> Self {
-        let message_id = record.get("messageId").and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
+        let id = record.get("messageId").and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
+        let receives = record.pointer(RECEIVE_COUNT).and_then(|count| count.as_str()?.parse().ok()).unwrap_or(1);
+        let message = id.map(|id| ReceivedMessage { id, receives });
         if let Some(fields) = record.as_object_mut() {
             fields.retain(|name, _| RECORD_FIELDS.contains(&name.as_str()));
         }
-        let message: Result<SqsMessage, _> = serde_json::from_value(record);
-        let input = match message {
+        let record: Result<SqsMessage, _> = serde_json::from_value(record);
+        let input = match record {
             Ok(SqsMessage { body: Some(body), .. }) => parse_body(&body),
             Ok(_) => Err(invalid_request("the record has no body")),
             Err(error) => Err(invalid_request(format_args!("invalid record of an SQS batch: {error}"))),
         };
-        Self { message_id, input }
+        Self { message, input }
     }
 }
 
@@ -206,8 +211,17 @@ mod tests {
     #[test]
     fn record_has_message_id_and_input() {
         let record = record(&json!({}));
-        assert_eq!(record.message_id.as_deref(), Some("1"));
+        assert_eq!(record.message.unwrap(), ReceivedMessage { id: "1".to_owned(), receives: 1 });
         assert!(matches!(record.input, Ok(Input::Assemble(_))));
+    }
+
+    #[test]
+    fn receives_are_counted_where_the_record_says_so() {
+        for (attributes, receives) in
+            [(json!({"ApproximateReceiveCount": "6"}), 6), (json!({"ApproximateReceiveCount": "x"}), 1), (json!(7), 1)]
+        {
+            assert_eq!(record(&json!({"attributes": attributes})).message.unwrap().receives, receives);
+        }
     }
 
     #[test]
@@ -232,14 +246,14 @@ mod tests {
         ] {
             let record = record(&json!({"body": body}));
             assert!(message(&record).contains(expected), "{body}: {}", message(&record));
-            assert_eq!(record.message_id.as_deref(), Some("1"));
+            assert_eq!(record.message.unwrap(), ReceivedMessage { id: "1".to_owned(), receives: 1 });
         }
     }
 
     #[test]
     fn record_without_a_message_id_cannot_go_back() {
         for id in [json!(null), json!(""), json!(7)] {
-            assert_eq!(record(&json!({"messageId": id})).message_id, None);
+            assert_eq!(record(&json!({"messageId": id})).message, None);
         }
     }
 

@@ -36,7 +36,10 @@ pub struct Cost {
 impl InvocationRecord<'_> {
     /// Whether Lambda, or the queue, delivers the input again after this error.
     fn is_retried(&self, error: ErrorType) -> bool {
-        if self.records.is_some() { error.is_redelivered() } else { error.is_retryable() }
+        match self.records {
+            Some(records) => records.messages.iter().any(|message| message.is_redelivered(error)),
+            None => error.is_retryable(),
+        }
     }
 
     /// Writes a line for each alias that was left alone.

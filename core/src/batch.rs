@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::answer::Answer;
-use crate::error::{Error, InvocationError};
+use crate::error::{Error, ErrorType, InvocationError};
 use crate::excerpt::RegistryText;
 use crate::input::{Input, not_for_a_queue};
 use crate::name::{RegistryId, RepositoryName};
@@ -13,6 +13,10 @@ use crate::work::{MarkerTask, VersionTask, Work};
 
 /// How many message ids a log line has: those of a version whose platforms are pushed once or twice.
 const MAX_LOGGED_IDS: usize = 10;
+
+/// From which receive on a message that ECR refuses does not go back: a policy that is about to be changed has been by
+/// then, the sweep finds what is left, and one account that denies everything cannot fill the queue for the others.
+const MAX_REFUSED_RECEIVES: u32 = 6;
 
 /// The tasks of a batch.
 #[derive(Debug, Default)]
@@ -34,13 +38,29 @@ pub struct RepositoryTasks {
     pub markers: BTreeMap<Tag, (TaskRecords, MarkerTask)>,
 }
 
+/// A message of a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivedMessage {
+    /// The id by which it goes back.
+    pub id: String,
+    /// How often it was received, this time included.
+    pub receives: u32,
+}
+
+impl ReceivedMessage {
+    /// Whether it goes back to the queue after an error of this type.
+    pub fn is_redelivered(&self, error: ErrorType) -> bool {
+        error.is_retryable() || error.is_refusal() && self.receives < MAX_REFUSED_RECEIVES
+    }
+}
+
 /// The records that a task is for, and what they are about.
 #[derive(Debug)]
 pub struct TaskRecords {
     /// How many they are.
     pub count: usize,
-    /// The ids by which they go back to the queue.
-    pub message_ids: Vec<String>,
+    /// The messages by which they go back to the queue.
+    pub messages: Vec<ReceivedMessage>,
     /// What they are about.
     pub subject: Subject,
 }
@@ -48,23 +68,23 @@ pub struct TaskRecords {
 impl TaskRecords {
     /// The ids as a log line has them: the first ones.
     pub fn logged_ids(&self) -> String {
-        let ids: Vec<_> = self.message_ids.iter().take(MAX_LOGGED_IDS).map(String::as_str).collect();
+        let ids: Vec<_> = self.messages.iter().take(MAX_LOGGED_IDS).map(|message| message.id.as_str()).collect();
         RegistryText::from(ids.join(",")).as_str().to_owned()
     }
 
     /// Adds the records of another input for the same task. Its push is the newer one that completed the version.
     fn join(&mut self, other: Self) {
         self.count += other.count;
-        self.message_ids.extend(other.message_ids);
+        self.messages.extend(other.messages);
         self.subject.pushed_at = self.subject.pushed_at.max(other.subject.pushed_at);
     }
 }
 
 impl BatchTasks {
-    /// Adds a record: the id of its message, and what its body asks for.
-    pub fn add(&mut self, message_id: Option<String>, input: Result<Input, Error>, planner: &Planner<'_>) {
+    /// Adds a record: its message, and what its body asks for.
+    pub fn add(&mut self, message: Option<ReceivedMessage>, input: Result<Input, Error>, planner: &Planner<'_>) {
         let (subject, plan) = planner.plan(input);
-        let records = TaskRecords { count: 1, message_ids: message_id.into_iter().collect(), subject };
+        let records = TaskRecords { count: 1, messages: message.into_iter().collect(), subject };
         match plan {
             Plan::Do(Work::Version(registry, task, _wait)) => {
                 self.repository(registry, &task.request.repository).add_version(records, task);

@@ -177,11 +177,10 @@ impl ErrorType {
         self.into()
     }
 
-    /// Whether a record of a queue that ended in this error goes back there: it can succeed later, by itself or once
-    /// someone has changed a policy or the registry. Other errors stay until the images are changed, which is a push, and
-    /// so another event.
-    pub const fn is_redelivered(self) -> bool {
-        self.is_retryable() || matches!(self, Self::AccessDenied | Self::RegistryRefused)
+    /// Whether ECR refused a call, which ends once someone has changed a policy or the registry. Other permanent errors stay
+    /// until the images are changed, which is a push, and so another event.
+    pub const fn is_refusal(self) -> bool {
+        matches!(self, Self::AccessDenied | Self::RegistryRefused)
     }
 
     /// Whether the same invocation can succeed later although nothing else has changed.

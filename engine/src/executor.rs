@@ -205,9 +205,9 @@ impl<'a> Executor<'a> {
         self.unavailable.borrow().clone()
     }
 
-    /// Begins nothing more if the registry is down.
+    /// Begins nothing more if the registry is down, or denies access.
     fn note(&self, error: &Error) {
-        if error.is_registry_down() {
+        if error.is_registry_down() || error.error_type() == ErrorType::AccessDenied {
             self.unavailable.borrow_mut().get_or_insert_with(|| error.clone());
         }
     }

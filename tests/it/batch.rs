@@ -6,11 +6,13 @@ use local_ecr::image::Image;
 use local_ecr::{Fault, FaultKind};
 use serde_json::{Value, json};
 
-use crate::support::assertions::{assert_contains, assert_failure};
+use crate::support::assertions::{assert_contains, assert_failure, only_metrics};
 use crate::support::function::{ACCOUNT, REGION};
 use crate::support::input::{
-    assemble_request, batch, batch_of_text, push_event, push_event_of_age, sweep_request, with_fields, yank_request,
+    assemble_request, batch, batch_of_messages, batch_of_text, push_event, push_event_of_age, sweep_request,
+    with_fields, yank_request,
 };
+use crate::support::queue::Message;
 use crate::support::test_bed::{TestBed, push_images};
 
 const OTHER: &str = "210987654321";
@@ -160,6 +162,51 @@ fn refused_records_go_back() {
     }
 }
 
+/// The records of both platforms of these versions, each received so often.
+fn received(versions: &[&str], receives: u32) -> Value {
+    let bodies = events("app", versions).into_iter().enumerate();
+    let message = |(index, body): (usize, Value)| Message { id: index.to_string(), body: body.to_string(), receives };
+    batch_of_messages(&bodies.map(message).collect::<Vec<_>>())
+}
+
+#[test]
+fn refused_records_are_dropped_from_the_sixth_receive_on() {
+    for code in ["AccessDeniedException", "InvalidParameterException"] {
+        for (receives, count) in [(5, 2), (6, 0)] {
+            let bed = bed_with(&["1"]);
+            bed.ecr.faults().add(Fault::on("PutImage", FaultKind::client_error(code, "no")));
+            let response = bed.function.invoke(&received(&["1"], receives)).unwrap();
+            assert_eq!(returned(&response).len(), count, "{code} {receives}");
+            let lines = bed.function.final_log_lines();
+            assert_eq!(only_metrics(&lines)["FailedPermanently"], json!(u64::from(count == 0)));
+        }
+    }
+}
+
+#[test]
+fn throttled_records_go_back_however_often_they_were_received() {
+    let mut bed = bed_with(&["1"]);
+    bed.function = bed.function.with_remaining_time(Duration::from_secs(3));
+    bed.ecr.faults().add(Fault::on("PutImage", FaultKind::Throttle));
+    assert_eq!(returned(&bed.function.invoke(&received(&["1"], 20)).unwrap()).len(), 2);
+}
+
+#[test]
+fn registry_that_denies_costs_one_call_for_all_repositories() {
+    let bed = TestBed::new();
+    let repositories = ["a1", "b2", "c3", "d4", "e5"];
+    for repository in repositories {
+        push_images(&bed.registry, repository, "1");
+    }
+    bed.ecr.clear_journal();
+    bed.ecr.faults().add(Fault::on("BatchGetImage", FaultKind::client_error("AccessDeniedException", "no")));
+    let events: Vec<_> = repositories.iter().map(|repository| push_event(repository, "1-arm64")).collect();
+    assert_eq!(returned(&deliver(&bed, &events)).len(), 5);
+    // Two repositories are worked off at a time.
+    assert_eq!(bed.operations().len(), 2);
+    assert_eq!(only_metrics(&bed.function.final_log_lines())["FailedAccessDenied"], 5);
+}
+
 #[test]
 fn refusal_of_one_version_spares_those_that_share_its_read() {
     let bed = bed_with(&["1", "2", "3"]);
@@ -178,18 +225,17 @@ fn denied_repository_is_read_once_for_all_versions() {
 }
 
 #[test]
-fn throttled_and_denied_records_are_told_apart() {
-    let mut bed = bed_with(&["1", "2", "3"]);
-    bed.function = bed.function.with_remaining_time(Duration::from_secs(4));
+fn record_that_waits_counts_as_denied_with_another_one() {
+    let bed = bed_with(&["1", "2"]);
     bed.ecr.faults().add(Fault::on("PutImage", FaultKind::client_error("AccessDeniedException", "no")).naming("1"));
     bed.ecr.faults().add(Fault::on("PutImage", FaultKind::Throttle).naming("2"));
-    let response = deliver(&bed, &events("app", &["1", "2", "3"]));
-    assert_eq!(returned(&response), ["0", "1", "2", "3"]);
-    assert!(bed.digest("3").is_some());
+    assert_eq!(returned(&deliver(&bed, &events("app", &["1", "2"]))), ["0", "1", "2", "3"]);
     let log = bed.function.final_log_lines();
     let of_version = |version: &str| log.iter().find(|line| line["version"] == version).unwrap();
-    assert_eq!(of_version("1")["error"], "AccessDenied");
-    assert_eq!(of_version("2")["outcome"], "returned");
+    assert_eq!(
+        ["1", "2"].map(|version| of_version(version)["error"].clone()),
+        [json!("AccessDenied"), json!("AccessDenied")]
+    );
 }
 
 /// A test bed with a version in the registries of two accounts.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_sdk_ecr::Client;
 use ecr_multiarch_core::error::Unavailable;
 use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES};
-use ecr_multiarch_core::oci::invalid_image::Corruption;
+use ecr_multiarch_core::oci::invalid_image::{Corruption, InvalidImage};
 use ecr_multiarch_core::reconcile::observation::{ConfigResult, ImageConfigs};
 use ecr_multiarch_core::{Digest, Error, IamAction, Reference, RepositoryName};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -30,6 +30,21 @@ type ConfigCell = Arc<OnceCell<ConfigResult>>;
 pub(super) struct ConfigCache {
     generations: Mutex<Generations>,
     kib_in_flight: Semaphore,
+}
+
+/// Why nothing is kept of a read: it does not tell what the config is.
+#[derive(Debug)]
+enum NotKept {
+    /// The bytes are not those of the config.
+    Corrupt(Corruption),
+    /// There are none.
+    Unread(Error),
+}
+
+impl From<Error> for NotKept {
+    fn from(error: Error) -> Self {
+        Self::Unread(error)
+    }
 }
 
 /// Two halves of the cache. When the newer one is full, it replaces the older one, so that what was used lately stays.
@@ -80,13 +95,22 @@ impl Registry {
     ) -> Result<ImageConfigs, Error> {
         let read = configs.iter().map(async |(digest, size)| {
             let cell = self.shared.configs.cell(*digest);
-            let config = cell.get_or_try_init(|| self.read_config(repository, *digest, *size)).await?;
-            Ok((*digest, config.clone()))
+            let config = cell.get_or_try_init(|| self.read_config(repository, *digest, *size)).await;
+            match config.cloned() {
+                Ok(config) => Ok((*digest, config)),
+                Err(NotKept::Corrupt(corruption)) => Ok((*digest, Err(corruption.into()))),
+                Err(NotKept::Unread(error)) => Err(error),
+            }
         });
         stream::iter(read).buffer_unordered(MAX_PARALLEL_CALLS).try_collect().await
     }
 
-    async fn read_config(&self, repository: &RepositoryName, digest: Digest, size: u64) -> Result<ConfigResult, Error> {
+    async fn read_config(
+        &self,
+        repository: &RepositoryName,
+        digest: Digest,
+        size: u64,
+    ) -> Result<ConfigResult, NotKept> {
         let resource = || image(repository, Reference::Digest(digest));
         let action = IamAction::GetDownloadUrlForLayer;
         let unavailable = |message: &str| Error::RegistryUnavailable {
@@ -110,12 +134,19 @@ impl Registry {
         for max_bytes in [size.min(MAX_CONFIG_BYTES), MAX_CONFIG_BYTES] {
             let _permit = self.shared.configs.permit(max_bytes).await;
             match self.shared.blobs.get(&url, max_bytes).await {
-                Ok(bytes) => return Ok(ImageConfig::parse(digest, &bytes)),
+                Ok(bytes) => {
+                    return match ImageConfig::parse(digest, &bytes) {
+                        Err(InvalidImage::Corrupt(corruption @ Corruption::Digest { .. })) => {
+                            Err(NotKept::Corrupt(corruption))
+                        }
+                        config => Ok(config),
+                    };
+                }
                 Err(BlobError::TooLarge) => {}
-                Err(error) => return Err(error::classify_blob_error(resource(), &error)),
+                Err(error) => return Err(error::classify_blob_error(resource(), &error).into()),
             }
         }
-        Ok(Err(Corruption::TooLarge { max: MAX_CONFIG_BYTES }.into()))
+        Err(NotKept::Corrupt(Corruption::TooLarge { max: MAX_CONFIG_BYTES }))
     }
 }
 

@@ -26,3 +26,11 @@ pub fn assert_contains(text: &str, parts: &[&str]) {
         assert!(text.contains(part), "{part:?} is not in: {text}");
     }
 }
+
+/// The metrics line of the one invocation.
+#[track_caller]
+pub fn only_metrics(log: &[Value]) -> &Value {
+    let metrics: Vec<_> = log.iter().filter(|line| line.get("_aws").is_some()).collect();
+    let [metrics] = metrics[..] else { panic!("{metrics:?}") };
+    metrics
+}

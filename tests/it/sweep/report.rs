@@ -8,7 +8,7 @@ use local_ecr::{Fault, FaultKind};
 use serde_json::{Value, json};
 
 use super::{counts, fast_bed};
-use crate::support::assertions::assert_contains;
+use crate::support::assertions::{assert_contains, only_metrics};
 use crate::support::function::{ACCOUNT, REGION};
 use crate::support::test_bed::TestBed;
 
@@ -36,14 +36,6 @@ fn bad_versions_are_reported_and_stop_no_other() {
     let metrics = only_metrics(&lines);
     assert_eq!((&metrics["Failed"], &metrics["FailedTagConflict"]), (&json!(4), &json!(1)));
     assert_eq!(metrics["SweepComplete"], 1);
-}
-
-/// The metrics line of the one invocation.
-#[track_caller]
-fn only_metrics(log: &[Value]) -> &Value {
-    let metrics: Vec<_> = log.iter().filter(|line| line.get("_aws").is_some()).collect();
-    let [metrics] = metrics[..] else { panic!("{metrics:?}") };
-    metrics
 }
 
 #[test]
