@@ -116,10 +116,13 @@ def test_an_execution_sweeps_only_the_accounts_of_its_input(sweep: StateMachine,
     assert sweep.complete_sweeps() == written, "a sweep of some accounts must not hide that the schedule fails"
 
 
-def test_an_execution_can_be_deep(sweep: StateMachine, registry_sweep: StateMachine) -> None:
-    sweep.start(deep=True).output()
+def test_an_execution_can_be_deep_and_bounded(sweep: StateMachine, registry_sweep: StateMachine) -> None:
+    sweep.start(deep=True, max_age="30d").output()
     request = json.loads(registry_sweep.executions()[0].description()["input"])
     assert request["deep"] is True
+    assert request["max_age"] == "30d"
+    sweep.start().output()
+    assert "max_age" not in json.loads(registry_sweep.executions()[0].description()["input"])
 
 
 @contextmanager

@@ -7,6 +7,7 @@ use local_ecr::{Mutability, Options};
 use serde_json::json;
 
 use crate::support::assertions::{assert_failure, assert_outcome};
+use crate::support::input::{batch, push_event_of_age};
 use crate::support::test_bed::TestBed;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -207,4 +208,62 @@ fn log_line_names_what_was_replaced() {
     let lines = bed.function.final_log_lines();
     let line = lines.iter().rev().find(|line| line["outcome"] == "published").unwrap();
     assert_eq!(line["replaced"], first["digest"]);
+}
+
+#[test]
+fn aliases_name_the_list_that_others_made() {
+    for request in ["event", "sweep"] {
+        let bed = TestBed::with(|function| function.env("ALIASES", "latest"));
+        for (part, image) in ["amd64", "arm64"].into_iter().zip(images("new")) {
+            bed.registry.push("app", Some(&format!("1.0.0-{part}")), &image);
+        }
+        let digest = bed.registry.push("app", Some("1.0.0"), &list_of(&images("new")));
+        if request == "event" {
+            let unchanged = bed.deliver_event("1.0.0-arm64").unwrap();
+            assert_eq!(
+                (&unchanged["outcome"], &unchanged["aliases"][0]["outcome"]),
+                (&json!("unchanged"), &json!("moved"))
+            );
+        } else {
+            assert_eq!(bed.sweep(&json!({}))["aliases_moved"], 1);
+        }
+        assert_eq!(bed.digest("latest").as_ref(), Some(&digest));
+        let yanked = bed.function.invoke(&json!({"action": "yank", "repository": "app", "version": "1.0.0"})).unwrap();
+        assert_eq!((&yanked["outcome"], &yanked["digest"]), (&json!("yanked"), &json!(digest)));
+    }
+}
+
+#[test]
+fn only_an_event_with_a_later_time_replaces_a_list_of_newer_images() {
+    let event = |age: Option<Duration>| {
+        let mut event = push_event_of_age("app", "1-arm64", age.unwrap_or_default());
+        if age.is_none() {
+            event.as_object_mut().unwrap().remove("time");
+        }
+        event
+    };
+    // The list was pushed ten minutes ago.
+    let (before, after) = (Duration::from_mins(20), Duration::from_mins(8));
+    for (age, expected) in [(None, "TagConflict"), (Some(before), "TagConflict"), (Some(after), "published")] {
+        let bed = stale_bed();
+        let answer = bed.function.invoke(&event(age));
+        match answer {
+            Ok(answer) => assert_eq!(answer["outcome"], expected, "{age:?}"),
+            Err(failure) => assert_eq!(failure.error_type, expected, "{age:?}"),
+        }
+    }
+    let bed = stale_bed();
+    let response = bed.function.invoke(&batch(&[event(Some(after)), event(Some(before))])).unwrap();
+    assert_eq!(response, json!({"batchItemFailures": []}));
+    assert_eq!(bed.architectures("1"), ["amd64", "arm64"], "the later event of joined records counts");
+}
+
+#[test]
+fn force_over_a_right_list_of_an_immutable_tag_is_a_conflict() {
+    let bed = TestBed::new();
+    push_tags(&bed, &images("new"));
+    bed.registry.push("app", Some("1"), &list_of(&images("new")));
+    bed.registry.set_mutability("app", Mutability::Immutable);
+    // The list that is there is right, so the refused write changes nothing for those who pull.
+    assert_failure(&bed.assemble_with("1", &json!({"force": true})), "TagConflict", &["immutable"]);
 }

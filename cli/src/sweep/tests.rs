@@ -122,3 +122,16 @@ async fn summary_counts_aliases_where_there_are_any() {
     let (_, without) = swept(&ecr, &[], false, 50).await;
     assert!(!summary(&without, 9).contains("alias"), "{}", summary(&without, 9));
 }
+
+#[tokio::test]
+async fn what_is_passed_over_is_shown_with_its_reason() {
+    let ecr = start_ecr();
+    push(&ecr, "feature-arm64", &["amd64", "arm64"]);
+    push(&ecr, "1.2.3", &["amd64", "arm64"]);
+    swept(&ecr, &[], false, 50).await;
+    ecr.home().archive("app", "1.2.3");
+    let (table, report) = swept(&ecr, &[], false, 50).await;
+    assert!(table.contains("archived") && table.contains("ignored: version feature-arm64"), "{table}");
+    let summary = super::table::summary(&report, 0);
+    assert!(summary.contains("1 ignored, 1 archived, 0 failed"), "{summary}");
+}

@@ -130,23 +130,18 @@ impl Registry {
         };
         let output = self.call_on(action, resource, send).await?;
         let url = output.download_url.ok_or_else(|| unavailable("the response has no URL"))?;
-        // A manifest may state a size that is too small: then it counts as the largest.
-        for max_bytes in [size.min(MAX_CONFIG_BYTES), MAX_CONFIG_BYTES] {
-            let _permit = self.shared.configs.permit(max_bytes).await;
-            match self.shared.blobs.get(&url, max_bytes).await {
-                Ok(bytes) => {
-                    return match ImageConfig::parse(digest, &bytes) {
-                        Err(InvalidImage::Corrupt(corruption @ Corruption::Digest { .. })) => {
-                            Err(NotKept::Corrupt(corruption))
-                        }
-                        config => Ok(config),
-                    };
-                }
-                Err(BlobError::TooLarge) => {}
-                Err(error) => return Err(error::classify_blob_error(resource(), &error).into()),
-            }
+        // Clients refuse a config of another size than its manifest states.
+        let max = size.min(MAX_CONFIG_BYTES);
+        let _permit = self.shared.configs.permit(max).await;
+        let bytes = match self.shared.blobs.get(&url, max).await {
+            Ok(bytes) => bytes,
+            Err(BlobError::TooLarge) => return Err(NotKept::Corrupt(Corruption::TooLarge { max })),
+            Err(error) => return Err(error::classify_blob_error(resource(), &error).into()),
+        };
+        match ImageConfig::parse(digest, &bytes) {
+            Err(InvalidImage::Corrupt(corruption @ Corruption::Digest { .. })) => Err(NotKept::Corrupt(corruption)),
+            config => Ok(config),
         }
-        Err(NotKept::Corrupt(Corruption::TooLarge { max: MAX_CONFIG_BYTES }))
     }
 }
 
