@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -129,41 +129,6 @@ impl<'de> Visitor<'de> for AnnotationsVisitor {
         let is_complete = bytes <= MAX_ENTRY_BYTES;
         let annotations = Annotations::from(map);
         Ok(if is_complete { annotations } else { Annotations { bytes, ..annotations } })
-    }
-}
-
-/// Deserializes the revision out of annotations or labels, and drops the others.
-pub(crate) fn only_revision<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    struct Revision(Option<String>);
-
-    impl<'de> Deserialize<'de> for Revision {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_map(RevisionVisitor).map(Self)
-        }
-    }
-
-    Ok(Option::<Revision>::deserialize(deserializer)?.and_then(|Revision(revision)| revision))
-}
-
-struct RevisionVisitor;
-
-impl<'de> Visitor<'de> for RevisionVisitor {
-    type Value = Option<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map of strings")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<String>, A::Error> {
-        let mut revision = None;
-        while let Some(key) = map.next_key::<String>()? {
-            if key == REVISION {
-                revision = Some(map.next_value::<Option<String>>()?.unwrap_or_default());
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(revision)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::annotations::only_revision;
+use super::descriptor::only_revision;
 use super::digest::Digest;
 use super::invalid_image::{Corruption, InvalidImage, Part, Unsupported};
 use super::platform::Platform;

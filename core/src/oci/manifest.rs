@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::annotations::{MAX_ENTRY_BYTES, only_revision};
-use super::descriptor::Descriptor;
+use super::annotations::MAX_ENTRY_BYTES;
+use super::descriptor::{Descriptor, only_revision};
 use super::digest::Digest;
 use super::invalid_image::{Corruption, InvalidImage, Part, Unsupported};
 use super::media_type::{MediaType, is_image_config};
