@@ -33,7 +33,7 @@ type Work = Box<dyn FnOnce()>;
 type Task = fn() -> Work;
 
 /// The tasks, by name.
-const TASKS: [(&str, Task); 8] = [
+const TASKS: [(&str, Task); 9] = [
     ("parse-settings", parse_settings),
     ("parse-event", parse_event),
     ("decide-waiting", decide_waiting),
@@ -42,6 +42,7 @@ const TASKS: [(&str, Task); 8] = [
     ("publish-8-platforms", || publish(8)),
     ("publish-64-platforms", || publish(64)),
     ("plan-aliases-of-1000-releases", || plan_aliases(1_000)),
+    ("judge-1000-aliases-of-no-version", || judge_aliases(1_000)),
 ];
 
 fn main() {
@@ -137,6 +138,35 @@ fn plan_aliases(releases: usize) -> Work {
         match ScanRepository::start(Arc::new(request)).resume(scan) {
             AliasStep::Put(put) => assert_eq!(put.writes().len(), 3),
             other => panic!("{other:?}"),
+        }
+    })
+}
+
+/// Finds out what so many aliases name, each a list of no version and of a line with one release, up to the first writes.
+fn judge_aliases(lines: usize) -> Work {
+    let settings = settings(2);
+    let settings = settings.for_repository(&repository()).unwrap().clone();
+    let (mut images, mut manifests) = (Vec::new(), Manifests::default());
+    for line in 0..lines {
+        for tag in [format!("0.{line}.0"), format!("0.{line}")] {
+            let list = stored(&json!({"manifests": [], "tag": tag}).to_string(), MediaType::OciIndex);
+            images.push(ScannedImage::new(&tag, list.digest, SystemTime::UNIX_EPOCH, &list.media_type));
+            manifests.insert(Reference::Tag(tag_of(&tag)), list);
+        }
+    }
+    Box::new(move || {
+        let request = AliasRequest::for_repository(repository(), &settings);
+        let mut step = ScanRepository::start(Arc::new(request)).resume(scan(&settings, black_box(&images)));
+        loop {
+            step = match step {
+                AliasStep::Scan(again) => again.resume(scan(&settings, &images)),
+                AliasStep::Read(read) => {
+                    let manifests = manifests.part(&read.references());
+                    read.resume(manifests)
+                }
+                AliasStep::Put(_) => return,
+                AliasStep::Done(end) => panic!("{end:?}"),
+            }
         }
     })
 }

@@ -111,9 +111,10 @@ fn add_faults(ecr: &LocalEcr, rng: &mut Rng) {
     for kind in [FaultKind::server_error(), FaultKind::ResetBefore, FaultKind::ResetAfter] {
         ecr.faults().add(Fault::on(ANY, kind).probability(0.03, rng.u64(..)));
     }
-    // It is not repeated by the SDK, so that most versions need several deliveries.
+    // It is not repeated by the SDK, so that most versions need several deliveries. Few, and so at the first ones: a record
+    // that is refused once it was received six times is left to the sweep.
     let denied = FaultKind::client_error("AccessDeniedException", "not authorized");
-    ecr.faults().add(Fault::on(ANY, denied).probability(0.15, rng.u64(..)));
+    ecr.faults().add(Fault::on(ANY, denied).probability(0.15, rng.u64(..)).times(4));
 }
 
 /// Pushes all builds of several versions while their events are delivered, some of them twice, by functions of which

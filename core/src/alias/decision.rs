@@ -1,5 +1,6 @@
 //! What is due for an alias or a yank marker: a pure function of what was seen and tried.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::outcome::{AliasConflict, AliasOutcome, AliasPending};
@@ -94,6 +95,9 @@ pub(super) struct Decider<'a> {
     snapshot: &'a Snapshot,
     /// The highest release of each line that is published and not yanked, with its list.
     highest: BTreeMap<Tag, (&'a Release, Digest)>,
+    /// All releases of each line that are known and not yanked, in ascending order, once they are needed: a repository may
+    /// have thousands of aliases and of releases.
+    lines: OnceCell<BTreeMap<Tag, Vec<&'a Release>>>,
 }
 
 impl Target {
@@ -129,7 +133,7 @@ impl<'a> Decider<'a> {
                 highest.insert(alias, (release, digest));
             }
         }
-        Self { request, knowledge, attempts, snapshot, highest }
+        Self { request, knowledge, attempts, snapshot, highest, lines: OnceCell::new() }
     }
 
     /// The aliases and markers of a whole repository that are not as they should be.
@@ -275,15 +279,20 @@ impl<'a> Decider<'a> {
 
     /// The releases of the line that the scan may have missed, the highest first: those that are known, and higher than
     /// the highest that it shows with a list.
-    fn hidden(&self, alias: &Tag, release: &Release) -> Vec<&Release> {
-        let scan = &self.snapshot.scan;
-        let is_hidden = |other: &&Release| {
-            *other > release
-                && !scan.yanked().contains(*other)
-                && self.request.settings.aliases.aliases(other).contains(alias)
-        };
-        let known: BTreeSet<&Release> = self.knowledge.releases.union(&scan.releases).collect();
-        known.into_iter().rev().filter(is_hidden).take(MAX_HIDDEN_RELEASES).collect()
+    fn hidden(&self, alias: &Tag, release: &Release) -> Vec<&'a Release> {
+        let line = self.lines.get_or_init(|| self.lines()).get(alias);
+        let higher = line.into_iter().flatten().rev().take_while(|other| **other > release);
+        higher.take(MAX_HIDDEN_RELEASES).copied().collect()
+    }
+
+    fn lines(&self) -> BTreeMap<Tag, Vec<&'a Release>> {
+        let (scan, mut lines) = (&self.snapshot.scan, BTreeMap::<Tag, Vec<_>>::new());
+        for release in self.knowledge.releases.union(&scan.releases).filter(|one| !scan.yanked().contains(*one)) {
+            for alias in self.request.settings.aliases.aliases(release) {
+                lines.entry(alias).or_default().push(release);
+            }
+        }
+        lines
     }
 }
 
