@@ -169,6 +169,6 @@ def test_the_schedule_starts_an_execution(stack: Stack, sweep: StateMachine, ecr
         # A minute after the deployment, at the earliest.
         eventually("the schedule starts an execution", lambda: len(sweep.executions()) > before, seconds=75)
     execution = sweep.executions()[0]
-    assert json.loads(execution.description()["input"]) == {}
+    assert json.loads(execution.description()["input"]) == {"max_age": "30d"}
     execution.output()
     assert ecr.platforms("team-a/scheduled", "1.0.0") == pushed
