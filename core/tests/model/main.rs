@@ -177,18 +177,18 @@ const FOUR_PUSHES: Budget = Budget { pushes: 4, ..PUSHES };
 #[test]
 #[ignore = "takes minutes: cargo test -p ecr-multiarch-core --test model -- --ignored"]
 fn more_pushes_are_safe() {
-    check(scenario(Budget { duplicates: 1, ..FOUR_PUSHES }), 3_510_444);
-    check(scenario(Budget { crashes: 1, ..FOUR_PUSHES }), 3_119_744);
-    check(scenario(Budget { write_retries: 1, ..FOUR_PUSHES }), 3_377_610);
-    check(Scenario { handlers: 2, ..scenario(Budget { pushes: 5, crashes: 1, ..PUSHES }) }, 1_282_923);
+    check(scenario(Budget { duplicates: 1, ..FOUR_PUSHES }), 8_756_443);
+    check(scenario(Budget { crashes: 1, ..FOUR_PUSHES }), 7_423_128);
+    check(scenario(Budget { write_retries: 1, ..FOUR_PUSHES }), 8_737_825);
+    check(Scenario { handlers: 2, ..scenario(Budget { pushes: 5, crashes: 1, ..PUSHES }) }, 3_049_707);
     let revised = Catalog::new(Kind::Revised);
-    check(Scenario { catalog: revised, ..scenario(Budget { pushes: 5, crashes: 1, ..PUSHES }) }, 185_587);
+    check(Scenario { catalog: revised, ..scenario(Budget { pushes: 5, crashes: 1, ..PUSHES }) }, 235_067);
 }
 
 #[test]
 #[ignore = "takes minutes: cargo test -p ecr-multiarch-core --test model -- --ignored"]
 fn non_atomic_reads_are_safe_with_other_faults() {
-    for (reads, crashing, pushing) in [(Reads::OneByOne, 880_622, 294_461), (Reads::ListFirst, 563_448, 145_936)] {
+    for (reads, crashing, pushing) in [(Reads::OneByOne, 1_504_343, 526_485), (Reads::ListFirst, 659_630, 207_500)] {
         check(Scenario { reads, ..scenario(Budget { crashes: 1, ..PUSHES }) }, crashing);
         check(Scenario { reads, handlers: 2, ..scenario(FOUR_PUSHES) }, pushing);
     }
@@ -198,13 +198,13 @@ fn non_atomic_reads_are_safe_with_other_faults() {
 #[ignore = "takes minutes: cargo test -p ecr-multiarch-core --test model -- --ignored"]
 fn several_faults_at_once_are_safe() {
     let attested = Catalog::new(Kind::Attested);
-    check(Scenario { catalog: attested, ..scenario(Budget { duplicates: 1, crashes: 1, ..PUSHES }) }, 224_234);
+    check(Scenario { catalog: attested, ..scenario(Budget { duplicates: 1, crashes: 1, ..PUSHES }) }, 303_760);
     let lossy = Budget { duplicates: 1, dropped: 1, crashes: 1, write_retries: 1, ..PUSHES };
-    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(lossy) }, 1_758_059);
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(lossy) }, 2_690_823);
     let misled = Budget { dropped: 1, crashes: 1, stale_reads: 1, ..PUSHES };
-    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(misled) }, 430_395);
-    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(Budget { stale_reads: 2, ..PUSHES }) }, 657_049);
-    check(Scenario { sweep: Sweep::AnyTime, ..scenario(Budget { crashes: 1, write_retries: 1, ..PUSHES }) }, 1_249_685);
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(misled) }, 805_301);
+    check(Scenario { sweep: Sweep::InTheEnd, ..scenario(Budget { stale_reads: 2, ..PUSHES }) }, 1_897_135);
+    check(Scenario { sweep: Sweep::AnyTime, ..scenario(Budget { crashes: 1, write_retries: 1, ..PUSHES }) }, 1_855_079);
     let immutable = Budget { duplicates: 1, crashes: 1, write_retries: 1, ..PUSHES };
     check(Scenario { immutable: true, ..scenario(immutable) }, 735_389);
 }
