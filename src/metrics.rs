@@ -54,7 +54,7 @@ pub mod name {
     pub const VERSIONS: &str = "Versions";
     /// Versions that a sweep reports as incomplete.
     pub const INCOMPLETE_VERSIONS: &str = "IncompleteVersions";
-    /// Versions with all of their platform tags that a sweep does not publish, which is no failure.
+    /// Versions with all of their platform tags that a sweep does not publish, which is not a failure.
     pub const IGNORED_VERSIONS: &str = "IgnoredVersions";
     /// Aliases that were moved to another release.
     pub const ALIASES_MOVED: &str = "AliasesMoved";

@@ -29,7 +29,7 @@ pub(crate) fn replaced(
     tracing::info!(account, region, %repository, %version, %digest, %replaced, "replaced");
 }
 
-/// Logs a version that is not published, which is no failure.
+/// Logs a version that is not published, which is not a failure.
 pub(crate) fn ignored(version: &IgnoredVersion) {
     let IgnoredVersion { registry, repository, version, reason } = version;
     let (account, region) = registry.fields();

@@ -162,7 +162,7 @@ pub struct SweepReport {
     pub unchanged: usize,
     /// Those that lack a platform or are held back, of the ages that are reported.
     pub incomplete: Truncated<IncompleteVersion>,
-    /// Those that have all platform tags and are not published, which is no failure.
+    /// Those that have all platform tags and are not published, which is not a failure.
     pub ignored: Truncated<IgnoredVersion>,
     /// Those that have an archived image and are left alone.
     pub archived: Truncated<ArchivedVersion>,

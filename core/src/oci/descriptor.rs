@@ -89,7 +89,7 @@ impl Descriptor {
         self.platform.as_ref().is_some_and(Platform::is_unknown)
     }
 
-    /// Whether it is an artifact that is no image, such as a SOCI index.
+    /// Whether it is an artifact that is not an image, such as a SOCI index.
     pub fn is_artifact(&self) -> bool {
         is_artifact_type(&self.artifact_type)
     }

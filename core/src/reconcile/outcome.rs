@@ -58,7 +58,7 @@ pub enum Waiting {
     Platforms {
         /// Those, with the tags under which they are expected.
         missing: Vec<PlatformTag>,
-        /// What the version's own tag names, if that is no manifest list.
+        /// What the version's own tag names, if that is not a manifest list.
         taken: Option<Taken>,
     },
     /// The platforms were built from different revisions, as this message says.
@@ -75,7 +75,7 @@ impl Waiting {
     }
 }
 
-/// What has the tag of a version, and is no manifest list.
+/// What has the tag of a version and is not a manifest list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Taken {
     /// A single image.

@@ -69,8 +69,8 @@ impl ConfiguredPlatform {
             && is_dotted_prefix(&configured.os_version, &stated.os_version)
     }
 
-    /// Whether the entry of a list states another platform than this one. What it leaves out is no contradiction: an
-    /// os.version, and on arm a variant.
+    /// Whether the entry of a list states another platform than this one. An entry may leave out its
+    /// os.version and, on arm, its variant.
     pub fn contradicts(&self, entry: &Platform) -> bool {
         let os_version = if entry.os_version.is_empty() { &self.platform.os_version } else { &entry.os_version };
         !self.matches(&Platform { os_version: os_version.clone(), ..entry.clone() })

@@ -27,7 +27,7 @@ pub enum TagMeaning<'a> {
 pub enum VersionNotServed {
     /// It is an alias, which names the list of a release.
     #[error(
-        "version {version} is an alias: the template \"{template}\" of ALIASES gives it; push a release, which the alias then follows; give what is no release another name"
+        "version {version} is an alias: the template \"{template}\" of ALIASES gives it; push a release, which the alias then follows; give an image that is not a release another name"
     )]
     Alias {
         /// The version.

@@ -189,7 +189,7 @@ impl Model for Scenario {
                         self.record_pushed(&mut state, platform, *build, time);
                     }
                 }
-                // The sweep mends what is wrong: the push of a list is no event that the function handles.
+                // The sweep mends what is wrong: the function does not handle the push of a list.
                 state.needs_sweep = true;
                 self.store(&mut state, list);
             }
