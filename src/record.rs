@@ -47,7 +47,7 @@ impl InvocationRecord<'_> {
         let Subject { registry, repository, .. } = self.subject;
         let (Ok(answer), Some(registry)) = (self.result, registry) else { return };
         for alias in aliases_of_kind(answer.aliases().unwrap_or_default(), AliasOutcomeKind::Conflict) {
-            let reason = alias.outcome.reason().unwrap_or_default();
+            let reason = alias.reason().unwrap_or_default();
             log::conflict(registry, repository.as_deref().unwrap_or_default(), &alias.tag, &reason);
         }
     }

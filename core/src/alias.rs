@@ -16,6 +16,8 @@
 //! it has added the versions that it published since.
 
 mod decision;
+mod end;
+mod line;
 pub mod machine;
 pub mod outcome;
 pub mod request;

@@ -7,7 +7,8 @@ use crate::oci::tag::Tag;
 use crate::reconcile::outcome::Taken;
 use crate::scan::ScannedTag;
 use crate::settings::configured_platform::ConfiguredPlatform;
-use crate::settings::tag_scheme::{MAX_PLATFORMS, TagScheme};
+use crate::settings::platform_set::PlatformSet;
+use crate::settings::tag_scheme::TagScheme;
 use crate::settings::{RepositorySettings, SweepSettings, TagMeaning, VersionNotServed};
 
 /// The tags of a repository, grouped by version page by page.
@@ -32,28 +33,6 @@ struct Target {
     pushed_at: SystemTime,
     names: OwnTag,
     is_archived: bool,
-}
-
-/// A set of platforms, by their position in [`TagScheme::platforms`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PlatformSet(u128);
-
-const _: () = assert!(MAX_PLATFORMS <= u128::BITS as usize, "each platform needs a bit");
-
-impl PlatformSet {
-    fn insert(&mut self, position: usize) {
-        self.0 |= 1 << position;
-    }
-
-    /// Whether the platform at this position is in the set.
-    pub fn contains(self, position: usize) -> bool {
-        self.0 >> position & 1 == 1
-    }
-
-    /// Whether the set has no platform.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
 }
 
 /// The status of a version according to a scan.
@@ -186,7 +165,7 @@ impl<'a> Inventory<'a> {
             if record.target.is_none()
                 && let Err(reason) = settings.platform_tags(&tag)
             {
-                if record.is_complete(count) {
+                if record.platforms.is_full(count) {
                     all.ignored.push((tag, reason));
                 }
                 continue;
@@ -222,7 +201,7 @@ impl Record {
         if self.target.is_some_and(|target| target.is_archived) {
             return VersionStatus::Archived;
         }
-        if !self.is_complete(platforms) {
+        if !self.platforms.is_full(platforms) {
             return VersionStatus::Incomplete;
         }
         match self.target {
@@ -232,10 +211,6 @@ impl Record {
             }
             _ => VersionStatus::OutOfDate,
         }
-    }
-
-    fn is_complete(&self, platforms: usize) -> bool {
-        (0..platforms).all(|position| self.platforms.contains(position))
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod alias_policy;
 pub mod alias_template;
 pub mod configured_platform;
+pub mod platform_set;
 pub mod release;
 pub mod tag_meaning;
 pub mod tag_scheme;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ecr_multiarch_core::alias::machine::AliasWrite;
+use ecr_multiarch_core::alias::machine::{AliasWrite, ReadTags};
 use ecr_multiarch_core::alias::yank::{YankEnd, YankRequest, YankStep};
 use ecr_multiarch_core::error::Resource;
+use ecr_multiarch_core::reconcile::observation::Manifests;
 use ecr_multiarch_core::reconcile::step::PutResponse;
 use ecr_multiarch_core::{
     AliasReconciliation, AliasReport, AliasRequest, AliasScan, AliasScanBuilder, AliasStep, Error, IamAction,
@@ -15,7 +16,7 @@ use ecr_multiarch_core::{
 use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
-use crate::ecr::Registry;
+use crate::ecr::{ReadError, Registry, SharedRead};
 use crate::end::{WorkTime, before, pause, settle, with_deadline};
 
 /// How many aliases are written at a time: those of every usual release, which has three, at once.
@@ -24,6 +25,10 @@ const MAX_PARALLEL_WRITES: usize = 8;
 /// How many scans must fit into the time that remains when an alias is written: the one that confirms the write, and
 /// another one, since a repository may take longer to scan than it did.
 const SCANS_AFTER_WRITE: u32 = 2;
+
+/// A read of several tags, which is repeated as any other call is. Responses of this size, one for each repository at
+/// work, fit into the memory of the assembler.
+const SHARED_READ: SharedRead = SharedRead { is_attempted_once: false, max_bytes: 1 << 20 };
 
 /// Reconciles the aliases of one release. Those that are not settled in time are pending.
 ///
@@ -90,16 +95,11 @@ impl AliasRun<'_> {
                         None => return Ok(scan.defer()),
                     }
                 }
-                AliasStep::Read(read) => {
-                    let (repository, references) = (&read.request().repository, read.references());
-                    let registry = self.registry.with_throttle_deadline(self.read_until());
-                    let call = async { Ok(registry.batch_get_manifests(repository, &references).await?) };
-                    let manifests = before(self.read_until(), call).await;
-                    match settle(self.read_until(), manifests)? {
-                        Some(manifests) => read.resume(manifests),
-                        None => return Ok(AliasStep::Read(read).defer()),
-                    }
-                }
+                AliasStep::Read(read) => match settle(self.read_until(), self.read(&read).await)? {
+                    Some(Ok(manifests)) => read.resume(manifests),
+                    Some(Err(half)) => AliasStep::Read(half),
+                    None => return Ok(AliasStep::Read(read).defer()),
+                },
                 AliasStep::Put(put) => {
                     let responses = self.put(&put.request().repository, put.writes()).await;
                     self.has_written |= !responses.is_empty();
@@ -140,6 +140,24 @@ impl AliasRun<'_> {
         let scanned = before(until, pages).await;
         self.scan_time.get_or_insert(started.elapsed());
         scanned
+    }
+
+    /// Reads tags, unless time is up before; or gives back the half that is to be read first, if they are too large for one
+    /// response.
+    async fn read(&self, read: &ReadTags) -> Option<Result<Result<Manifests, ReadTags>, Error>> {
+        let (repository, references) = (&read.request().repository, read.references());
+        let registry = self.registry.with_throttle_deadline(self.read_until());
+        let call = async {
+            let Some(half) = read.half() else {
+                return Ok(Ok(registry.batch_get_manifests(repository, &references).await?));
+            };
+            match registry.batch_get_shared_manifests(repository, &references, SHARED_READ).await {
+                Ok(manifests) => Ok(Ok(manifests)),
+                Err(ReadError::TooLarge(_)) => Ok(Err(half)),
+                Err(error) => Err(error.into()),
+            }
+        };
+        before(self.read_until(), call).await
     }
 
     /// Whether an alias may be written: whoever writes one must have the time to confirm it.

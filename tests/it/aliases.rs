@@ -4,6 +4,8 @@
 mod cost;
 // Aliases in repositories with immutable tags.
 mod immutable;
+// Releases whose lists lack a platform.
+mod incomplete;
 // What the sweep does about aliases.
 mod sweep;
 // Requests to yank and to unyank, and markers that are pushed by hand.

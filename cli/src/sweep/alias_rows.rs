@@ -28,7 +28,7 @@ impl From<&AliasReconciliation> for AliasRows {
             tag: alias.tag.to_string(),
             state: alias.outcome.kind().name().replace('_', " "),
             release: alias.release.as_ref().map(ToString::to_string),
-            reason: alias.outcome.reason(),
+            reason: alias.reason(),
         });
         let failed = reconciliation.failed.iter().map(|failure| AliasRow {
             tag: failure.tag.to_string(),

@@ -1,26 +1,26 @@
 //! What is due for an alias or a yank marker: a pure function of what was seen and tried.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::outcome::{AliasConflict, AliasOutcome, AliasPending};
+use super::line::Line;
+use super::outcome::{AliasConflict, AliasOutcome, AliasPending, PassedOver};
 use super::request::AliasRequest;
 use super::scan::{ContentKind, TagTarget};
 use super::snapshot::{Knowledge, Snapshot, list};
 use crate::error::{Conflict, Error};
 use crate::oci::digest::Digest;
-use crate::oci::manifest::StoredManifest;
-use crate::oci::platform::Platform;
 use crate::oci::tag::Tag;
 use crate::reconcile::machine::MAX_ROUNDS;
 use crate::reconcile::manifest_list::ManifestList;
-use crate::reconcile::right_list::conflict;
 use crate::settings::release::Release;
 use crate::settings::yank_marker::YankMarker;
 
 /// How many releases are read by tag before an alias leaves a list of unknown origin, the highest first. They are the
 /// higher releases that a scan shows without a list: those of a line that are being pushed at the same time.
 const MAX_HIDDEN_RELEASES: usize = 10;
+
+/// How many more releases of a line are read at once, after one whose list lacks a platform: it is rarely the only one.
+const MAX_READ_AHEAD: usize = 10;
 
 /// A tag that follows releases.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -93,11 +93,17 @@ pub(super) struct Decider<'a> {
     knowledge: &'a Knowledge,
     attempts: &'a Attempts,
     snapshot: &'a Snapshot,
-    /// The highest release of each line that is published and not yanked, with its list.
-    highest: BTreeMap<Tag, (&'a Release, Digest)>,
-    /// All releases of each line that are known and not yanked, in ascending order, once they are needed: a repository may
-    /// have thousands of aliases and of releases.
-    lines: OnceCell<BTreeMap<Tag, Vec<&'a Release>>>,
+    lines: BTreeMap<Tag, Line<'a>>,
+}
+
+/// Whose list an alias names.
+enum Origin {
+    /// Of a release of its line that is yanked, or not higher than the one that it is to name.
+    Lower,
+    /// Of this release of its line, which is passed over.
+    PassedOver(PassedOver),
+    /// Of a higher release, or of none.
+    Unknown,
 }
 
 impl Target {
@@ -117,6 +123,15 @@ impl Unknowns {
             Some(read) => self.is_outdated |= *read != scanned,
         }
     }
+
+    /// What is due before anything else. `None`, if nothing is unknown.
+    fn decision(&self) -> Option<Decision> {
+        match self {
+            Self { is_outdated: true, .. } => Some(Decision::Scan),
+            Self { unread, .. } if !unread.is_empty() => Some(Decision::Read(unread.clone())),
+            Self { is_unseen, .. } => is_unseen.then_some(Decision::Scan),
+        }
+    }
 }
 
 impl<'a> Decider<'a> {
@@ -126,20 +141,14 @@ impl<'a> Decider<'a> {
         attempts: &'a Attempts,
         snapshot: &'a Snapshot,
     ) -> Self {
-        let mut highest = BTreeMap::new();
-        for release in snapshot.scan.releases.difference(snapshot.scan.yanked()) {
-            let Some(digest) = knowledge.list_of(release, &snapshot.scan) else { continue };
-            for alias in request.settings.aliases.aliases(release) {
-                highest.insert(alias, (release, digest));
-            }
-        }
-        Self { request, knowledge, attempts, snapshot, highest, lines: OnceCell::new() }
+        let lines = Line::all(&request.settings.aliases, knowledge, &snapshot.scan);
+        Self { request, knowledge, attempts, snapshot, lines }
     }
 
     /// The aliases and markers of a whole repository that are not as they should be.
     pub(super) fn due(&self) -> Vec<Target> {
         let scan = &self.snapshot.scan;
-        let aliases: BTreeSet<&Tag> = scan.aliases().chain(self.highest.keys()).collect();
+        let aliases: BTreeSet<&Tag> = scan.aliases().chain(self.lines.keys()).collect();
         let aliases = aliases.into_iter().cloned().map(Target::Alias);
         let markers = scan.yanked().iter().filter_map(YankMarker::of).map(Target::Marker);
         let is_due = |target: &Target| !matches!(self.decide(target), Decision::Settled(AliasOutcome::Unchanged, _));
@@ -149,12 +158,20 @@ impl<'a> Decider<'a> {
     /// The release whose list a target is to name, and that list.
     pub(super) fn desired<'t>(&'t self, target: &'t Target) -> Option<(&'t Release, Digest)> {
         match target {
-            Target::Alias(tag) => self.highest.get(tag).copied(),
+            Target::Alias(tag) => self.lines.get(tag)?.desired,
             Target::Marker(marker) => {
                 let scan = &self.snapshot.scan;
                 scan.target(marker.tag())?;
                 Some((marker.release(), self.knowledge.list_of(marker.release(), scan)?))
             }
+        }
+    }
+
+    /// The highest release above the one whose list a target is to name that is passed over.
+    pub(super) fn passed_over(&self, target: &Target) -> Option<&PassedOver> {
+        match target {
+            Target::Alias(tag) => self.lines.get(tag)?.passed_over.as_ref(),
+            Target::Marker(_) => None,
         }
     }
 
@@ -171,70 +188,132 @@ impl<'a> Decider<'a> {
         let named = snapshot.scan.target(tag);
         let Some((release, digest)) = self.desired(target) else {
             let is_orphaned = named.is_some() && matches!(target, Target::Alias(_));
-            let conflict = AliasOutcome::Conflict(AliasConflict::NoReleaseLeft);
-            return Decision::Settled(if is_orphaned { conflict } else { AliasOutcome::Unchanged }, None);
+            let no_release = is_orphaned.then_some(AliasConflict::NoReleaseLeft);
+            let conflict = self.passed_over(target).cloned().map(AliasConflict::NoCompleteRelease).or(no_release);
+            return Decision::Settled(conflict.map_or(AliasOutcome::Unchanged, AliasOutcome::Conflict), None);
         };
         let settled = |outcome| Decision::Settled(outcome, Some(release.clone()));
         let is_immutable = self.attempts.immutable.contains(tag);
+        let mut unknowns = Unknowns::default();
         if named.is_some_and(|named| named.digest == digest) {
+            if let Target::Alias(_) = target {
+                self.check_platforms(target, release, digest, &mut unknowns);
+            }
             let is_moved = self.attempts.rounds.contains_key(tag) && !is_immutable;
-            return settled(if is_moved { AliasOutcome::Moved } else { AliasOutcome::Unchanged });
+            let outcome = if is_moved { AliasOutcome::Moved } else { AliasOutcome::Unchanged };
+            return unknowns.decision().unwrap_or_else(|| settled(outcome));
         }
         if is_immutable {
             return settled(AliasOutcome::Conflict(AliasConflict::Immutable));
         }
-
-        let mut unknowns = Unknowns::default();
         match named {
             // It does not exist. What one read tells, another one need not repeat.
             None if snapshot.scan.is_one_read() && !snapshot.reads.contains_key(tag) => {}
             // It does not exist, or has moved during the scan.
             None => unknowns.compare(tag, None, snapshot),
-            Some(named) if snapshot.scan.is_list_of_version(named.digest) => {}
             Some(named) => {
-                if let Some(conflict) = self.conflict(tag, named, &mut unknowns) {
+                if let Some(conflict) = self.conflict(target, named, (release, digest), &mut unknowns) {
                     return settled(AliasOutcome::Conflict(conflict));
-                }
-                if let Target::Alias(alias) = target {
-                    self.check_origin(alias, named.digest, release, &mut unknowns);
                 }
             }
         }
-        if unknowns.is_outdated || unknowns.is_unseen {
-            return if unknowns.unread.is_empty() { Decision::Scan } else { Decision::Read(unknowns.unread) };
+        if (unknowns.is_outdated || unknowns.is_unseen)
+            && let Some(decision) = unknowns.decision()
+        {
+            return decision;
         }
         if self.attempts.rounds.get(tag).is_some_and(|rounds| *rounds == MAX_ROUNDS) {
             return Decision::Failed(self.request.contended(tag, usize::from(MAX_ROUNDS)));
         }
-        self.write(tag, release, digest, unknowns)
+        self.write(target, release, digest, unknowns)
     }
 
     /// The write of a list, once its bytes are known.
-    fn write(&self, tag: &Tag, release: &Release, digest: Digest, mut unknowns: Unknowns) -> Decision {
-        let stored = self.knowledge.contents.get(&digest);
-        let target = self.snapshot.scan.target(release.tag());
-        if stored.is_none() && target.is_some_and(|target| target.content == ContentKind::ArchivedList) {
+    fn write(&self, target: &Target, release: &Release, digest: Digest, mut unknowns: Unknowns) -> Decision {
+        let stored = self.knowledge.list(digest);
+        let is_known = if self.request.dry_run { self.knowledge.has_read(digest) } else { stored.is_some() };
+        if !is_known && self.is_archived(release) {
             let conflict = AliasConflict::Archived { digest };
             return Decision::Settled(AliasOutcome::Conflict(conflict), Some(release.clone()));
         }
-        if stored.is_none() && !self.request.dry_run {
-            unknowns.compare(release.tag(), Some(digest), self.snapshot);
+        if !is_known {
+            self.read_list(target, release, digest, &mut unknowns);
         }
-        match stored {
-            _ if unknowns.is_outdated => Decision::Scan,
-            _ if !unknowns.unread.is_empty() => Decision::Read(unknowns.unread),
-            Some(stored) if !self.request.dry_run => match list(stored) {
-                Ok(list) => Decision::Write(AliasWrite { tag: tag.clone(), release: release.clone(), list }),
-                Err(reason) => {
-                    Decision::Failed(Error::CorruptImage { image: self.request.image(release.tag()), reason })
-                }
-            },
-            _ => Decision::Settled(AliasOutcome::WouldMove, Some(release.clone())),
+        if let Some(decision) = unknowns.decision() {
+            return decision;
+        }
+        match stored.filter(|_| !self.request.dry_run).map(list) {
+            None => Decision::Settled(AliasOutcome::WouldMove, Some(release.clone())),
+            Some(Ok(list)) => Decision::Write(AliasWrite { tag: target.tag().clone(), release: release.clone(), list }),
+            Some(Err(reason)) => {
+                Decision::Failed(Error::CorruptImage { image: self.request.image(release.tag()), reason })
+            }
         }
     }
 
-    /// Why what a tag names must not be replaced, if it must not. It is read once.
-    fn conflict(&self, tag: &Tag, named: &TagTarget, unknowns: &mut Unknowns) -> Option<AliasConflict> {
+    /// Finds out whether the list that an alias names already has all platforms. Where all platform tags of the release
+    /// exist, the function has seen to its list, and a settled repository takes no read.
+    fn check_platforms(&self, target: &Target, release: &Release, digest: Digest, unknowns: &mut Unknowns) {
+        let platforms = self.request.settings.tag_scheme.platforms().len();
+        let is_trusted = self.snapshot.scan.has_all_platforms(release, platforms) || self.is_archived(release);
+        if !is_trusted && !self.knowledge.has_read(digest) {
+            self.read_list(target, release, digest, unknowns);
+        }
+    }
+
+    /// Has the list of a release read, and of an alias that has passed over a release those of the next ones too.
+    fn read_list(&self, target: &Target, release: &Release, digest: Digest, unknowns: &mut Unknowns) {
+        let scan = &self.snapshot.scan;
+        unknowns.compare(release.tag(), Some(digest), self.snapshot);
+        let Target::Alias(alias) = target else { return };
+        let Some(line) = self.lines.get(alias).filter(|line| line.passed_over.is_some()) else { return };
+        let candidates = line.down_from(release).skip(1).filter(|one| !scan.yanked().contains(*one));
+        let unread = candidates.filter_map(|one| {
+            let digest = self.knowledge.list_of(one, scan)?;
+            (!self.knowledge.has_read(digest) && !self.is_archived(one)).then_some((one, digest))
+        });
+        for (release, digest) in unread.take(MAX_READ_AHEAD) {
+            unknowns.compare(release.tag(), Some(digest), self.snapshot);
+        }
+    }
+
+    /// Whether the list of a release is archived, so that nothing can read it.
+    fn is_archived(&self, release: &Release) -> bool {
+        let target = self.snapshot.scan.target(release.tag());
+        target.is_some_and(|target| target.content == ContentKind::ArchivedList)
+    }
+
+    /// Why what a tag names must not be replaced by the list of this release, if it must not.
+    fn conflict(
+        &self,
+        target: &Target,
+        named: &TagTarget,
+        (release, digest): (&Release, Digest),
+        unknowns: &mut Unknowns,
+    ) -> Option<AliasConflict> {
+        let is_own = self.snapshot.scan.is_list_of_version(named.digest);
+        if !is_own && let Some(conflict) = self.foreign(target.tag(), named, unknowns) {
+            return Some(conflict);
+        }
+        let Target::Alias(alias) = target else { return None };
+        let line = self.lines.get(alias)?;
+        let passed_over = match self.origin(line, named.digest, release) {
+            Origin::Lower => return None,
+            Origin::PassedOver(passed_over) => Some(passed_over),
+            Origin::Unknown => {
+                self.check_origin(alias, line, named.digest, release, unknowns);
+                line.passed_over.clone()
+            }
+        };
+        if passed_over.is_some() {
+            // Whether it is this release that remains.
+            self.check_platforms(target, release, digest, unknowns);
+        }
+        passed_over.filter(|_| unknowns.decision().is_none()).map(AliasConflict::PassedOver)
+    }
+
+    /// Why what a tag names is not the function's own, if it is not. It is read once.
+    fn foreign(&self, tag: &Tag, named: &TagTarget, unknowns: &mut Unknowns) -> Option<AliasConflict> {
         if let ContentKind::Artifact(artifact_type) = &named.content {
             let artifact_type = (&**artifact_type).into();
             return Some(AliasConflict::Artifact { digest: named.digest, artifact_type });
@@ -249,27 +328,39 @@ impl<'a> Decider<'a> {
         if named.content == ContentKind::ArchivedList {
             return Some(AliasConflict::Archived { digest: named.digest });
         }
-        let Some(stored) = self.knowledge.contents.get(&named.digest) else {
+        if !self.knowledge.has_read(named.digest) {
             unknowns.compare(tag, Some(named.digest), self.snapshot);
-            return None;
-        };
-        let is_configured = |platform: &Platform| {
-            self.request.settings.tag_scheme.platforms().iter().any(|one| !one.contradicts(platform))
-        };
-        conflict(stored, is_configured).map(AliasConflict::from)
+        }
+        self.knowledge.conflict(named.digest).cloned()
     }
 
-    /// Finds out whether a list of no version, under an alias, is that of a higher release than the one that the alias
-    /// is to name now.
-    fn check_origin(&self, alias: &Tag, digest: Digest, release: &Release, unknowns: &mut Unknowns) {
+    /// Whose list an alias names that is to name that of this release.
+    fn origin(&self, line: &Line<'_>, digest: Digest, release: &Release) -> Origin {
+        let scan = &self.snapshot.scan;
+        let is_named = |one: &&Release| scan.digest(one.tag()) == Some(digest);
+        let is_yanked = |one: &&Release| scan.yanked().contains(*one);
+        let missing = self.knowledge.missing(digest);
+        match (line.above(release).filter(is_named).find(|one| !is_yanked(one)), missing) {
+            (Some(passed_over), Some(missing)) => {
+                Origin::PassedOver(PassedOver { release: passed_over.clone(), missing: missing.clone() })
+            }
+            _ if line.above(release).filter(is_yanked).any(|one| is_named(&one)) => Origin::Lower,
+            _ if line.down_from(release).any(|one| is_named(&one)) => Origin::Lower,
+            _ => Origin::Unknown,
+        }
+    }
+
+    /// Finds out whether a list of unknown origin, under an alias, is that of a higher release than the one that the
+    /// alias is to name now.
+    fn check_origin(&self, alias: &Tag, line: &Line<'_>, digest: Digest, release: &Release, unknowns: &mut Unknowns) {
         if !self.knowledge.seen.contains(&(alias.clone(), digest)) {
             // Its release may have been published when the scan had passed. A scan that begins now shows it, since a
             // version is written before its aliases.
             unknowns.is_unseen = true;
             return;
         }
-        for release in self.hidden(alias, release) {
-            let may_be_list = |digest: &Digest| self.knowledge.contents.get(digest).is_none_or(StoredManifest::is_list);
+        for release in self.hidden(line, release) {
+            let may_be_list = |digest: &Digest| self.knowledge.may_be_list(*digest);
             match self.snapshot.reads.get(release.tag()) {
                 None => unknowns.unread.push(release.tag().clone()),
                 Some(read) => unknowns.is_outdated |= read.as_ref().is_some_and(may_be_list),
@@ -277,22 +368,12 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// The releases of the line that the scan may have missed, the highest first: those that are known, and higher than
-    /// the highest that it shows with a list.
-    fn hidden(&self, alias: &Tag, release: &Release) -> Vec<&'a Release> {
-        let line = self.lines.get_or_init(|| self.lines()).get(alias);
-        let higher = line.into_iter().flatten().rev().take_while(|other| **other > release);
-        higher.take(MAX_HIDDEN_RELEASES).copied().collect()
-    }
-
-    fn lines(&self) -> BTreeMap<Tag, Vec<&'a Release>> {
-        let (scan, mut lines) = (&self.snapshot.scan, BTreeMap::<Tag, Vec<_>>::new());
-        for release in self.knowledge.releases.union(&scan.releases).filter(|one| !scan.yanked().contains(*one)) {
-            for alias in self.request.settings.aliases.aliases(release) {
-                lines.entry(alias).or_default().push(release);
-            }
-        }
-        lines
+    /// The releases of the line that the scan may have missed, the highest first: those that are known, not yanked, and
+    /// higher than this one, and of which it shows no list.
+    fn hidden(&self, line: &Line<'a>, release: &Release) -> impl Iterator<Item = &'a Release> {
+        let scan = &self.snapshot.scan;
+        let is_shown = |one: &Release| scan.yanked().contains(one) || self.knowledge.list_of(one, scan).is_some();
+        line.above(release).filter(move |one| !is_shown(one)).take(MAX_HIDDEN_RELEASES)
     }
 }
 

@@ -24,7 +24,8 @@ use std::time::Duration;
 
 pub use super::decision::AliasWrite;
 use super::decision::{Attempts, Decider, Decision, GivenUp, Target};
-use super::outcome::{AliasFailure, AliasOutcome, AliasPending, AliasReconciliation, AliasReport};
+use super::end::{end, end_without_scan};
+use super::outcome::{AliasPending, AliasReconciliation};
 use super::request::{AliasRequest, Scope};
 use super::scan::AliasScan;
 use super::snapshot::{Knowledge, Snapshot};
@@ -36,11 +37,16 @@ use crate::reconcile::machine::not_yet_visible;
 use crate::reconcile::observation::Manifests;
 use crate::reconcile::step::{PAUSES_MS, PutResponse};
 use crate::settings::release::Release;
+use crate::settings::tag_scheme::MAX_BATCH_IDS;
 use crate::settings::yank_marker::YankMarker;
 
 /// How many aliases are written before a scan confirms them: with the tag of the release of each, as many as one
 /// `BatchGetImage` takes.
 pub const MAX_WRITES: usize = 50;
+
+/// How many bytes of lists are held before they are written, and more are read: one of the largest, or those of thousands
+/// of usual aliases.
+const MAX_HELD_BYTES: usize = 4 << 20;
 
 /// The next step of a reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -117,7 +123,11 @@ impl ScanRepository {
             let aliases = request.settings.aliases.aliases(release).into_iter().map(Target::Alias);
             aliases.chain(YankMarker::of(release).map(Target::Marker)).collect()
         });
-        let knowledge = Knowledge { contents: request.lists.clone(), seen: BTreeSet::new(), releases: BTreeSet::new() };
+        let mut knowledge = Knowledge::default();
+        for list in request.lists.values() {
+            knowledge.add(list, &request.settings);
+            knowledge.keep(list.clone());
+        }
         let (expected, attempts) = (request.written.clone(), Attempts::default());
         let context = Context { request, targets, knowledge, expected, attempts, pauses: 0 };
         Self { context, after: Duration::ZERO }
@@ -165,10 +175,15 @@ impl ReadTags {
         &self.context.request
     }
 
-    /// What is to be read. Of a whole repository, this may be more than one call takes
-    /// ([`MAX_BATCH_IDS`](crate::settings::tag_scheme::MAX_BATCH_IDS)).
+    /// What is to be read: as much as one call takes, or less.
     pub fn references(&self) -> Vec<Reference> {
         self.tags.iter().cloned().map(Reference::Tag).collect()
+    }
+
+    /// Half of the read, which is too large for one response. `None`, if it is of a single tag.
+    pub fn half(&self) -> Option<Self> {
+        let tags: BTreeSet<_> = self.tags.iter().take(self.tags.len() / 2).cloned().collect();
+        (!tags.is_empty()).then(|| Self { tags, ..self.clone() })
     }
 
     /// Continues with the manifests that exist.
@@ -176,8 +191,15 @@ impl ReadTags {
         let Self { mut context, mut snapshot, tags } = self;
         for tag in tags {
             let stored = manifests.remove(&Reference::Tag(tag.clone()));
-            snapshot.reads.insert(tag, stored.as_ref().map(|stored| stored.digest));
-            context.knowledge.contents.extend(stored.map(|stored| (stored.digest, stored)));
+            snapshot.reads.insert(tag.clone(), stored.as_ref().map(|stored| stored.digest));
+            let Some(stored) = stored else { continue };
+            context.knowledge.add(&stored, &context.request.settings);
+            let release = Release::from_tag(&tag).filter(|_| !context.request.dry_run);
+            let is_yanked = |release: &Release| snapshot.scan.yanked().contains(release);
+            if release.is_some_and(|release| is_yanked(&release) || context.knowledge.missing(stored.digest).is_none())
+            {
+                context.knowledge.keep(stored);
+            }
         }
         context.decide(snapshot)
     }
@@ -222,14 +244,14 @@ impl PutAliases {
         }
         if !unseen.is_empty() {
             if let Some(after) = context.pause() {
-                return context.scan(snapshot, after);
+                return context.scan(&snapshot, after);
             }
             for tag in unseen {
                 let image = UnseenImage::ReferencedBy(context.request.image(&tag));
                 context.attempts.given_up.insert(tag, GivenUp::Failed(not_yet_visible(image)));
             }
         }
-        if is_written { context.scan(snapshot, Duration::ZERO) } else { context.decide(snapshot) }
+        if is_written { context.scan(&snapshot, Duration::ZERO) } else { context.decide(snapshot) }
     }
 }
 
@@ -246,13 +268,13 @@ impl Context {
     }
 
     /// Scans again. What this snapshot shows was there before that scan.
-    fn scan(mut self, mut snapshot: Snapshot, after: Duration) -> AliasStep {
+    fn scan(mut self, snapshot: &Snapshot, after: Duration) -> AliasStep {
         for tag in self.targets.iter().flatten().map(Target::tag) {
             let digests = [snapshot.scan.digest(tag), snapshot.read(tag), self.expected.get(tag).copied()];
             self.knowledge.seen.extend(digests.into_iter().flatten().map(|digest| (tag.clone(), digest)));
         }
         self.knowledge.drop_written(&self.request.lists, &self.expected);
-        self.knowledge.releases.append(&mut snapshot.scan.releases);
+        self.knowledge.releases.extend(snapshot.scan.releases().cloned());
         AliasStep::Scan(ScanRepository { context: self, after })
     }
 
@@ -265,7 +287,7 @@ impl Context {
         }
         if let Some(outdated) = self.outdated(&snapshot) {
             if let Some(after) = self.pause() {
-                return self.scan(snapshot, after);
+                return self.scan(&snapshot, after);
             }
             let error = not_yet_visible(UnseenImage::Named(self.request.image(&outdated)));
             self.expected.clear();
@@ -297,14 +319,16 @@ impl Context {
             return AliasStep::Done(end(&targets, &decider, &self.attempts));
         }
         self.targets = Some(targets);
-        if !tags.is_empty() {
+        let is_full = self.knowledge.bytes() > MAX_HELD_BYTES && !writes.is_empty();
+        if !tags.is_empty() && !is_full {
+            let tags = tags.into_iter().take(MAX_BATCH_IDS).collect();
             return AliasStep::Read(ReadTags { context: self, snapshot, tags });
         }
         if !writes.is_empty() && !self.request.dry_run {
             return AliasStep::Put(PutAliases { context: self, snapshot, writes });
         }
         if let Some(after) = self.pause() {
-            return self.scan(snapshot, after);
+            return self.scan(&snapshot, after);
         }
         let request = Arc::clone(&self.request);
         self.give_up(&snapshot, |tag| request.contended(tag, 1 + PAUSES_MS.len()))
@@ -333,62 +357,9 @@ impl Context {
 
     fn deferred(self, snapshot: Option<&Snapshot>) -> AliasReconciliation {
         let targets = self.targets.as_deref().unwrap_or_default();
-        if let Some(snapshot) = snapshot {
-            return end(targets, &self.decider(snapshot), &self.attempts);
-        }
-        let Attempts { rounds, given_up, .. } = &self.attempts;
-        let mut end = AliasReconciliation::default();
-        let is_reported = |target: &&Target| match target {
-            Target::Alias(_) => true,
-            Target::Marker(marker) => rounds.contains_key(marker.tag()) || given_up.contains_key(marker.tag()),
-        };
-        for target in targets.iter().filter(is_reported) {
-            match given_up.get(target.tag()) {
-                Some(GivenUp::Failed(error)) => {
-                    end.failed.push(AliasFailure { tag: target.tag().clone(), error: error.clone() });
-                }
-                Some(GivenUp::Pending(reason, release)) => {
-                    end.add(target, AliasOutcome::Pending(*reason), release.clone());
-                }
-                None => end.add(target, self.attempts.pending(target.tag()), self.request.release().cloned()),
-            }
-        }
-        end
-    }
-}
-
-/// The end of these targets, of which those that are not settled are pending.
-fn end(targets: &[Target], decider: &Decider<'_>, attempts: &Attempts) -> AliasReconciliation {
-    let mut end = AliasReconciliation::default();
-    for target in targets {
-        match decider.decide(target) {
-            Decision::Settled(outcome, release) => end.add(target, outcome, release),
-            Decision::Failed(error) => end.failed.push(AliasFailure { tag: target.tag().clone(), error }),
-            Decision::Read(_) | Decision::Scan | Decision::Write(_) => {
-                let release = decider.desired(target).map(|(release, _)| release.clone());
-                end.add(target, attempts.pending(target.tag()), release);
-            }
-        }
-    }
-    end
-}
-
-impl Attempts {
-    /// The outcome of a tag that is not settled.
-    fn pending(&self, tag: &Tag) -> AliasOutcome {
-        let is_written = self.rounds.contains_key(tag);
-        AliasOutcome::Pending(if is_written { AliasPending::NotConfirmed } else { AliasPending::NotWritten })
-    }
-}
-
-impl AliasReconciliation {
-    /// Adds a target. A marker is reported where it moved, or should have.
-    fn add(&mut self, target: &Target, outcome: AliasOutcome, release: Option<Release>) {
-        let report = AliasReport { tag: target.tag().clone(), outcome, release };
-        match target {
-            Target::Alias(_) => self.aliases.push(report),
-            Target::Marker(_) if report.outcome == AliasOutcome::Unchanged => {}
-            Target::Marker(_) => self.markers.push(report),
+        match snapshot {
+            Some(snapshot) => end(targets, &self.decider(snapshot), &self.attempts),
+            None => end_without_scan(targets, self.request.release(), &self.attempts),
         }
     }
 }

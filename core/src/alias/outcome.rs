@@ -78,6 +78,30 @@ pub enum AliasConflict {
     /// No release that it could name remains.
     #[error("no release of its line is published and not yanked; publish one, or remove the tag")]
     NoReleaseLeft,
+    /// The lists of all releases that it could name lack platforms. This is the highest of them.
+    #[error(
+        "no release of its line has all platforms: the manifest list of {} lacks {}; publish it with all of them",
+        .0.release, .0.missing
+    )]
+    NoCompleteRelease(PassedOver),
+    /// It names the list of a release that is passed over, or a list of unknown origin, which may be an earlier one of that
+    /// release.
+    #[error(
+        "it names a manifest list of {}, or may: that list lacks {} now; publish the release with all platforms, or \
+         yank it, and the alias follows",
+        .0.release, .0.missing
+    )]
+    PassedOver(PassedOver),
+}
+
+/// A release that no alias is moved to, since its manifest list lacks platforms.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+#[error("{release} is passed over: its manifest list lacks {missing}; publish it with all platforms, or yank it")]
+pub struct PassedOver {
+    /// The release.
+    pub release: Release,
+    /// The platforms that its list lacks.
+    pub missing: ImageText,
 }
 
 /// Why an alias is deferred to the sweep.
@@ -123,6 +147,20 @@ pub struct AliasReport {
     pub outcome: AliasOutcome,
     /// The release that it names, or is to name. `None`, where no release remains.
     pub release: Option<Release>,
+    /// The highest release above that one that is passed over.
+    pub passed_over: Option<PassedOver>,
+}
+
+impl AliasReport {
+    /// The report of an alias for which no release is passed over.
+    pub(super) fn new(tag: Tag, outcome: AliasOutcome, release: Option<Release>) -> Self {
+        Self { tag, outcome, release, passed_over: None }
+    }
+
+    /// Why the alias is left alone, or deferred to the sweep, or names a lower release than the highest.
+    pub fn reason(&self) -> Option<String> {
+        self.outcome.reason().or_else(|| self.passed_over.as_ref().map(ToString::to_string))
+    }
 }
 
 impl Serialize for AliasReport {
@@ -131,7 +169,7 @@ impl Serialize for AliasReport {
         row.serialize_field("tag", &self.tag)?;
         row.serialize_field("outcome", self.outcome.kind().name())?;
         row.serialize_field("release", &self.release)?;
-        row.serialize_field("reason", &self.outcome.reason())?;
+        row.serialize_field("reason", &self.reason())?;
         row.end()
     }
 }

@@ -7,6 +7,7 @@ use crate::oci::digest::Digest;
 use crate::oci::tag::Tag;
 use crate::reconcile::manifest_list::ManifestList;
 use crate::scan::{ScannedImage, ScannedTag};
+use crate::settings::platform_set::PlatformSet;
 use crate::settings::release::Release;
 use crate::settings::{RepositorySettings, TagMeaning};
 
@@ -15,8 +16,9 @@ use crate::settings::{RepositorySettings, TagMeaning};
 pub struct AliasScan {
     /// What releases, aliases and markers name.
     tags: BTreeMap<Tag, TagTarget>,
-    /// The releases that are served: those with a tag of their own, and those with platform tags only.
-    pub(super) releases: BTreeSet<Release>,
+    /// The releases that are served, with the platforms whose tags exist: those with a tag of their own, and those with
+    /// platform tags only.
+    releases: BTreeMap<Release, PlatformSet>,
     /// The releases with a marker.
     yanked: BTreeSet<Release>,
     /// The manifest lists under version tags, of releases and of other versions.
@@ -73,7 +75,7 @@ impl<'a> AliasScanBuilder<'a> {
     pub fn new(settings: &'a RepositorySettings) -> Self {
         let scan = AliasScan {
             tags: BTreeMap::new(),
-            releases: BTreeSet::new(),
+            releases: BTreeMap::new(),
             yanked: BTreeSet::new(),
             version_lists: BTreeSet::new(),
             is_one_read: false,
@@ -105,16 +107,18 @@ impl<'a> AliasScanBuilder<'a> {
                 scan.tags.insert(tag.clone(), target);
             }
             TagMeaning::Platform(parsed) if !image.is_artifact() => {
-                let is_new = |release: &Release| !scan.releases.contains(release);
-                let release = Release::from_tag(&parsed.version).filter(is_new);
-                scan.releases.extend(release.filter(|release| settings.serves(release.tag())));
+                let is_served =
+                    |release: &Release| scan.releases.contains_key(release) || settings.serves(release.tag());
+                if let Some(release) = Release::from_tag(&parsed.version).filter(is_served) {
+                    scan.releases.entry(release).or_default().insert(parsed.position);
+                }
             }
             TagMeaning::Version(_) => {
                 if image.is_list() {
                     scan.version_lists.insert(image.digest);
                 }
                 if let Some(release) = Release::from_tag(tag) {
-                    scan.releases.insert(release);
+                    scan.releases.entry(release).or_default();
                     scan.tags.insert(tag.clone(), target);
                 }
             }
@@ -154,6 +158,16 @@ impl AliasScan {
         self.target(tag).map(|target| target.digest)
     }
 
+    /// The releases that are served, published or not, in ascending order.
+    pub(super) fn releases(&self) -> impl DoubleEndedIterator<Item = &Release> {
+        self.releases.keys()
+    }
+
+    /// Whether all of so many platform tags of a release exist. The function has then seen to its list.
+    pub(super) fn has_all_platforms(&self, release: &Release, platforms: usize) -> bool {
+        self.releases.get(release).is_some_and(|existing| existing.is_full(platforms))
+    }
+
     /// The aliases that exist, whatever they name.
     pub(super) fn aliases(&self) -> impl Iterator<Item = &Tag> {
         self.tags.iter().filter(|(_, target)| target.is_alias).map(|(tag, _)| tag)
@@ -170,8 +184,11 @@ impl AliasScan {
 
     /// Shows the list under a release, or under the marker of it, as a dry run would have written it.
     pub(super) fn assume(&mut self, release: &Release, tag: &Tag, digest: Digest) {
-        let releases = if tag == release.tag() { &mut self.releases } else { &mut self.yanked };
-        releases.insert(release.clone());
+        if tag == release.tag() {
+            self.releases.entry(release.clone()).or_default();
+        } else {
+            self.yanked.insert(release.clone());
+        }
         self.tags.insert(tag.clone(), TagTarget { digest, content: ContentKind::List, is_alias: false });
     }
 }

@@ -2,12 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::outcome::AliasConflict;
 use super::scan::{AliasScan, ContentKind};
+use crate::excerpt::ImageText;
 use crate::oci::digest::Digest;
 use crate::oci::invalid_image::{Corruption, Part};
 use crate::oci::manifest::StoredManifest;
+use crate::oci::platform::Platform;
 use crate::oci::tag::Tag;
 use crate::reconcile::manifest_list::ManifestList;
+use crate::reconcile::right_list::{conflict, missing_platforms};
+use crate::settings::RepositorySettings;
+use crate::settings::configured_platform::ConfiguredPlatform;
 use crate::settings::release::Release;
 
 /// What ECR holds: a scan, and the tags that were read after it.
@@ -19,14 +25,26 @@ pub(super) struct Snapshot {
 }
 
 /// What was learned and does not depend on the latest scan.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Knowledge {
-    /// The manifests that were read.
-    pub(super) contents: BTreeMap<Digest, StoredManifest>,
+    /// What the manifests are that were read.
+    contents: BTreeMap<Digest, Content>,
+    /// The lists that may be written.
+    lists: BTreeMap<Digest, StoredManifest>,
     /// What tags were seen to name before the latest scan began.
     pub(super) seen: BTreeSet<(Tag, Digest)>,
     /// The releases of earlier scans.
     pub(super) releases: BTreeSet<Release>,
+}
+
+/// What a manifest is, as far as it matters to aliases.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Content {
+    is_list: bool,
+    /// Why it must not be replaced, if it must not.
+    conflict: Option<AliasConflict>,
+    /// The configured platforms that it lacks, if it is a list and does.
+    missing: Option<ImageText>,
 }
 
 impl Snapshot {
@@ -41,25 +59,77 @@ impl Snapshot {
     }
 }
 
+impl Content {
+    fn of(stored: &StoredManifest, settings: &RepositorySettings) -> Self {
+        let platforms = settings.tag_scheme.platforms();
+        let is_configured = |platform: &Platform| platforms.iter().any(|one| !one.contradicts(platform));
+        // What bytes of another digest say is the error of whoever writes them.
+        let is_list = stored.is_list();
+        let is_judged = is_list && Digest::sha256(&*stored.text) == stored.digest;
+        let missing = if is_judged { missing_platforms(stored, platforms) } else { Vec::new() };
+        let names: Vec<_> = missing.into_iter().map(ConfiguredPlatform::to_string).collect();
+        let missing = (!names.is_empty()).then(|| names.join(", ").into());
+        Self { is_list, conflict: conflict(stored, is_configured).map(AliasConflict::from), missing }
+    }
+}
+
 impl Knowledge {
+    /// Adds what a manifest is that was read, or given.
+    pub(super) fn add(&mut self, stored: &StoredManifest, settings: &RepositorySettings) {
+        self.contents.insert(stored.digest, Content::of(stored, settings));
+    }
+
+    /// Keeps the bytes of a list that may be written.
+    pub(super) fn keep(&mut self, stored: StoredManifest) {
+        if self.may_be_list(stored.digest) {
+            self.lists.insert(stored.digest, stored);
+        }
+    }
+
     /// What a scan shows under a release, if that is a list. A scan need not state a media type, the manifest does.
     pub(super) fn list_of(&self, release: &Release, scan: &AliasScan) -> Option<Digest> {
         let target = scan.target(release.tag())?;
         let is_list = match self.contents.get(&target.digest) {
-            Some(stored) => stored.is_list(),
+            Some(content) => content.is_list,
             None => !matches!(target.content, ContentKind::Other(_) | ContentKind::Artifact(_)),
         };
         is_list.then_some(target.digest)
     }
 
-    /// Drops the lists that were written: of a whole repository, they would add up. What tells that a tag is not the
-    /// function's own, or names no list, is kept: it would be read again.
+    /// Whether the manifest was read, or given.
+    pub(super) fn has_read(&self, digest: Digest) -> bool {
+        self.contents.contains_key(&digest)
+    }
+
+    /// Whether it is a list, unless it was read and is not.
+    pub(super) fn may_be_list(&self, digest: Digest) -> bool {
+        self.contents.get(&digest).is_none_or(|content| content.is_list)
+    }
+
+    /// Why it must not be replaced, if it was read and must not.
+    pub(super) fn conflict(&self, digest: Digest) -> Option<&AliasConflict> {
+        self.contents.get(&digest)?.conflict.as_ref()
+    }
+
+    /// The platforms that it lacks, if it was read and is a list that does.
+    pub(super) fn missing(&self, digest: Digest) -> Option<&ImageText> {
+        self.contents.get(&digest)?.missing.as_ref()
+    }
+
+    /// The bytes of a list that may be written.
+    pub(super) fn list(&self, digest: Digest) -> Option<&StoredManifest> {
+        self.lists.get(&digest)
+    }
+
+    /// How many bytes the lists have that may be written.
+    pub(super) fn bytes(&self) -> usize {
+        self.lists.values().map(|stored| stored.text.len()).sum()
+    }
+
+    /// Drops the lists that were written: of a whole repository, they would add up.
     pub(super) fn drop_written(&mut self, given: &BTreeMap<Digest, StoredManifest>, expected: &BTreeMap<Tag, Digest>) {
-        let seen: BTreeSet<Digest> = self.seen.iter().map(|(_, digest)| *digest).collect();
         let expected: BTreeSet<Digest> = expected.values().copied().collect();
-        self.contents.retain(|digest, stored| {
-            given.contains_key(digest) || !stored.is_list() || (seen.contains(digest) && !expected.contains(digest))
-        });
+        self.lists.retain(|digest, _| given.contains_key(digest) || !expected.contains(digest));
     }
 }
 

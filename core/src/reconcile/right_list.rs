@@ -47,8 +47,7 @@ pub struct Comparison {
 }
 
 impl CompleteList {
-    /// What a version's tag names, if it is a manifest list with an image of each of these platforms: the first entry that
-    /// states its operating system and architecture and contradicts it in nothing. No entry counts for two platforms.
+    /// What a version's tag names, if it is a manifest list with an image of each of these platforms.
     pub fn of(target: &StoredManifest, platforms: &[PlatformTag]) -> Option<Self> {
         let media_type = target.known_media_type().filter(|media_type| media_type.is_manifest_list())?;
         // Without the limit of a source: a list of many attested images has more entries.
@@ -56,21 +55,8 @@ impl CompleteList {
         if Digest::sha256(&*target.text) != target.digest {
             return None;
         }
-        let mut remaining: Vec<_> = index.manifests.iter().filter(|entry| entry.is_image_of_a_platform()).collect();
-        let mut images = vec![None; platforms.len()];
-        // An entry that leaves something out must not be taken from the platform that no other entry states.
-        for is_meant in [states, may_be] {
-            for (image, PlatformTag { platform, .. }) in images.iter_mut().zip(platforms) {
-                let is_of_platform =
-                    |entry: &&Descriptor| entry.specified_platform().is_some_and(|stated| is_meant(platform, stated));
-                if image.is_none()
-                    && let Some(position) = remaining.iter().position(is_of_platform)
-                {
-                    *image = Some(remaining.remove(position).digest);
-                }
-            }
-        }
-        let images: Vec<_> = images.into_iter().collect::<Option<_>>()?;
+        let platforms: Vec<_> = platforms.iter().map(|platform| &platform.platform).collect();
+        let images: Vec<_> = images(&index, &platforms).into_iter().collect::<Option<_>>()?;
         let entries = index.manifests.iter().map(|entry| entry.digest).collect();
         let list = ManifestList { media_type, text: target.text.to_string(), digest: target.digest };
         Some(Self { list, images, entries })
@@ -142,6 +128,38 @@ impl Comparison {
     fn is_of_other_images(&self, tagged: &[Digest]) -> bool {
         !self.complete.images.iter().any(|image| tagged.contains(image))
     }
+}
+
+/// The image of each of these platforms in an index: the first entry that states its operating system and architecture
+/// and contradicts it in nothing. No entry counts for two platforms.
+fn images(index: &Index, platforms: &[&ConfiguredPlatform]) -> Vec<Option<Digest>> {
+    let mut remaining: Vec<_> = index.manifests.iter().filter(|entry| entry.is_image_of_a_platform()).collect();
+    let mut images = vec![None; platforms.len()];
+    // An entry that leaves something out must not be taken from the platform that no other entry states.
+    for is_meant in [states, may_be] {
+        for (image, platform) in images.iter_mut().zip(platforms) {
+            let is_of_platform =
+                |entry: &&Descriptor| entry.specified_platform().is_some_and(|stated| is_meant(platform, stated));
+            if image.is_none()
+                && let Some(position) = remaining.iter().position(is_of_platform)
+            {
+                *image = Some(remaining.remove(position).digest);
+            }
+        }
+    }
+    images
+}
+
+/// The platforms of which a manifest list has no image. All, if it cannot be parsed.
+pub(crate) fn missing_platforms<'a>(
+    list: &StoredManifest,
+    platforms: &'a [ConfiguredPlatform],
+) -> Vec<&'a ConfiguredPlatform> {
+    let platforms: Vec<_> = platforms.iter().collect();
+    // Without the limit of a source: a list of many attested images has more entries.
+    let Ok(index) = serde_json::from_str::<Index>(&list.text) else { return platforms };
+    let images = images(&index, &platforms);
+    platforms.into_iter().zip(images).filter(|(_, image)| image.is_none()).map(|(platform, _)| platform).collect()
 }
 
 /// Whether an entry states a platform, with all that is configured of it.

@@ -1,4 +1,5 @@
-//! The content of the model's repository, in real bytes: two builds of each release, and lists that are not its own.
+//! The content of the model's repository, in real bytes: two builds of each release, lists of one platform under each, and
+//! lists that are not its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -22,9 +23,11 @@ use super::handlers::{Fingerprinted, Transitions, stored};
 /// How many builds of a release there are: a push brings the other one.
 pub const BUILDS: u8 = 2;
 
-/// One of the contents: the lists of the releases, build by build, then those that are not the function's own.
+/// One of the contents: the lists of the releases, build by build, then those that are not the function's own, then the
+/// list of each release that lacks a platform.
 pub type Content = u8;
-/// One of the tags: releases, then aliases, then yank markers, then the platform tags of each release together.
+/// One of the tags: releases, then aliases, then yank markers, then a version that is not a release, then the platform
+/// tags of each release together.
 pub type TagId = u8;
 
 /// The images, the manifest lists that they give, and the requests.
@@ -60,6 +63,7 @@ impl Catalog {
         }
         let aliases = releases.len()..tags.len();
         tags.extend(releases.iter().map(|release| YankMarker::of(release).unwrap().tag().clone()));
+        tags.push("nightly".parse().unwrap());
         let mut catalog = Self {
             settings,
             releases,
@@ -89,6 +93,10 @@ impl Catalog {
         let foreign = Index::docker([Entry::new(&Image::docker("linux/s390x")).platform("linux/s390x")]).to_artifact();
         let image = Image::docker("linux/amd64").content("nightly").to_artifact();
         catalog.contents.extend([stored(&foreign), stored(&image)]);
+        for release in &catalog.releases {
+            let image = Image::docker("linux/amd64").content(&format!("{release} alone"));
+            catalog.contents.push(stored(&Index::docker([Entry::new(&image).platform("linux/amd64")]).to_artifact()));
+        }
         catalog
     }
 
@@ -116,6 +124,16 @@ impl Catalog {
 
     pub fn plain_image(&self) -> Content {
         content(self.lists.len() + 1)
+    }
+
+    /// The list of this release that lacks a platform.
+    pub fn partial_list(&self, release: usize) -> Content {
+        content(self.lists.len() + 2 + release)
+    }
+
+    /// The version that is not a release.
+    pub fn other_version(&self) -> usize {
+        self.tags.len() - 1
     }
 
     pub fn content_of(&self, digest: Digest) -> Content {

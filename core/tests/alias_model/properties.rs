@@ -13,8 +13,9 @@ use super::state::{State, Violation};
 #[expect(clippy::cast_possible_truncation, reason = "there are few pauses")]
 const MAX_CALLS: u8 = 3 + 4 * MAX_ROUNDS + PAUSES_MS.len() as u8 + 4 * (1 + PAUSES_MS.len() as u8 + 4 * MAX_ROUNDS);
 
-pub const QUIESCENT_IS_CORRECT: &str = "when quiescent, each alias names the highest release that is not yanked";
-const AFTER_THE_SWEEP: &str = "after the sweep, each alias names the highest release that is not yanked";
+pub const QUIESCENT_IS_CORRECT: &str =
+    "when quiescent, each alias names the highest complete release that is not yanked";
+const AFTER_THE_SWEEP: &str = "after the sweep, each alias names the highest complete release that is not yanked";
 pub const NOT_TAKEN_BACK: &str = "no alias is taken back from a release that it named when the scan began";
 
 pub fn all() -> Vec<Property<Scenario>> {
@@ -48,24 +49,29 @@ pub fn all() -> Vec<Property<Scenario>> {
 
 /// Whether each alias names the list of its release, and each marker too.
 fn is_correct(model: &Scenario, state: &State) -> bool {
-    let published = state
-        .builds
-        .iter()
-        .enumerate()
-        .all(|(release, build)| state.now[release] == build.map(|build| list_of(release, build)));
+    let published = state.builds.iter().enumerate().all(|(release, build)| {
+        let partial = Some(model.catalog.partial_list(release));
+        let is_swept = model.sweep == Sweep::InTheEnd && state.is_swept && build.is_some();
+        state.now[release] == build.map(|build| list_of(release, build)) || !is_swept && state.now[release] == partial
+    });
     let aliases = model.catalog.aliases.clone().all(|alias| {
+        let named = state.now[alias];
         // A conflict leaves what is not the function's own.
-        let is_left =
-            model.foreign.is_some_and(|(foreign, content)| foreign == alias && state.now[alias] == Some(content));
-        match model.expected(state, alias) {
-            Some(release) => is_left || state.now[alias] == state.now[release],
+        let is_left = model.foreign.is_some_and(|(foreign, content)| foreign == alias && named == Some(content));
+        let (expected, passed_over) = model.expected(state, alias);
+        // It may be an earlier list of the release that is passed over, unless it is that of a lower one.
+        let is_kept = !passed_over.is_empty() && named.is_some() && !state.now[..state.builds.len()].contains(&named);
+        match expected {
+            Some(release) => is_left || is_kept || named == state.now[release],
             // What it named last, until it is yanked or never published.
             None => true,
         }
     });
     let markers = (0..state.builds.len()).all(|release| {
         let marker = state.now[model.catalog.marker_of(release)];
-        marker.is_none() || marker == state.now[release]
+        // No event announces a list that lacks a platform, so the sweep moves its marker.
+        let partial = Some(model.catalog.partial_list(release));
+        marker.is_none() || marker == state.now[release] || state.now[release] == partial
     });
     published && aliases && markers
 }

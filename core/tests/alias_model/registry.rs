@@ -23,6 +23,8 @@ pub struct Registry {
     hidden: Vec<Tag>,
     /// Whether scans state media types.
     states_media_types: bool,
+    /// Whether each release that names a list has its platform tags, too.
+    has_platform_tags: bool,
     immutable: Vec<Tag>,
 }
 
@@ -30,14 +32,18 @@ pub fn tag(text: &str) -> Tag {
     text.parse().unwrap()
 }
 
-/// What a word stands for: `image…`, a list with the platform `s390x`, a `corrupt` list; any other, a list of the own
-/// platform.
+/// What a word stands for: `image…`, a list with the platform `s390x`, a list of no platform, `partial…`, a `corrupt`
+/// list; any other, a list of the own platform.
 pub fn stored(content: &str) -> StoredManifest {
     let media_type = if content.starts_with("image") { MediaType::OciManifest } else { MediaType::OciIndex };
-    let architecture = if content == "s390x" { content } else { "amd64" };
+    let (os, architecture) = match content {
+        "s390x" => ("linux", "s390x"),
+        _ if content.starts_with("partial") => ("unknown", "unknown"),
+        _ => ("linux", "amd64"),
+    };
     let entry = serde_json::json!({
         "mediaType": MediaType::OciManifest.as_str(), "size": 1, "digest": Digest::sha256(content).to_string(),
-        "platform": {"os": "linux", "architecture": architecture},
+        "platform": {"os": os, "architecture": architecture},
     });
     let text = serde_json::json!({"manifests": [entry]}).to_string();
     let digest = Digest::sha256(&text);
@@ -52,7 +58,7 @@ pub fn list(content: &str) -> ManifestList {
 
 impl Registry {
     /// A repository with these aliases and tags, such as `1.0.0=a latest=a!`: each with what it names, and `!` where it
-    /// is immutable. With the word `untyped`, scans state no media types.
+    /// is immutable. With the word `untyped`, scans state no media types; with `whole`, no release has platform tags.
     pub fn new(aliases: &str, tags: &str) -> Self {
         let settings = Settings::from_lookup(|name| match name {
             "PLATFORMS" => Some("linux/amd64".to_owned()),
@@ -62,7 +68,9 @@ impl Registry {
         });
         let settings = settings.unwrap().for_repository(&repository()).unwrap().clone();
         let (tags_by_name, hidden, immutable) = (BTreeMap::new(), Vec::new(), Vec::new());
-        let mut registry = Self { settings, tags: tags_by_name, hidden, states_media_types: true, immutable };
+        let (states_media_types, has_platform_tags) = (true, true);
+        let mut registry =
+            Self { settings, tags: tags_by_name, hidden, states_media_types, has_platform_tags, immutable };
         for word in tags.split_whitespace() {
             registry.change(word);
         }
@@ -78,6 +86,8 @@ impl Registry {
             self.tags.remove(&tag(name));
         } else if let Some(name) = change.strip_suffix(" is hidden") {
             self.hidden.push(tag(name));
+        } else if change == "whole" {
+            self.has_platform_tags = false;
         } else {
             assert_eq!(change, "untyped");
             self.states_media_types = false;
@@ -89,6 +99,11 @@ impl Registry {
         for (tag, stored) in self.tags.iter().filter(|(tag, _)| !self.hidden.contains(tag)) {
             let media_type = if self.states_media_types { stored.media_type.as_str() } else { "" };
             builder.add_image(&scanned_image(tag, stored.digest, media_type));
+            if stored.is_list() && self.has_platform_tags && self.settings.release(tag).is_some() {
+                for platform in self.settings.platform_tags(tag).unwrap() {
+                    builder.add_image(&scanned_image(&platform.tag, stored.digest, "image"));
+                }
+            }
         }
         builder.finish()
     }
@@ -198,7 +213,7 @@ impl Registry {
 pub fn reports(end: &AliasReconciliation) -> Vec<String> {
     let report = |report: &AliasReport| {
         let release = report.release.as_ref().map_or("null".to_owned(), ToString::to_string);
-        let reason = report.outcome.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let reason = report.reason().map(|reason| format!(": {reason}")).unwrap_or_default();
         format!("{} {} {release}{reason}", report.tag, report.outcome.kind())
     };
     let failures = end.failed.iter().map(|failure| format!("{} {}", failure.tag, failure.error.error_type()));

@@ -46,6 +46,8 @@ pub struct Scenario {
     pub published: usize,
     /// What an alias names at first that nobody published.
     pub foreign: Option<(usize, Content)>,
+    /// What the version that is not a release names.
+    pub shared: Option<Content>,
     /// Whether [`NOT_TAKEN_BACK`](properties::NOT_TAKEN_BACK) is checked, which takes more states.
     pub watches: bool,
     /// The negative control: a write that succeeded is taken for the end, and not confirmed.
@@ -68,6 +70,7 @@ impl Model for Scenario {
         if let Some((alias, content)) = self.foreign {
             now[alias] = Some(content);
         }
+        now[self.catalog.other_version()] = self.shared;
         let mut builds = vec![None; releases];
         builds[..self.published].fill(Some(0));
         let (left, sweeps_left) = (self.budget, u8::from(self.sweep != Sweep::Never));
@@ -83,6 +86,7 @@ impl Model for Scenario {
             actions.extend((may_mark && left.marks > 0).then_some(Action::Mark(release)));
             let may_start = may_mark && state.handlers.len() < self.handlers;
             actions.extend((may_start && left.yanks > 0).then_some(Action::Yank(release)));
+            actions.extend((left.partial_lists > 0).then_some(Action::PushPartial(release)));
         }
         let mut jobs = state.jobs.clone();
         jobs.dedup();
@@ -102,7 +106,10 @@ impl Model for Scenario {
         actions.extend((0..state.late.len()).map(Action::Land));
         let may_sweep = match self.sweep {
             Sweep::Never => false,
-            Sweep::InTheEnd => state.is_quiescent() && [left.pushes, left.rebuilds, left.marks, left.yanks] == [0; 4],
+            Sweep::InTheEnd => {
+                let changes = [left.pushes, left.rebuilds, left.marks, left.yanks, left.partial_lists];
+                state.is_quiescent() && changes == [0; 5]
+            }
             Sweep::AnyTime => state.handlers.len() < self.handlers,
         };
         actions.extend((may_sweep && state.sweeps_left > 0).then_some(Action::Sweep));
@@ -121,6 +128,10 @@ impl Model for Scenario {
                 state.left.marks -= 1;
                 let content = state.now[release]?;
                 self.store(&mut state, self.catalog.marker_of(release), content);
+            }
+            Action::PushPartial(release) => {
+                state.left.partial_lists -= 1;
+                state.now[release] = Some(self.catalog.partial_list(release));
             }
             Action::Take(job) => {
                 take(&mut state.jobs, &job);
@@ -184,14 +195,22 @@ impl Scenario {
         aliases.iter().map(|alias| self.catalog.tag_id(alias)).collect()
     }
 
-    /// The release that an alias must name at rest: the highest that is published and not yanked.
-    pub fn expected(&self, state: &State, alias: usize) -> Option<usize> {
+    /// The release that an alias must name at rest: the highest that is published with all platforms and not yanked. And
+    /// the higher ones that are passed over for it.
+    pub fn expected(&self, state: &State, alias: usize) -> (Option<usize>, Vec<usize>) {
+        let mut passed_over = Vec::new();
         let is_eligible = |release: &usize| {
             state.now[*release].is_some()
                 && state.now[self.catalog.marker_of(*release)].is_none()
                 && self.aliases_of(*release).contains(&alias)
         };
-        (0..state.builds.len()).rev().find(is_eligible)
+        for release in (0..state.builds.len()).rev().filter(is_eligible) {
+            if state.now[release] != Some(self.catalog.partial_list(release)) {
+                return (Some(release), passed_over);
+            }
+            passed_over.push(release);
+        }
+        (None, passed_over)
     }
 
     fn execute(&self, state: &mut State, handler: &Running) {
@@ -296,8 +315,11 @@ impl Scenario {
     fn write(&self, state: &mut State, handler: &Handler, tag: usize, content: Content) {
         let is_alias = self.catalog.aliases.contains(&tag);
         let (before, after) = (state.now[tag], self.catalog.release_of(content));
-        let is_marker = after.is_some_and(|release| tag == self.catalog.marker_of(release));
-        if after.is_none() || !(is_alias || is_marker) {
+        let is_marker_of = |release| {
+            let is_list = after == Some(release) || content == self.catalog.partial_list(release);
+            tag == self.catalog.marker_of(release) && is_list
+        };
+        if !(is_alias && after.is_some() || (0..state.builds.len()).any(is_marker_of)) {
             state.violation = Some(Violation::UnknownWrite);
         }
         let replaced = before.and_then(|content| self.catalog.release_of(content));

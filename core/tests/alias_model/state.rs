@@ -19,6 +19,8 @@ pub struct Budget {
     pub marks: u8,
     /// Requests to yank.
     pub yanks: u8,
+    /// Pushes of a list that lacks a platform under the tag of a release.
+    pub partial_lists: u8,
     /// Writes that take effect without a response, so that the SDK repeats them.
     pub write_retries: u8,
     /// Writes without a response that take effect later.
@@ -61,6 +63,8 @@ pub enum Action {
     Push(usize),
     /// Somebody marks a release as yanked.
     Mark(usize),
+    /// Somebody pushes a list that lacks a platform under the tag of a release. No event announces it.
+    PushPartial(usize),
     /// A handler starts on an event, and makes its first call.
     Take(Job),
     /// A request to yank arrives, and makes its first call.

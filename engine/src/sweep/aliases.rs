@@ -22,7 +22,7 @@ impl Reporter<'_> {
         for alias in end.aliases.into_iter().chain(end.markers) {
             is_out_of_time |= matches!(alias.outcome, AliasOutcome::Pending(_));
             if matches!(alias.outcome, AliasOutcome::Conflict(_)) {
-                let reason = alias.outcome.reason().unwrap_or_default();
+                let reason = alias.reason().unwrap_or_default();
                 let (registry, repository) = (self.registry.clone(), repository.name.clone());
                 self.add_conflict(ConflictingAlias { registry, repository, tag: alias.tag, reason });
             }

@@ -1,0 +1,67 @@
+//! The lines of a repository: the releases that give the same alias, and the one that the alias follows.
+
+use std::collections::BTreeMap;
+
+use super::outcome::PassedOver;
+use super::scan::AliasScan;
+use super::snapshot::Knowledge;
+use crate::oci::digest::Digest;
+use crate::oci::tag::Tag;
+use crate::settings::alias_policy::AliasPolicy;
+use crate::settings::release::Release;
+
+/// The releases that give one alias.
+#[derive(Debug, Default)]
+pub(super) struct Line<'a> {
+    /// All that are known, yanked or published or neither, in ascending order.
+    releases: Vec<&'a Release>,
+    /// The highest that is published and not yanked, as far as its list is not known to lack a platform, with that list.
+    pub(super) desired: Option<(&'a Release, Digest)>,
+    /// The highest above that one whose list lacks platforms.
+    pub(super) passed_over: Option<PassedOver>,
+}
+
+impl<'a> Line<'a> {
+    /// The lines of all releases of a scan, and of the scans before it.
+    pub(super) fn all(policy: &AliasPolicy, knowledge: &'a Knowledge, scan: &'a AliasScan) -> BTreeMap<Tag, Self> {
+        let mut lines = BTreeMap::<Tag, Self>::new();
+        let mut earlier = knowledge.releases.iter().peekable();
+        let mut add = |release: &'a Release| {
+            let is_yanked = scan.yanked().contains(release);
+            let list = if is_yanked { None } else { knowledge.list_of(release, scan) };
+            for alias in policy.aliases(release) {
+                lines.entry(alias).or_default().add(release, list, knowledge);
+            }
+        };
+        for release in scan.releases() {
+            while let Some(missed) = earlier.next_if(|earlier| *earlier < release) {
+                add(missed);
+            }
+            earlier.next_if(|earlier| *earlier == release);
+            add(release);
+        }
+        earlier.for_each(add);
+        lines
+    }
+
+    /// Adds a release that is higher than those before it.
+    fn add(&mut self, release: &'a Release, list: Option<Digest>, knowledge: &Knowledge) {
+        self.releases.push(release);
+        let Some(digest) = list else { return };
+        if let Some(missing) = knowledge.missing(digest) {
+            self.passed_over = Some(PassedOver { release: release.clone(), missing: missing.clone() });
+        } else {
+            (self.desired, self.passed_over) = (Some((release, digest)), None);
+        }
+    }
+
+    /// The releases that are not higher than this one, the highest first.
+    pub(super) fn down_from(&self, release: &Release) -> impl Iterator<Item = &'a Release> {
+        self.releases.iter().rev().copied().skip_while(move |other| *other > release)
+    }
+
+    /// The releases that are higher than this one, the highest first.
+    pub(super) fn above(&self, release: &Release) -> impl Iterator<Item = &'a Release> {
+        self.releases.iter().rev().copied().take_while(move |other| *other > release)
+    }
+}
