@@ -57,6 +57,10 @@ impl<'a> BatchRun<'a> {
 
     async fn registry(&self, executor: &Executor<'_>, repositories: BTreeMap<RepositoryName, RepositoryTasks>) {
         let repository = async |(name, tasks)| self.repository(executor, &name, tasks).await;
+        let mut repositories: Vec<_> = repositories.into_iter().collect();
+        // Records that come back together find another repository first, so that a slow one does not always precede them.
+        let first = self.log.borrow().request_id.bytes().map(usize::from).sum::<usize>() % repositories.len().max(1);
+        repositories.rotate_left(first);
         let repositories = stream::iter(repositories);
         Box::pin(repositories.for_each_concurrent(MAX_PARALLEL_REPOSITORIES, repository)).await;
     }
@@ -64,12 +68,9 @@ impl<'a> BatchRun<'a> {
     async fn repository(&self, executor: &Executor<'_>, name: &RepositoryName, tasks: RepositoryTasks) {
         let RepositoryTasks { versions, separate, markers } = tasks;
         let on_end = |records, end| self.end(records, &end);
-        executor.reconcile(name, versions.into_values(), on_end).await;
+        executor.reconcile(name, versions.into_values(), markers.into_values(), on_end).await;
         for task in separate {
-            executor.reconcile(name, [task], on_end).await;
-        }
-        for (records, task) in markers.into_values() {
-            self.end(records, &executor.mark(task).await);
+            executor.reconcile(name, [task], [], on_end).await;
         }
     }
 

@@ -10,8 +10,7 @@ use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::reconcile::observation::Manifests;
 use ecr_multiarch_core::reconcile::step::PutResponse;
 use ecr_multiarch_core::{
-    AliasReconciliation, AliasReport, AliasRequest, AliasScan, AliasScanBuilder, AliasStep, Error, IamAction,
-    RepositoryName, Tag,
+    AliasReconciliation, AliasRequest, AliasScan, AliasScanBuilder, AliasStep, Error, IamAction, RepositoryName, Tag,
 };
 use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
@@ -30,18 +29,18 @@ const SCANS_AFTER_WRITE: u32 = 2;
 /// work, fit into the memory of the assembler.
 const SHARED_READ: SharedRead = SharedRead { is_attempted_once: false, max_bytes: 1 << 20 };
 
-/// Reconciles the aliases of one release. Those that are not settled in time are pending.
+/// Reconciles the aliases of releases. Those that are not settled in time are pending.
 ///
 /// # Errors
-/// Those of ECR, and that of the first alias that failed.
+/// Those of scans and reads. Errors of single aliases are in the result.
 pub(crate) async fn reconcile_aliases(
     registry: &Registry,
     request: AliasRequest,
     deadline: Instant,
-) -> Result<Vec<AliasReport>, Error> {
+) -> Result<AliasReconciliation, Error> {
     let time = WorkTime { stop_at: deadline, deadline };
     let run = AliasRun { registry, time, scan_time: None, has_written: false };
-    run.finish(AliasStep::start(Arc::new(request))).await?.into_result()
+    run.finish(AliasStep::start(Arc::new(request))).await
 }
 
 /// Yanks a release, or finds out whether it is yanked. The aliases are still to be reconciled.

@@ -2,6 +2,7 @@
 //! done. A request is a batch of one.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,19 +10,23 @@ use ecr_multiarch_core::alias::yank::{YankOutcome, YankRequest};
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::work::{MarkerTask, VersionTask};
 use ecr_multiarch_core::{
-    AliasReport, AliasRequest, Answer, Error, ErrorType, IamAction, ImageReference, InvocationError, ReconcileRequest,
-    RepositoryName, Step, VersionReport, YankReport,
+    AliasRequest, Answer, Error, ErrorType, IamAction, InvocationError, ReconcileRequest, RepositoryName, Step,
+    VersionReport, YankReport,
 };
 use tokio::sync::Semaphore;
 
-use crate::alias::{reconcile_aliases, yank};
-use crate::ecr::{Registry, SharedRead};
+use crate::alias::yank;
+use crate::alias_task::{AliasTask, Reply};
+use crate::ecr::Registry;
 use crate::end::{End, WorkTime, deadline_reached};
-use crate::group::{GroupDelegate, GroupReconciler, Member, VersionEnd, versions_per_read};
+use crate::group::{FailedRead, GroupDelegate, GroupReconciler, Member, VersionEnd, versions_per_read};
 
-/// A read that fails is repeated as any other call is, since its registry is abandoned if it fails for good. Ten
-/// responses of this size, one for each record of a batch, fit into the memory of the assembler.
-const SHARED_READ: SharedRead = SharedRead { is_attempted_once: false, max_bytes: 1 << 20 };
+/// How many bytes the response to a read of several versions may have. Ten of this size, one for each record of a batch,
+/// fit into the memory of the assembler.
+const MAX_READ_BYTES: usize = 1 << 20;
+
+/// How many repositories show that a registry is down. One alone may have an image that cannot be read.
+const MIN_UNANSWERED_REPOSITORIES: usize = 2;
 
 /// How a task ended.
 pub type TaskEnd = End<Answered>;
@@ -44,11 +49,13 @@ impl From<Result<Answer, InvocationError>> for TaskEnd {
 /// Carries out the tasks of one registry.
 #[derive(Debug)]
 pub struct Executor<'a> {
-    registry: Registry,
-    time: WorkTime,
+    pub(crate) registry: Registry,
+    pub(crate) time: WorkTime,
     large_versions: &'a Semaphore,
     /// Whether aliases are deferred to the sweep for lack of time.
-    defers_aliases: bool,
+    pub(crate) defers_aliases: bool,
+    /// Whether a call about each of these repositories was answered.
+    answered: RefCell<BTreeMap<RepositoryName, bool>>,
     /// The error after which nothing more of the registry is begun.
     unavailable: RefCell<Option<Error>>,
 }
@@ -56,26 +63,18 @@ pub struct Executor<'a> {
 /// Versions of one repository that are reconciled together.
 struct VersionsDelegate<'a, K, F> {
     executor: &'a Executor<'a>,
+    repository: &'a RepositoryName,
     on_end: F,
     /// Those whose aliases are to be reconciled.
-    published: RefCell<Vec<Published<K>>>,
-}
-
-/// A version that was reconciled, and whose aliases are not yet.
-struct Published<K> {
-    key: K,
-    report: VersionReport,
-    aliases: AliasRequest,
-    /// The version's tag, if it was written or found right.
-    confirmed: Option<ImageReference>,
-    at: SystemTime,
+    alias_tasks: RefCell<Vec<AliasTask<K>>>,
 }
 
 impl<'a> Executor<'a> {
     /// An executor of tasks of this registry, with calls that are repeated until its own time while ECR throttles them.
     /// The semaphore admits one version at a time whose manifests are too large to be read with others.
     pub fn new(registry: Registry, time: WorkTime, large_versions: &'a Semaphore) -> Self {
-        Self { registry, time, large_versions, defers_aliases: false, unavailable: RefCell::default() }
+        let (answered, unavailable) = (RefCell::default(), RefCell::default());
+        Self { registry, time, large_versions, defers_aliases: false, answered, unavailable }
     }
 
     /// The same executor, which defers aliases to the sweep for lack of time, since no delivery repeats their version.
@@ -84,19 +83,30 @@ impl<'a> Executor<'a> {
         Self { defers_aliases: true, ..self }
     }
 
-    /// Reconciles versions of one repository, and then their aliases. Those that fit into one read share it.
+    /// Reconciles versions of one repository, and then their aliases together with those of releases whose markers were
+    /// pushed. The versions that fit into one read share it.
     pub async fn reconcile<K>(
         &self,
         repository: &RepositoryName,
-        tasks: impl IntoIterator<Item = (K, VersionTask)>,
+        versions: impl IntoIterator<Item = (K, VersionTask)>,
+        markers: impl IntoIterator<Item = (K, MarkerTask)>,
         on_end: impl Fn(K, TaskEnd),
     ) {
-        let mut tasks = tasks.into_iter().peekable();
-        while let Some((_, first)) = tasks.peek() {
+        let mut versions = versions.into_iter().peekable();
+        let mut alias_tasks = Vec::new();
+        while let Some((_, first)) = versions.peek() {
             let count = versions_per_read(first.request.platforms.len());
-            let group = tasks.by_ref().take(count).collect();
-            self.reconcile_together(repository, group, &on_end).await;
+            let group = versions.by_ref().take(count).collect();
+            alias_tasks.extend(self.reconcile_together(repository, group, &on_end).await);
         }
+        let marked = |(key, MarkerTask { marker, aliases })| AliasTask {
+            key,
+            aliases,
+            confirmed: None,
+            reply: Reply::Marker(marker),
+        };
+        alias_tasks.extend(markers.into_iter().map(marked));
+        self.finish(repository, alias_tasks, on_end).await;
     }
 
     async fn reconcile_together<K>(
@@ -104,13 +114,14 @@ impl<'a> Executor<'a> {
         repository: &RepositoryName,
         tasks: Vec<(K, VersionTask)>,
         on_end: impl Fn(K, TaskEnd),
-    ) {
-        let delegate = VersionsDelegate { executor: self, on_end, published: RefCell::default() };
+    ) -> Vec<AliasTask<K>> {
+        let delegate = VersionsDelegate { executor: self, repository, on_end, alias_tasks: RefCell::default() };
         let group = GroupReconciler {
             registry: &self.registry,
             repository,
             time: self.time,
-            shared_read: SHARED_READ,
+            max_read_bytes: MAX_READ_BYTES,
+            failed_read: FailedRead::OneByOne,
             large_versions: self.large_versions,
             delegate: &delegate,
         };
@@ -119,15 +130,7 @@ impl<'a> Executor<'a> {
             Member { step: Step::start(Arc::clone(&request)), version: (key, request, aliases) }
         });
         group.reconcile(members.collect()).await;
-        let VersionsDelegate { on_end, published, .. } = delegate;
-        for Published { key, mut report, aliases, confirmed, at } in published.into_inner() {
-            let aliases = report.outcome.manifest_list().into_iter().fold(aliases, AliasRequest::with_list);
-            let end = self.reconcile_aliases(aliases, confirmed).await.map(|aliases| {
-                report.aliases = Some(aliases);
-                Answered { answer: Answer::Version(Box::new(report)), at }
-            });
-            on_end(key, end);
-        }
+        delegate.alias_tasks.into_inner()
     }
 
     /// Reconciles one version, and then its aliases.
@@ -137,27 +140,19 @@ impl<'a> Executor<'a> {
     pub async fn reconcile_one(&self, task: VersionTask) -> Result<Answer, InvocationError> {
         let (repository, target) = (task.request.repository.clone(), task.request.target());
         let end = RefCell::new(End::OutOfTime(None));
-        self.reconcile(&repository, [((), task)], |(), ended| *end.borrow_mut() = ended).await;
+        self.reconcile(&repository, [((), task)], [], |(), ended| *end.borrow_mut() = ended).await;
         answer(end.into_inner(), Resource::Image(target))
     }
 
     /// Reconciles the aliases of a release whose marker was pushed.
-    pub async fn mark(&self, task: MarkerTask) -> TaskEnd {
-        let MarkerTask { marker, aliases } = task;
-        let (id, repository) = (self.registry.id().clone(), aliases.repository.clone());
-        self.reconcile_aliases(aliases, None).await.map(|aliases| {
-            let report = YankReport::for_push(id, repository, marker, aliases);
-            Answered { answer: Answer::Yank(Box::new(report)), at: SystemTime::now() }
-        })
-    }
-
-    /// As [`Self::mark`], for a request.
     ///
     /// # Errors
     /// That of the aliases.
-    pub async fn mark_one(&self, task: MarkerTask) -> Result<Answer, InvocationError> {
-        let target = task.aliases.image(task.marker.tag());
-        answer(self.mark(task).await, Resource::Image(target))
+    pub async fn mark(&self, task: MarkerTask) -> Result<Answer, InvocationError> {
+        let (repository, target) = (task.aliases.repository.clone(), task.aliases.image(task.marker.tag()));
+        let end = RefCell::new(End::OutOfTime(None));
+        self.reconcile(&repository, [], [((), task)], |(), ended| *end.borrow_mut() = ended).await;
+        answer(end.into_inner(), Resource::Image(target))
     }
 
     /// Yanks a release, or finds out whether it is yanked, and reconciles its aliases.
@@ -167,47 +162,30 @@ impl<'a> Executor<'a> {
     pub async fn yank(&self, request: YankRequest) -> Result<Answer, InvocationError> {
         let (repository, target) = (request.repository.clone(), request.target());
         let end = Box::pin(yank(&self.registry, request, self.time.deadline)).await?;
-        let mut report = YankReport::new(self.registry.id().clone(), repository, &end);
-        if let Some(aliases) = end.aliases {
-            let confirmed = (end.outcome == YankOutcome::Yanked).then(|| target.clone());
-            let end = self.reconcile_aliases(aliases, confirmed).await.map(|aliases| {
-                report.aliases = aliases;
-                Answered { answer: Answer::Yank(Box::new(report)), at: SystemTime::now() }
-            });
-            return answer(end, Resource::Image(target));
-        }
-        Ok(Answer::Yank(Box::new(report)))
-    }
-
-    /// Reconciles aliases, unless nothing more is begun. The error names the tag that was written before, if any.
-    async fn reconcile_aliases(
-        &self,
-        request: AliasRequest,
-        confirmed: Option<ImageReference>,
-    ) -> End<Vec<AliasReport>> {
-        if let Some(error) = self.unavailable() {
-            return End::Abandoned(error);
-        }
-        if self.time.is_up() && !self.defers_aliases {
-            return End::OutOfTime(None);
-        }
-        match Box::pin(reconcile_aliases(&self.registry, request, self.time.deadline)).await {
-            Ok(aliases) => End::Done(aliases),
-            Err(error) => {
-                self.note(&error);
-                End::Failed(InvocationError { error, confirmed })
-            }
-        }
+        let report = YankReport::new(self.registry.id().clone(), repository.clone(), &end);
+        let Some(aliases) = end.aliases else { return Ok(Answer::Yank(Box::new(report))) };
+        let confirmed = (end.outcome == YankOutcome::Yanked).then(|| target.clone());
+        let task = AliasTask { key: (), aliases, confirmed, reply: Reply::Yank(report) };
+        let end = RefCell::new(End::OutOfTime(None));
+        self.finish(&repository, vec![task], |(), ended| *end.borrow_mut() = ended).await;
+        answer(end.into_inner(), Resource::Image(target))
     }
 
     /// The error after which nothing more is begun.
-    fn unavailable(&self) -> Option<Error> {
+    pub(crate) fn unavailable(&self) -> Option<Error> {
         self.unavailable.borrow().clone()
     }
 
-    /// Begins nothing more if the registry is down, or denies access.
-    fn note(&self, error: &Error) {
-        if error.is_registry_down() || error.error_type() == ErrorType::AccessDenied {
+    /// Takes note of an error. Nothing more is begun if the registry denies access, or if the calls about two repositories
+    /// were not answered: of those about one, an image can be the reason.
+    pub(crate) fn note(&self, repository: &RepositoryName, error: &Error) {
+        let mut answered = self.answered.borrow_mut();
+        if error.is_registry_down() {
+            answered.entry(repository.clone()).or_insert(false);
+        }
+        let unanswered = answered.values().filter(|is_answered| !**is_answered).count();
+        let is_down = error.is_registry_down() && unanswered >= MIN_UNANSWERED_REPOSITORIES;
+        if is_down || error.error_type() == ErrorType::AccessDenied {
             self.unavailable.borrow_mut().get_or_insert_with(|| error.clone());
         }
     }
@@ -220,27 +198,33 @@ impl<K, F: Fn(K, TaskEnd)> GroupDelegate for VersionsDelegate<'_, K, F> {
         self.executor.unavailable()
     }
 
-    /// What one version of the read can be the reason for is found out by reading it in parts.
-    fn on_shared_read_error(&self, error: &Error) -> Option<VersionEnd> {
-        (error.error_type() != ErrorType::RegistryRefused).then(|| error.clone().into())
+    fn on_answer(&self) {
+        self.executor.answered.borrow_mut().insert(self.repository.clone(), true);
+    }
+
+    fn on_read_error(&self, error: &Error) -> Option<VersionEnd> {
+        error.concerns_repository().then(|| error.clone().into())
     }
 
     fn on_end(&self, (key, request, aliases): Self::Version, end: VersionEnd) {
         if let End::Failed(InvocationError { error, .. }) = &end {
-            self.executor.note(error);
+            self.executor.note(self.repository, error);
         }
         let at = SystemTime::now();
         let id = self.executor.registry.id().clone();
         let end = end.map(|reconciliation| VersionReport::new(id, &request, reconciliation));
-        let end = match (end, aliases) {
-            (End::Done(report), Some(aliases)) if report.outcome.manifest_list().is_some() => {
+        let list = if let End::Done(report) = &end { report.outcome.manifest_list() } else { None };
+        let aliases = aliases.zip(list).map(|(aliases, list)| aliases.with_list(list));
+        match (end, aliases) {
+            (End::Done(report), Some(aliases)) => {
                 let confirmed = (!request.dry_run).then(|| request.target());
-                self.published.borrow_mut().push(Published { key, report, aliases, confirmed, at });
-                return;
+                let reply = Reply::Version(report, at);
+                self.alias_tasks.borrow_mut().push(AliasTask { key, aliases, confirmed, reply });
             }
-            (end, _) => end,
-        };
-        (self.on_end)(key, end.map(|report| Answered { answer: Answer::Version(Box::new(report)), at }));
+            (end, _) => {
+                (self.on_end)(key, end.map(|report| Answered { answer: Answer::Version(Box::new(report)), at }));
+            }
+        }
     }
 }
 

@@ -3,30 +3,27 @@
 //! Events, requests and the sweep are worked off with it. It tells their delegate how each version ended, and asks it what
 //! to do where ECR refuses.
 
+mod alone;
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::reconcile::observation::Manifests;
 use ecr_multiarch_core::reconcile::outcome::Reconciliation;
-use ecr_multiarch_core::reconcile::step::{Put, ReadManifests};
+use ecr_multiarch_core::reconcile::step::ReadManifests;
 use ecr_multiarch_core::settings::tag_scheme::{MAX_BATCH_IDS, MAX_PLATFORMS};
 use ecr_multiarch_core::{Error, IamAction, Reference, RepositoryName, Step};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use crate::ecr::{ReadError, Registry, SharedRead, WritePermit};
-use crate::end::{End, WorkTime, deadline_reached, pause, with_deadline};
+use crate::ecr::{ReadError, Registry, SharedRead};
+use crate::end::{End, WorkTime, deadline_reached};
 
 /// How many versions of a group continue by themselves at a time: enough that one slow version does not hold up the
 /// others, and few enough that the writes of other repositories do not wait for long.
 const MAX_PARALLEL_VERSIONS: usize = 8;
-
-/// How long a version may wait after it was observed, until its manifest list is written. One that has waited longer is
-/// observed again first: in a backlog, versions wait for their writes much longer than a read takes.
-const MAX_WAIT_AFTER_OBSERVATION: Duration = Duration::from_millis(500);
 
 const _: () = assert!(MAX_BATCH_IDS > MAX_PLATFORMS, "a read has room for one version");
 
@@ -38,6 +35,17 @@ pub(crate) fn versions_per_read(platforms: usize) -> usize {
 /// How a version ended.
 pub type VersionEnd = End<Reconciliation>;
 
+/// What follows a read of several versions that fails: each gets its own result. It is attempted once, since the parts
+/// repeat it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FailedRead {
+    /// It is made in halves, one after the other: few calls for groups of any size. A version that is alone repeats its
+    /// read by itself.
+    Halves,
+    /// Each version is read once by itself, all at the same time: little time for few versions.
+    OneByOne,
+}
+
 /// Whoever has a group reconciled.
 pub(crate) trait GroupDelegate {
     /// A version as the delegate knows it.
@@ -46,8 +54,12 @@ pub(crate) trait GroupDelegate {
     /// The error for which the versions that are not written yet are abandoned.
     fn abandoned(&self) -> Option<Error>;
 
-    /// How all versions end whose shared read failed. `None`, if they are to be read in parts.
-    fn on_shared_read_error(&self, error: &Error) -> Option<VersionEnd>;
+    /// A read of the repository was answered.
+    fn on_answer(&self) {}
+
+    /// How all versions of the repository end after a read failed. `None`, if one of them may be the reason, so that they
+    /// are to be read in parts.
+    fn on_read_error(&self, error: &Error) -> Option<VersionEnd>;
 
     /// A write failed.
     fn on_write_error(&self, _error: &Error) {}
@@ -76,6 +88,27 @@ struct VersionState<V> {
     is_large: bool,
     /// When it was observed by a shared read, if it was.
     observed_at: Option<Instant>,
+}
+
+/// Versions whose next step is one read.
+struct Group<V> {
+    members: Vec<ActiveVersion<V>>,
+    /// Whether it is a part of a read that has failed.
+    is_part: bool,
+}
+
+/// What follows a read.
+struct Read<V> {
+    /// What is to be read next.
+    next: Vec<Group<V>>,
+    /// The versions whose read has failed for good.
+    failed: Vec<(V, VersionEnd)>,
+}
+
+impl<V> Default for Read<V> {
+    fn default() -> Self {
+        Self { next: Vec::new(), failed: Vec::new() }
+    }
 }
 
 type Next<V> = ControlFlow<(V, VersionEnd), ActiveVersion<V>>;
@@ -122,7 +155,10 @@ pub(crate) struct GroupReconciler<'a, D> {
     pub(crate) registry: &'a Registry,
     pub(crate) repository: &'a RepositoryName,
     pub(crate) time: WorkTime,
-    pub(crate) shared_read: SharedRead,
+    /// How many bytes the response to a read of several versions may have. A larger one is read in parts, so that a few
+    /// reads in flight stay small whatever the manifests are. A hundred usual manifests have some 200 KiB.
+    pub(crate) max_read_bytes: usize,
+    pub(crate) failed_read: FailedRead,
     /// Admits one version at a time whose manifests are too large to be read with others.
     pub(crate) large_versions: &'a Semaphore,
     pub(crate) delegate: &'a D,
@@ -137,70 +173,104 @@ impl<D: GroupDelegate> GroupReconciler<'_, D> {
         });
         let members: Vec<_> = members.collect();
         // A repository with aliases may have no version to read.
-        let mut groups = if members.is_empty() { Vec::new() } else { vec![members] };
-        let mut individual = Vec::new();
+        let mut groups = if members.is_empty() { Vec::new() } else { vec![Group { members, is_part: false }] };
+        let mut unread = Vec::new();
         while let Some(group) = groups.pop() {
-            if let Some(error) = self.delegate.abandoned() {
-                self.end_all(group, &End::Abandoned(error));
-                continue;
+            let mut now = vec![group];
+            if self.failed_read == FailedRead::OneByOne {
+                now.append(&mut groups);
             }
-            let (shared, alone) = self.read_shared(group).await;
-            groups.extend(shared);
-            individual.extend(alone);
+            let reads = stream::iter(now).map(|group| self.read_and_finish(group));
+            let reads: Vec<_> = reads.buffer_unordered(MAX_PARALLEL_VERSIONS).collect().await;
+            for Read { next, failed } in reads {
+                groups.extend(next);
+                unread.extend(failed);
+            }
         }
-        stream::iter(individual).for_each_concurrent(MAX_PARALLEL_VERSIONS, |active| self.finish(active)).await;
+        // Last, when it is known whether any read was answered.
+        for (version, end) in unread {
+            self.delegate.on_end(version, end);
+        }
     }
 
-    /// Makes one read for a group of versions. Returns the groups that have another one to share, and the versions that
-    /// continue by themselves. A read that fails is repeated in halves, so that each version gets its own result; that of
-    /// one version is repeated by the version itself, where it was too large or attempted once.
-    async fn read_shared(
-        &self,
-        mut group: Vec<ActiveVersion<D::Version>>,
-    ) -> (Vec<Vec<ActiveVersion<D::Version>>>, Vec<ActiveVersion<D::Version>>) {
-        let references: BTreeSet<_> = group.iter().flat_map(ActiveVersion::references).collect();
+    /// Makes a read, and has the versions that continue by themselves finished before another read fills the memory.
+    async fn read_and_finish(&self, group: Group<D::Version>) -> Read<D::Version> {
+        if let Some(error) = self.delegate.abandoned() {
+            self.end_all(group.members, &End::Abandoned(error));
+            return Read::default();
+        }
+        let (read, alone) = self.read(group).await;
+        stream::iter(alone).for_each_concurrent(MAX_PARALLEL_VERSIONS, |active| self.finish(active)).await;
+        read
+    }
+
+    /// Makes one read for a group of versions. Returns what is to be read next, and the versions that continue by
+    /// themselves. A version whose manifests are too large to be read with others does.
+    async fn read(&self, group: Group<D::Version>) -> (Read<D::Version>, Vec<ActiveVersion<D::Version>>) {
+        let Group { mut members, is_part } = group;
+        let references: BTreeSet<_> = members.iter().flat_map(ActiveVersion::references).collect();
         let references: Vec<_> = references.into_iter().collect();
-        let read = self.registry.batch_get_shared_manifests(self.repository, &references, self.shared_read);
-        let manifests = match self.time.before_stop(read).await {
-            Some(Ok(manifests)) => manifests,
+        let is_repeated = self.failed_read == FailedRead::Halves || members.len() > 1 || is_part;
+        let shared = SharedRead { is_attempted_once: is_repeated, max_bytes: self.max_read_bytes };
+        let read = self.registry.batch_get_shared_manifests(self.repository, &references, shared);
+        match self.time.before_stop(read).await {
+            Some(Ok(manifests)) => {
+                self.delegate.on_answer();
+                return self.resume(members, &manifests);
+            }
             Some(Err(error)) if !self.time.is_up() => {
                 if let ReadError::Call(error) = &error
-                    && let Some(end) = self.delegate.on_shared_read_error(error)
+                    && let Some(end) = self.delegate.on_read_error(error)
                 {
-                    self.end_all(group, &end);
-                    return (Vec::new(), Vec::new());
-                }
-                if let [one] = group.as_mut_slice() {
+                    self.end_all(members, &end);
+                } else if let [one] = members.as_mut_slice() {
                     one.state.is_large = matches!(error, ReadError::TooLarge(_));
-                    if one.state.is_large || self.shared_read.is_attempted_once {
-                        return (Vec::new(), group);
+                    if one.state.is_large || self.failed_read == FailedRead::Halves {
+                        return (Read::default(), members);
                     }
-                    self.end_all(group, &Error::from(error).into());
-                    return (Vec::new(), Vec::new());
+                    let end = VersionEnd::from(Error::from(error));
+                    let failed = members.into_iter().map(|one| (one.state.version, end.clone())).collect();
+                    return (Read { failed, ..Read::default() }, Vec::new());
+                } else {
+                    let size = if self.failed_read == FailedRead::Halves { members.len().div_ceil(2) } else { 1 };
+                    let mut next = Vec::new();
+                    while !members.is_empty() {
+                        let rest = members.split_off(size.min(members.len()));
+                        next.push(Group { members, is_part: true });
+                        members = rest;
+                    }
+                    return (Read { next, ..Read::default() }, Vec::new());
                 }
-                let second = group.split_off(group.len() / 2);
-                return (vec![second, group], Vec::new());
             }
             failed => {
-                let dropped = || deadline_reached(IamAction::BatchGetImage, self.resource(&group));
+                let dropped = || deadline_reached(IamAction::BatchGetImage, self.resource(&members));
                 let error = failed.and_then(Result::err).map_or_else(dropped, Error::from);
-                self.end_all(group, &End::OutOfTime(Some(error)));
-                return (Vec::new(), Vec::new());
+                self.end_all(members, &End::OutOfTime(Some(error)));
             }
-        };
+        }
+        (Read::default(), Vec::new())
+    }
+
+    /// Continues versions with what was read for them together.
+    fn resume(
+        &self,
+        members: Vec<ActiveVersion<D::Version>>,
+        manifests: &Manifests,
+    ) -> (Read<D::Version>, Vec<ActiveVersion<D::Version>>) {
         let (mut shared, mut alone) = (Vec::new(), Vec::new());
-        for ActiveVersion { state, step } in group {
+        for ActiveVersion { state, step } in members {
             let Step::ReadManifests(read) = step else {
                 alone.push(ActiveVersion { state, step });
                 continue;
             };
-            match state.resume(read, &manifests) {
+            match state.resume(read, manifests) {
                 ControlFlow::Continue(next) if next.shared_read().is_some() => shared.push(next),
                 ControlFlow::Continue(next) => alone.push(next),
                 ControlFlow::Break((version, end)) => self.delegate.on_end(version, end),
             }
         }
-        (if shared.is_empty() { Vec::new() } else { vec![shared] }, alone)
+        let next = if shared.is_empty() { Vec::new() } else { vec![Group { members: shared, is_part: false }] };
+        (Read { next, failed: Vec::new() }, alone)
     }
 
     /// What a read for these versions accesses.
@@ -215,140 +285,5 @@ impl<D: GroupDelegate> GroupReconciler<'_, D> {
         for active in group {
             self.delegate.on_end(active.state.version, end.clone());
         }
-    }
-
-    /// Reconciles one version to its end by itself.
-    async fn finish(&self, active: ActiveVersion<D::Version>) {
-        let permit = if active.state.is_large { self.large_versions.acquire().await.ok() } else { None };
-        let (version, end) = Box::pin(self.run(active)).await;
-        drop(permit);
-        self.delegate.on_end(version, end);
-    }
-
-    async fn run(&self, mut active: ActiveVersion<D::Version>) -> (D::Version, VersionEnd) {
-        let waited = active.state.observed_at.map_or(Duration::ZERO, |observed_at| observed_at.elapsed());
-        let mut turn = Turn { permit: None, is_admitted: false, waited };
-        loop {
-            let ActiveVersion { state, step } = active;
-            let is_confirmation = matches!(&step, Step::ReadManifests(read) if read.is_confirmation());
-            // What was written is confirmed also after the stop.
-            if !is_confirmation {
-                if let Some(error) = self.delegate.abandoned() {
-                    return (state.version, End::Abandoned(error));
-                }
-                if self.time.is_up() {
-                    return (state.version, End::OutOfTime(None));
-                }
-            }
-            let next = if let Step::Put(put) = step {
-                self.put(state, put, &mut turn).await
-            } else {
-                let until = if is_confirmation { self.time.deadline } else { self.time.stop_at };
-                let confirming = is_confirmation.then(|| self.registry.with_throttle_deadline(until));
-                let registry = confirming.as_ref().unwrap_or(self.registry);
-                let executed = Box::pin(execute(registry, step, until)).await;
-                self.unless_out_of_time(state, executed)
-            };
-            active = match next {
-                ControlFlow::Continue(next) => next,
-                ControlFlow::Break(ended) => return ended,
-            };
-        }
-    }
-
-    /// Writes a manifest list in its turn, or observes the version again if its turn came late.
-    async fn put<'s>(&'s self, state: VersionState<D::Version>, put: Put, turn: &mut Turn<'s>) -> Next<D::Version> {
-        let gate = self.registry.gate();
-        let begun = Instant::now();
-        if turn.permit.is_none() {
-            turn.permit = self.time.before_stop(gate.write_permit()).await;
-        }
-        // Here and not within the call, since versions may be abandoned, and time be up, until the write is admitted.
-        if !turn.is_admitted {
-            let until = self.time.stop_at.min(self.registry.throttle_deadline());
-            turn.is_admitted = timeout_at(until, gate.admit(IamAction::PutImage)).await.is_ok();
-        }
-        turn.waited += begun.elapsed();
-        if let Some(error) = self.delegate.abandoned() {
-            return state.end(End::Abandoned(error));
-        }
-        let target = || Resource::Image(put.request().target());
-        if !turn.is_admitted {
-            return state.end(End::OutOfTime(Some(deadline_reached(IamAction::PutImage, target()))));
-        }
-        if turn.waited > MAX_WAIT_AFTER_OBSERVATION {
-            turn.waited = Duration::ZERO;
-            return state.next(Ok(Step::ReadManifests(put.restart())));
-        }
-        turn.is_admitted = false;
-        let write = self.registry.put_manifest_list_once(self.repository, &put.request().version, put.manifest_list());
-        let written = with_deadline(self.time.deadline, IamAction::PutImage, target, write).await;
-        match written {
-            // It waits for another turn.
-            Ok(None) => state.next(Ok(Step::Put(put))),
-            Ok(Some(response)) => {
-                turn.permit = None;
-                self.unless_out_of_time(state, put.resume(response))
-            }
-            Err(error) => {
-                self.delegate.on_write_error(&error);
-                self.unless_out_of_time(state, Err(error))
-            }
-        }
-    }
-
-    /// Continues with the next step. Once time is up, a retryable error says nothing about the version: ECR may have
-    /// throttled it until then.
-    fn unless_out_of_time(&self, state: VersionState<D::Version>, step: Result<Step, Error>) -> Next<D::Version> {
-        match step {
-            Err(error) if error.error_type().is_retryable() && self.time.is_up() => {
-                state.end(End::OutOfTime(Some(error)))
-            }
-            step => state.next(step),
-        }
-    }
-}
-
-/// The turn of a version to write.
-struct Turn<'a> {
-    /// Its permit to prepare a write, until ECR has responded.
-    permit: Option<WritePermit<'a>>,
-    /// Whether the gate has admitted its next write.
-    is_admitted: bool,
-    /// How long it has waited since it was observed.
-    waited: Duration,
-}
-
-/// Executes one step, and returns the next one.
-///
-/// # Errors
-/// Those of the machine and of ECR; [`Error::RegistryUnavailable`], if ECR has not answered by the deadline.
-async fn execute(registry: &Registry, step: Step, deadline: Instant) -> Result<Step, Error> {
-    match step {
-        Step::ReadManifests(read) => {
-            let call = async {
-                pause(read.after()).await;
-                Ok(registry.batch_get_manifests(&read.request().repository, &read.references()).await?)
-            };
-            let target = || Resource::Image(read.request().target());
-            let manifests = with_deadline(deadline, IamAction::BatchGetImage, target, call).await?;
-            read.resume(manifests)
-        }
-        Step::DescribeImages(describe) => {
-            let references = describe.references();
-            let call = registry.describe(&describe.request().repository, &references);
-            let target = || Resource::Image(describe.request().target());
-            let descriptions = with_deadline(deadline, IamAction::DescribeImages, target, call).await?;
-            describe.resume(descriptions)
-        }
-        Step::ReadConfigs(read) => {
-            let configs = read.configs();
-            let call = registry.get_configs(&read.request().repository, &configs);
-            let target = || Resource::Image(read.request().target());
-            let configs = with_deadline(deadline, IamAction::GetDownloadUrlForLayer, target, call).await?;
-            read.resume(&configs)
-        }
-        // A write waits for its turn, which the group keeps.
-        Step::Put(_) | Step::Done(_) => Ok(step),
     }
 }

@@ -7,6 +7,7 @@
 //! * [`ecr`] and [`blob`]: the calls to AWS, over [`connections`].
 
 mod alias;
+mod alias_task;
 pub mod blob;
 pub mod connections;
 pub mod ecr;

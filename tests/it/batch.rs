@@ -1,12 +1,17 @@
 //! SQS batches: which records are reconciled together, and which go back to the queue.
 
+// The aliases of the releases of a batch.
+mod aliases;
+// What becomes of a batch where calls about one image, repository or registry fail.
+mod neighbours;
+
 use std::time::{Duration, Instant};
 
 use local_ecr::image::Image;
 use local_ecr::{Fault, FaultKind};
 use serde_json::{Value, json};
 
-use crate::support::assertions::{assert_contains, assert_failure, only_metrics};
+use crate::support::assertions::{assert_failure, only_metrics};
 use crate::support::function::{ACCOUNT, REGION};
 use crate::support::input::{
     assemble_request, batch, batch_of_messages, batch_of_text, push_event, push_event_of_age, sweep_request,
@@ -237,56 +242,6 @@ fn record_that_waits_counts_as_denied_with_another_one() {
     );
 }
 
-/// A test bed with a version in the registries of two accounts.
-fn bed_with_two_accounts() -> TestBed {
-    let bed = TestBed::with(|function| function.env("ACCOUNTS", OTHER));
-    bed.store_images("1");
-    push_images(&bed.ecr.registry(OTHER, REGION), "app", "1");
-    bed
-}
-
-/// The event of a push in the registry of this account.
-fn event_of(account: &str, repository: &str, tag: &str) -> Value {
-    with_fields(push_event(repository, tag), &json!({"account": account}))
-}
-
-#[test]
-fn dead_registry_does_not_hold_up_another() {
-    let mut bed = bed_with_two_accounts();
-    bed.function = bed.function.with_remaining_time(Duration::from_secs(5));
-    bed.ecr.faults().add(Fault::on("BatchGetImage", FaultKind::Hang).registry(ACCOUNT, REGION));
-    let bodies = [event_of(ACCOUNT, "app", "1-arm64"), event_of(OTHER, "app", "1-arm64")];
-    assert_eq!(returned(&deliver(&bed, &bodies)), ["0"]);
-    assert!(bed.ecr.registry(OTHER, REGION).tag("app", "1").is_some());
-}
-
-#[test]
-fn unavailable_image_harms_no_other_record() {
-    let bed = bed_with(&["1", "2", "3"]);
-    push_images(&bed.registry, "zebra", "1");
-    bed.registry.fail("app", "2-arm64", "UpstreamUnavailable");
-    let mut bodies = events("app", &["1", "2", "3"]);
-    bodies.extend(events("zebra", &["1"]));
-    assert_eq!(returned(&deliver(&bed, &bodies)), ["2", "3"], "the call succeeded, so the registry works");
-    assert!(bed.digest("1").is_some() && bed.digest("3").is_some());
-}
-
-#[test]
-fn other_records_of_an_unavailable_registry_go_back_at_once() {
-    let bed = bed_with_two_accounts();
-    let repositories: Vec<_> = (0..20).map(|repository| format!("app-{repository:02}")).collect();
-    for repository in &repositories {
-        push_images(&bed.registry, repository, "1");
-    }
-    bed.ecr.faults().add(Fault::on("*", FaultKind::server_error()).registry(ACCOUNT, REGION));
-    let mut bodies: Vec<_> = repositories.iter().map(|it| event_of(ACCOUNT, it, "1-arm64")).collect();
-    bodies.push(event_of(OTHER, "app", "1-arm64"));
-    assert_eq!(returned(&deliver(&bed, &bodies)).len(), 20);
-    let calls = bed.ecr.journal().into_iter().filter(|call| call.account == ACCOUNT).count();
-    assert!(calls <= 8, "{calls} calls: two repositories at a time, four attempts each");
-    assert_contains(&lines(&bed, "returned to the queue")[0].to_string(), &["BatchGetImage", "another record"]);
-}
-
 #[test]
 fn records_that_cannot_be_begun_in_time_go_back() {
     let mut bed = TestBed::new();
@@ -333,63 +288,6 @@ fn wait_is_not_honoured() {
     let request = with_fields(assemble_request("app", "1"), &json!({"wait_seconds": 20}));
     assert!(returned(&deliver(&bed, &[request])).is_empty());
     assert!(begun.elapsed() < Duration::from_secs(10));
-}
-
-/// A test bed with aliases, and both images of these releases.
-fn bed_with_releases(releases: &[&str]) -> TestBed {
-    let bed = TestBed::with(|function| function.env("ALIASES", "{major},latest"));
-    bed.store_all_images(releases);
-    bed
-}
-
-#[test]
-fn aliases_follow_the_highest_release_of_a_batch() {
-    let releases = ["1.0.0", "1.1.0", "2.0.0"];
-    let bed = bed_with_releases(&releases);
-    assert!(returned(&deliver(&bed, &events("app", &releases))).is_empty());
-    for (alias, release) in [("latest", "2.0.0"), ("2", "2.0.0"), ("1", "1.1.0")] {
-        assert_eq!(bed.digest(alias), bed.digest(release), "{alias}");
-    }
-    assert_eq!(bed.calls("PutImage").len(), releases.len() + 3, "each alias is written once");
-}
-
-#[test]
-fn records_of_a_release_go_back_where_its_alias_fails() {
-    let bed = bed_with_releases(&["1.0.0"]);
-    bed.ecr.faults().add(Fault::on("PutImage", FaultKind::server_error()).naming("latest"));
-    assert_eq!(returned(&deliver(&bed, &events("app", &["1.0.0"]))), ["0", "1"]);
-    bed.ecr.faults().clear();
-    assert!(returned(&deliver(&bed, &events("app", &["1.0.0"]))).is_empty());
-    assert_eq!(bed.digest("latest"), bed.digest("1.0.0"));
-}
-
-#[test]
-fn failed_alias_is_counted_once() {
-    let releases = ["1.0.0", "2.0.0", "3.0.0"];
-    let bed = bed_with_releases(&releases);
-    bed.ecr.faults().add(Fault::on("PutImage", FaultKind::server_error()).naming("latest"));
-    assert_eq!(returned(&deliver(&bed, &events("app", &releases))).len(), 6);
-    assert_eq!(metrics(&bed)["Failed"], 1, "the aliases of the other releases were not begun");
-}
-
-#[test]
-fn release_whose_aliases_are_not_begun_in_time_goes_back() {
-    let mut bed = bed_with_releases(&["1.0.0", "1.1.0"]);
-    bed.function = bed.function.with_remaining_time(Duration::from_secs(4));
-    bed.ecr.faults().add(Fault::on("PutImage", FaultKind::Hang).naming("1.0.0"));
-    assert_eq!(returned(&deliver(&bed, &events("app", &["1.0.0", "1.1.0"]))), ["0", "1", "2", "3"]);
-    assert!(bed.digest("1.1.0").is_some());
-    let log = lines(&bed, "returned to the queue");
-    assert!(log.iter().any(|line| line["reason"].as_str().unwrap().contains("PutImage")), "{log:?}");
-}
-
-#[test]
-fn yank_marker_is_followed_in_a_batch() {
-    let bed = bed_with_releases(&["1.0.0", "1.1.0"]);
-    deliver(&bed, &events("app", &["1.0.0", "1.1.0"]));
-    assert!(bed.registry.retag("app", "yanked-1.1.0", &bed.digest("1.1.0").unwrap()));
-    assert!(returned(&deliver(&bed, &[push_event("app", "yanked-1.1.0")])).is_empty());
-    assert_eq!(bed.digest("latest"), bed.digest("1.0.0"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::decision::{Attempts, Decider, Decision, GivenUp, Target};
 use super::outcome::{AliasFailure, AliasOutcome, AliasPending, AliasReconciliation, AliasReport};
+use super::request::AliasRequest;
 use crate::oci::tag::Tag;
 use crate::settings::release::Release;
 
@@ -29,11 +30,7 @@ pub(super) fn end(targets: &[Target], decider: &Decider<'_>, attempts: &Attempts
 }
 
 /// The same, where no scan was made since the last write: nothing is settled.
-pub(super) fn end_without_scan(
-    targets: &[Target],
-    release: Option<&Release>,
-    attempts: &Attempts,
-) -> AliasReconciliation {
+pub(super) fn end_without_scan(targets: &[Target], request: &AliasRequest, attempts: &Attempts) -> AliasReconciliation {
     let Attempts { rounds, given_up, .. } = attempts;
     let mut end = AliasReconciliation::default();
     let is_reported = |target: &&Target| match target {
@@ -48,8 +45,14 @@ pub(super) fn end_without_scan(
                 end.add(target, AliasReport::new(tag, AliasOutcome::Pending(*reason), release.clone()));
             }
             None => {
+                let gives = |release: &&Release| request.settings.aliases.aliases(release).contains(&tag);
+                let release = match target {
+                    Target::Alias(_) => request.releases().iter().filter(gives).max(),
+                    Target::Marker(marker) => Some(marker.release()),
+                };
+                let release = release.cloned();
                 let pending = attempts.pending(&tag);
-                end.add(target, AliasReport::new(tag, pending, release.cloned()));
+                end.add(target, AliasReport::new(tag, pending, release));
             }
         }
     }

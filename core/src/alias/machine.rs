@@ -26,7 +26,7 @@ pub use super::decision::AliasWrite;
 use super::decision::{Attempts, Decider, Decision, GivenUp, Target};
 use super::end::{end, end_without_scan};
 use super::outcome::{AliasPending, AliasReconciliation};
-use super::request::{AliasRequest, Scope};
+use super::request::AliasRequest;
 use super::scan::AliasScan;
 use super::snapshot::{Knowledge, Snapshot};
 use crate::error::{Error, UnseenImage};
@@ -38,7 +38,6 @@ use crate::reconcile::observation::Manifests;
 use crate::reconcile::step::{PAUSES_MS, PutResponse};
 use crate::settings::release::Release;
 use crate::settings::tag_scheme::MAX_BATCH_IDS;
-use crate::settings::yank_marker::YankMarker;
 
 /// How many aliases are written before a scan confirms them: with the tag of the release of each, as many as one
 /// `BatchGetImage` takes.
@@ -119,10 +118,7 @@ impl AliasStep {
 impl ScanRepository {
     /// The first step of a reconciliation. A sweep resumes it with the scan that it has made already.
     pub fn start(request: Arc<AliasRequest>) -> Self {
-        let targets = request.release().map(|release| {
-            let aliases = request.settings.aliases.aliases(release).into_iter().map(Target::Alias);
-            aliases.chain(YankMarker::of(release).map(Target::Marker)).collect()
-        });
+        let targets = request.targets();
         let mut knowledge = Knowledge::default();
         for list in request.lists.values() {
             knowledge.add(list, &request.settings);
@@ -151,7 +147,7 @@ impl ScanRepository {
     /// Continues with the scan.
     pub fn resume(self, mut scan: AliasScan) -> AliasStep {
         let mut context = self.context;
-        if let Scope::Release(release) = &context.request.scope
+        if let [release] = context.request.releases()
             && context.request.dry_run
         {
             for (tag, digest) in &std::mem::take(&mut context.expected) {
@@ -359,7 +355,7 @@ impl Context {
         let targets = self.targets.as_deref().unwrap_or_default();
         match snapshot {
             Some(snapshot) => end(targets, &self.decider(snapshot), &self.attempts),
-            None => end_without_scan(targets, self.request.release(), &self.attempts),
+            None => end_without_scan(targets, &self.request, &self.attempts),
         }
     }
 }

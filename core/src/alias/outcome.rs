@@ -3,6 +3,8 @@
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
+use super::decision::Target;
+use super::request::AliasRequest;
 use crate::error::Error;
 use crate::excerpt::ImageText;
 use crate::oci::digest::Digest;
@@ -196,6 +198,28 @@ pub struct AliasFailure {
 }
 
 impl AliasReconciliation {
+    /// The part that one of several joined requests asked for. An alias that has moved to the release of another one is
+    /// unchanged there, so that it is counted once.
+    #[must_use]
+    pub fn part(&self, request: &AliasRequest, joined: &AliasRequest) -> Self {
+        let targets = request.targets().unwrap_or_default();
+        let is_asked_for = |tag: &Tag| targets.iter().any(|target| target.tag() == tag);
+        let is_of_other =
+            |release: &Release| !request.releases().contains(release) && joined.releases().contains(release);
+        let report = |target: &Target| {
+            let mut report = self.aliases.iter().find(|report| report.tag == *target.tag())?.clone();
+            if report.outcome == AliasOutcome::Moved && report.release.as_ref().is_some_and(is_of_other) {
+                report.outcome = AliasOutcome::Unchanged;
+            }
+            Some(report)
+        };
+        Self {
+            aliases: targets.iter().filter_map(report).collect(),
+            markers: self.markers.iter().filter(|report| is_asked_for(&report.tag)).cloned().collect(),
+            failed: self.failed.iter().filter(|failure| is_asked_for(&failure.tag)).cloned().collect(),
+        }
+    }
+
     /// The aliases, if none failed: an event or a request fails with the first error. A sweep goes on, and reports
     /// [`failed`](Self::failed).
     ///

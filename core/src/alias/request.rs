@@ -1,8 +1,9 @@
 //! Which aliases are to be reconciled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::decision::Target;
 use crate::error::Error;
 use crate::name::{ImageReference, Reference, RepositoryName};
 use crate::oci::digest::Digest;
@@ -33,8 +34,8 @@ pub struct AliasRequest {
 /// Which aliases.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Scope {
-    /// Those of one release.
-    Release(Release),
+    /// Those of these releases, of which there is at least one.
+    Releases(Vec<Release>),
     /// All of the repository.
     Repository,
 }
@@ -42,7 +43,7 @@ pub(super) enum Scope {
 impl AliasRequest {
     /// A request for the aliases of one release, after it was published, found unchanged, or yanked.
     pub fn for_release(repository: RepositoryName, release: Release, settings: &Arc<RepositorySettings>) -> Self {
-        Self { scope: Scope::Release(release), ..Self::for_repository(repository, settings) }
+        Self { scope: Scope::Releases(vec![release]), ..Self::for_repository(repository, settings) }
     }
 
     /// A request for all aliases of a repository.
@@ -74,7 +75,7 @@ impl AliasRequest {
     /// it is the list that the version's tag names, which a scan must show; in a dry run, the one that it would name.
     #[must_use]
     pub fn with_list(mut self, list: &ManifestList) -> Self {
-        if let Scope::Release(release) = &self.scope {
+        if let [release] = self.releases() {
             self.written.insert(release.tag().clone(), list.digest);
         }
         self.lists.insert(list.digest, list.into());
@@ -85,11 +86,23 @@ impl AliasRequest {
     /// list that the marker would name.
     #[must_use]
     pub fn with_marker(mut self, digest: Digest) -> Self {
-        if let Scope::Release(release) = &self.scope
+        if let [release] = self.releases()
             && let Some(marker) = YankMarker::of(release)
         {
             self.written.insert(marker.tag().clone(), digest);
         }
+        self
+    }
+
+    /// A request for the aliases of these releases and of others of the same repository, as one: neither is a dry run, and
+    /// neither is forced.
+    #[must_use]
+    pub fn join(mut self, other: Self) -> Self {
+        if let (Scope::Releases(releases), Scope::Releases(others)) = (&mut self.scope, other.scope) {
+            releases.extend(others);
+        }
+        self.written.extend(other.written);
+        self.lists.extend(other.lists);
         self
     }
 
@@ -98,12 +111,25 @@ impl AliasRequest {
         &self.settings
     }
 
-    /// The release, where the request is for the aliases of one.
-    pub fn release(&self) -> Option<&Release> {
+    /// The releases, where the request is for the aliases of some.
+    pub fn releases(&self) -> &[Release] {
         match &self.scope {
-            Scope::Release(release) => Some(release),
-            Scope::Repository => None,
+            Scope::Releases(releases) => releases,
+            Scope::Repository => &[],
         }
+    }
+
+    /// Which aliases and markers these are. `None`, if only a scan tells.
+    pub(super) fn targets(&self) -> Option<Vec<Target>> {
+        let Scope::Releases(releases) = &self.scope else { return None };
+        let mut targets = Vec::new();
+        for release in releases {
+            targets.extend(self.settings.aliases.aliases(release).into_iter().map(Target::Alias));
+            targets.extend(YankMarker::of(release).map(Target::Marker));
+        }
+        let mut seen = BTreeSet::new();
+        targets.retain(|target| seen.insert(target.tag().clone()));
+        Some(targets)
     }
 
     /// The full name of a tag.

@@ -8,13 +8,13 @@ use ecr_multiarch_core::{Error, ReconcileRequest, Step};
 use super::RegistrySweep;
 use super::queue::{Batch, SweptRepository};
 use super::report::Reporter;
-use crate::ecr::{QUOTA_CODE, SharedRead};
+use crate::ecr::QUOTA_CODE;
 use crate::end::End;
-use crate::group::{GroupDelegate, GroupReconciler, Member, VersionEnd};
+use crate::group::{FailedRead, GroupDelegate, GroupReconciler, Member, VersionEnd};
 
-/// A read that fails is made in parts at once, so that one slow or unreadable version never holds up its neighbours. A
-/// few responses of this size fit into the memory of the sweeper.
-const SHARED_READ: SharedRead = SharedRead { is_attempted_once: true, max_bytes: 8 << 20 };
+/// How many bytes the response to a read of several versions may have. A few of this size fit into the memory of the
+/// sweeper.
+const MAX_READ_BYTES: usize = 8 << 20;
 
 /// A repository that is being swept, as the delegate of its batches.
 struct BatchDelegate<'a, 's> {
@@ -40,7 +40,8 @@ impl RegistrySweep<'_> {
             registry: &self.registry,
             repository: &repository.name,
             time: self.time,
-            shared_read: SHARED_READ,
+            max_read_bytes: MAX_READ_BYTES,
+            failed_read: FailedRead::Halves,
             large_versions: &self.large_versions,
             delegate: &delegate,
         };
@@ -56,7 +57,7 @@ impl GroupDelegate for BatchDelegate<'_, '_> {
         self.repository.refusal()
     }
 
-    fn on_shared_read_error(&self, error: &Error) -> Option<VersionEnd> {
+    fn on_read_error(&self, error: &Error) -> Option<VersionEnd> {
         error.concerns_repository().then(|| {
             self.repository.abandon(error.clone());
             End::Abandoned(error.clone())

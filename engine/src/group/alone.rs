@@ -1,0 +1,154 @@
+//! A version that continues by itself after the read that it shared: to its write, in its turn, and to its end.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use ecr_multiarch_core::error::Resource;
+use ecr_multiarch_core::reconcile::step::Put;
+use ecr_multiarch_core::{Error, IamAction, Step};
+use tokio::time::{Instant, timeout_at};
+
+use super::{ActiveVersion, GroupDelegate, GroupReconciler, Next, VersionEnd, VersionState};
+use crate::ecr::{Registry, WritePermit};
+use crate::end::{End, deadline_reached, pause, with_deadline};
+
+/// How long a version may wait after it was observed, until its manifest list is written. One that has waited longer is
+/// observed again first: in a backlog, versions wait for their writes much longer than a read takes.
+const MAX_WAIT_AFTER_OBSERVATION: Duration = Duration::from_millis(500);
+
+/// The turn of a version to write.
+struct Turn<'a> {
+    /// Its permit to prepare a write, until ECR has responded.
+    permit: Option<WritePermit<'a>>,
+    /// Whether the gate has admitted its next write.
+    is_admitted: bool,
+    /// How long it has waited since it was observed.
+    waited: Duration,
+}
+
+impl<D: GroupDelegate> GroupReconciler<'_, D> {
+    /// Reconciles one version to its end by itself.
+    pub(super) async fn finish(&self, active: ActiveVersion<D::Version>) {
+        let permit = if active.state.is_large { self.large_versions.acquire().await.ok() } else { None };
+        let (version, end) = Box::pin(self.run(active)).await;
+        drop(permit);
+        self.delegate.on_end(version, end);
+    }
+
+    async fn run(&self, mut active: ActiveVersion<D::Version>) -> (D::Version, VersionEnd) {
+        let waited = active.state.observed_at.map_or(Duration::ZERO, |observed_at| observed_at.elapsed());
+        let mut turn = Turn { permit: None, is_admitted: false, waited };
+        loop {
+            let ActiveVersion { state, step } = active;
+            let is_confirmation = matches!(&step, Step::ReadManifests(read) if read.is_confirmation());
+            // What was written is confirmed also after the stop.
+            if !is_confirmation {
+                if let Some(error) = self.delegate.abandoned() {
+                    return (state.version, End::Abandoned(error));
+                }
+                if self.time.is_up() {
+                    return (state.version, End::OutOfTime(None));
+                }
+            }
+            let next = if let Step::Put(put) = step {
+                self.put(state, put, &mut turn).await
+            } else {
+                let until = if is_confirmation { self.time.deadline } else { self.time.stop_at };
+                let confirming = is_confirmation.then(|| self.registry.with_throttle_deadline(until));
+                let registry = confirming.as_ref().unwrap_or(self.registry);
+                let executed = Box::pin(execute(registry, step, until)).await;
+                self.unless_out_of_time(state, executed)
+            };
+            active = match next {
+                ControlFlow::Continue(next) => next,
+                ControlFlow::Break(ended) => return ended,
+            };
+        }
+    }
+
+    /// Writes a manifest list in its turn, or observes the version again if its turn came late.
+    async fn put<'s>(&'s self, state: VersionState<D::Version>, put: Put, turn: &mut Turn<'s>) -> Next<D::Version> {
+        let gate = self.registry.gate();
+        let begun = Instant::now();
+        if turn.permit.is_none() {
+            turn.permit = self.time.before_stop(gate.write_permit()).await;
+        }
+        // Here and not within the call, since versions may be abandoned, and time be up, until the write is admitted.
+        if !turn.is_admitted {
+            let until = self.time.stop_at.min(self.registry.throttle_deadline());
+            turn.is_admitted = timeout_at(until, gate.admit(IamAction::PutImage)).await.is_ok();
+        }
+        turn.waited += begun.elapsed();
+        if let Some(error) = self.delegate.abandoned() {
+            return state.end(End::Abandoned(error));
+        }
+        let target = || Resource::Image(put.request().target());
+        if !turn.is_admitted {
+            return state.end(End::OutOfTime(Some(deadline_reached(IamAction::PutImage, target()))));
+        }
+        if turn.waited > MAX_WAIT_AFTER_OBSERVATION {
+            turn.waited = Duration::ZERO;
+            return state.next(Ok(Step::ReadManifests(put.restart())));
+        }
+        turn.is_admitted = false;
+        let write = self.registry.put_manifest_list_once(self.repository, &put.request().version, put.manifest_list());
+        let written = with_deadline(self.time.deadline, IamAction::PutImage, target, write).await;
+        match written {
+            // It waits for another turn.
+            Ok(None) => state.next(Ok(Step::Put(put))),
+            Ok(Some(response)) => {
+                turn.permit = None;
+                self.unless_out_of_time(state, put.resume(response))
+            }
+            Err(error) => {
+                self.delegate.on_write_error(&error);
+                self.unless_out_of_time(state, Err(error))
+            }
+        }
+    }
+
+    /// Continues with the next step. Once time is up, a retryable error says nothing about the version: ECR may have
+    /// throttled it until then.
+    fn unless_out_of_time(&self, state: VersionState<D::Version>, step: Result<Step, Error>) -> Next<D::Version> {
+        match step {
+            Err(error) if error.error_type().is_retryable() && self.time.is_up() => {
+                state.end(End::OutOfTime(Some(error)))
+            }
+            step => state.next(step),
+        }
+    }
+}
+
+/// Executes one step, and returns the next one.
+///
+/// # Errors
+/// Those of the machine and of ECR; [`Error::RegistryUnavailable`], if ECR has not answered by the deadline.
+async fn execute(registry: &Registry, step: Step, deadline: Instant) -> Result<Step, Error> {
+    match step {
+        Step::ReadManifests(read) => {
+            let call = async {
+                pause(read.after()).await;
+                Ok(registry.batch_get_manifests(&read.request().repository, &read.references()).await?)
+            };
+            let target = || Resource::Image(read.request().target());
+            let manifests = with_deadline(deadline, IamAction::BatchGetImage, target, call).await?;
+            read.resume(manifests)
+        }
+        Step::DescribeImages(describe) => {
+            let references = describe.references();
+            let call = registry.describe(&describe.request().repository, &references);
+            let target = || Resource::Image(describe.request().target());
+            let descriptions = with_deadline(deadline, IamAction::DescribeImages, target, call).await?;
+            describe.resume(descriptions)
+        }
+        Step::ReadConfigs(read) => {
+            let configs = read.configs();
+            let call = registry.get_configs(&read.request().repository, &configs);
+            let target = || Resource::Image(read.request().target());
+            let configs = with_deadline(deadline, IamAction::GetDownloadUrlForLayer, target, call).await?;
+            read.resume(&configs)
+        }
+        // A write waits for its turn, which the group keeps.
+        Step::Put(_) | Step::Done(_) => Ok(step),
+    }
+}
