@@ -1,6 +1,7 @@
 //! The versions of a repository according to a scan: which are up to date, and which need to be reconciled.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 use std::time::{Duration, SystemTime};
 
 use crate::oci::tag::Tag;
@@ -16,6 +17,9 @@ use crate::settings::{RepositorySettings, SweepSettings, TagMeaning, VersionNotS
 pub struct Inventory<'a> {
     settings: &'a RepositorySettings,
     versions: HashMap<Tag, Record>,
+    /// What the tags name that may be versions' own, by their hashes: an image may have a thousand such tags, of which few
+    /// have platform tags beside them. Of a million tags, two have the same 64 bits with a probability of one to 37 million.
+    targets: HashMap<u64, Target>,
 }
 
 /// What is kept of a version: as little as possible, since there may be a hundred thousand.
@@ -24,7 +28,6 @@ struct Record {
     platforms: PlatformSet,
     archived: PlatformSet,
     newest_platform: Option<SystemTime>,
-    target: Option<Target>,
 }
 
 /// What the version's own tag names.
@@ -126,7 +129,7 @@ impl Version {
 impl<'a> Inventory<'a> {
     /// An empty inventory of a repository with these settings.
     pub fn new(settings: &'a RepositorySettings) -> Self {
-        Self { settings, versions: HashMap::new() }
+        Self { settings, versions: HashMap::new(), targets: HashMap::new() }
     }
 
     /// Adds one tag of one image.
@@ -148,7 +151,7 @@ impl<'a> Inventory<'a> {
                     () => OwnTag::Taken(Taken::SingleImage),
                 };
                 let target = Target { pushed_at: image.pushed_at, names, is_archived: image.is_archived };
-                self.versions.entry(tag.clone()).or_default().target = Some(target);
+                self.targets.insert(self.versions.hasher().hash_one(tag), target);
             }
             TagMeaning::Platform(_) | TagMeaning::Alias(_) | TagMeaning::Marker(_) | TagMeaning::NotServed(_) => {}
         }
@@ -156,13 +159,15 @@ impl<'a> Inventory<'a> {
 
     /// What the inventory shows, for a sweep that goes back so far, if it has a limit.
     pub fn versions(self, now: SystemTime, sweep: &SweepSettings, max_age: Option<Duration>) -> Versions {
-        let Self { settings, versions } = self;
+        let Self { settings, versions, targets } = self;
+        let hashes = versions.hasher().clone();
         let count = settings.tag_scheme.platforms().len();
         let reported_ages = sweep.incomplete_after..=sweep.incomplete_until;
         let mut all = Versions::default();
-        for (tag, record) in versions.into_iter().filter(|(_, record)| !record.platforms.is_empty()) {
+        for (tag, record) in versions {
+            let target = targets.get(&hashes.hash_one(&tag)).copied();
             // A tag of its own was found to be a version that is served.
-            if record.target.is_none()
+            if target.is_none()
                 && let Err(reason) = settings.platform_tags(&tag)
             {
                 if record.platforms.is_full(count) {
@@ -172,13 +177,13 @@ impl<'a> Inventory<'a> {
             }
             let age = record.newest_platform.and_then(|pushed_at| now.duration_since(pushed_at).ok());
             let is_young_list = |target: Target| target.names == OwnTag::List && target.age(now) < sweep.settled_after;
-            let has_young_list = record.target.is_some_and(is_young_list);
+            let has_young_list = target.is_some_and(is_young_list);
             all.served.push(Version {
                 tag,
                 platforms: record.platforms,
                 archived: record.archived,
-                status: record.status(count, now, sweep.settled_after),
-                own: record.target.map(|target| target.names),
+                status: record.status(target, count, now, sweep.settled_after),
+                own: target.map(|target| target.names),
                 is_too_old: !has_young_list && max_age.is_some_and(|max_age| age > Some(max_age)),
                 is_overdue: age.is_some_and(|age| reported_ages.contains(&age)),
             });
@@ -197,14 +202,20 @@ impl Target {
 }
 
 impl Record {
-    fn status(&self, platforms: usize, now: SystemTime, settled_after: Duration) -> VersionStatus {
-        if self.target.is_some_and(|target| target.is_archived) {
+    fn status(
+        &self,
+        target: Option<Target>,
+        platforms: usize,
+        now: SystemTime,
+        settled_after: Duration,
+    ) -> VersionStatus {
+        if target.is_some_and(|target| target.is_archived) {
             return VersionStatus::Archived;
         }
         if !self.platforms.is_full(platforms) {
             return VersionStatus::Incomplete;
         }
-        match self.target {
+        match target {
             // The manifest list is the youngest.
             Some(target) if target.names == OwnTag::List && self.newest_platform <= Some(target.pushed_at) => {
                 if target.age(now) < settled_after { VersionStatus::Unsettled } else { VersionStatus::UpToDate }

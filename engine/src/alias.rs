@@ -95,8 +95,8 @@ impl AliasRun<'_> {
                     }
                 }
                 AliasStep::Read(read) => match settle(self.read_until(), self.read(&read).await)? {
-                    Some(Ok(manifests)) => read.resume(manifests),
-                    Some(Err(half)) => AliasStep::Read(half),
+                    Some(Some(manifests)) => read.resume(manifests),
+                    Some(None) => AliasStep::Read(read.half()),
                     None => return Ok(AliasStep::Read(read).defer()),
                 },
                 AliasStep::Put(put) => {
@@ -141,18 +141,17 @@ impl AliasRun<'_> {
         scanned
     }
 
-    /// Reads tags, unless time is up before; or gives back the half that is to be read first, if they are too large for one
-    /// response.
-    async fn read(&self, read: &ReadTags) -> Option<Result<Result<Manifests, ReadTags>, Error>> {
+    /// Reads tags, unless time is up before. `None` within, if they are too large for one response.
+    async fn read(&self, read: &ReadTags) -> Option<Result<Option<Manifests>, Error>> {
         let (repository, references) = (&read.request().repository, read.references());
         let registry = self.registry.with_throttle_deadline(self.read_until());
         let call = async {
-            let Some(half) = read.half() else {
-                return Ok(Ok(registry.batch_get_manifests(repository, &references).await?));
-            };
+            if let [_one] = references.as_slice() {
+                return Ok(Some(registry.batch_get_manifests(repository, &references).await?));
+            }
             match registry.batch_get_shared_manifests(repository, &references, SHARED_READ).await {
-                Ok(manifests) => Ok(Ok(manifests)),
-                Err(ReadError::TooLarge(_)) => Ok(Err(half)),
+                Ok(manifests) => Ok(Some(manifests)),
+                Err(ReadError::TooLarge(_)) => Ok(None),
                 Err(error) => Err(error.into()),
             }
         };

@@ -21,13 +21,22 @@ const MAX_MESSAGE: usize = 1_000;
 /// What the contract allows the assembler, of the smallest memory size of Lambda: the rest is for the system.
 const MAX_MEMORY: u64 = 96 << 20;
 
+/// What the contract allows the sweeper.
+const MAX_SWEEPER_MEMORY: u64 = 256 << 20;
+
 /// Asserts that the process never had more memory than [`MAX_MEMORY`].
 #[track_caller]
 fn assert_peak_memory(bed: &TestBed) {
+    assert_peak_memory_below(bed, MAX_MEMORY);
+}
+
+/// Asserts that the process never had so much memory.
+#[track_caller]
+fn assert_peak_memory_below(bed: &TestBed, max: u64) {
     let status = fs::read_to_string(format!("/proc/{}/status", bed.function.process_id())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     let peak = line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024;
-    assert!(peak < MAX_MEMORY, "the process had {peak} bytes");
+    assert!(peak < max, "the process had {peak} bytes");
 }
 
 /// Text with as many parts as fit into a manifest with one byte to spare.
@@ -279,4 +288,45 @@ fn config_of_excessive_size_is_not_fetched() {
     bed.registry.store_raw("app", Some("1-amd64"), OCI_MANIFEST, text, None);
     assert_failure(&bed.assemble("1"), "UnsupportedImage", &[]);
     assert!(bed.calls(BLOB).is_empty());
+}
+
+/// The most tags that ECR allows an image, each of the length that a hash has.
+const TAGS_PER_IMAGE: usize = 1_000;
+
+/// Tags a few images as often as ECR allows: versions without platform tags, and releases.
+fn tag_often(registry: &RegistryHandle, repository: &str, images: usize, patch: &str) {
+    for image in 0..images {
+        let digest = registry.push(repository, None, &Image::oci("linux/amd64").content(&image.to_string()));
+        for tag in 0..TAGS_PER_IMAGE {
+            registry.retag(repository, &format!("{image}.{tag}.{patch}"), &digest);
+        }
+    }
+}
+
+/// Publishes a release, and sweeps, in a repository of so many images with the most tags.
+#[track_caller]
+fn check_images_with_the_most_tags(images: usize, patch: &str) -> TestBed {
+    let mut bed = TestBed::with(|function| function.env("ALIASES", "{major}.{minor},latest"));
+    // So many tags take long where other tests use the processor.
+    bed.function = bed.function.with_remaining_time(Duration::from_mins(2));
+    bed.store_images("1000.0.0");
+    tag_often(&bed.registry, "app", images, patch);
+    assert_outcome(&bed.assemble("1000.0.0"), "published");
+    assert_peak_memory(&bed);
+    let swept = bed.sweep(&json!({}));
+    assert_eq!((&swept["failed_total"], &swept["complete"]), (&json!(0), &json!(true)));
+    assert_peak_memory_below(&bed, MAX_SWEEPER_MEMORY);
+    bed
+}
+
+#[test]
+fn images_with_the_most_tags_fit() {
+    let bed = check_images_with_the_most_tags(40, &"0".repeat(50));
+    assert!(bed.calls("DescribeImages").len() > 10, "a page of all images is too large");
+}
+
+#[test]
+#[ignore = "takes half a minute: .ci/memory"]
+fn repository_of_a_quarter_of_a_million_tags_fits() {
+    check_images_with_the_most_tags(250, "0");
 }

@@ -141,7 +141,7 @@ impl<'a> Decider<'a> {
         attempts: &'a Attempts,
         snapshot: &'a Snapshot,
     ) -> Self {
-        let lines = Line::all(&request.settings.aliases, knowledge, &snapshot.scan);
+        let lines = Line::all(request, knowledge, &snapshot.scan);
         Self { request, knowledge, attempts, snapshot, lines }
     }
 
@@ -150,7 +150,7 @@ impl<'a> Decider<'a> {
         let scan = &self.snapshot.scan;
         let aliases: BTreeSet<&Tag> = scan.aliases().chain(self.lines.keys()).collect();
         let aliases = aliases.into_iter().cloned().map(Target::Alias);
-        let markers = scan.yanked().iter().filter_map(YankMarker::of).map(Target::Marker);
+        let markers = scan.yanked().filter_map(YankMarker::of).map(Target::Marker);
         let is_due = |target: &Target| !matches!(self.decide(target), Decision::Settled(AliasOutcome::Unchanged, _));
         aliases.chain(markers).filter(is_due).collect()
     }
@@ -267,7 +267,7 @@ impl<'a> Decider<'a> {
         unknowns.compare(release.tag(), Some(digest), self.snapshot);
         let Target::Alias(alias) = target else { return };
         let Some(line) = self.lines.get(alias).filter(|line| line.passed_over.is_some()) else { return };
-        let candidates = line.down_from(release).skip(1).filter(|one| !scan.yanked().contains(*one));
+        let candidates = line.down_from(release).skip(1).filter(|one| !scan.is_yanked(one));
         let unread = candidates.filter_map(|one| {
             let digest = self.knowledge.list_of(one, scan)?;
             (!self.knowledge.has_read(digest) && !self.is_archived(one)).then_some((one, digest))
@@ -279,7 +279,7 @@ impl<'a> Decider<'a> {
 
     /// Whether the list of a release is archived, so that nothing can read it.
     fn is_archived(&self, release: &Release) -> bool {
-        let target = self.snapshot.scan.target(release.tag());
+        let target = self.snapshot.scan.release(release);
         target.is_some_and(|target| target.content == ContentKind::ArchivedList)
     }
 
@@ -337,8 +337,8 @@ impl<'a> Decider<'a> {
     /// Whose list an alias names that is to name that of this release.
     fn origin(&self, line: &Line<'_>, digest: Digest, release: &Release) -> Origin {
         let scan = &self.snapshot.scan;
-        let is_named = |one: &&Release| scan.digest(one.tag()) == Some(digest);
-        let is_yanked = |one: &&Release| scan.yanked().contains(*one);
+        let is_named = |one: &&Release| scan.release(one).is_some_and(|target| target.digest == digest);
+        let is_yanked = |one: &&Release| scan.is_yanked(one);
         let missing = self.knowledge.missing(digest);
         match (line.above(release).filter(is_named).find(|one| !is_yanked(one)), missing) {
             (Some(passed_over), Some(missing)) => {
@@ -372,7 +372,7 @@ impl<'a> Decider<'a> {
     /// higher than this one, and of which it shows no list.
     fn hidden(&self, line: &Line<'a>, release: &Release) -> impl Iterator<Item = &'a Release> {
         let scan = &self.snapshot.scan;
-        let is_shown = |one: &Release| scan.yanked().contains(one) || self.knowledge.list_of(one, scan).is_some();
+        let is_shown = |one: &Release| scan.is_yanked(one) || self.knowledge.list_of(one, scan).is_some();
         line.above(release).filter(move |one| !is_shown(one)).take(MAX_HIDDEN_RELEASES)
     }
 }

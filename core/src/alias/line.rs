@@ -1,13 +1,13 @@
 //! The lines of a repository: the releases that give the same alias, and the one that the alias follows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::outcome::PassedOver;
+use super::request::AliasRequest;
 use super::scan::AliasScan;
 use super::snapshot::Knowledge;
 use crate::oci::digest::Digest;
 use crate::oci::tag::Tag;
-use crate::settings::alias_policy::AliasPolicy;
 use crate::settings::release::Release;
 
 /// The releases that give one alias.
@@ -22,14 +22,17 @@ pub(super) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// The lines of all releases of a scan, and of the scans before it.
-    pub(super) fn all(policy: &AliasPolicy, knowledge: &'a Knowledge, scan: &'a AliasScan) -> BTreeMap<Tag, Self> {
+    /// The lines of the aliases that a request asks for, of all releases of a scan and of the scans before it.
+    pub(super) fn all(request: &AliasRequest, knowledge: &'a Knowledge, scan: &'a AliasScan) -> BTreeMap<Tag, Self> {
+        let policy = &request.settings.aliases;
+        let asked_for: BTreeSet<_> = request.releases().iter().flat_map(|release| policy.aliases(release)).collect();
+        let is_asked_for = |alias: &Tag| asked_for.is_empty() || asked_for.contains(alias);
         let mut lines = BTreeMap::<Tag, Self>::new();
         let mut earlier = knowledge.releases.iter().peekable();
         let mut add = |release: &'a Release| {
-            let is_yanked = scan.yanked().contains(release);
+            let is_yanked = scan.is_yanked(release);
             let list = if is_yanked { None } else { knowledge.list_of(release, scan) };
-            for alias in policy.aliases(release) {
+            for alias in policy.aliases(release).into_iter().filter(is_asked_for) {
                 lines.entry(alias).or_default().add(release, list, knowledge);
             }
         };

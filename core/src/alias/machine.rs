@@ -176,10 +176,12 @@ impl ReadTags {
         self.tags.iter().cloned().map(Reference::Tag).collect()
     }
 
-    /// Half of the read, which is too large for one response. `None`, if it is of a single tag.
-    pub fn half(&self) -> Option<Self> {
-        let tags: BTreeSet<_> = self.tags.iter().take(self.tags.len() / 2).cloned().collect();
-        (!tags.is_empty()).then(|| Self { tags, ..self.clone() })
+    /// The first half of the read, which is too large for one response. The rest is asked for again.
+    #[must_use]
+    pub fn half(mut self) -> Self {
+        let half = self.tags.len().div_ceil(2);
+        self.tags = self.tags.into_iter().take(half).collect();
+        self
     }
 
     /// Continues with the manifests that exist.
@@ -191,7 +193,7 @@ impl ReadTags {
             let Some(stored) = stored else { continue };
             context.knowledge.add(&stored, &context.request.settings);
             let release = Release::from_tag(&tag).filter(|_| !context.request.dry_run);
-            let is_yanked = |release: &Release| snapshot.scan.yanked().contains(release);
+            let is_yanked = |release: &Release| snapshot.scan.is_yanked(release);
             if release.is_some_and(|release| is_yanked(&release) || context.knowledge.missing(stored.digest).is_none())
             {
                 context.knowledge.keep(stored);
@@ -240,14 +242,14 @@ impl PutAliases {
         }
         if !unseen.is_empty() {
             if let Some(after) = context.pause() {
-                return context.scan(&snapshot, after);
+                return context.scan(snapshot, after);
             }
             for tag in unseen {
                 let image = UnseenImage::ReferencedBy(context.request.image(&tag));
                 context.attempts.given_up.insert(tag, GivenUp::Failed(not_yet_visible(image)));
             }
         }
-        if is_written { context.scan(&snapshot, Duration::ZERO) } else { context.decide(snapshot) }
+        if is_written { context.scan(snapshot, Duration::ZERO) } else { context.decide(snapshot) }
     }
 }
 
@@ -264,13 +266,13 @@ impl Context {
     }
 
     /// Scans again. What this snapshot shows was there before that scan.
-    fn scan(mut self, snapshot: &Snapshot, after: Duration) -> AliasStep {
+    fn scan(mut self, snapshot: Snapshot, after: Duration) -> AliasStep {
         for tag in self.targets.iter().flatten().map(Target::tag) {
             let digests = [snapshot.scan.digest(tag), snapshot.read(tag), self.expected.get(tag).copied()];
             self.knowledge.seen.extend(digests.into_iter().flatten().map(|digest| (tag.clone(), digest)));
         }
         self.knowledge.drop_written(&self.request.lists, &self.expected);
-        self.knowledge.releases.extend(snapshot.scan.releases().cloned());
+        self.knowledge.releases.extend(snapshot.scan.into_releases());
         AliasStep::Scan(ScanRepository { context: self, after })
     }
 
@@ -283,7 +285,7 @@ impl Context {
         }
         if let Some(outdated) = self.outdated(&snapshot) {
             if let Some(after) = self.pause() {
-                return self.scan(&snapshot, after);
+                return self.scan(snapshot, after);
             }
             let error = not_yet_visible(UnseenImage::Named(self.request.image(&outdated)));
             self.expected.clear();
@@ -324,7 +326,7 @@ impl Context {
             return AliasStep::Put(PutAliases { context: self, snapshot, writes });
         }
         if let Some(after) = self.pause() {
-            return self.scan(&snapshot, after);
+            return self.scan(snapshot, after);
         }
         let request = Arc::clone(&self.request);
         self.give_up(&snapshot, |tag| request.contended(tag, 1 + PAUSES_MS.len()))

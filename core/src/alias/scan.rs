@@ -1,6 +1,7 @@
 //! What a scan shows of a repository's aliases: releases, aliases and yank markers, with what each names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::oci::digest::Digest;
@@ -9,22 +10,32 @@ use crate::reconcile::manifest_list::ManifestList;
 use crate::scan::{ScannedImage, ScannedTag};
 use crate::settings::platform_set::PlatformSet;
 use crate::settings::release::Release;
+use crate::settings::yank_marker::YankMarker;
 use crate::settings::{RepositorySettings, TagMeaning};
 
-/// The tags of one scan that matter to aliases.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// The tags of one scan that matter to aliases: as little as possible of each, since a repository may have a hundred
+/// thousand releases.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct AliasScan {
-    /// What releases, aliases and markers name.
-    tags: BTreeMap<Tag, TagTarget>,
-    /// The releases that are served, with the platforms whose tags exist: those with a tag of their own, and those with
-    /// platform tags only.
-    releases: BTreeMap<Release, PlatformSet>,
-    /// The releases with a marker.
-    yanked: BTreeSet<Release>,
+    /// The releases that are served: those with a tag of their own, and those with platform tags only.
+    releases: BTreeMap<Release, ScannedRelease>,
+    /// The aliases that exist.
+    aliases: BTreeMap<Tag, TagTarget>,
+    /// The releases with a marker, and what that names.
+    yanked: BTreeMap<Release, TagTarget>,
     /// The manifest lists under version tags, of releases and of other versions.
     version_lists: BTreeSet<Digest>,
     /// Whether it was one read, made just now: a tag that it does not show does not exist.
     is_one_read: bool,
+}
+
+/// What a scan shows of a release.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+struct ScannedRelease {
+    /// The platforms whose tags exist.
+    platforms: PlatformSet,
+    /// What its own tag names. An image may have a thousand tags, which share it.
+    target: Option<Arc<TagTarget>>,
 }
 
 /// What a tag names.
@@ -32,8 +43,6 @@ pub struct AliasScan {
 pub(super) struct TagTarget {
     pub(super) digest: Digest,
     pub(super) content: ContentKind,
-    /// Whether the tag is an alias. The others are releases and markers.
-    is_alias: bool,
 }
 
 /// What a tag names, according to the media type that a scan states.
@@ -68,19 +77,15 @@ impl ContentKind {
 pub struct AliasScanBuilder<'a> {
     settings: &'a RepositorySettings,
     scan: AliasScan,
+    /// The image that was added last.
+    last: Option<Arc<TagTarget>>,
 }
 
 impl<'a> AliasScanBuilder<'a> {
     /// A scan of a repository with these settings, of which no page was read yet.
     pub fn new(settings: &'a RepositorySettings) -> Self {
-        let scan = AliasScan {
-            tags: BTreeMap::new(),
-            releases: BTreeMap::new(),
-            yanked: BTreeSet::new(),
-            version_lists: BTreeSet::new(),
-            is_one_read: false,
-        };
-        Self { settings, scan }
+        let scan = AliasScan::default();
+        Self { settings, scan, last: None }
     }
 
     /// Adds an image with its tags. Of a tag that is added twice, the later one holds: it moved between the reads of two
@@ -93,24 +98,21 @@ impl<'a> AliasScanBuilder<'a> {
 
     /// Adds a tag, as [`Self::add_image`] does.
     pub fn add(&mut self, scanned: &ScannedTag<'_>) {
-        let Self { settings, scan } = self;
+        let target = self.target(scanned.image);
+        let Self { settings, scan, .. } = self;
         let ScannedTag { tag, meaning, image } = scanned;
-        let is_alias = matches!(meaning, TagMeaning::Alias(_));
-        let content = ContentKind::of(image);
-        let target = TagTarget { digest: image.digest, content, is_alias };
         match meaning {
             TagMeaning::Alias(_) => {
-                scan.tags.insert(tag.clone(), target);
+                scan.aliases.insert(tag.clone(), (*target).clone());
             }
             TagMeaning::Marker(marker) => {
-                scan.yanked.insert(marker.release().clone());
-                scan.tags.insert(tag.clone(), target);
+                scan.yanked.insert(marker.release().clone(), (*target).clone());
             }
             TagMeaning::Platform(parsed) if !image.is_artifact() => {
                 let is_served =
                     |release: &Release| scan.releases.contains_key(release) || settings.serves(release.tag());
                 if let Some(release) = Release::from_tag(&parsed.version).filter(is_served) {
-                    scan.releases.entry(release).or_default().insert(parsed.position);
+                    scan.releases.entry(release).or_default().platforms.insert(parsed.position);
                 }
             }
             TagMeaning::Version(_) => {
@@ -118,11 +120,19 @@ impl<'a> AliasScanBuilder<'a> {
                     scan.version_lists.insert(image.digest);
                 }
                 if let Some(release) = Release::from_tag(tag) {
-                    scan.releases.entry(release).or_default();
-                    scan.tags.insert(tag.clone(), target);
+                    scan.releases.entry(release).or_default().target = Some(target);
                 }
             }
             TagMeaning::Platform(_) | TagMeaning::NotServed(_) => {}
+        }
+    }
+
+    /// What the tags of an image name.
+    fn target(&mut self, image: &ScannedImage) -> Arc<TagTarget> {
+        let content = ContentKind::of(image);
+        match &self.last {
+            Some(last) if last.digest == image.digest && last.content == content => Arc::clone(last),
+            _ => Arc::clone(self.last.insert(Arc::new(TagTarget { digest: image.digest, content }))),
         }
     }
 
@@ -149,9 +159,20 @@ impl AliasScan {
         self.is_one_read
     }
 
-    /// What a release, an alias or a marker names.
+    /// What the tag of a release, an alias or a marker names.
     pub(super) fn target(&self, tag: &Tag) -> Option<&TagTarget> {
-        self.tags.get(tag)
+        if let Some(alias) = self.aliases.get(tag) {
+            return Some(alias);
+        }
+        match YankMarker::from_tag(tag) {
+            Some(marker) => self.yanked.get(marker.release()),
+            None => self.release(&Release::from_tag(tag)?),
+        }
+    }
+
+    /// What the own tag of a release names.
+    pub(super) fn release(&self, release: &Release) -> Option<&TagTarget> {
+        self.releases.get(release)?.target.as_deref()
     }
 
     pub(super) fn digest(&self, tag: &Tag) -> Option<Digest> {
@@ -163,18 +184,28 @@ impl AliasScan {
         self.releases.keys()
     }
 
+    /// The releases that are served, without what the scan shows of them.
+    pub(super) fn into_releases(self) -> impl Iterator<Item = Release> {
+        self.releases.into_keys()
+    }
+
     /// Whether all of so many platform tags of a release exist. The function has then seen to its list.
     pub(super) fn has_all_platforms(&self, release: &Release, platforms: usize) -> bool {
-        self.releases.get(release).is_some_and(|existing| existing.is_full(platforms))
+        self.releases.get(release).is_some_and(|existing| existing.platforms.is_full(platforms))
     }
 
     /// The aliases that exist, whatever they name.
     pub(super) fn aliases(&self) -> impl Iterator<Item = &Tag> {
-        self.tags.iter().filter(|(_, target)| target.is_alias).map(|(tag, _)| tag)
+        self.aliases.keys()
     }
 
-    pub(super) fn yanked(&self) -> &BTreeSet<Release> {
-        &self.yanked
+    /// The releases that are yanked.
+    pub(super) fn yanked(&self) -> impl Iterator<Item = &Release> {
+        self.yanked.keys()
+    }
+
+    pub(super) fn is_yanked(&self, release: &Release) -> bool {
+        self.yanked.contains_key(release)
     }
 
     /// Whether a version's tag names this manifest list.
@@ -184,11 +215,11 @@ impl AliasScan {
 
     /// Shows the list under a release, or under the marker of it, as a dry run would have written it.
     pub(super) fn assume(&mut self, release: &Release, tag: &Tag, digest: Digest) {
+        let target = TagTarget { digest, content: ContentKind::List };
         if tag == release.tag() {
-            self.releases.entry(release.clone()).or_default();
+            self.releases.entry(release.clone()).or_default().target = Some(Arc::new(target));
         } else {
-            self.yanked.insert(release.clone());
+            self.yanked.insert(release.clone(), target);
         }
-        self.tags.insert(tag.clone(), TagTarget { digest, content: ContentKind::List, is_alias: false });
     }
 }

@@ -88,7 +88,7 @@ impl Knowledge {
 
     /// What a scan shows under a release, if that is a list. A scan need not state a media type, the manifest does.
     pub(super) fn list_of(&self, release: &Release, scan: &AliasScan) -> Option<Digest> {
-        let target = scan.target(release.tag())?;
+        let target = scan.release(release)?;
         let is_list = match self.contents.get(&target.digest) {
             Some(content) => content.is_list,
             None => !matches!(target.content, ContentKind::Other(_) | ContentKind::Artifact(_)),

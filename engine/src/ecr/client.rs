@@ -55,6 +55,10 @@ const _: () = assert!(
     "every attempt has its full time"
 );
 
+/// How many gates are kept of registries that are not in use: those of every organization of usual size. With
+/// `ACCOUNTS=*`, whoever may send requests chooses their accounts.
+const MAX_GATES: usize = 1_000;
+
 /// What the calls to a registry are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Priority {
@@ -146,6 +150,9 @@ impl Registries {
             Priority::Interactive => Gate::interactive(),
             Priority::Background => Gate::background(self.sweep_puts_per_second),
         };
+        if gates.len() >= MAX_GATES {
+            gates.retain(|_, gate| Arc::strong_count(gate) > 1);
+        }
         let gate = gates.entry((id.clone(), priority)).or_insert_with(|| Arc::new(new_gate()));
         Registry {
             client: self.client(&id.region),

@@ -12,10 +12,18 @@ use ecr_multiarch_core::settings::tag_scheme::MAX_BATCH_IDS;
 use ecr_multiarch_core::{Error, IamAction, Reference, RepositoryName, ScannedImage};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
+use super::client::{ResponseLimit, is_too_large};
 use super::{MAX_PARALLEL_CALLS, Registry, error};
 
 /// How many rows a page has: the maximum. ECR's default is a tenth of it.
 const PAGE_SIZE: i32 = 1_000;
+
+/// How many bytes a page of images may have. A thousand images with ten tags each have less; a thousand with as many tags
+/// as ECR allows would have 130 MB.
+const MAX_PAGE_BYTES: usize = 2 << 20;
+
+/// How many images a page has, the next number where they have too many tags for [`MAX_PAGE_BYTES`]. Ten always fit.
+const PAGE_SIZES: [i32; 3] = [PAGE_SIZE, 100, 10];
 
 /// A page of a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,21 +81,31 @@ impl Registry {
         from: Option<String>,
     ) -> Result<Page<ScannedImage>, Error> {
         let filter = any_status().tag_status(tags).build();
-        let send = async |client: &Client| {
-            client
-                .describe_images()
-                .set_registry_id(self.account())
-                .repository_name(repository.as_str())
-                .filter(filter.clone())
-                .max_results(PAGE_SIZE)
-                .set_next_token(from.clone())
-                .send()
-                .await
-        };
-        let resource = || Resource::Repository(repository.clone());
-        let output = self.call_on(IamAction::DescribeImages, resource, send).await?;
-        let rows = output.image_details.unwrap_or_default().into_iter().filter_map(scanned_image).collect();
-        Ok(Page { rows, next: output.next_token })
+        let mut sizes = PAGE_SIZES.into_iter().peekable();
+        loop {
+            let size = sizes.next().unwrap_or(PAGE_SIZE);
+            let send = async |client: &Client| {
+                let call = client
+                    .describe_images()
+                    .set_registry_id(self.account())
+                    .repository_name(repository.as_str())
+                    .filter(filter.clone())
+                    .max_results(size)
+                    .set_next_token(from.clone());
+                call.customize().interceptor(ResponseLimit { max_bytes: MAX_PAGE_BYTES }).send().await
+            };
+            match self.call(IamAction::DescribeImages, send).await {
+                Ok(output) => {
+                    let rows = output.image_details.unwrap_or_default().into_iter().filter_map(scanned_image).collect();
+                    return Ok(Page { rows, next: output.next_token });
+                }
+                Err(error) if is_too_large(&error) && sizes.peek().is_some() => {}
+                Err(error) => {
+                    let resource = Resource::Repository(repository.clone());
+                    return Err(error::classify(IamAction::DescribeImages, resource, &error));
+                }
+            }
+        }
     }
 }
 
