@@ -39,12 +39,16 @@ fn edited(content: &impl ToArtifact, edit: impl FnOnce(&mut Value)) -> Artifact 
     artifact
 }
 
-/// Pushes to `app`, and delivers ECR's own event of the tag, with its media types.
-fn push_announced(bed: &TestBed, tag: &str, content: &impl ToArtifact) -> Result<Value, Failure> {
+/// Pushes to a repository, and delivers ECR's own event of what was pushed last, with its media types.
+fn push_announced(
+    bed: &TestBed,
+    repository: &str,
+    tag: Option<&str>,
+    content: &impl ToArtifact,
+) -> Result<Value, Failure> {
     let mut events = bed.ecr.events();
-    bed.registry.push("app", Some(tag), content);
-    let mut events = std::iter::from_fn(|| events.try_recv().ok());
-    bed.function.invoke(&events.find(|event| event["detail"]["image-tag"] == tag).unwrap())
+    bed.registry.push(repository, tag, content);
+    bed.function.invoke(&std::iter::from_fn(|| events.try_recv().ok()).last().unwrap())
 }
 
 /// Pushes both images of version `1` to `app`, without their events.

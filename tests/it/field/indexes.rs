@@ -44,7 +44,7 @@ fn converted(image: &Image) -> [Entry; 2] {
 
 /// Row 02. An attestation loses its annotations in a conversion.
 #[test]
-fn soci_index_and_attestation_of_a_converted_tag_are_kept_byte_for_byte() {
+fn converted_tags_keep_soci_indexes_byte_for_byte() {
     let plain = oci().each_ref().map(converted);
     check_bytes(&plain.clone().map(Index::oci), plain.into_iter().flatten());
     let attested = oci().map(|image| {
@@ -80,7 +80,7 @@ fn zstd(image: &Image) -> Entry {
 
 /// Row 05.
 #[test]
-fn two_compressions_under_a_platform_tag_are_refused_with_advice() {
+fn two_compressions_under_a_tag_are_refused_with_advice() {
     let bed = TestBed::new();
     let [amd64, arm64] = &oci();
     push_both(&bed, &Index::oci([Entry::new(amd64), zstd(amd64)]), arm64);
@@ -276,7 +276,7 @@ fn artifacts_under_platform_tags_are_ignored_without_a_call() {
     ] {
         let bed = TestBed::new();
         for tag in ["buildcache-amd64", "buildcache-arm64"] {
-            let ignored = push_announced(&bed, tag, &artifact(config_type)).unwrap();
+            let ignored = push_announced(&bed, "app", Some(tag), &artifact(config_type)).unwrap();
             assert_eq!(ignored["outcome"], "ignored");
             assert_contains(ignored["reason"].as_str().unwrap(), &[config_type]);
         }
