@@ -156,18 +156,18 @@ fn tests() -> BTreeSet<String> {
     let tests_of = |path: PathBuf| {
         let named = if path.ends_with("main.rs") { path.parent().unwrap() } else { &path };
         let module = named.file_stem().unwrap().to_str().unwrap().to_owned();
-        let text = fs::read_to_string(&path).unwrap();
-        test.captures_iter(&text).map(|found| format!("{module}::{}", &found[1])).collect::<Vec<_>>()
+        let code = fs::read_to_string(&path).unwrap();
+        test.captures_iter(&code).map(|found| format!("{module}::{}", &found[1])).collect::<Vec<_>>()
     };
     files("rs").into_iter().flat_map(tests_of).collect()
 }
 
 #[test]
 fn every_field_case_has_tests_and_sources() {
-    let text = fs::read_to_string(root().join("docs/field-cases.md")).unwrap();
+    let document = fs::read_to_string(root().join("docs/field-cases.md")).unwrap();
     let (test, source) = (r"`([a-z0-9_]+::[a-z0-9_]+)`", r"^[\w.-]+/[\w.-]+#[0-9]+$");
     let [test, source] = [test, source].map(|pattern| regex_lite::Regex::new(pattern).unwrap());
-    let rows = text.lines().filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit());
+    let rows = document.lines().filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit());
     let rows: Vec<Vec<_>> = rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect();
     assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), FIELD_CASES.split_whitespace().collect::<Vec<_>>());
     let existing = tests();

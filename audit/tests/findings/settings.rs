@@ -95,7 +95,7 @@ fn immutable_tag_that_exists_has_no_request() {
     }
 }
 
-/// The tag parts of pipelines that people described in public, before or behind the version, with the settings for them.
+/// The tag parts of pipelines that people described in public, before or behind the version, with their settings.
 #[test]
 fn settings_are_guessed_from_the_spellings_of_pipelines() {
     let (suffix, prefix) = ("{version}-{platform}", "{platform}-{version}");

@@ -39,6 +39,7 @@ fn whole_version(request: &ReconcileRequest, named: &PlatformTag, missing: &Plat
     let PlatformTag { tag: missing_tag, platform: missing } = missing;
     format!(
         "{tag} names an index that has an image of {missing}, too: if it is a version of its own rather than the \
-         {platform} image of {version}, give it another name, or {platform} another tag part; if not, push {missing_tag}"
+         {platform} image of {version}, give it another name, or {platform} another tag part; if not, push \
+         {missing_tag}"
     )
 }

@@ -21,8 +21,8 @@ fn docker() -> [Image; 2] {
     PLATFORMS.map(Image::docker)
 }
 
-/// Asserts that these sources are published as an index of exactly these entries, in the bytes of imagetools: indented by
-/// two spaces, with the fields of Go's order.
+/// Asserts that these sources are published as an index of exactly these entries, in the bytes of imagetools: indented
+/// by two spaces, with the fields of Go's order.
 #[track_caller]
 fn check_bytes(sources: &[impl ToArtifact; 2], expected: impl IntoIterator<Item = Entry>) {
     let bed = TestBed::new();
@@ -33,7 +33,8 @@ fn check_bytes(sources: &[impl ToArtifact; 2], expected: impl IntoIterator<Item 
     assert_eq!(String::from_utf8_lossy(&bytes), String::from_utf8_lossy(&expected));
 }
 
-/// What `soci convert` makes of an image: the entry of the image, whose manifest is written anew, and that of its index.
+/// What `soci convert` makes of an image: the entry of the image, whose manifest is written anew, and that of its
+/// index.
 fn converted(image: &Image) -> [Entry; 2] {
     let key = "com.amazon.soci.index-digest";
     let index = image.soci_index();

@@ -162,8 +162,8 @@ fn mislabelled_image_is_right_in_an_annotated_list_only() {
 /// Row 38. An arm image without a variant, as distroless has it, is of the platform of its tag.
 #[test]
 fn fifteen_platforms_make_one_list() {
-    let platforms = "linux/386,linux/amd64,linux/arm/v5,linux/arm/v6,linux/arm/v7,linux/arm/v8,linux/arm64,linux/loong64,\
-        linux/mips64le,linux/ppc64le,linux/riscv64,linux/s390x,darwin/arm64,freebsd/amd64,wasi/wasm";
+    let platforms = "linux/386,linux/amd64,linux/arm/v5,linux/arm/v6,linux/arm/v7,linux/arm/v8,linux/arm64,\
+        linux/loong64,linux/mips64le,linux/ppc64le,linux/riscv64,linux/s390x,darwin/arm64,freebsd/amd64,wasi/wasm";
     let part = |platform: &str| platform.trim_start_matches("linux/").replace("arm/", "arm").replace('/', "-");
     let config = |platform: &str| format!("{}={}", part(platform), platform.replace("arm/v7", "arm"));
     let configs: Vec<_> = platforms.split(',').map(config).collect();
