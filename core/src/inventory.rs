@@ -27,6 +27,7 @@ pub struct Inventory<'a> {
 struct Record {
     platforms: PlatformSet,
     archived: PlatformSet,
+    has_index: bool,
     newest_platform: Option<SystemTime>,
 }
 
@@ -81,6 +82,8 @@ pub struct Version {
     pub platforms: PlatformSet,
     /// Those whose images are archived.
     pub archived: PlatformSet,
+    /// Whether one of its platform tags names an index.
+    pub has_index: bool,
     /// Its status.
     pub status: VersionStatus,
     /// What its own tag names, if that exists.
@@ -119,8 +122,8 @@ impl Version {
             && match self.status {
                 VersionStatus::OutOfDate | VersionStatus::Unsettled => true,
                 VersionStatus::UpToDate => deep,
-                // It lacks nothing if its list is right.
-                VersionStatus::Incomplete => self.is_overdue && self.own == Some(OwnTag::List),
+                // It lacks nothing if its list is right. An index of several platforms explains why it lacks one.
+                VersionStatus::Incomplete => self.is_overdue && (self.own == Some(OwnTag::List) || self.has_index),
                 VersionStatus::Archived => false,
             }
     }
@@ -139,6 +142,7 @@ impl<'a> Inventory<'a> {
             TagMeaning::Platform(parsed) if !image.is_artifact() => {
                 let record = self.versions.entry(parsed.version.clone()).or_default();
                 record.platforms.insert(parsed.position);
+                record.has_index |= image.is_list();
                 if image.is_archived {
                     record.archived.insert(parsed.position);
                 }
@@ -182,6 +186,7 @@ impl<'a> Inventory<'a> {
                 tag,
                 platforms: record.platforms,
                 archived: record.archived,
+                has_index: record.has_index,
                 status: record.status(target, count, now, sweep.settled_after),
                 own: target.map(|target| target.names),
                 is_too_old: !has_young_list && max_age.is_some_and(|max_age| age > Some(max_age)),
@@ -298,6 +303,16 @@ mod tests {
             assert_eq!(versions(&[("1-arm64", 1, IMAGE), ("1", 2, media_type)], at(100))[0].own, Some(expected));
         }
         assert_eq!(versions(&[("1-arm64", 1, IMAGE)], at(100))[0].own, None);
+    }
+
+    #[test]
+    fn overdue_version_with_an_index_is_read() {
+        for (media_type, age_s, expected) in
+            [(IMAGE, 3_600, false), (LIST, 3_599, false), (LIST, 3_600, true), (LIST, 8 * 86_400, false)]
+        {
+            let found = versions(&[("1-arm64", 0, media_type)], at(age_s));
+            assert_eq!(found[0].needs_read(false), expected, "{media_type} {age_s}");
+        }
     }
 
     #[test]

@@ -11,8 +11,13 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All Markdown files of the project, without those of builds and installed tools.
+/// All Markdown files of the project.
 fn documents() -> Vec<PathBuf> {
+    files("md")
+}
+
+/// All files of a kind, without those of builds and installed tools.
+fn files(kind: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![root().to_path_buf()];
     while let Some(folder) = folders.pop() {
@@ -20,7 +25,7 @@ fn documents() -> Vec<PathBuf> {
             let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
             if path.is_dir() && !["target", ".git", ".aws-sam", "node_modules"].contains(&name.as_str()) {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "md") {
+            } else if path.extension().is_some_and(|extension| extension == kind) {
                 found.push(path);
             }
         }
@@ -139,4 +144,38 @@ fn the_guide_states_the_default_of_each_setting() {
     let (settings, _) = settings.split_once("\n## ").unwrap();
     let defaults = Variable::ALL.iter().map(|name| (name.to_string(), name.default().unwrap_or("required").to_owned()));
     assert_eq!(stated_defaults(settings), defaults.collect());
+}
+
+/// The cases of `docs/field-cases.md`. A row that is dropped would leave what its test shows without a place.
+const FIELD_CASES: &str = "01 02 05 06 07 08 09 10 11 12 13 14 17 18 19 20 21 22 23 24 26 27 28 29 31 32 33 34 35 36 \
+    38 41 42 44 45 46 47 48 49";
+
+/// All tests, each as `module::function`: a module is named by its file, or by its folder.
+fn tests() -> BTreeSet<String> {
+    let test = regex_lite::Regex::new(r"#\[test\]\s+fn ([a-z0-9_]+)\(").unwrap();
+    let tests_of = |path: PathBuf| {
+        let named = if path.ends_with("main.rs") { path.parent().unwrap() } else { &path };
+        let module = named.file_stem().unwrap().to_str().unwrap().to_owned();
+        let code = fs::read_to_string(&path).unwrap();
+        test.captures_iter(&code).map(|found| format!("{module}::{}", &found[1])).collect::<Vec<_>>()
+    };
+    files("rs").into_iter().flat_map(tests_of).collect()
+}
+
+#[test]
+fn every_field_case_has_tests_and_sources() {
+    let document = fs::read_to_string(root().join("docs/field-cases.md")).unwrap();
+    let (test, source) = (r"`([a-z0-9_]+::[a-z0-9_]+)`", r"^[\w.-]+/[\w.-]+#[0-9]+$");
+    let [test, source] = [test, source].map(|pattern| regex_lite::Regex::new(pattern).unwrap());
+    let rows = document.lines().filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit());
+    let rows: Vec<Vec<_>> = rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect();
+    assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), FIELD_CASES.split_whitespace().collect::<Vec<_>>());
+    let existing = tests();
+    for row in rows {
+        let [case, _, _, named, sources] = row[..] else { panic!("{row:?}") };
+        let named: Vec<_> = named.split(", ").collect();
+        let is_test = |name: &&str| test.captures(name).is_some_and(|found| existing.contains(&found[1]));
+        assert_eq!(named.iter().filter(|name| !is_test(name)).collect::<Vec<_>>(), [&""; 0], "{case}");
+        assert!(sources.split(", ").all(|text| source.is_match(text)), "{case}: {sources}");
+    }
 }

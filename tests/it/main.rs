@@ -26,6 +26,9 @@ mod chaos;
 mod connections;
 // Errors that a retry cannot fix: their types and messages. If you add an error, test its message here.
 mod failures;
+// What people reported in public, with the images of its true shape. If you learn of another trouble, put it here, and
+// in docs/field-cases.md.
+mod field;
 // The documents: links and versions. If a document repeats something, test here that it stays true.
 mod documents;
 // Every fault at every call of a reconciliation. If you add a kind of fault or of reconciliation, put it here.

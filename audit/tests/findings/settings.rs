@@ -94,3 +94,34 @@ fn immutable_tag_that_exists_has_no_request() {
         assert_eq!(scan.finding()["request"]["action"], "assemble");
     }
 }
+
+/// The tag parts of pipelines that people described in public, before or behind the version, with their settings.
+#[test]
+fn settings_are_guessed_from_the_spellings_of_pipelines() {
+    let (suffix, prefix) = ("{version}-{platform}", "{platform}-{version}");
+    for (tags, template, platforms) in [
+        (["V-amd64", "V-arm64"], suffix, "linux/amd64,linux/arm64"),
+        (["V-x86_64", "V-aarch64"], suffix, "linux/amd64=x86_64,linux/arm64=aarch64"),
+        (["V-x86_64-linux", "V-aarch64-linux"], suffix, "linux/amd64=x86_64-linux,linux/arm64=aarch64-linux"),
+        (["V-x64", "V-arm64v8"], suffix, "linux/amd64=x64,linux/arm64=arm64v8"),
+        (["V-X64", "V-ARM64"], suffix, "linux/amd64=X64,linux/arm64=ARM64"),
+        (["V-linux-amd64", "V-linux-arm-v7"], suffix, "linux/amd64=linux-amd64,linux/arm/v7=linux-arm-v7"),
+        (["V_linux_amd64", "V_linux_arm64"], "{version}_{platform}", "linux/amd64=linux_amd64,linux/arm64=linux_arm64"),
+        (["amd64-V", "s390x-V"], prefix, "linux/amd64,linux/s390x"),
+        (["x86_64-V", "aarch64-V"], prefix, "linux/amd64=x86_64,linux/arm64=aarch64"),
+    ] {
+        let mut scan = Scan::new();
+        for day in 1..=5 {
+            let version = format!("1.{day}.0");
+            scan = tags.iter().fold(scan, |scan, tag| scan.image(&tag.replace('V', &version), day));
+            scan = scan.lists(&[(&version, day)]);
+        }
+        // Beside them, what belongs to no version: caches of the builds, signatures, and the tag of a branch.
+        for part in tags.map(|tag| tag.replace('V', "buildcache")) {
+            scan = scan.image(&part, 6).artifact(&part, "application/vnd.buildkit.cacheconfig.v0");
+        }
+        scan = scan.image(&format!("sha256-{}.sig", "0".repeat(64)), 6).lists(&[("main", 6)]);
+        scan.check(&[]);
+        assert_eq!(scan.report()["settings"], json!({"PLATFORMS": platforms, "TAG_TEMPLATE": template}), "{tags:?}");
+    }
+}

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use super::manifest_list::{MAX_LIST_BYTES, ManifestList, differing_revisions};
 use super::observation::{Description, Descriptions, ImageConfigs, Manifests, Observation, Observed, tags};
-use super::outcome::{Outcome, PlatformImage, Proposal, Reconciliation, Taken, Waiting};
+use super::outcome::{Outcome, PlatformImage, Proposal, Reconciliation, Waiting};
 use super::right_list::{PushTimes, conflict};
 use super::step::{
     Context, DescribeImages, Described, PAUSES_MS, Purpose, Put, PutResponse, ReadConfigs, ReadManifests, Step, Write,
@@ -30,7 +30,6 @@ use crate::error::{Conflict, Error, UnseenImage};
 use crate::name::Reference;
 use crate::oci::digest::Digest;
 use crate::oci::invalid_image::Unsupported;
-use crate::oci::manifest::StoredManifest;
 use crate::oci::platform::Platform;
 use crate::settings::Revisions;
 
@@ -153,14 +152,8 @@ impl Context {
             Observed::Right(list, images) => return Ok(self.confirmed_list(list, images)),
             Observed::Other(observation) => observation,
         };
-        if !observation.missing.is_empty() {
-            let images = observation.images();
-            let taken_by = |target: &StoredManifest| match target.artifact_type() {
-                Some(_) => Some(Taken::Artifact),
-                None => (!target.is_list()).then_some(Taken::SingleImage),
-            };
-            let taken = observation.target.as_ref().and_then(taken_by);
-            let waiting = Waiting::Platforms { missing: observation.missing, taken };
+        if let Some(waiting) = &observation.waiting {
+            let (waiting, images) = (Waiting::clone(waiting), observation.images());
             if self.request.looks_for_archived {
                 let subject = Described::MissingTags(waiting, images);
                 return Ok(Step::DescribeImages(DescribeImages { context: self, subject }));

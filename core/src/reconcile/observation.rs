@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 use std::time::SystemTime;
 
+use super::cause::cause_of_missing;
 use super::manifest_list::{ManifestList, Origin, SourceImage};
-use super::outcome::PlatformImage;
+use super::outcome::{PlatformImage, Waiting};
 use super::request::ReconcileRequest;
 use super::revision::Revision;
 use super::right_list::{Comparison, CompleteList, PushTimes};
@@ -141,8 +142,8 @@ pub fn validate_image(image: ImageManifest) -> Result<ImageManifest, InvalidImag
 /// A version as ECR holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Observation {
-    /// The platforms that are missing.
-    pub missing: Vec<PlatformTag>,
+    /// What the version waits for, if it lacks a platform.
+    pub waiting: Option<Box<Waiting>>,
     /// The digest that each of the platform tags names.
     pub tags: BTreeMap<Tag, Digest>,
     /// The manifest that the version's own tag names.
@@ -188,13 +189,15 @@ impl Observation {
         if let Some(archived) = archived.into_iter().find(|tag| manifests.archived.contains(tag)) {
             return Err(Error::ImageArchived { image: request.image(archived) });
         }
+        let reason = cause_of_missing(request, target.as_ref(), &missing, &parsed);
+        let waiting = (!missing.is_empty()).then(|| Box::new(Waiting::Platforms { missing, reason }));
         let mut candidates = Vec::with_capacity(parsed.len());
         for (PlatformTag { tag, platform }, parsed) in request.platforms.iter().zip(parsed) {
             let candidate = parsed.map(|parsed| Candidate::new(tag, platform, parsed)).transpose();
             let image = || request.image(Reference::Tag(tag.clone()));
             candidates.extend(candidate.map_err(|reason| Error::from_image(image(), reason))?);
         }
-        Ok(Observed::Other(Self { missing, tags, target, comparison, candidates }))
+        Ok(Observed::Other(Self { waiting, tags, target, comparison, candidates }))
     }
 
     /// The images that exist.

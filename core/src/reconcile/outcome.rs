@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::manifest_list::ManifestList;
 use crate::oci::digest::Digest;
+use crate::oci::manifest::StoredManifest;
 use crate::oci::tag::Tag;
 use crate::settings::configured_platform::ConfiguredPlatform;
 use crate::settings::tag_scheme::PlatformTag;
@@ -58,8 +59,8 @@ pub enum Waiting {
     Platforms {
         /// Those, with the tags under which they are expected.
         missing: Vec<PlatformTag>,
-        /// What the version's own tag names, if that is not a manifest list.
-        taken: Option<Taken>,
+        /// What may have caused that, as far as what exists tells.
+        reason: Option<String>,
     },
     /// The platforms were built from different revisions, as this message says.
     Revisions(String),
@@ -85,6 +86,14 @@ pub enum Taken {
 }
 
 impl Taken {
+    /// What this is, unless it is a manifest list.
+    pub fn of(target: &StoredManifest) -> Option<Self> {
+        match target.artifact_type() {
+            Some(_) => Some(Self::Artifact),
+            None => (!target.is_list()).then_some(Self::SingleImage),
+        }
+    }
+
     /// What is to be said of a version that lacks a platform.
     pub const fn reason(self) -> &'static str {
         match self {
@@ -152,7 +161,7 @@ impl Outcome {
     /// Why the version is held back or ignored, or what a dry run does not know.
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Self::Waiting(Waiting::Platforms { taken: Some(taken), .. }) => Some(taken.reason()),
+            Self::Waiting(Waiting::Platforms { reason, .. }) => reason.as_deref(),
             Self::Waiting(Waiting::Revisions(reason)) | Self::Ignored(reason) => Some(reason),
             Self::WouldPublish(proposal) => proposal.reason.as_deref(),
             _ => None,

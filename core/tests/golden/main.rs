@@ -5,6 +5,7 @@
 
 mod inputs;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ecr_multiarch_core::oci::image_config::ImageConfig;
@@ -24,7 +25,14 @@ impl Input {
 
 /// Assembles the images of these platforms in a dry run, each an input of this name, in ascending order of their tags.
 fn assemble(images: &[(&str, &str)]) -> String {
-    let inputs = inputs();
+    match reconcile(&inputs(), images, None) {
+        Outcome::WouldPublish(proposal) => proposal.list.text,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Reconciles the images of these platforms in a dry run, where the version's tag names this list, if any.
+fn reconcile(inputs: &BTreeMap<String, Input>, images: &[(&str, &str)], list: Option<StoredManifest>) -> Outcome {
     let mut stored = Manifests::default();
     let mut configs = ImageConfigs::new();
     let platforms = images.iter().enumerate().map(|(index, (platform, _))| format!("{platform}={index}"));
@@ -44,6 +52,7 @@ fn assemble(images: &[(&str, &str)]) -> String {
             configs.insert(digest, ImageConfig::parse(digest, config.as_bytes()));
         }
     }
+    stored.extend(list.map(|list| (Reference::Tag(request.version.clone()), list)));
     let mut step = Step::start(Arc::new(ReconcileRequest { dry_run: true, ..request }));
     loop {
         step = match step {
@@ -55,10 +64,7 @@ fn assemble(images: &[(&str, &str)]) -> String {
             Step::ReadConfigs(read) => read.resume(&configs).unwrap(),
             Step::DescribeImages(_) => panic!("no list would be replaced"),
             Step::Put(_) => panic!("a dry run writes nothing"),
-            Step::Done(end) => match end.outcome {
-                Outcome::WouldPublish(proposal) => return proposal.list.text,
-                other => panic!("{other:?}"),
-            },
+            Step::Done(end) => return end.outcome,
         }
     }
 }
@@ -76,8 +82,58 @@ fn lists_have_the_bytes_of_the_docker_tools() {
         ("linux/amd64 art-amd64, linux/arm64 art-arm64", include_str!("buildx-imagetools.b4.json")),
     ];
     for (images, golden) in of_single_images.into_iter().chain(of_attested_images) {
-        let images: Vec<_> = images.split(", ").map(|image| image.split_once(' ').unwrap()).collect();
-        assert_eq!(assemble(&images), golden, "{images:?}");
+        assert_eq!(assemble(&parse(images)), golden, "{images}");
+    }
+}
+
+/// The images of a test, `platform input`, separated by commas.
+fn parse(images: &str) -> Vec<(&str, &str)> {
+    images.split(", ").map(|image| image.split_once(' ').unwrap()).collect()
+}
+
+#[test]
+fn lists_of_other_tools_are_right_as_they_are() {
+    let (docker, oci) =
+        ("linux/amd64 dkr-amd64, linux/arm64 dkr-arm64", "linux/amd64 oci-amd64, linux/arm64 oci-arm64");
+    for (images, golden) in [
+        // In the layout of imagetools, of Docker images.
+        (docker, include_str!("buildx-imagetools.b1.json")),
+        // With annotations of the index and of its entries.
+        (oci, include_str!("buildx-imagetools.b7.json")),
+        // By docker manifest, of OCI images, of both kinds, and in the order of digests.
+        (oci, include_str!("docker-manifest.dm_oci.json")),
+        ("linux/amd64 dkr-amd64, linux/arm64 oci-arm64", include_str!("docker-manifest.a3.json")),
+        (oci, include_str!("docker-manifest.z5.json")),
+    ] {
+        let list = StoredManifest { digest: Digest::sha256(golden), media_type: String::new(), text: golden.into() };
+        assert_ne!(assemble(&parse(images)), golden);
+        match reconcile(&inputs(), &parse(images), Some(list.clone())) {
+            Outcome::Unchanged(unchanged) => assert_eq!(unchanged.digest, list.digest),
+            other => panic!("{images}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn lists_of_one_docker_image_have_the_bytes_of_imagetools() {
+    let mut inputs = inputs();
+    for architecture in ["amd64", "arm64"] {
+        let image = inputs.remove(&format!("dkr-{architecture}")).unwrap();
+        let stored = image.stored();
+        let manifest = serde_json::json!({
+            "schemaVersion": 2, "mediaType": MediaType::DockerManifestList.as_str(),
+            "manifests": [{"mediaType": stored.media_type, "digest": stored.digest.to_string(),
+                           "size": stored.text.len(), "platform": {"architecture": architecture, "os": "linux"}}],
+        });
+        let media_type = Some(MediaType::DockerManifestList.to_string());
+        let list = Input { media_type, manifest: manifest.to_string(), config: None, children: vec![image] };
+        inputs.insert(architecture.to_owned(), list);
+    }
+    match reconcile(&inputs, &parse("linux/amd64 amd64, linux/arm64 arm64"), None) {
+        Outcome::WouldPublish(proposal) => {
+            assert_eq!(proposal.list.text, include_str!("buildx-imagetools.b1.json"));
+        }
+        other => panic!("{other:?}"),
     }
 }
 
