@@ -236,17 +236,22 @@ fn endless_config_fits() {
 /// Stores both images of a version, with manifests of nearly the size that ECR allows.
 fn store_maximal_images(registry: &RegistryHandle, repository: &str, version: &str) {
     for platform in PLATFORMS {
-        let config = Image::oci(&format!("linux/{platform}")).to_artifact().blobs[0].clone();
-        let before = format!(
-            r#"{{"schemaVersion":2,"layers":[],"config":{{"mediaType":"{OCI_CONFIG}","size":{},"digest":"{}"}},"annotations":{{"v":"{version}","t":""#,
-            config.len(),
-            digest_of(&config)
-        );
-        let text = "x".repeat(MAX_MANIFEST - before.len() - 3);
-        let manifest = format!(r#"{before}{text}"}}}}"#);
-        registry.store_blob(repository, config, None);
-        registry.store_raw(repository, Some(&format!("{version}-{platform}")), OCI_MANIFEST, manifest, None);
+        store_maximal_image(registry, repository, &format!("{version}-{platform}"), &format!("linux/{platform}"));
     }
+}
+
+/// Stores an image with a manifest of nearly the size that ECR allows.
+fn store_maximal_image(registry: &RegistryHandle, repository: &str, tag: &str, platform: &str) {
+    let config = Image::oci(platform).to_artifact().blobs[0].clone();
+    let before = format!(
+        r#"{{"schemaVersion":2,"layers":[],"config":{{"mediaType":"{OCI_CONFIG}","size":{},"digest":"{}"}},"annotations":{{"v":"{tag}","t":""#,
+        config.len(),
+        digest_of(&config)
+    );
+    let text = "x".repeat(MAX_MANIFEST - before.len() - 3);
+    let manifest = format!(r#"{before}{text}"}}}}"#);
+    registry.store_blob(repository, config, None);
+    registry.store_raw(repository, Some(tag), OCI_MANIFEST, manifest, None);
 }
 
 #[test]
@@ -275,6 +280,18 @@ fn versions_whose_shared_read_is_too_large_are_read_apart() {
     assert_eq!(bed.function.invoke(&batch(&events)).unwrap(), json!({"batchItemFailures": []}));
     // One read for all, one for each version; then each version observes and confirms.
     assert_eq!(bed.calls("BatchGetImage").len(), 1 + 4 + 2 * 4, "no read that is too large is repeated");
+    assert_peak_memory(&bed);
+}
+
+#[test]
+fn many_platforms_with_maximal_manifests_are_refused() {
+    let platforms: Vec<_> = (0..12).map(|variant| format!("linux/arm/v{variant}")).collect();
+    let bed = TestBed::with(|function| function.env("PLATFORMS", &platforms.join(",")));
+    for (variant, platform) in platforms.iter().enumerate() {
+        store_maximal_image(&bed.registry, "app", &format!("1-armv{variant}"), platform);
+    }
+    bed.store_images("2");
+    assert_failure(&bed.assemble("1"), "UnsupportedImage", &["together"]);
     assert_peak_memory(&bed);
 }
 

@@ -90,6 +90,12 @@ pub enum Unsupported {
         /// The limit.
         max: usize,
     },
+    /// Images of one version that take too much memory together.
+    #[error("the manifests of its images and its list have more than {max} bytes together")]
+    TotalSize {
+        /// The limit.
+        max: usize,
+    },
     /// An entry of an index that takes too much memory.
     #[error("its entry {digest} has {size} bytes of annotations, URLs and data; at most {max} are kept")]
     EntrySize {

@@ -4,17 +4,22 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use ecr_multiarch_core::error::Resource;
-use ecr_multiarch_core::reconcile::step::Put;
+use ecr_multiarch_core::oci::invalid_image::Unsupported;
+use ecr_multiarch_core::reconcile::step::{Put, ReadManifests};
 use ecr_multiarch_core::{Error, IamAction, Step};
 use tokio::time::{Instant, timeout_at};
 
 use super::{ActiveVersion, GroupDelegate, GroupReconciler, Next, VersionEnd, VersionState};
-use crate::ecr::{Registry, WritePermit};
+use crate::ecr::{ReadError, Registry, SharedRead, WritePermit};
 use crate::end::{End, deadline_reached, pause, with_deadline};
 
 /// How long a version may wait after it was observed, until its manifest list is written. One that has waited longer is
 /// observed again first: in a backlog, versions wait for their writes much longer than a read takes.
 const MAX_WAIT_AFTER_OBSERVATION: Duration = Duration::from_millis(500);
+
+/// How many bytes the manifests of one version may have together, in a response of ECR: two of the largest images and the
+/// version's list, written with an escape for every other character. Real ones have some kilobytes each.
+const MAX_VERSION_BYTES: usize = 24 << 20;
 
 /// The turn of a version to write.
 struct Turn<'a> {
@@ -29,17 +34,21 @@ struct Turn<'a> {
 impl<D: GroupDelegate> GroupReconciler<'_, D> {
     /// Reconciles one version to its end by itself.
     pub(super) async fn finish(&self, active: ActiveVersion<D::Version>) {
-        let permit = if active.state.is_large { self.large_versions.acquire().await.ok() } else { None };
         let (version, end) = Box::pin(self.run(active)).await;
-        drop(permit);
         self.delegate.on_end(version, end);
     }
 
     async fn run(&self, mut active: ActiveVersion<D::Version>) -> (D::Version, VersionEnd) {
         let waited = active.state.observed_at.map_or(Duration::ZERO, |observed_at| observed_at.elapsed());
         let mut turn = Turn { permit: None, is_admitted: false, waited };
+        let mut large = None;
         loop {
-            let ActiveVersion { state, step } = active;
+            let ActiveVersion { mut state, step } = active;
+            if state.is_large && large.is_none() {
+                // Whoever holds the permit may wait for a write.
+                turn.permit = None;
+                large = self.large_versions.acquire().await.ok();
+            }
             let is_confirmation = matches!(&step, Step::ReadManifests(read) if read.is_confirmation());
             // What was written is confirmed also after the stop.
             if !is_confirmation {
@@ -56,8 +65,19 @@ impl<D: GroupDelegate> GroupReconciler<'_, D> {
                 let until = if is_confirmation { self.time.deadline } else { self.time.stop_at };
                 let confirming = is_confirmation.then(|| self.registry.with_throttle_deadline(until));
                 let registry = confirming.as_ref().unwrap_or(self.registry);
-                let executed = Box::pin(execute(registry, step, until)).await;
-                self.unless_out_of_time(state, executed)
+                let max_bytes = if state.is_large { MAX_VERSION_BYTES } else { self.max_read_bytes };
+                match Box::pin(execute(registry, step, until, max_bytes)).await {
+                    Err(TooLarge(read)) if state.is_large => {
+                        let reason = Unsupported::TotalSize { max: MAX_VERSION_BYTES };
+                        let error = Error::UnsupportedImage { image: read.request().target(), reason };
+                        state.end(error.into())
+                    }
+                    Err(TooLarge(read)) => {
+                        state.is_large = true;
+                        state.next(Ok(Step::ReadManifests(read)))
+                    }
+                    Ok(executed) => self.unless_out_of_time(state, executed),
+                }
             };
             active = match next {
                 ControlFlow::Continue(next) => next,
@@ -119,21 +139,41 @@ impl<D: GroupDelegate> GroupReconciler<'_, D> {
     }
 }
 
-/// Executes one step, and returns the next one.
-///
-/// # Errors
-/// Those of the machine and of ECR; [`Error::RegistryUnavailable`], if ECR has not answered by the deadline.
-async fn execute(registry: &Registry, step: Step, deadline: Instant) -> Result<Step, Error> {
+/// A read whose response has too many bytes.
+struct TooLarge(ReadManifests);
+
+/// Executes one step with a response of at most so many bytes, and returns the next one or the error of the step: that of
+/// the machine or of ECR; [`Error::RegistryUnavailable`], if ECR has not answered by the deadline.
+async fn execute(
+    registry: &Registry,
+    step: Step,
+    deadline: Instant,
+    max_bytes: usize,
+) -> Result<Result<Step, Error>, TooLarge> {
+    if let Step::ReadManifests(read) = step {
+        let shared = SharedRead { is_attempted_once: false, max_bytes };
+        let call = async {
+            pause(read.after()).await;
+            let (repository, references) = (&read.request().repository, read.references());
+            match registry.batch_get_shared_manifests(repository, &references, shared).await {
+                Ok(manifests) => Ok(Some(manifests)),
+                Err(ReadError::TooLarge(_)) => Ok(None),
+                Err(error) => Err(error.into()),
+            }
+        };
+        let target = || Resource::Image(read.request().target());
+        return match with_deadline(deadline, IamAction::BatchGetImage, target, call).await {
+            Ok(Some(manifests)) => Ok(read.resume(manifests)),
+            Ok(None) => Err(TooLarge(read)),
+            Err(error) => Ok(Err(error)),
+        };
+    }
+    Ok(execute_small(registry, step, deadline).await)
+}
+
+/// Executes a step whose response is small, or whose memory has a limit of its own.
+async fn execute_small(registry: &Registry, step: Step, deadline: Instant) -> Result<Step, Error> {
     match step {
-        Step::ReadManifests(read) => {
-            let call = async {
-                pause(read.after()).await;
-                Ok(registry.batch_get_manifests(&read.request().repository, &read.references()).await?)
-            };
-            let target = || Resource::Image(read.request().target());
-            let manifests = with_deadline(deadline, IamAction::BatchGetImage, target, call).await?;
-            read.resume(manifests)
-        }
         Step::DescribeImages(describe) => {
             let references = describe.references();
             let call = registry.describe(&describe.request().repository, &references);
@@ -148,7 +188,7 @@ async fn execute(registry: &Registry, step: Step, deadline: Instant) -> Result<S
             let configs = with_deadline(deadline, IamAction::GetDownloadUrlForLayer, target, call).await?;
             read.resume(&configs)
         }
-        // A write waits for its turn, which the group keeps.
-        Step::Put(_) | Step::Done(_) => Ok(step),
+        // A write waits for its turn.
+        Step::ReadManifests(_) | Step::Put(_) | Step::Done(_) => Ok(step),
     }
 }
