@@ -56,9 +56,20 @@ pub struct Exit {
 }
 
 impl FunctionBuilder {
-    /// The compiled function, for amd64 and arm64, on this ECR.
+    /// The compiled function, for amd64 and arm64, on this ECR. `.ci/memory` names the program of a release instead, and
+    /// one that runs it with the memory of its size.
     pub fn new(ecr: &LocalEcr) -> Self {
-        Self::for_program(Command::new(env!("CARGO_BIN_EXE_bootstrap")))
+        let program = std::env::var("FUNCTION_PROGRAM");
+        let program = program.as_deref().unwrap_or(env!("CARGO_BIN_EXE_bootstrap"));
+        let command = match std::env::var("FUNCTION_RUNNER") {
+            Ok(runner) => {
+                let mut command = Command::new(runner);
+                command.arg(program);
+                command
+            }
+            Err(_) => Command::new(program),
+        };
+        Self::for_program(command)
             .env("AWS_ENDPOINT_URL_ECR", &ecr.url())
             .env("PLATFORMS", "linux/amd64,linux/arm64")
     }
