@@ -1,7 +1,7 @@
 """The state machines of the sweep, rendered as the template does, and carried out in simulated time.
 
-It covers what the two definitions use of the Amazon States Language with JSONata: a state of another type, a task that is
-unknown, an expression without a result, or a state that exceeds a limit of Step Functions fails the test.
+It covers what the two definitions use of the Amazon States Language with JSONata. A state of another type, a task that
+is unknown, an expression without a result, or a state that exceeds a limit of Step Functions fails the test.
 """
 
 import heapq
@@ -157,8 +157,9 @@ class Simulation:
                 return {"Payload": answer}
             case "aws-sdk:sfn:listExecutions":
                 assert arguments["StatusFilter"] == "RUNNING"
-                running = self.running(arguments["StateMachineArn"], self.now - self.list_lag)[: arguments["MaxResults"]]
-                return {"Executions": [{"Name": execution.name} for execution in running]}
+                running = self.running(arguments["StateMachineArn"], self.now - self.list_lag)
+                listed = running[: arguments["MaxResults"]]
+                return {"Executions": [{"Name": execution.name} for execution in listed]}
             case "states:startExecution.sync:2":
                 execution = yield from self._execution(
                     arguments["StateMachineArn"], arguments["Name"], arguments["Input"], by
