@@ -36,6 +36,10 @@ audit *OPTIONS:
 browser:
     .ci/browser
 
+# Carry out the state machines of the sweep in simulated time.
+machines:
+    .ci/machines
+
 # Simulate what roles and policies allow.
 permissions:
     .ci/permissions

@@ -6,7 +6,9 @@ use ecr_multiarch_core::alias::outcome::AliasOutcomeKind;
 use ecr_multiarch_core::answer::aliases_of_kind;
 use ecr_multiarch_core::batch::TaskRecords;
 use ecr_multiarch_core::plan::Subject;
-use ecr_multiarch_core::{AliasReport, Answer, ErrorType, InvocationError, RegistryId, RepositoryStart, Tag};
+use ecr_multiarch_core::{
+    AliasReport, Answer, ErrorType, InvocationError, RegistryId, RepositoryName, RepositoryStart, SweepReport, Tag,
+};
 use ecr_multiarch_engine::log;
 
 /// The record of an invocation that has ended.
@@ -108,27 +110,7 @@ impl InvocationRecord<'_> {
                 request_id,
                 "yank"
             ),
-            Ok(Answer::Sweep(report)) => tracing::info!(
-                outcome = "swept",
-                account,
-                region,
-                repositories = report.repositories,
-                versions = report.versions,
-                published = report.published,
-                unchanged = report.unchanged,
-                incomplete = report.incomplete.total,
-                ignored = report.ignored.total,
-                archived = report.archived.total,
-                failed = report.failed.total,
-                aliases_moved = report.aliases.as_ref().map(|aliases| aliases.moved),
-                alias_conflicts = report.aliases.as_ref().map(|aliases| aliases.conflicts.total),
-                complete = report.is_complete(),
-                next = report.next.as_ref().map(RepositoryStart::as_str),
-                milliseconds,
-                ecr_calls,
-                request_id,
-                "swept"
-            ),
+            Ok(Answer::Sweep(report)) => self.log_sweep(report),
             Ok(Answer::Registries(report)) => tracing::info!(
                 outcome = "registries",
                 registries = report.registries.len(),
@@ -154,6 +136,34 @@ impl InvocationRecord<'_> {
                 "failed"
             ),
         }
+    }
+
+    fn log_sweep(&self, report: &SweepReport) {
+        let (account, region) = self.subject.registry.as_ref().map(RegistryId::fields).unzip();
+        let unfinished: Vec<_> = report.named_unfinished().into_iter().map(RepositoryName::as_str).collect();
+        tracing::info!(
+            outcome = "swept",
+            account = account.flatten(),
+            region,
+            repositories = report.repositories,
+            versions = report.versions,
+            published = report.published,
+            unchanged = report.unchanged,
+            incomplete = report.incomplete.total,
+            ignored = report.ignored.total,
+            archived = report.archived.total,
+            failed = report.failed.total,
+            aliases_moved = report.aliases.as_ref().map(|aliases| aliases.moved),
+            alias_conflicts = report.aliases.as_ref().map(|aliases| aliases.conflicts.total),
+            complete = report.is_complete(),
+            next = report.next.as_ref().map(RepositoryStart::as_str),
+            unfinished = (!unfinished.is_empty()).then(|| unfinished.join(",")),
+            unfinished_total = report.unfinished.len(),
+            milliseconds = self.cost.map(|cost| milliseconds(cost.duration)),
+            ecr_calls = self.cost.map(|cost| cost.ecr_calls),
+            request_id = self.request_id,
+            "swept"
+        );
     }
 }
 

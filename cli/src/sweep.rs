@@ -48,5 +48,8 @@ pub async fn run(options: &Options) -> Result<bool, String> {
     table.finish();
     println!("{table}");
     println!("{}", table::summary(&report, registries.calls()));
+    if let Some(remainder) = table::remainder(&report) {
+        println!("{remainder}");
+    }
     Ok(report.failed.total == 0)
 }

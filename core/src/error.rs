@@ -210,6 +210,11 @@ impl Error {
         matches!(self, Self::TagConflict { conflict: Conflict::NewerImages { .. }, .. })
     }
 
+    /// Whether it says that ECR refused a write because the version's tag is immutable.
+    pub fn is_of_immutable_tag(&self) -> bool {
+        matches!(self, Self::TagConflict { conflict: Conflict::Immutable { .. }, .. })
+    }
+
     /// The error of an image that cannot go into a manifest list.
     pub fn from_image(image: ImageReference, reason: InvalidImage) -> Self {
         match reason {

@@ -18,6 +18,7 @@ mod aliases;
 mod batch;
 mod queue;
 mod report;
+mod repository;
 mod scan;
 
 use std::cell::RefCell;
@@ -90,6 +91,7 @@ pub async fn sweep(
     let mut missing: Option<BTreeSet<RepositoryName>> = None;
     for (index, registry) in registries.iter().enumerate() {
         let time = time.share(registries.len() - index);
+        let throttled_before = registry.gate().throttled();
         let sweep = RegistrySweep {
             registry: registry.with_throttle_deadline(time.stop_at),
             settings,
@@ -99,6 +101,7 @@ pub async fn sweep(
             reporter: Reporter::new(registry.id().clone(), observer, RefCell::new(report)),
             missing: RefCell::default(),
             large_versions: Semaphore::new(1),
+            throttled_before,
         };
         let scanned = Box::pin(sweep.run()).await;
         report = sweep.reporter.into_report();
@@ -143,6 +146,8 @@ struct RegistrySweep<'a> {
     missing: RefCell<BTreeSet<RepositoryName>>,
     /// Admits one version at a time whose manifests are too large to be read with others.
     large_versions: Semaphore,
+    /// How many calls to the registry ECR had throttled before.
+    throttled_before: u64,
 }
 
 impl RegistrySweep<'_> {
@@ -156,8 +161,8 @@ impl RegistrySweep<'_> {
         let batches = stream::unfold((), async |()| self.queue.next_batch().await.map(|batch| (batch, ())));
         let reconcile = batches.for_each_concurrent(MAX_PARALLEL_BATCHES, async |batch| {
             let repository = Rc::clone(&batch.repository);
-            self.reconcile_batch(batch).await;
-            self.queue.finish(&repository);
+            let undone = self.reconcile_batch(batch).await;
+            self.queue.finish(repository, undone);
         });
         let (scanned, ()) = tokio::join!(scan, reconcile);
         scanned

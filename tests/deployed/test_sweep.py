@@ -61,10 +61,10 @@ def test_a_registry_is_swept_round_after_round(registry_sweep: StateMachine, ecr
     assert all(ecr.platforms(repository, "1.0.0", registry) for repository in repositories)
 
     rounds = [json.loads(event["taskSucceededEventDetails"]["output"]) for event in execution.events("TaskSucceeded")]
-    *begun, last = [answer["Payload"].get("next") for answer in rounds]
-    assert begun and begun == sorted(begun), "each round begins where the one before ended"
-    assert last is None
-    # A repository that was finished is not scanned again: the next round begins after it.
+    *earlier, last = [answer["Payload"] for answer in rounds]
+    assert earlier and all("next" in answer or "unfinished" in answer for answer in earlier), rounds
+    assert "next" not in last and "unfinished" not in last, last
+    # A repository that was finished is not scanned again: later rounds begin after it, or name others.
     scans = [call.repository for call in relay.calls[before:] if call.operation == "DescribeImages"]
     assert scans.count("team-a/rounds") == 1
 
@@ -77,7 +77,7 @@ def test_a_registry_that_fails_does_not_stop_the_others(
     written, complete = sweep.complete_sweeps()
     with relay.refusing(denied, DENIED), relay.refusing(throttled, THROTTLED):
         # Two rounds in place of 50.
-        with registry_sweep.replacing("$rounds < 50", "$rounds < 2"):
+        with registry_sweep.replacing('"max_rounds": 50', '"max_rounds": 2'):
             error, cause = sweep.start().error()
     assert error == "SweepIncomplete"
     assert cause == (
@@ -96,13 +96,30 @@ def test_a_version_that_fails_does_not_fail_the_execution(sweep: StateMachine, e
     assert output["not_swept"] == []
 
 
-def test_of_two_executions_the_older_goes_on(sweep: StateMachine, relay: Relay) -> None:
+def test_an_execution_skips_what_another_one_is_sweeping(
+    sweep: StateMachine, registry_sweep: StateMachine, ecr: LocalEcr, relay: Relay
+) -> None:
+    home = f"{HOME.account}-{HOME.region}-"
+
+    def is_only_home_left() -> bool:
+        running = registry_sweep.executions("RUNNING")
+        return [execution.name.startswith(home) for execution in running] == [True]
+
+    written, complete = sweep.complete_sweeps()
     with relay.refusing(HOME, THROTTLED):
         older = sweep.start()
+        eventually("only one registry is left", is_only_home_left)
+        pushed = {registry: ecr.push_version("team-a/skips", "1.0.0", registry) for registry in REGISTRIES}
         newer = sweep.start()
-        assert newer.output() == {"outcome": "nothing done: an older execution is running", "running": older.arn}
+        output = newer.output()
+        assert output["skipped"] == [f"{HOME.account} {HOME.region}"]
+        assert (output["registries"], output["not_swept"]) == (6, [])
         assert older.is_running()
+        assert sweep.complete_sweeps() == (written + 1, complete), "not all registries were swept"
+        others = [registry for registry in REGISTRIES if registry != HOME]
+        assert all(ecr.platforms("team-a/skips", "1.0.0", registry) == pushed[registry] for registry in others)
     assert older.output()["not_swept"] == []
+    assert sweep.complete_sweeps() == (written + 2, complete + 1)
 
 
 def test_an_execution_sweeps_only_the_accounts_of_its_input(sweep: StateMachine, ecr: LocalEcr) -> None:

@@ -8,6 +8,8 @@ mod patience;
 mod reach;
 // Repositories whose writes are refused.
 mod refusals;
+// What one repository may take of a run, and when it has failed.
+mod shares;
 // Several accounts and Regions.
 mod registries;
 // The answer, the log and the metrics.
@@ -39,6 +41,32 @@ fn fast_bed_with(settings: impl FnOnce(FunctionBuilder) -> FunctionBuilder) -> T
 /// The counts of a sweep: versions, published, unchanged, incomplete and failed.
 fn counts(swept: &Value) -> [u64; 5] {
     ["versions", "published", "unchanged", "incomplete_total", "failed_total"].map(|key| swept[key].as_u64().unwrap())
+}
+
+/// The repositories that a sweep has begun and not finished.
+fn remaining(swept: &Value) -> Vec<&str> {
+    swept["unfinished"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// Sweeps as the state machine does: follows `next` to its end, and then sends what was left unfinished, twenty names at a
+/// time, again while that publishes anything. Returns the answers.
+fn sweep_to_the_end(bed: &TestBed) -> Vec<Value> {
+    let (mut answers, mut unfinished) = (Vec::new(), Vec::new());
+    let mut request = json!({});
+    loop {
+        assert!(answers.len() < 20, "{answers:?}");
+        let answer = bed.sweep(&request);
+        if request.get("repositories").is_none() || answer["published"] != 0 {
+            unfinished.extend(remaining(&answer).into_iter().map(str::to_owned));
+        }
+        let next = answer.get("next").cloned();
+        answers.push(answer);
+        request = match next {
+            Some(next) => json!({"from": next}),
+            None if unfinished.is_empty() => return answers,
+            None => json!({"repositories": unfinished.drain(..unfinished.len().min(20)).collect::<Vec<_>>()}),
+        };
+    }
 }
 
 #[test]

@@ -270,7 +270,7 @@ const CALLS_OF_TASKS = {
     [['states:DescribeExecution', 'states:StopExecution'], executions('RegistrySweepMachine')],
     [['events:DescribeRule', 'events:PutRule', 'events:PutTargets'], RULE]
   ],
-  'aws-sdk:sfn:listExecutions': [[['states:ListExecutions'], machine('SweepMachine')]],
+  'aws-sdk:sfn:listExecutions': [[['states:ListExecutions'], machine('RegistrySweepMachine')]],
   'aws-sdk:cloudwatch:putMetricData': [[['cloudwatch:PutMetricData'], '*']],
   'aws-sdk:organizations:listAccounts': [[['organizations:ListAccounts'], '*']]
 }

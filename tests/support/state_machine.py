@@ -69,10 +69,11 @@ class StateMachine:
         started = client.start_execution(stateMachineArn=self.arn, input=json.dumps(parameters))
         return Execution(self.emulator, started["executionArn"])
 
-    def executions(self) -> list[Execution]:
-        """All its executions, the latest first."""
+    def executions(self, status: str | None = None) -> list[Execution]:
+        """All its executions, or those of a status, the latest first."""
         paginator = self.emulator.client("stepfunctions").get_paginator("list_executions")
-        pages = paginator.paginate(stateMachineArn=self.arn)
+        restricted = {"statusFilter": status} if status else {}
+        pages = paginator.paginate(stateMachineArn=self.arn, **restricted)
         return [Execution(self.emulator, listed["executionArn"]) for page in pages for listed in page["executions"]]
 
     @contextmanager

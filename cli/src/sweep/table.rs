@@ -192,3 +192,12 @@ pub fn summary(report: &SweepReport, calls: u64) -> String {
         report.failed.total,
     )
 }
+
+/// What is left to do, if time was up before the end.
+pub fn remainder(report: &SweepReport) -> Option<String> {
+    let names: Vec<_> = report.unfinished.iter().map(RepositoryName::as_str).collect();
+    let unfinished = (!names.is_empty()).then(|| format!("to finish, sweep --repositories {}", names.join(",")));
+    let next = report.next.as_ref().map(|next| format!("to go on, sweep --from {next}"));
+    let steps: Vec<_> = next.into_iter().chain(unfinished).collect();
+    (!steps.is_empty()).then(|| format!("time is up: {}", steps.join("; ")))
+}

@@ -11,7 +11,7 @@ use local_ecr::image::Image;
 use local_ecr::{LocalEcr, Options};
 use tokio::time::Instant;
 
-use super::table::{SweepTable, summary};
+use super::table::{SweepTable, remainder, summary};
 use crate::local_stack::registries;
 
 const ALIASES: [(&str, &str); 1] = [("ALIASES", "{major}.{minor},latest")];
@@ -121,6 +121,17 @@ async fn summary_counts_aliases_where_there_are_any() {
     assert!(summary(&with, 9).contains(" 0 failed, 2 aliases moved, 0 in conflict; 9 calls"), "{}", summary(&with, 9));
     let (_, without) = swept(&ecr, &[], false, 50).await;
     assert!(!summary(&without, 9).contains("alias"), "{}", summary(&without, 9));
+}
+
+#[test]
+fn what_is_left_when_time_is_up_is_named() {
+    let mut report = SweepReport::empty(false, false);
+    assert_eq!(remainder(&report), None);
+    report.unfinished = ["base", "app"].map(|name| name.parse().unwrap()).into();
+    assert_eq!(remainder(&report).unwrap(), "time is up: to finish, sweep --repositories app,base");
+    report.defer("team-b".parse().unwrap());
+    let both = "time is up: to go on, sweep --from team-b; to finish, sweep --repositories app,base";
+    assert_eq!(remainder(&report).unwrap(), both);
 }
 
 #[tokio::test]

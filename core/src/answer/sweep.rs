@@ -1,6 +1,6 @@
 //! The answer to a `sweep` request: its lists, and how many bytes they may have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
@@ -12,9 +12,14 @@ use crate::oci::tag::Tag;
 /// How many entries each list of a sweep's answer has at most: enough to act on.
 pub const MAX_ENTRIES: usize = 100;
 
+/// How many unfinished repositories a sweep's answer names: those that are sent again together share the time of a run,
+/// and of twenty each has more than half a minute by itself.
+pub const MAX_UNFINISHED: usize = 20;
+
 /// How many bytes the lists of a sweep's answer have together. The whole answer stays below 128 KiB, half of what the
-/// state of a Step Functions execution may have; the rest of it, with the longest repository name, takes less than 1 KiB.
-const MAX_LIST_BYTES: usize = 126 << 10;
+/// state of a Step Functions execution may have; the rest of it, with [`MAX_UNFINISHED`] and one more of the longest
+/// repository names, takes less than 7 KiB.
+const MAX_LIST_BYTES: usize = 120 << 10;
 
 /// A list of which the answer shows only the first entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,9 +175,12 @@ pub struct SweepReport {
     pub failed: Truncated<Failed>,
     /// How many of them failed with each type of error.
     pub failed_by_type: BTreeMap<ErrorType, usize>,
-    /// The smallest repository name with work deferred for lack of time or because ECR throttles; `None`, if the sweep is
-    /// complete.
+    /// The first repository name that was not begun; `None`, if all were. Of several registries, the smallest of theirs:
+    /// what is begun again from there is not done twice.
     pub next: Option<RepositoryStart>,
+    /// The repositories that were begun and are not finished, for lack of time or because ECR throttles, in any of the
+    /// registries. The answer names the first [`MAX_UNFINISHED`].
+    pub unfinished: BTreeSet<RepositoryName>,
     /// Those that a dry run would publish; `None`, unless it was a dry run.
     pub pending: Option<Truncated<PendingVersion>>,
     /// What it did about aliases; `None`, where the settings have none.
@@ -188,10 +196,15 @@ impl SweepReport {
 
     /// Whether nothing is deferred for lack of time or because ECR throttles.
     pub fn is_complete(&self) -> bool {
-        self.next.is_none()
+        self.next.is_none() && self.unfinished.is_empty()
     }
 
-    /// Records that work is deferred in repositories from this name on.
+    /// The unfinished repositories that the answer names.
+    pub fn named_unfinished(&self) -> Vec<&RepositoryName> {
+        self.unfinished.iter().take(MAX_UNFINISHED).collect()
+    }
+
+    /// Records that repositories were not begun, from this name on.
     pub fn defer(&mut self, from: RepositoryStart) {
         self.next = Some(match self.next.take() {
             Some(next) => next.min(from),
@@ -271,6 +284,10 @@ impl Serialize for SweepReport {
             #[serde(skip_serializing_if = "Option::is_none")]
             next: Option<&'a RepositoryStart>,
             #[serde(skip_serializing_if = "Option::is_none")]
+            unfinished: Option<Vec<&'a RepositoryName>>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            unfinished_total: Option<usize>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             would_publish: Option<usize>,
             #[serde(skip_serializing_if = "Option::is_none")]
             pending: Option<Vec<&'a PendingVersion>>,
@@ -284,6 +301,7 @@ impl Serialize for SweepReport {
         let (pending, aliases) = (self.pending.as_ref(), self.aliases.as_ref());
         let pending_first = pending.map_or(&[][..], |pending| &pending.first);
         let conflicts_first = aliases.map_or(&[][..], |aliases| &aliases.conflicts.first);
+        let unfinished = (!self.unfinished.is_empty()).then_some(&self.unfinished);
         let failed_sizes = sizes(&self.failed.first);
         let sizes = [
             sizes(&self.incomplete.first),
@@ -313,6 +331,8 @@ impl Serialize for SweepReport {
             failed_total: self.failed.total,
             complete: self.is_complete(),
             next: self.next.as_ref(),
+            unfinished: unfinished.map(|_| self.named_unfinished()),
+            unfinished_total: unfinished.map(BTreeSet::len),
             would_publish: pending.map(|pending| pending.total),
             pending: pending.map(|_| fitting(pending_first, &sizes[3], limits[3])),
             aliases_moved: aliases.map(|aliases| aliases.moved),

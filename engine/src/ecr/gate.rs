@@ -5,6 +5,7 @@
 //! too fast. Each kind therefore has its own spacing. The SDK's adaptive retry mode serves the same purpose, but derives
 //! its rate from the most recent calls: a sweep makes few and large ones, and a single throttled one would almost stop it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub struct Gate {
     limits: [Mutex<OperationLimit>; KINDS],
     /// Who may prepare a write, until ECR has responded.
     write_permits: Semaphore,
+    throttled: AtomicU64,
 }
 
 /// The calls of one kind.
@@ -82,7 +84,8 @@ impl Gate {
             next: None,
             paused_until: None,
         };
-        Self { limits: std::array::from_fn(|_| Mutex::new(limit())), write_permits: Semaphore::new(write_permits) }
+        let limits = std::array::from_fn(|_| Mutex::new(limit()));
+        Self { limits, write_permits: Semaphore::new(write_permits), throttled: AtomicU64::new(0) }
     }
 
     /// Waits until a call of this kind may be sent.
@@ -103,12 +106,18 @@ impl Gate {
         WritePermit(self.write_permits.acquire().await.ok())
     }
 
+    /// How many calls of all kinds ECR has throttled.
+    pub fn throttled(&self) -> u64 {
+        self.throttled.load(Ordering::Relaxed)
+    }
+
     fn limit(&self, action: IamAction) -> MutexGuard<'_, OperationLimit> {
         self.limits[index(action)].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records how a call ended, so that the next ones are spaced accordingly.
     pub fn record(&self, action: IamAction, throttled: bool) {
+        self.throttled.fetch_add(throttled.into(), Ordering::Relaxed);
         self.limit(action).record(Instant::now(), throttled, fastrand::f64());
     }
 }

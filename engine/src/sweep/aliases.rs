@@ -6,8 +6,8 @@ use ecr_multiarch_core::{AliasOutcome, AliasReconciliation, AliasRequest};
 
 use super::RegistrySweep;
 use super::alias_scan::RepositoryAliases;
-use super::queue::SweptRepository;
 use super::report::Reporter;
+use super::repository::SweptRepository;
 use crate::alias::AliasRun;
 
 impl Reporter<'_> {
@@ -37,11 +37,8 @@ impl Reporter<'_> {
 }
 
 impl RegistrySweep<'_> {
-    /// Reconciles the aliases of a repository whose versions all have results, by the first caller.
+    /// Reconciles the aliases of a repository whose versions all have results.
     pub(super) async fn reconcile_aliases(&self, repository: &SweptRepository<'_>) {
-        if !repository.is_finished() {
-            return;
-        }
         let Some(RepositoryAliases { scan, scan_time }) = repository.aliases.take() else { return };
         let request = AliasRequest::for_repository(repository.name.clone(), repository.settings);
         let request = request.with_dry_run(self.scope.dry_run);

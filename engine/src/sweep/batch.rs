@@ -1,14 +1,15 @@
 //! The second stage: has the versions of a batch reconciled together.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use ecr_multiarch_core::inventory::Version;
-use ecr_multiarch_core::{Error, ReconcileRequest, Step};
+use ecr_multiarch_core::{Error, InvocationError, ReconcileRequest, Step};
+use tokio::time::Instant;
 
 use super::RegistrySweep;
-use super::queue::{Batch, SweptRepository};
-use super::report::Reporter;
-use crate::ecr::QUOTA_CODE;
+use super::queue::Batch;
+use super::repository::{RepositoryEnd, SweptRepository};
 use crate::end::End;
 use crate::group::{FailedRead, GroupDelegate, GroupReconciler, Member, VersionEnd};
 
@@ -18,15 +19,19 @@ const MAX_READ_BYTES: usize = 8 << 20;
 
 /// A repository that is being swept, as the delegate of its batches.
 struct BatchDelegate<'a, 's> {
+    sweep: &'a RegistrySweep<'s>,
     repository: &'a SweptRepository<'s>,
-    reporter: &'a Reporter<'a>,
+    /// The versions that were not done when the repository had its share of the run.
+    undone: RefCell<Vec<Version>>,
 }
 
-impl RegistrySweep<'_> {
-    /// Reconciles the versions of a batch, and with the last one the aliases of the repository.
-    pub(super) async fn reconcile_batch(&self, batch: Batch<'_>) {
+impl<'s> RegistrySweep<'s> {
+    /// Reconciles the versions of a batch, and with the last one the aliases of the repository. Returns the versions that
+    /// were not done when the repository had its share of the run.
+    pub(super) async fn reconcile_batch(&self, batch: Batch<'s>) -> Vec<Version> {
+        let begun = Instant::now();
         let Batch { repository, versions } = batch;
-        let delegate = BatchDelegate { repository: &repository, reporter: &self.reporter };
+        let delegate = BatchDelegate { sweep: self, repository: &repository, undone: RefCell::default() };
         let mut members = Vec::new();
         for version in versions {
             // An inventory has only versions that are served.
@@ -39,14 +44,47 @@ impl RegistrySweep<'_> {
         let reconciler = GroupReconciler {
             registry: &self.registry,
             repository: &repository.name,
-            time: self.time,
+            time: repository.turn(self.time),
             max_read_bytes: MAX_READ_BYTES,
             failed_read: FailedRead::Halves,
             large_versions: &self.large_versions,
             delegate: &delegate,
         };
         reconciler.reconcile(members).await;
-        self.reconcile_aliases(&repository).await;
+        repository.took(begun.elapsed());
+        if repository.is_finished() {
+            self.versions_ended(&repository);
+            self.reconcile_aliases(&repository).await;
+        }
+        delegate.undone.into_inner()
+    }
+
+    /// Ends a repository whose versions all have results, apart from its aliases.
+    fn versions_ended(&self, repository: &SweptRepository<'_>) {
+        let failed = match repository.end() {
+            RepositoryEnd::Finished => {
+                if repository.aliases.borrow().is_none() {
+                    self.reporter.finish(&repository.name);
+                }
+                return;
+            }
+            RepositoryEnd::Refused(error, versions) => Some((error, versions)),
+            // What a dry run would publish does not tell whether a run that writes gets ahead.
+            RepositoryEnd::OutOfTime { versions, is_stuck } => {
+                (is_stuck && !self.scope.dry_run && !self.is_throttled()).then(|| (repository.stuck(), versions))
+            }
+        };
+        // Its aliases are deferred like its versions.
+        repository.aliases.take();
+        if let Some((error, versions)) = failed {
+            self.reporter.finish(&repository.name);
+            self.reporter.add_failed(&repository.name, None, error, Some(versions));
+        }
+    }
+
+    /// Whether ECR has throttled a call in this run, and so the gate all calls of its kind.
+    fn is_throttled(&self) -> bool {
+        self.registry.gate().throttled() > self.throttled_before
     }
 }
 
@@ -65,17 +103,23 @@ impl GroupDelegate for BatchDelegate<'_, '_> {
     }
 
     fn on_write_error(&self, error: &Error) {
-        if is_write_refusal(error) {
-            self.repository.write_refused(error);
-        }
+        self.repository.write_failed(error);
     }
 
     fn on_end(&self, version: Version, end: VersionEnd) {
-        self.reporter.version(self.repository, &version, end);
+        if let End::OutOfTime(error) = &end
+            && !self.sweep.time.is_up()
+        {
+            self.repository.version_out_of_time(false, error.as_ref());
+            self.undone.borrow_mut().push(version);
+            return;
+        }
+        // Known only once the tag was read after the write.
+        if let End::Failed(InvocationError { error, .. }) = &end
+            && error.is_of_immutable_tag()
+        {
+            self.repository.write_failed(error);
+        }
+        self.sweep.reporter.version(self.repository, &version, end);
     }
-}
-
-/// Whether an error of a write concerns the repository as a whole. Other refusals concern one manifest list.
-fn is_write_refusal(error: &Error) -> bool {
-    error.concerns_repository() || matches!(error, Error::RegistryRefused { code, .. } if code.as_str() == QUOTA_CODE)
 }

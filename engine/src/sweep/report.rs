@@ -16,7 +16,7 @@ use ecr_multiarch_core::{
 };
 
 use super::SweepObserver;
-use super::queue::{RepositoryEnd, SweptRepository};
+use super::repository::SweptRepository;
 use crate::end::End;
 use crate::group::VersionEnd;
 use crate::log;
@@ -35,16 +35,14 @@ impl<'a> Reporter<'a> {
         Self { registry, observer, report, open: RefCell::default() }
     }
 
-    /// The report. What is open is deferred to the next sweep.
+    /// The report, with what is open.
     pub(super) fn into_report(self) -> SweepReport {
         let mut report = self.report.into_inner();
-        if let Some(first) = self.open.into_inner().pop_first() {
-            report.defer(first.into());
-        }
+        report.unfinished.append(&mut self.open.into_inner());
         report
     }
 
-    /// Records that repositories are deferred to the next sweep, from this one on.
+    /// Records that repositories were not begun, from this one on.
     pub(super) fn defer(&self, from: RepositoryStart) {
         self.report.borrow_mut().defer(from);
     }
@@ -129,7 +127,7 @@ impl<'a> Reporter<'a> {
         report.ignored.push(ignored);
     }
 
-    /// Records how a version ended that was read, and with the last one the end of its repository.
+    /// Records how a version ended that was read.
     pub(super) fn version(&self, repository: &SweptRepository<'_>, version: &Version, end: VersionEnd) {
         self.observer.on_version(&repository.name, repository.settings, version, Some(&end));
         match end {
@@ -139,19 +137,9 @@ impl<'a> Reporter<'a> {
             }
             End::Failed(error) => self.add_failed(&repository.name, Some(version), error.error, None),
             End::Abandoned(_) => repository.version_abandoned(),
-            End::OutOfTime(_) => repository.version_out_of_time(),
+            End::OutOfTime(error) => repository.version_out_of_time(true, error.as_ref()),
         }
-        let Some(RepositoryEnd { out_of_time, refusal }) = repository.version_finished() else { return };
-        if out_of_time || refusal.is_some() {
-            // Its aliases are deferred like its versions.
-            repository.aliases.take();
-        }
-        if !out_of_time && repository.aliases.borrow().is_none() {
-            self.finish(&repository.name);
-        }
-        if let Some((error, remaining)) = refusal {
-            self.add_failed(&repository.name, None, error, Some(remaining));
-        }
+        repository.version_finished();
     }
 
     fn reconciled(&self, repository: &SweptRepository<'_>, version: &Version, reconciliation: Reconciliation) {
@@ -164,7 +152,10 @@ impl<'a> Reporter<'a> {
         }
         match outcome {
             Outcome::Unchanged(_) => self.report.borrow_mut().unchanged += 1,
-            Outcome::Published(_) => self.report.borrow_mut().published += 1,
+            Outcome::Published(_) => {
+                repository.version_published();
+                self.report.borrow_mut().published += 1;
+            }
             Outcome::WouldPublish(_) => {
                 let (registry, repository, version) =
                     (self.registry.clone(), repository.name.clone(), version.tag.clone());

@@ -1,5 +1,6 @@
 //! The first stage: scans the repositories in ascending order, and queues the versions that need to be reconciled.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::SystemTime;
 
@@ -8,7 +9,7 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
 use super::RegistrySweep;
-use super::queue::SweptRepository;
+use super::repository::{Shares, SweptRepository};
 use crate::end::settle;
 
 /// How many repositories are scanned at a time: enough to hide the latency of a page.
@@ -45,6 +46,10 @@ impl<'a> RegistrySweep<'a> {
             }
         };
         let TargetNames { names, are_scanned } = names;
+        let globs = self.scope.repositories.iter().flatten();
+        let requested: BTreeSet<_> = globs.filter_map(RepositoryGlob::literal).collect();
+        let count = names.iter().filter(|name| requested.contains(name)).count();
+        let shares = Shares::new(self.time.stop_at.saturating_duration_since(Instant::now()), count);
         let served = |name: RepositoryName| Some((self.settings.for_repository(&name)?, name));
         let targets = names.into_iter().filter_map(served);
         // Only the start of a scan waits for room in the queue: a call in flight that is not polled would time out.
@@ -55,7 +60,8 @@ impl<'a> RegistrySweep<'a> {
                 return None;
             }
             self.reporter.begin(&name);
-            Some((SweptRepository::new(name, settings), targets))
+            let share = shares.share(requested.contains(&name));
+            Some((SweptRepository::new(name, settings, share), targets))
         });
         repositories
             .for_each_concurrent(MAX_PARALLEL_SCANS, async |repository| {
@@ -123,7 +129,7 @@ impl<'a> RegistrySweep<'a> {
                     }
                     next = page.next;
                 }
-                // The name stays open in the report, and so becomes the one to go on with.
+                // The name stays open in the report, and so becomes one of the unfinished.
                 Err(Unscanned::OutOfTime) => return,
                 Err(Unscanned::Failed(Error::RepositoryNotFound { .. })) => {
                     self.reporter.finish(&repository.name);
@@ -138,6 +144,7 @@ impl<'a> RegistrySweep<'a> {
                 break;
             }
         }
+        repository.took(started.elapsed());
         let versions = inventory.versions(SystemTime::now(), &self.settings.sweep(), self.scope.max_age);
         let to_read = self.reporter.scanned(&repository, versions, self.scope.deep);
         if to_read.is_empty() && repository.aliases.borrow().is_none() {

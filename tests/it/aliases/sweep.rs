@@ -106,7 +106,7 @@ fn aliases_without_time_are_left_for_the_next_sweep() {
     bed.function = bed.function.with_remaining_time(Duration::from_secs(4));
     bed.ecr.faults().add(Fault::on("DescribeImages", FaultKind::Latency(Duration::from_millis(1_500))));
     let swept = bed.sweep(&json!({}));
-    assert_eq!((&swept["complete"], &swept["next"]), (&json!(false), &json!("app")));
+    assert_eq!((&swept["complete"], &swept["unfinished"]), (&json!(false), &json!(["app"])));
     assert_eq!((&swept["failed_total"], counts(&swept)), (&json!(0), [0, 0]));
     assert_eq!(bed.digest("latest"), None);
 }

@@ -69,9 +69,7 @@ impl FunctionBuilder {
             }
             Err(_) => Command::new(program),
         };
-        Self::for_program(command)
-            .env("AWS_ENDPOINT_URL_ECR", &ecr.url())
-            .env("PLATFORMS", "linux/amd64,linux/arm64")
+        Self::for_program(command).env("AWS_ENDPOINT_URL_ECR", &ecr.url()).env("PLATFORMS", "linux/amd64,linux/arm64")
     }
 
     /// Any program that is a Lambda function.

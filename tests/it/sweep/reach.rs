@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use local_ecr::{Fault, FaultKind};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{counts, fast_bed};
+use super::{counts, fast_bed, remaining, sweep_to_the_end};
 use crate::support::test_bed::{TestBed, push_images};
 
 const PLATFORMS: [&str; 2] = ["linux/amd64", "linux/arm64"];
-/// How many repositories may be scanned at the time of a stop, and so again by the next run: four scans, eight
+/// How many repositories may be begun and unfinished at the time of a stop, and so scanned again: four scans, eight
 /// repositories that wait for their first turn, and four batches.
 const MAX_SCANNED_AGAIN: usize = 16;
 
@@ -21,28 +21,21 @@ fn bed_with_short_runs(seconds: u64, puts_per_second: &str) -> TestBed {
     bed
 }
 
-/// Sweeps until nothing is left, each run from the `next` of the one before, and returns the answers.
-fn sweep_to_the_end(bed: &TestBed) -> Vec<Value> {
-    let mut answers = vec![bed.sweep(&json!({}))];
-    while let Some(next) = answers[answers.len() - 1].get("next").cloned() {
-        assert!(answers.len() < 20, "{answers:?}");
-        answers.push(bed.sweep(&json!({"from": next})));
-    }
-    answers
-}
-
-/// Three runs or more over forty repositories, of three versions each.
+/// Three runs or more over ninety repositories, of three versions each.
 #[test]
 fn runs_that_follow_next_reach_every_version() {
     let bed = bed_with_short_runs(2, "30");
-    let repositories: Vec<_> = (0..40).map(|index| format!("r{index:02}")).collect();
+    let repositories: Vec<_> = (0..90).map(|index| format!("r{index:02}")).collect();
     for repository in &repositories {
         bed.registry.fill(repository, 3, &PLATFORMS).unwrap();
     }
     let answers = sweep_to_the_end(&bed);
     let (last, earlier) = answers.split_last().unwrap();
-    assert_eq!((&last["complete"], last.get("next")), (&json!(true), None));
-    assert!(earlier.iter().all(|answer| answer["complete"] == false && answer["next"].is_string()), "{earlier:?}");
+    assert_eq!((&last["complete"], last.get("next"), last.get("unfinished")), (&json!(true), None, None));
+    for answer in &answers {
+        let is_complete = answer.get("next").is_none() && answer.get("unfinished").is_none();
+        assert_eq!(answer["complete"], is_complete, "{answer}");
+    }
     assert!(answers.iter().all(|answer| answer["failed_total"] == 0), "{answers:?}");
     let starts: Vec<_> = answers.iter().filter_map(|answer| answer["next"].as_str()).collect();
     assert!(starts.is_sorted() && starts.len() > 1, "{starts:?}");
@@ -50,21 +43,25 @@ fn runs_that_follow_next_reach_every_version() {
         assert!(bed.registry.tag(repository, &format!("1.0.{version}")).is_some(), "{repository} {version}");
     }
     let scans: Vec<_> = bed.calls("DescribeImages").into_iter().filter_map(|call| call.repository).collect();
-    check_scans(&scans, earlier.len());
+    let unfinished: BTreeSet<_> = answers.iter().flat_map(remaining).collect();
+    check_order(scans.iter().filter(|name| !unfinished.contains(name.as_str())));
+    assert_eq!(scans.iter().collect::<BTreeSet<_>>().len(), 91);
+    assert!(scans.len() - 91 <= MAX_SCANNED_AGAIN * earlier.len(), "{scans:?}");
 }
 
-/// Checks that the repositories are begun in ascending order, and that those that were finished are not scanned again.
+/// Checks that repositories are scanned once and in ascending order.
 #[track_caller]
-fn check_scans(scans: &[String], stops: usize) {
-    let mut seen = BTreeSet::new();
-    let begun: Vec<_> = scans.iter().filter(|name| seen.insert(*name)).collect();
-    for (rank, name) in seen.iter().enumerate() {
+fn check_order<'a>(scans: impl Iterator<Item = &'a String>) {
+    let scans: Vec<_> = scans.collect();
+    let mut sorted = scans.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(sorted.len(), scans.len(), "{scans:?}");
+    for (rank, name) in sorted.iter().enumerate() {
         // Four calls are in flight, and may arrive in any order.
-        let place = begun.iter().position(|begun| begun == name).unwrap();
-        assert!(place.abs_diff(rank) < 4, "{name} was the {place}. of {begun:?}");
+        let place = scans.iter().position(|scanned| scanned == name).unwrap();
+        assert!(place.abs_diff(rank) < 4, "{name} was the {place}. of {scans:?}");
     }
-    assert_eq!(seen.len(), 41);
-    assert!(scans.len() - seen.len() <= MAX_SCANNED_AGAIN * stops, "{scans:?}");
 }
 
 #[test]
@@ -93,7 +90,8 @@ fn backlogs_of_three_repositories_starve_no_other() {
     }
     push_images(&bed.registry, "zzz", "1");
     let swept = bed.sweep(&json!({}));
-    assert_eq!((&swept["complete"], &swept["next"]), (&json!(false), &json!("aaa")));
+    assert_eq!((&swept["complete"], remaining(&swept)), (&json!(false), vec!["aaa", "aab", "aac"]));
+    assert_eq!(swept.get("next"), None);
     assert!(bed.registry.tag("zzz", "1").is_some(), "{swept}");
 }
 

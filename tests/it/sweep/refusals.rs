@@ -1,6 +1,9 @@
 //! Repositories whose writes ECR refuses.
 
-use local_ecr::{Fault, FaultKind};
+use std::time::Duration;
+
+use local_ecr::image::Image;
+use local_ecr::{Fault, FaultKind, Mutability};
 use serde_json::json;
 
 use super::{counts, fast_bed};
@@ -58,12 +61,71 @@ fn three_refused_versions_leave_none() {
 }
 
 #[test]
-fn other_refusals_leave_no_repository() {
+fn few_other_refusals_leave_no_repository() {
     let bed = fast_bed();
-    bed.registry.fill("app", 12, &PLATFORMS).unwrap();
+    bed.registry.fill("app", 60, &PLATFORMS).unwrap();
+    // Of ten and ten writes, the first are refused: thirty in all, and ten in a row.
+    for skip in [0, 10, 20] {
+        let refusal = FaultKind::client_error("InvalidParameterException", "no");
+        bed.ecr.faults().add(Fault::on("PutImage", refusal).skip(skip).times(10));
+    }
+    assert_eq!(counts(&bed.sweep(&json!({}))), [60, 30, 0, 0, 30]);
+}
+
+/// Sweeps a repository of so many versions whose writes are refused, and one behind it.
+fn check_left_after_twenty(bed: &TestBed, versions: usize, error: &str) {
+    push_images(&bed.registry, "zzz", "1");
+    bed.ecr.clear_journal();
+    let swept = bed.sweep(&json!({}));
+    let writes = calls(bed, "PutImage");
+    // Eight versions of a batch are reconciled at a time.
+    assert!((20..28).contains(&writes), "{writes} writes");
+    assert_eq!((&swept["published"], &swept["complete"]), (&json!(1), &json!(true)), "{swept}");
+    let failed = swept["failed"].as_array().unwrap();
+    assert!(failed.iter().all(|entry| entry["repository"] == "aaa" && entry["error"] == error), "{swept}");
+    let left: Vec<_> = failed.iter().filter(|entry| entry["version"].is_null()).collect();
+    let message = format!("; {} versions", versions - (failed.len() - 1));
+    assert!(left.len() == 1 && left[0]["message"].as_str().unwrap().contains(&message), "{swept}");
+}
+
+#[test]
+fn repository_is_left_after_twenty_rejected_lists_in_a_row() {
+    let bed = TestBed::with(|function| function.env("SWEEP_PUTS_PER_SECOND", "20"));
+    bed.registry.fill("aaa", 400, &PLATFORMS).unwrap();
     let refusal = FaultKind::client_error("InvalidParameterException", "no");
-    bed.ecr.faults().add(Fault::on("PutImage", refusal).times(5));
-    assert_eq!(counts(&bed.sweep(&json!({}))), [12, 7, 0, 0, 5]);
+    bed.ecr.faults().add(Fault::on("PutImage", refusal).repository("aaa"));
+    check_left_after_twenty(&bed, 400, "RegistryRefused");
+}
+
+/// The lists are of images that were replaced since.
+#[test]
+fn repository_is_left_after_twenty_immutable_tags_in_a_row() {
+    let bed = fast_bed();
+    for index in 0..60 {
+        push_images(&bed.registry, "aaa", &index.to_string());
+    }
+    assert_eq!(bed.sweep(&json!({}))["published"], 60);
+    bed.ecr.clock().advance(Duration::from_secs(5));
+    for index in 0..60 {
+        let image = Image::oci("linux/arm64").content(&format!("{index} fixed"));
+        bed.registry.push("aaa", Some(&format!("{index}-arm64")), &image);
+    }
+    bed.registry.set_mutability("aaa", Mutability::Immutable);
+    check_left_after_twenty(&bed, 60, "TagConflict");
+}
+
+/// No write was refused: the images are not what their tags say.
+#[test]
+fn versions_that_fail_without_a_write_leave_no_repository() {
+    let bed = fast_bed();
+    for index in 0..30 {
+        for tag in ["amd64", "arm64"] {
+            let image = Image::oci("linux/amd64").content(&format!("{index}-{tag}"));
+            bed.registry.push("app", Some(&format!("a{index}-{tag}")), &image);
+        }
+    }
+    bed.store_images("b");
+    assert_eq!(counts(&bed.sweep(&json!({}))), [31, 1, 0, 0, 30]);
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn each_registry_gets_its_share_of_the_time() {
         push_images(&bed.ecr.registry(account, region), "app", "1");
     }
     let swept = bed.sweep(&json!({}));
-    assert_eq!((&swept["complete"], &swept["next"]), (&json!(false), &json!("aaa")));
+    assert_eq!((&swept["complete"], &swept["unfinished"]), (&json!(false), &json!(["aaa"])));
     assert!(published(&bed).ends_with(&FOUR[1..]), "{swept}");
 }
 
@@ -108,7 +108,7 @@ fn throttled_registry_leaves_time_for_the_others() {
     bed.ecr.faults().add(Fault::on("PutImage", FaultKind::Throttle).registry(ACCOUNT, REGION));
     bed.function = bed.function.with_remaining_time(Duration::from_secs(5));
     let swept = bed.sweep(&json!({}));
-    assert_eq!((&swept["failed_total"], &swept["next"]), (&json!(0), &json!("app")));
+    assert_eq!((&swept["failed_total"], &swept["unfinished"]), (&json!(0), &json!(["app"])));
     assert_eq!(published(&bed), FOUR[1..]);
 }
 
@@ -278,5 +278,9 @@ fn repository_that_is_absent_is_reported_before_the_stop() {
     bed.ecr.faults().add(Fault::on("DescribeImages", FaultKind::Throttle).repository("app"));
     bed.function = bed.function.with_remaining_time(Duration::from_secs(2));
     let swept = bed.sweep(&json!({}));
-    assert_eq!((&swept["failed"][0]["repository"], &swept["next"]), (&json!("absent"), &json!("app")), "{swept}");
+    assert_eq!(
+        (&swept["failed"][0]["repository"], &swept["unfinished"]),
+        (&json!("absent"), &json!(["app"])),
+        "{swept}"
+    );
 }

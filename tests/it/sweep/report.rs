@@ -169,7 +169,7 @@ fn answer_with_three_full_lists_of_long_names_is_limited() {
 fn answer_with_long_messages_is_limited() {
     let bed = bed_with_long_names();
     let refusal = FaultKind::client_error("InvalidParameterException", &"\"\\".repeat(1_000));
-    bed.ecr.faults().add(Fault::on("PutImage", refusal));
+    bed.ecr.faults().add(Fault::on("GetDownloadUrlForLayer", refusal));
     let swept = bed.sweep(&json!({}));
     assert!(swept.to_string().len() < 128 << 10, "{} bytes", swept.to_string().len());
     assert_eq!((&swept["failed_total"], &swept["incomplete_total"]), (&json!(240), &json!(120)));

@@ -4,12 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use ecr_multiarch::metrics;
+use ecr_multiarch_core::answer::sweep::MAX_UNFINISHED;
 use ecr_multiarch_core::{ErrorType, Input};
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
 use super::stack::{ACCOUNT, REGION};
 use super::{PLATFORMS, function_property, strings, template};
+use crate::support::input::with_fields;
 
 const MACHINES: [&str; 2] = ["SweepMachine", "RegistrySweepMachine"];
 
@@ -54,14 +56,13 @@ const ROUNDS: u64 = 50;
 #[test]
 fn a_registry_is_swept_in_at_most_fifty_rounds() {
     let definition = definition("RegistrySweepMachine");
-    let loops: Vec<_> = states(&definition)
-        .into_iter()
-        .flat_map(|(_, state)| state["Choices"].as_array().cloned().unwrap_or_default())
-        .filter(|choice| choice["Next"] == "Sweep")
-        .map(|choice| choice["Condition"].as_str().unwrap().to_owned())
-        .collect();
-    assert_eq!(loops, [format!("{{% $states.input.complete = false and $rounds < {ROUNDS} %}}")]);
-    assert_eq!(state(&definition, "Begin")["Assign"]["rounds"], 0);
+    let choices =
+        states(&definition).into_iter().flat_map(|(_, state)| state["Choices"].as_array().cloned().unwrap_or_default());
+    let loops: Vec<_> = choices.filter(|choice| choice["Next"] == "Sweep").collect();
+    assert_eq!(loops.len(), 3, "the next names, the unfinished ones, and another pass");
+    assert!(loops.iter().all(|choice| choice["Condition"].as_str().unwrap().contains("$rounds < $max_rounds")));
+    let assigned = &state(&definition, "Begin")["Assign"];
+    assert_eq!((&assigned["rounds"], &assigned["max_rounds"]), (&0.into(), &ROUNDS.into()));
     assert_eq!(state(&definition, "Sweep")["Assign"]["rounds"], "{% $rounds + 1 %}");
 }
 
@@ -73,11 +74,20 @@ fn fields(expression: &Value) -> Vec<String> {
 
 #[test]
 fn a_round_is_a_request_that_the_function_accepts() {
-    let assigned = state(&definition("RegistrySweepMachine"), "Begin")["Assign"]["request"].take();
-    assert_eq!(fields(&assigned), ["action", "account", "region", "from", "deep", "max_age"]);
-    let request = json!({"action": "sweep", "account": ACCOUNT, "region": REGION, "from": "team-b", "deep": false,
-                         "max_age": "30d"});
-    assert!(matches!(Input::from_request(request), Ok(Input::Sweep(_))));
+    let definition = definition("RegistrySweepMachine");
+    assert_eq!(
+        fields(&state(&definition, "Begin")["Assign"]["request"]),
+        ["action", "account", "region", "deep", "max_age"]
+    );
+    let scopes = state(&definition, "WhatIsLeft")["Choices"].take();
+    let scopes = scopes.as_array().unwrap().iter().filter(|choice| choice["Next"] == "Sweep");
+    let scopes: Vec<_> = scopes.flat_map(|choice| fields(&choice["Assign"]["scope"])).collect();
+    assert_eq!(scopes, ["from", "repositories", "from"]);
+    for scope in [json!({}), json!({"from": "team-b"}), json!({"repositories": ["team-b/app"]})] {
+        let request = json!({"action": "sweep", "account": ACCOUNT, "region": REGION, "deep": false, "max_age": "30d"});
+        let request = with_fields(request, &scope);
+        assert!(matches!(Input::from_request(request), Ok(Input::Sweep(_))), "{scope}");
+    }
 }
 
 #[test]
@@ -90,6 +100,47 @@ fn tasks_outlast_the_function_and_machines_their_tasks() {
     }
     assert!(timeout(&one) > ROUNDS * function);
     assert!(timeout(&all) > timeout(&one));
+}
+
+/// As many as an answer names, so that it names all that remain of those that were sent again.
+#[test]
+fn as_many_repositories_are_sent_again_as_an_answer_names() {
+    let definition = definition("RegistrySweepMachine");
+    let again = state(&definition, "WhatIsLeft")["Choices"][2]["Assign"].take();
+    let last = MAX_UNFINISHED - 1;
+    assert_eq!(again["scope"], format!("{{% {{'repositories': [$unfinished[[0..{last}]]]}} %}}"));
+    assert!(again["unfinished"].as_str().unwrap().contains(&format!("[[{MAX_UNFINISHED}..")));
+    let is_cut = state(&definition, "Sweep")["Assign"]["is_cut"].take();
+    assert!(is_cut.as_str().unwrap().contains(&format!("unfinished_total > {MAX_UNFINISHED} ")));
+}
+
+/// A new AWS account runs 10 invocations at a time, of which the assembler has two.
+#[test]
+fn executions_that_overlap_sweep_eight_registries_at_a_time() {
+    let definition = definition("SweepMachine");
+    let choices = state(&definition, "MayBegin")["Choices"].take();
+    let next: Vec<_> = choices.as_array().unwrap().iter().map(|choice| &choice["Next"]).collect();
+    assert_eq!(next, ["Skipped", "WaitForRoom", "Skipped"]);
+    for choice in [&choices[1], &choices[2]] {
+        assert!(choice["Condition"].as_str().unwrap().contains("$count($running) >= 8"), "{choice}");
+    }
+    assert_eq!(state(&definition, "ListRunning")["Arguments"]["StateMachineArn"], "${RegistrySweepArn}");
+}
+
+#[test]
+fn registry_is_swept_where_the_running_ones_are_unknown() {
+    let catch = state(&definition("SweepMachine"), "ListRunning")["Catch"].take();
+    assert_eq!((&catch[0]["ErrorEquals"], &catch[0]["Next"]), (&json!(["States.ALL"]), &"SweepRegistry".into()));
+}
+
+/// By this name, other executions see that a registry is being swept.
+#[test]
+fn execution_of_a_registry_is_named_after_it() {
+    let definition = definition("SweepMachine");
+    let prefix = "$states.input.account & '-' & $states.input.region & '-'";
+    assert_eq!(state(&definition, "ListRunning")["Assign"]["prefix"], format!("{{% {prefix} %}}"));
+    let name = state(&definition, "SweepRegistry")["Arguments"]["Name"].take();
+    assert_eq!(name, format!("{{% {prefix} & $uuid() %}}"));
 }
 
 /// AWS Step Functions developer guide, "Handle transient Lambda service exceptions".
