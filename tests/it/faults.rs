@@ -38,6 +38,8 @@ const REFUSED: Option<&str> = Some("RegistryRefused");
 const UNAVAILABLE: Option<&str> = Some("RegistryUnavailable");
 /// ECR does not answer in time: an error, or aliases that are left to the sweep.
 const OUT_OF_TIME: &[Option<&str>] = &[UNAVAILABLE, Some("pending")];
+/// In a sweep that names the repository, the call ends with the share of the repository, and is made again.
+const ENDED_WITH_THE_SHARE: &[Option<&str>] = &[AS_WITHOUT_FAULT, UNAVAILABLE];
 /// A wrong byte in an answer of ECR may be part of its JSON, of a manifest, or of a name.
 const CORRUPT: &[Option<&str>] =
     &[AS_WITHOUT_FAULT, UNAVAILABLE, Some("CorruptImage"), Some("UnsupportedImage"), Some("TagConflict")];
@@ -59,7 +61,7 @@ fn fault_cases(operation: &str, scenario: Scenario) -> Vec<FaultCase> {
         once("503", FaultKind::Status(503), &[AS_WITHOUT_FAULT]),
         once("reset before", FaultKind::ResetBefore, &[AS_WITHOUT_FAULT]),
         once("reset after", FaultKind::ResetAfter, &[AS_WITHOUT_FAULT]),
-        once("hang", FaultKind::Hang, OUT_OF_TIME),
+        once("hang", FaultKind::Hang, if scenario.is_sweep { ENDED_WITH_THE_SHARE } else { OUT_OF_TIME }),
         once("denied", refused(if is_blob { 403 } else { 400 }, "AccessDeniedException"), &[Some("AccessDenied")]),
         once(
             "refused",
