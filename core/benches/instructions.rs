@@ -118,7 +118,8 @@ fn request(platforms: usize) -> ReconcileRequest {
 fn plan_aliases(releases: usize) -> Work {
     let settings = settings(2);
     let settings = settings.for_repository(&repository()).unwrap().clone();
-    let text = json!({"schemaVersion": 2, "mediaType": MediaType::OciIndex.as_str(), "manifests": []}).to_string();
+    let text =
+        json!({"schemaVersion": 2, "mediaType": MediaType::OciIndex.as_str(), "manifests": entries()}).to_string();
     let list = ManifestList { media_type: MediaType::OciIndex, digest: Digest::sha256(&text), text };
     let image = |tag: String, digest, media_type: MediaType| {
         ScannedImage::new(&tag, digest, SystemTime::UNIX_EPOCH, media_type.as_str())
@@ -142,6 +143,15 @@ fn plan_aliases(releases: usize) -> Work {
     })
 }
 
+/// The entries of a list of both configured platforms.
+fn entries() -> Vec<serde_json::Value> {
+    let entry = |architecture: &str| {
+        json!({"mediaType": MediaType::OciManifest.as_str(), "size": 1, "digest": Digest::sha256(architecture).to_string(),
+               "platform": {"os": "linux", "architecture": architecture}})
+    };
+    ["a0", "a1"].map(entry).to_vec()
+}
+
 /// Finds out what so many aliases name, each a list of no version and of a line with one release, up to the first writes.
 fn judge_aliases(lines: usize) -> Work {
     let settings = settings(2);
@@ -149,7 +159,7 @@ fn judge_aliases(lines: usize) -> Work {
     let (mut images, mut manifests) = (Vec::new(), Manifests::default());
     for line in 0..lines {
         for tag in [format!("0.{line}.0"), format!("0.{line}")] {
-            let list = stored(&json!({"manifests": [], "tag": tag}).to_string(), MediaType::OciIndex);
+            let list = stored(&json!({"manifests": entries(), "tag": tag}).to_string(), MediaType::OciIndex);
             images.push(ScannedImage::new(&tag, list.digest, SystemTime::UNIX_EPOCH, &list.media_type));
             manifests.insert(Reference::Tag(tag_of(&tag)), list);
         }
