@@ -11,7 +11,7 @@ use crate::oci::manifest::StoredManifest;
 use crate::oci::platform::Platform;
 use crate::oci::tag::Tag;
 use crate::reconcile::manifest_list::ManifestList;
-use crate::reconcile::right_list::{conflict, missing_platforms};
+use crate::reconcile::right_list::{conflict, index_of, missing_platforms};
 use crate::settings::RepositorySettings;
 use crate::settings::configured_platform::ConfiguredPlatform;
 use crate::settings::release::Release;
@@ -64,19 +64,19 @@ impl Content {
         let platforms = settings.tag_scheme.platforms();
         let is_configured = |platform: &Platform| platforms.iter().any(|one| !one.contradicts(platform));
         // What bytes of another digest say is the error of whoever writes them.
-        let is_list = stored.is_list();
+        let (is_list, index) = (stored.is_list(), index_of(stored));
         let is_judged = is_list && Digest::sha256(&*stored.text) == stored.digest;
-        let missing = if is_judged { missing_platforms(stored, platforms) } else { Vec::new() };
+        let missing = if is_judged { missing_platforms(index.as_ref(), platforms) } else { Vec::new() };
         let names: Vec<_> = missing.into_iter().map(ConfiguredPlatform::to_string).collect();
         let missing = (!names.is_empty()).then(|| names.join(", ").into());
-        Self { is_list, conflict: conflict(stored, is_configured).map(AliasConflict::from), missing }
+        Self { is_list, conflict: conflict(stored, index.as_ref(), is_configured).map(AliasConflict::from), missing }
     }
 }
 
 impl Knowledge {
-    /// Adds what a manifest is that was read, or given.
+    /// Adds what a manifest is that was read, or given. It is judged once, however often it is read.
     pub(super) fn add(&mut self, stored: &StoredManifest, settings: &RepositorySettings) {
-        self.contents.insert(stored.digest, Content::of(stored, settings));
+        self.contents.entry(stored.digest).or_insert_with(|| Content::of(stored, settings));
     }
 
     /// Keeps the bytes of a list that may be written.

@@ -22,7 +22,7 @@ use std::time::Duration;
 use super::manifest_list::{MAX_LIST_BYTES, ManifestList, differing_revisions};
 use super::observation::{Description, Descriptions, ImageConfigs, Manifests, Observation, Observed, tags};
 use super::outcome::{Outcome, PlatformImage, Proposal, Reconciliation, Waiting};
-use super::right_list::{PushTimes, conflict};
+use super::right_list::{PushTimes, conflict, index_of};
 use super::step::{
     Context, DescribeImages, Described, PAUSES_MS, Purpose, Put, PutResponse, ReadConfigs, ReadManifests, Step, Write,
 };
@@ -216,7 +216,8 @@ impl Context {
         // Before anything else is read: a sweep meets the same conflicts every time.
         let configured = &self.request.platforms;
         let is_configured = |platform: &Platform| configured.iter().any(|tag| !tag.platform.contradicts(platform));
-        let conflict = observation.target.as_ref().and_then(|target| conflict(target, is_configured));
+        let conflict =
+            observation.target.as_ref().and_then(|target| conflict(target, index_of(target).as_ref(), is_configured));
         let is_replaced = |conflict: &Conflict| self.request.force && !matches!(conflict, Conflict::Artifact { .. });
         if let Some(conflict) = conflict.filter(|conflict| !is_replaced(conflict)) {
             return Err(Error::TagConflict { tag: self.request.target(), conflict });

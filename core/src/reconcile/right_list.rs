@@ -50,8 +50,7 @@ impl CompleteList {
     /// What a version's tag names, if it is a manifest list with an image of each of these platforms.
     pub fn of(target: &StoredManifest, platforms: &[PlatformTag]) -> Option<Self> {
         let media_type = target.known_media_type().filter(|media_type| media_type.is_manifest_list())?;
-        // Without the limit of a source: a list of many attested images has more entries.
-        let index: Index = serde_json::from_str(&target.text).ok()?;
+        let index = index_of(target)?;
         if Digest::sha256(&*target.text) != target.digest {
             return None;
         }
@@ -150,15 +149,20 @@ fn images(index: &Index, platforms: &[&ConfiguredPlatform]) -> Vec<Option<Digest
     images
 }
 
-/// The platforms of which a manifest list has no image. All, if it cannot be parsed.
+/// The index of a manifest list that exists, if it is one. Without the limit of a source: a list of many attested images has
+/// more entries.
+pub(crate) fn index_of(target: &StoredManifest) -> Option<Index> {
+    target.is_list().then(|| serde_json::from_str(&target.text).ok()).flatten()
+}
+
+/// The platforms of which the index of a manifest list has no image. All, if it cannot be parsed.
 pub(crate) fn missing_platforms<'a>(
-    list: &StoredManifest,
+    index: Option<&Index>,
     platforms: &'a [ConfiguredPlatform],
 ) -> Vec<&'a ConfiguredPlatform> {
     let platforms: Vec<_> = platforms.iter().collect();
-    // Without the limit of a source: a list of many attested images has more entries.
-    let Ok(index) = serde_json::from_str::<Index>(&list.text) else { return platforms };
-    let images = images(&index, &platforms);
+    let Some(index) = index else { return platforms };
+    let images = images(index, &platforms);
     platforms.into_iter().zip(images).filter(|(_, image)| image.is_none()).map(|(platform, _)| platform).collect()
 }
 
@@ -181,10 +185,11 @@ fn is_of(entry: &Descriptor, platform: &ConfiguredPlatform) -> bool {
 /// Why what the tag of a manifest list names must not be replaced; `None`, if it may be.
 ///
 /// No manifest list that this function assembles is one of these conflicts, so the images need not be known.
-pub(crate) fn conflict(target: &StoredManifest, is_configured: impl Fn(&Platform) -> bool) -> Option<Conflict> {
-    let is_list = target.is_list();
-    // Without the limit of a source: a list of many attested images has more entries.
-    let index = is_list.then(|| serde_json::from_str::<Index>(&target.text).ok()).flatten();
+pub(crate) fn conflict(
+    target: &StoredManifest,
+    index: Option<&Index>,
+    is_configured: impl Fn(&Platform) -> bool,
+) -> Option<Conflict> {
     let Some(index) = index else {
         let digest = target.digest;
         return Some(match target.artifact_type() {
