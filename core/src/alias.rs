@@ -23,4 +23,5 @@ pub mod outcome;
 pub mod request;
 pub mod scan;
 mod snapshot;
+mod target;
 pub mod yank;

@@ -7,7 +7,8 @@ use super::outcome::{AliasConflict, AliasOutcome, AliasPending, PassedOver};
 use super::request::AliasRequest;
 use super::scan::{ContentKind, TagTarget};
 use super::snapshot::{Knowledge, Snapshot, list};
-use crate::error::{Conflict, Error};
+use super::target::Target;
+use crate::error::Error;
 use crate::oci::digest::Digest;
 use crate::oci::tag::Tag;
 use crate::reconcile::machine::MAX_ROUNDS;
@@ -21,15 +22,6 @@ const MAX_HIDDEN_RELEASES: usize = 10;
 
 /// How many more releases of a line are read at once, after one whose list lacks a platform: it is rarely the only one.
 const MAX_READ_AHEAD: usize = 10;
-
-/// A tag that follows releases.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Target {
-    /// It follows the highest release of its line.
-    Alias(Tag),
-    /// It follows the one release that it marks.
-    Marker(YankMarker),
-}
 
 /// A list to be written under an alias, or under the yank marker of its release.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -93,6 +85,7 @@ pub(super) struct Decider<'a> {
     knowledge: &'a Knowledge,
     attempts: &'a Attempts,
     snapshot: &'a Snapshot,
+    /// The line of each alias that is asked for.
     lines: BTreeMap<Tag, Line<'a>>,
 }
 
@@ -104,15 +97,6 @@ enum Origin {
     PassedOver(PassedOver),
     /// Of a higher release, or of none.
     Unknown,
-}
-
-impl Target {
-    pub(super) fn tag(&self) -> &Tag {
-        match self {
-            Self::Alias(tag) => tag,
-            Self::Marker(marker) => marker.tag(),
-        }
-    }
 }
 
 impl Unknowns {
@@ -267,7 +251,7 @@ impl<'a> Decider<'a> {
         unknowns.compare(release.tag(), Some(digest), self.snapshot);
         let Target::Alias(alias) = target else { return };
         let Some(line) = self.lines.get(alias).filter(|line| line.passed_over.is_some()) else { return };
-        let candidates = line.down_from(release).skip(1).filter(|one| !scan.is_yanked(one));
+        let candidates = line.releases().filter(|one| *one < release && !scan.is_yanked(one));
         let unread = candidates.filter_map(|one| {
             let digest = self.knowledge.list_of(one, scan)?;
             (!self.knowledge.has_read(digest) && !self.is_archived(one)).then_some((one, digest))
@@ -338,14 +322,13 @@ impl<'a> Decider<'a> {
     fn origin(&self, line: &Line<'_>, digest: Digest, release: &Release) -> Origin {
         let scan = &self.snapshot.scan;
         let is_named = |one: &&Release| scan.release(one).is_some_and(|target| target.digest == digest);
-        let is_yanked = |one: &&Release| scan.is_yanked(one);
-        let missing = self.knowledge.missing(digest);
-        match (line.above(release).filter(is_named).find(|one| !is_yanked(one)), missing) {
+        let is_passed_over = |one: &&Release| *one > release && !scan.is_yanked(one);
+        let mut named = line.releases().filter(is_named);
+        match (named.clone().find(is_passed_over), self.knowledge.missing(digest)) {
             (Some(passed_over), Some(missing)) => {
                 Origin::PassedOver(PassedOver { release: passed_over.clone(), missing: missing.clone() })
             }
-            _ if line.above(release).filter(is_yanked).any(|one| is_named(&one)) => Origin::Lower,
-            _ if line.down_from(release).any(|one| is_named(&one)) => Origin::Lower,
+            _ if named.any(|one| !is_passed_over(&one)) => Origin::Lower,
             _ => Origin::Unknown,
         }
     }
@@ -373,18 +356,9 @@ impl<'a> Decider<'a> {
     fn hidden(&self, line: &Line<'a>, release: &Release) -> impl Iterator<Item = &'a Release> {
         let scan = &self.snapshot.scan;
         let is_shown = |one: &Release| scan.is_yanked(one) || self.knowledge.list_of(one, scan).is_some();
-        line.above(release).filter(move |one| !is_shown(one)).take(MAX_HIDDEN_RELEASES)
-    }
-}
-
-impl From<Conflict> for AliasConflict {
-    fn from(conflict: Conflict) -> Self {
-        match conflict {
-            Conflict::NotAManifestList { digest, media_type } => Self::NotAManifestList { digest, media_type },
-            Conflict::Artifact { digest, artifact_type } => Self::Artifact { digest, artifact_type },
-            Conflict::ForeignPlatform { digest, platform } => Self::ForeignPlatform { digest, platform },
-            // No list that was read is one of these.
-            Conflict::Immutable { .. } | Conflict::NewerImages { .. } => Self::Immutable,
-        }
+        line.releases()
+            .take_while(move |one| *one > release)
+            .filter(move |one| !is_shown(one))
+            .take(MAX_HIDDEN_RELEASES)
     }
 }

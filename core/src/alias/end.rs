@@ -1,8 +1,9 @@
-//! The end of a reconciliation: what became of each alias and marker.
+//! The end of a reconciliation: the outcome of each alias and marker.
 
-use super::decision::{Attempts, Decider, Decision, GivenUp, Target};
+use super::decision::{Attempts, Decider, Decision, GivenUp};
 use super::outcome::{AliasFailure, AliasOutcome, AliasPending, AliasReconciliation, AliasReport};
 use super::request::AliasRequest;
+use super::target::Target;
 use crate::oci::tag::Tag;
 use crate::settings::release::Release;
 

@@ -58,13 +58,8 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The releases that are not higher than this one, the highest first.
-    pub(super) fn down_from(&self, release: &Release) -> impl Iterator<Item = &'a Release> {
-        self.releases.iter().rev().copied().skip_while(move |other| *other > release)
-    }
-
-    /// The releases that are higher than this one, the highest first.
-    pub(super) fn above(&self, release: &Release) -> impl Iterator<Item = &'a Release> {
-        self.releases.iter().rev().copied().take_while(move |other| *other > release)
+    /// Its releases, the highest first.
+    pub(super) fn releases(&self) -> impl Iterator<Item = &'a Release> + Clone {
+        self.releases.iter().rev().copied()
     }
 }

@@ -23,12 +23,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::decision::AliasWrite;
-use super::decision::{Attempts, Decider, Decision, GivenUp, Target};
+use super::decision::{Attempts, Decider, Decision, GivenUp};
 use super::end::{end, end_without_scan};
 use super::outcome::{AliasPending, AliasReconciliation};
 use super::request::AliasRequest;
 use super::scan::AliasScan;
 use super::snapshot::{Knowledge, Snapshot};
+use super::target::Target;
 use crate::error::{Error, UnseenImage};
 use crate::name::Reference;
 use crate::oci::digest::Digest;

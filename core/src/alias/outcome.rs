@@ -3,9 +3,9 @@
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
-use super::decision::Target;
 use super::request::AliasRequest;
-use crate::error::Error;
+use super::target::Target;
+use crate::error::{Conflict, Error};
 use crate::excerpt::ImageText;
 use crate::oci::digest::Digest;
 use crate::oci::tag::Tag;
@@ -94,6 +94,18 @@ pub enum AliasConflict {
         .0.release, .0.missing
     )]
     PassedOver(PassedOver),
+}
+
+impl From<Conflict> for AliasConflict {
+    fn from(conflict: Conflict) -> Self {
+        match conflict {
+            Conflict::NotAManifestList { digest, media_type } => Self::NotAManifestList { digest, media_type },
+            Conflict::Artifact { digest, artifact_type } => Self::Artifact { digest, artifact_type },
+            Conflict::ForeignPlatform { digest, platform } => Self::ForeignPlatform { digest, platform },
+            // No list that was read is one of these.
+            Conflict::Immutable { .. } | Conflict::NewerImages { .. } => Self::Immutable,
+        }
+    }
 }
 
 /// A release that no alias is moved to, since its manifest list lacks platforms.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::decision::Target;
+use super::target::Target;
 use crate::error::Error;
 use crate::name::{ImageReference, Reference, RepositoryName};
 use crate::oci::digest::Digest;
