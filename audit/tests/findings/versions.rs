@@ -170,7 +170,7 @@ fn version_that_was_archived_as_a_whole_is_not_judged() {
 }
 
 #[test]
-fn artifact_is_no_version_and_no_vote() {
+fn artifact_is_neither_a_version_nor_a_vote() {
     let chart = "application/vnd.cncf.helm.config.v1+json";
     let scan = Scan::new()
         .image("1.0.0-amd64", 1)
