@@ -12,8 +12,8 @@ use aws_lambda_events::event::sqs::SqsBatchResponse;
 use ecr_multiarch_core::batch::{BatchTasks, ReceivedMessage, RepositoryTasks, TaskRecords};
 use ecr_multiarch_core::plan::Planner;
 use ecr_multiarch_core::{Error, ErrorType, RegistryId, RepositoryName, Tag};
-use ecr_multiarch_engine::end::End;
-use ecr_multiarch_engine::executor::{Answered, Executor, TaskEnd};
+use ecr_multiarch_engine::end::{Answered, End, TaskEnd};
+use ecr_multiarch_engine::executor::Executor;
 use futures_util::{StreamExt as _, stream};
 
 use super::metrics::{Metrics, name};

@@ -15,7 +15,7 @@ use ecr_multiarch_core::{
 use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
-use crate::ecr::{ReadError, Registry, SharedRead};
+use crate::ecr::Registry;
 use crate::end::{WorkTime, before, pause, settle, with_deadline};
 
 /// How many aliases are written at a time: those of every usual release, which has three, at once.
@@ -25,9 +25,9 @@ const MAX_PARALLEL_WRITES: usize = 8;
 /// another one, since a repository may take longer to scan than it did.
 const SCANS_AFTER_WRITE: u32 = 2;
 
-/// A read of several tags, which is repeated as any other call is. Responses of this size, one for each repository at
-/// work, fit into the memory of the assembler.
-const SHARED_READ: SharedRead = SharedRead { is_attempted_once: false, max_bytes: 1 << 20 };
+/// How many bytes the response to a read of several tags may have. One of this size for each repository at work fits into
+/// the memory of the assembler.
+const MAX_READ_BYTES: usize = 1 << 20;
 
 /// Reconciles the aliases of releases. Those that are not settled in time are pending.
 ///
@@ -35,12 +35,12 @@ const SHARED_READ: SharedRead = SharedRead { is_attempted_once: false, max_bytes
 /// Those of scans and reads. Errors of single aliases are in the result.
 pub(crate) async fn reconcile_aliases(
     registry: &Registry,
-    request: AliasRequest,
+    request: Arc<AliasRequest>,
     deadline: Instant,
 ) -> Result<AliasReconciliation, Error> {
     let time = WorkTime { stop_at: deadline, deadline };
     let run = AliasRun { registry, time, scan_time: None, has_written: false };
-    run.finish(AliasStep::start(Arc::new(request))).await
+    run.finish(AliasStep::start(request)).await
 }
 
 /// Yanks a release, or finds out whether it is yanked. The aliases are still to be reconciled.
@@ -146,13 +146,9 @@ impl AliasRun<'_> {
         let (repository, references) = (&read.request().repository, read.references());
         let registry = self.registry.with_throttle_deadline(self.read_until());
         let call = async {
-            if let [_one] = references.as_slice() {
-                return Ok(Some(registry.batch_get_manifests(repository, &references).await?));
-            }
-            match registry.batch_get_shared_manifests(repository, &references, SHARED_READ).await {
-                Ok(manifests) => Ok(Some(manifests)),
-                Err(ReadError::TooLarge(_)) => Ok(None),
-                Err(error) => Err(error.into()),
+            match references.as_slice() {
+                [_one] => Ok(Some(registry.batch_get_manifests(repository, &references).await?)),
+                several => registry.batch_get_at_most(repository, several, MAX_READ_BYTES).await,
             }
         };
         before(self.read_until(), call).await

@@ -1,5 +1,6 @@
 //! Tasks of a repository of which only the aliases remain, reconciled together.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use ecr_multiarch_core::settings::yank_marker::YankMarker;
@@ -7,10 +8,11 @@ use ecr_multiarch_core::{
     AliasReconciliation, AliasReport, AliasRequest, Answer, Error, ImageReference, InvocationError, RegistryId,
     RepositoryName, VersionReport, YankReport,
 };
+use tokio::time::Instant;
 
 use crate::alias::reconcile_aliases;
-use crate::end::End;
-use crate::executor::{Answered, Executor, TaskEnd};
+use crate::ecr::Registry;
+use crate::end::{Answered, End, TaskEnd};
 
 /// A task whose aliases are to be reconciled.
 pub(crate) struct AliasTask<K> {
@@ -46,40 +48,29 @@ impl Reply {
     }
 }
 
-impl Executor<'_> {
-    /// Reconciles the aliases of tasks together, with the scans of one reconciliation, unless nothing more is begun.
-    pub(crate) async fn finish<K>(
-        &self,
-        repository: &RepositoryName,
-        tasks: Vec<AliasTask<K>>,
-        on_end: impl Fn(K, TaskEnd),
-    ) {
-        let requests = tasks.iter().map(|task| task.aliases.clone());
-        let Some(joined) = requests.reduce(AliasRequest::join) else { return };
-        let not_begun = match self.unavailable() {
-            Some(error) => Some(End::Abandoned(error)),
-            None => (self.time.is_up() && !self.defers_aliases).then_some(End::OutOfTime(None)),
+/// Reconciles the aliases of tasks together, with the scans of one reconciliation. Returns how each task ended.
+pub(crate) async fn finish<K>(
+    registry: &Registry,
+    repository: &RepositoryName,
+    tasks: Vec<AliasTask<K>>,
+    deadline: Instant,
+) -> Vec<(K, TaskEnd)> {
+    let requests = tasks.iter().map(|task| task.aliases.clone());
+    let Some(joined) = requests.reduce(AliasRequest::join).map(Arc::new) else { return Vec::new() };
+    let reconciliation = Box::pin(reconcile_aliases(registry, Arc::clone(&joined), deadline)).await;
+    let mut failed: Option<Error> = None;
+    let end = |AliasTask { key, aliases, confirmed, reply }| {
+        let part = reconciliation.as_ref().map_err(Clone::clone).map(|all| all.part(&aliases, &joined));
+        let end = match part.and_then(AliasReconciliation::into_result) {
+            Ok(reports) => End::Done(reply.with_aliases(registry.id(), repository, reports)),
+            // It is logged and counted once.
+            Err(error) if error.error_type().is_retryable() && failed.as_ref() == Some(&error) => End::Abandoned(error),
+            Err(error) => {
+                failed = Some(error.clone());
+                End::Failed(InvocationError { error, confirmed })
+            }
         };
-        if let Some(end) = not_begun {
-            return tasks.into_iter().for_each(|task| on_end(task.key, end.clone()));
-        }
-        let reconciliation = Box::pin(reconcile_aliases(&self.registry, joined.clone(), self.time.deadline)).await;
-        let mut failed: Option<Error> = None;
-        for AliasTask { key, aliases, confirmed, reply } in tasks {
-            let part = reconciliation.as_ref().map_err(Clone::clone).map(|all| all.part(&aliases, &joined));
-            let end = match part.and_then(AliasReconciliation::into_result) {
-                Ok(reports) => End::Done(reply.with_aliases(self.registry.id(), repository, reports)),
-                // It is logged and counted once.
-                Err(error) if error.error_type().is_retryable() && failed.as_ref() == Some(&error) => {
-                    End::Abandoned(error)
-                }
-                Err(error) => {
-                    self.note(repository, &error);
-                    failed = Some(error.clone());
-                    End::Failed(InvocationError { error, confirmed })
-                }
-            };
-            on_end(key, end);
-        }
-    }
+        (key, end)
+    };
+    tasks.into_iter().map(end).collect()
 }

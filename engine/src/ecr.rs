@@ -46,8 +46,7 @@ pub struct SharedRead {
     /// Whether it is attempted once, and made in parts at once where it fails. Otherwise it is repeated as any other call
     /// is.
     pub is_attempted_once: bool,
-    /// How many bytes its response may have. A larger one is read in parts, so that a few reads in flight stay small
-    /// whatever the manifests are. A hundred usual manifests have some 200 KiB.
+    /// How many bytes its response may have.
     pub max_bytes: usize,
 }
 
@@ -165,7 +164,10 @@ impl Registry {
         repository: &RepositoryName,
         references: &[Reference],
     ) -> Result<Manifests, ReadError> {
-        let batches = references.chunks(MAX_BATCH_IDS).map(|batch| self.batch_get_image(repository, batch));
+        let batches = references.chunks(MAX_BATCH_IDS).map(async |batch| {
+            let (found, omitted) = self.batch_get_image_once(repository, batch, None).await?;
+            self.reread_omitted(repository, found, omitted).await
+        });
         stream::iter(batches)
             .buffered(MAX_PARALLEL_CALLS)
             .try_fold(Manifests::default(), async |mut all, found| {
@@ -189,13 +191,22 @@ impl Registry {
         self.reread_omitted(repository, found, omitted).await
     }
 
-    async fn batch_get_image(
+    /// Reads manifests in one call, which is repeated as any other call is. `None`, if they have more bytes than this.
+    ///
+    /// # Errors
+    /// Every error of ECR except the absence of an image.
+    pub(crate) async fn batch_get_at_most(
         &self,
         repository: &RepositoryName,
         references: &[Reference],
-    ) -> Result<Manifests, ReadError> {
-        let (found, omitted) = self.batch_get_image_once(repository, references, None).await?;
-        self.reread_omitted(repository, found, omitted).await
+        max_bytes: usize,
+    ) -> Result<Option<Manifests>, Error> {
+        let read = SharedRead { is_attempted_once: false, max_bytes };
+        match self.batch_get_shared_manifests(repository, references, read).await {
+            Ok(manifests) => Ok(Some(manifests)),
+            Err(ReadError::TooLarge(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Reads what a response leaves out once more, each by itself: ECR documents no answer for two tags of one image, and

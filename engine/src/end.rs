@@ -1,9 +1,9 @@
 //! When work ends, and how: from one time on nothing is begun, and at a later one calls in flight are dropped.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ecr_multiarch_core::error::{Resource, Unavailable};
-use ecr_multiarch_core::{Error, IamAction, InvocationError};
+use ecr_multiarch_core::{Answer, Error, IamAction, InvocationError};
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// When work ends.
@@ -108,6 +108,24 @@ impl<T> End<T> {
             Self::Abandoned(error) => End::Abandoned(error),
             Self::OutOfTime(error) => End::OutOfTime(error),
         }
+    }
+}
+
+/// How a task ended.
+pub type TaskEnd = End<Answered>;
+
+/// A task that was done.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// The answer.
+    pub answer: Answer,
+    /// When that was so; of a version with aliases, before these.
+    pub at: SystemTime,
+}
+
+impl From<Result<Answer, InvocationError>> for TaskEnd {
+    fn from(result: Result<Answer, InvocationError>) -> Self {
+        result.map_or_else(Self::Failed, |answer| Self::Done(Answered { answer, at: SystemTime::now() }))
     }
 }
 

@@ -16,9 +16,9 @@ use ecr_multiarch_core::{
 use tokio::sync::Semaphore;
 
 use crate::alias::yank;
-use crate::alias_task::{AliasTask, Reply};
+use crate::alias_task::{self, AliasTask, Reply};
 use crate::ecr::Registry;
-use crate::end::{End, WorkTime, deadline_reached};
+use crate::end::{Answered, End, TaskEnd, WorkTime, deadline_reached};
 use crate::group::{FailedRead, GroupDelegate, GroupReconciler, Member, VersionEnd, versions_per_read};
 
 /// How many bytes the response to a read of several versions may have. Ten of this size, one for each record of a batch,
@@ -28,32 +28,14 @@ const MAX_READ_BYTES: usize = 1 << 20;
 /// How many repositories show that a registry is down. One alone may have an image that cannot be read.
 const MIN_UNANSWERED_REPOSITORIES: usize = 2;
 
-/// How a task ended.
-pub type TaskEnd = End<Answered>;
-
-/// A task that was done.
-#[derive(Debug, Clone)]
-pub struct Answered {
-    /// The answer.
-    pub answer: Answer,
-    /// When that was so; of a version with aliases, before these.
-    pub at: SystemTime,
-}
-
-impl From<Result<Answer, InvocationError>> for TaskEnd {
-    fn from(result: Result<Answer, InvocationError>) -> Self {
-        result.map_or_else(Self::Failed, |answer| Self::Done(Answered { answer, at: SystemTime::now() }))
-    }
-}
-
 /// Carries out the tasks of one registry.
 #[derive(Debug)]
 pub struct Executor<'a> {
-    pub(crate) registry: Registry,
-    pub(crate) time: WorkTime,
+    registry: Registry,
+    time: WorkTime,
     large_versions: &'a Semaphore,
     /// Whether aliases are deferred to the sweep for lack of time.
-    pub(crate) defers_aliases: bool,
+    defers_aliases: bool,
     /// Whether a call about each of these repositories was answered.
     answered: RefCell<BTreeMap<RepositoryName, bool>>,
     /// The error after which nothing more of the registry is begun.
@@ -171,14 +153,31 @@ impl<'a> Executor<'a> {
         answer(end.into_inner(), Resource::Image(target))
     }
 
+    /// Reconciles the aliases of tasks, unless nothing more is begun.
+    async fn finish<K>(&self, repository: &RepositoryName, tasks: Vec<AliasTask<K>>, on_end: impl Fn(K, TaskEnd)) {
+        let not_begun = match self.unavailable() {
+            Some(error) => Some(End::Abandoned(error)),
+            None => (self.time.is_up() && !self.defers_aliases).then_some(End::OutOfTime(None)),
+        };
+        if let Some(end) = not_begun {
+            return tasks.into_iter().for_each(|task| on_end(task.key, end.clone()));
+        }
+        for (key, end) in alias_task::finish(&self.registry, repository, tasks, self.time.deadline).await {
+            if let End::Failed(InvocationError { error, .. }) = &end {
+                self.note(repository, error);
+            }
+            on_end(key, end);
+        }
+    }
+
     /// The error after which nothing more is begun.
-    pub(crate) fn unavailable(&self) -> Option<Error> {
+    fn unavailable(&self) -> Option<Error> {
         self.unavailable.borrow().clone()
     }
 
     /// Takes note of an error. Nothing more is begun if the registry denies access, or if the calls about two repositories
     /// were not answered: of those about one, an image can be the reason.
-    pub(crate) fn note(&self, repository: &RepositoryName, error: &Error) {
+    fn note(&self, repository: &RepositoryName, error: &Error) {
         let mut answered = self.answered.borrow_mut();
         if error.is_registry_down() {
             answered.entry(repository.clone()).or_insert(false);

@@ -22,8 +22,8 @@ const PAGE_SIZE: i32 = 1_000;
 /// as ECR allows would have 130 MB.
 const MAX_PAGE_BYTES: usize = 2 << 20;
 
-/// How many images a page has, the next number where they have too many tags for [`MAX_PAGE_BYTES`]. Ten always fit.
-const PAGE_SIZES: [i32; 3] = [PAGE_SIZE, 100, 10];
+/// How few images a page has where more have too many tags for [`MAX_PAGE_BYTES`]. So many always fit.
+const MIN_PAGE_SIZE: i32 = 10;
 
 /// A page of a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,9 +81,8 @@ impl Registry {
         from: Option<String>,
     ) -> Result<Page<ScannedImage>, Error> {
         let filter = any_status().tag_status(tags).build();
-        let mut sizes = PAGE_SIZES.into_iter().peekable();
+        let mut size = PAGE_SIZE;
         loop {
-            let size = sizes.next().unwrap_or(PAGE_SIZE);
             let send = async |client: &Client| {
                 let call = client
                     .describe_images()
@@ -99,7 +98,7 @@ impl Registry {
                     let rows = output.image_details.unwrap_or_default().into_iter().filter_map(scanned_image).collect();
                     return Ok(Page { rows, next: output.next_token });
                 }
-                Err(error) if is_too_large(&error) && sizes.peek().is_some() => {}
+                Err(error) if is_too_large(&error) && size > MIN_PAGE_SIZE => size /= 10,
                 Err(error) => {
                     let resource = Resource::Repository(repository.clone());
                     return Err(error::classify(IamAction::DescribeImages, resource, &error));

@@ -10,7 +10,7 @@ use ecr_multiarch_core::{Error, IamAction, Step};
 use tokio::time::{Instant, timeout_at};
 
 use super::{ActiveVersion, GroupDelegate, GroupReconciler, Next, VersionEnd, VersionState};
-use crate::ecr::{ReadError, Registry, SharedRead, WritePermit};
+use crate::ecr::{Registry, WritePermit};
 use crate::end::{End, deadline_reached, pause, with_deadline};
 
 /// How long a version may wait after it was observed, until its manifest list is written. One that has waited longer is
@@ -142,53 +142,43 @@ impl<D: GroupDelegate> GroupReconciler<'_, D> {
 /// A read whose response has too many bytes.
 struct TooLarge(ReadManifests);
 
-/// Executes one step with a response of at most so many bytes, and returns the next one or the error of the step: that of
-/// the machine or of ECR; [`Error::RegistryUnavailable`], if ECR has not answered by the deadline.
+/// Executes one step, with a response of at most so many bytes if it reads manifests. Returns the next step or the error of
+/// this one: that of the machine or of ECR; [`Error::RegistryUnavailable`], if ECR has not answered by the deadline.
 async fn execute(
     registry: &Registry,
     step: Step,
     deadline: Instant,
     max_bytes: usize,
 ) -> Result<Result<Step, Error>, TooLarge> {
-    if let Step::ReadManifests(read) = step {
-        let shared = SharedRead { is_attempted_once: false, max_bytes };
-        let call = async {
-            pause(read.after()).await;
-            let (repository, references) = (&read.request().repository, read.references());
-            match registry.batch_get_shared_manifests(repository, &references, shared).await {
-                Ok(manifests) => Ok(Some(manifests)),
-                Err(ReadError::TooLarge(_)) => Ok(None),
-                Err(error) => Err(error.into()),
+    let next = match step {
+        Step::ReadManifests(read) => {
+            let call = async {
+                pause(read.after()).await;
+                registry.batch_get_at_most(&read.request().repository, &read.references(), max_bytes).await
+            };
+            let target = || Resource::Image(read.request().target());
+            match with_deadline(deadline, IamAction::BatchGetImage, target, call).await {
+                Ok(Some(manifests)) => read.resume(manifests),
+                Ok(None) => return Err(TooLarge(read)),
+                Err(error) => Err(error),
             }
-        };
-        let target = || Resource::Image(read.request().target());
-        return match with_deadline(deadline, IamAction::BatchGetImage, target, call).await {
-            Ok(Some(manifests)) => Ok(read.resume(manifests)),
-            Ok(None) => Err(TooLarge(read)),
-            Err(error) => Ok(Err(error)),
-        };
-    }
-    Ok(execute_small(registry, step, deadline).await)
-}
-
-/// Executes a step whose response is small, or whose memory has a limit of its own.
-async fn execute_small(registry: &Registry, step: Step, deadline: Instant) -> Result<Step, Error> {
-    match step {
+        }
         Step::DescribeImages(describe) => {
             let references = describe.references();
             let call = registry.describe(&describe.request().repository, &references);
             let target = || Resource::Image(describe.request().target());
-            let descriptions = with_deadline(deadline, IamAction::DescribeImages, target, call).await?;
-            describe.resume(descriptions)
+            let descriptions = with_deadline(deadline, IamAction::DescribeImages, target, call).await;
+            descriptions.and_then(|descriptions| describe.resume(descriptions))
         }
         Step::ReadConfigs(read) => {
             let configs = read.configs();
             let call = registry.get_configs(&read.request().repository, &configs);
             let target = || Resource::Image(read.request().target());
-            let configs = with_deadline(deadline, IamAction::GetDownloadUrlForLayer, target, call).await?;
-            read.resume(&configs)
+            let configs = with_deadline(deadline, IamAction::GetDownloadUrlForLayer, target, call).await;
+            configs.and_then(|configs| read.resume(&configs))
         }
         // A write waits for its turn.
-        Step::ReadManifests(_) | Step::Put(_) | Step::Done(_) => Ok(step),
-    }
+        Step::Put(_) | Step::Done(_) => Ok(step),
+    };
+    Ok(next)
 }
