@@ -74,6 +74,8 @@ pub struct ReadTags {
     context: Context,
     snapshot: Snapshot,
     tags: BTreeSet<Tag>,
+    /// How many of them one call asks for.
+    at_once: usize,
 }
 
 /// Lists are to be written under aliases, in any order or all at the same time.
@@ -94,6 +96,10 @@ struct Context {
     /// What tags must name, unless someone else has written them.
     expected: BTreeMap<Tag, Digest>,
     attempts: Attempts,
+    /// How many targets that are not settled are looked at together. A read doubles it, since a decision costs as much as
+    /// the repository has releases: where many aliases need a read and few a write, few decisions are made. A scan sets it
+    /// back, since what was read before it is read again.
+    reach: usize,
     /// How many of [`PAUSES_MS`] are used.
     pauses: u8,
 }
@@ -126,7 +132,7 @@ impl ScanRepository {
             knowledge.keep(list.clone());
         }
         let (expected, attempts) = (request.written.clone(), Attempts::default());
-        let context = Context { request, targets, knowledge, expected, attempts, pauses: 0 };
+        let context = Context { request, targets, knowledge, expected, attempts, reach: MAX_WRITES, pauses: 0 };
         Self { context, after: Duration::ZERO }
     }
 
@@ -174,21 +180,21 @@ impl ReadTags {
 
     /// What is to be read: as much as one call takes, or less.
     pub fn references(&self) -> Vec<Reference> {
-        self.tags.iter().cloned().map(Reference::Tag).collect()
+        self.tags.iter().take(self.at_once).cloned().map(Reference::Tag).collect()
     }
 
-    /// The first half of the read, which is too large for one response. The rest is asked for again.
+    /// The first half of the read, which is too large for one response. The rest is asked for afterwards.
     #[must_use]
     pub fn half(mut self) -> Self {
-        let half = self.tags.len().div_ceil(2);
-        self.tags = self.tags.into_iter().take(half).collect();
+        self.at_once = self.at_once.min(self.tags.len()).div_ceil(2);
         self
     }
 
     /// Continues with the manifests that exist.
     pub fn resume(self, mut manifests: Manifests) -> AliasStep {
-        let Self { mut context, mut snapshot, tags } = self;
-        for tag in tags {
+        let Self { mut context, mut snapshot, tags, at_once } = self;
+        let mut tags = tags.into_iter();
+        for tag in tags.by_ref().take(at_once) {
             let stored = manifests.remove(&Reference::Tag(tag.clone()));
             snapshot.reads.insert(tag.clone(), stored.as_ref().map(|stored| stored.digest));
             let Some(stored) = stored else { continue };
@@ -199,6 +205,9 @@ impl ReadTags {
             {
                 context.knowledge.keep(stored);
             }
+        }
+        if tags.len() > 0 && !context.is_full() {
+            return AliasStep::Read(Self { context, snapshot, tags: tags.collect(), at_once });
         }
         context.decide(snapshot)
     }
@@ -274,7 +283,17 @@ impl Context {
         }
         self.knowledge.drop_written(&self.request.lists, &self.expected);
         self.knowledge.releases.extend(snapshot.scan.into_releases());
+        self.reach = MAX_WRITES;
         AliasStep::Scan(ScanRepository { context: self, after })
+    }
+
+    fn read(self, snapshot: Snapshot, tags: BTreeSet<Tag>) -> AliasStep {
+        AliasStep::Read(ReadTags { context: self, snapshot, tags, at_once: MAX_BATCH_IDS })
+    }
+
+    /// Whether the lists that are held are to be written before more is read.
+    fn is_full(&self) -> bool {
+        self.knowledge.bytes() > MAX_HELD_BYTES
     }
 
     /// What is due, according to a scan and to what was read after it.
@@ -282,7 +301,7 @@ impl Context {
         let unread: BTreeSet<Tag> =
             self.expected.keys().filter(|tag| !snapshot.reads.contains_key(*tag)).cloned().collect();
         if !unread.is_empty() {
-            return AliasStep::Read(ReadTags { context: self, snapshot, tags: unread });
+            return self.read(snapshot, unread);
         }
         if let Some(outdated) = self.outdated(&snapshot) {
             if let Some(after) = self.pause() {
@@ -309,7 +328,7 @@ impl Context {
                     writes.push(write);
                 }
             }
-            if active == MAX_WRITES {
+            if active == self.reach || writes.len() == MAX_WRITES {
                 break;
             }
         }
@@ -318,10 +337,10 @@ impl Context {
             return AliasStep::Done(end(&targets, &decider, &self.attempts));
         }
         self.targets = Some(targets);
-        let is_full = self.knowledge.bytes() > MAX_HELD_BYTES && !writes.is_empty();
-        if !tags.is_empty() && !is_full {
-            let tags = tags.into_iter().take(MAX_BATCH_IDS).collect();
-            return AliasStep::Read(ReadTags { context: self, snapshot, tags });
+        let may_write = !writes.is_empty() && (self.is_full() || writes.len() == MAX_WRITES);
+        if !tags.is_empty() && !may_write {
+            self.reach *= 2;
+            return self.read(snapshot, tags);
         }
         if !writes.is_empty() && !self.request.dry_run {
             return AliasStep::Put(PutAliases { context: self, snapshot, writes });

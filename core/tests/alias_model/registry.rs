@@ -32,12 +32,12 @@ pub fn tag(text: &str) -> Tag {
     text.parse().unwrap()
 }
 
-/// What a word stands for: `image…`, a list with the platform `s390x`, a list of no platform, `partial…`, a `corrupt`
+/// What a word stands for: `image…`, `s390x…`, a list of that platform, a list of no platform, `partial…`, a `corrupt`
 /// list; any other, a list of the own platform.
 pub fn stored(content: &str) -> StoredManifest {
     let media_type = if content.starts_with("image") { MediaType::OciManifest } else { MediaType::OciIndex };
     let (os, architecture) = match content {
-        "s390x" => ("linux", "s390x"),
+        _ if content.starts_with("s390x") => ("linux", "s390x"),
         _ if content.starts_with("partial") => ("unknown", "unknown"),
         _ => ("linux", "amd64"),
     };

@@ -314,6 +314,16 @@ fn many_aliases_are_written_in_groups_that_a_scan_confirms() {
 }
 
 #[test]
+fn many_aliases_that_others_made_take_few_reads() {
+    let tags: Vec<_> = (0..1_000).map(|minor| format!("1.{minor}.0={minor} 1.{minor}=s390x-{minor}")).collect();
+    let mut registry = Registry::new("{major}.{minor}", &tags.join(" "));
+    let (calls, end) = registry.run(registry.request("sweep"), "");
+    assert!(reports(&end).len() == 1_000 && reports(&end).iter().all(|report| report.contains(" conflict ")));
+    let sizes: Vec<_> = calls.split("; read").skip(1).map(|call| call.split(' ').skip(1).count()).collect();
+    assert_eq!(sizes, [50, 100, 100, 100, 100, 100, 100, 100, 100, 100, 50]);
+}
+
+#[test]
 fn alias_that_one_read_does_not_show_is_written_at_once() {
     let registry = Registry::new("latest", "1.0.0=a");
     let start = || ScanRepository::start(Arc::new(registry.request("1.0.0=a")));
