@@ -93,6 +93,17 @@ pub enum Error {
         /// ECR's message.
         message: RegistryText,
     },
+    /// A repository has more tags than the function holds.
+    #[error(
+        "{repository} has more than {max_tags} tags, more than are compared with each other; delete those that nobody \
+         needs, for instance by a lifecycle policy"
+    )]
+    RepositoryTooLarge {
+        /// The repository.
+        repository: RepositoryName,
+        /// How many tags one may have.
+        max_tags: usize,
+    },
     /// ECR rejected a call in any other way.
     #[error("ECR rejected {action} on {resource} with {code}: {message}")]
     RegistryRefused {

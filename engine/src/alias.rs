@@ -124,17 +124,14 @@ impl AliasRun<'_> {
         let started = Instant::now();
         let registry = self.registry.with_throttle_deadline(until);
         let pages = async {
-            let (mut scan, mut next) = (AliasScanBuilder::new(request.settings()), None);
-            loop {
-                let is_first = next.is_none();
-                let page = registry.scan_images(&request.repository, next).await?;
-                page.rows.iter().for_each(|image| scan.add_image(image));
-                next = page.next;
-                if next.is_none() {
-                    let scan = scan.finish();
-                    return Ok(if is_first { scan.of_one_read() } else { scan });
-                }
+            let (mut scan, mut pages) = (AliasScanBuilder::new(request.settings()), 0);
+            let mut images = registry.scan_images(&request.repository);
+            while let Some(page) = images.next_page().await? {
+                page.iter().for_each(|image| scan.add_image(image));
+                pages += 1;
             }
+            let scan = scan.finish();
+            Ok(if pages == 1 { scan.of_one_read() } else { scan })
         };
         let scanned = before(until, pages).await;
         self.scan_time.get_or_insert(started.elapsed());

@@ -1,6 +1,7 @@
 //! The peak memory of the process, with the largest images that a repository can hold.
 
 use std::fs;
+use std::ops::Range;
 use std::time::Duration;
 
 use local_ecr::image::{Image, ToArtifact};
@@ -311,8 +312,8 @@ fn config_of_excessive_size_is_not_fetched() {
 const TAGS_PER_IMAGE: usize = 1_000;
 
 /// Tags a few images as often as ECR allows: versions without platform tags, and releases.
-fn tag_often(registry: &RegistryHandle, repository: &str, images: usize, patch: &str) {
-    for image in 0..images {
+fn tag_often(registry: &RegistryHandle, repository: &str, images: Range<usize>, patch: &str) {
+    for image in images {
         let digest = registry.push(repository, None, &Image::oci("linux/amd64").content(&image.to_string()));
         for tag in 0..TAGS_PER_IMAGE {
             registry.retag(repository, &format!("{image}.{tag}.{patch}"), &digest);
@@ -327,7 +328,7 @@ fn check_images_with_the_most_tags(images: usize, patch: &str) -> TestBed {
     // So many tags take long where other tests use the processor.
     bed.function = bed.function.with_remaining_time(Duration::from_mins(2));
     bed.store_images("1000.0.0");
-    tag_often(&bed.registry, "app", images, patch);
+    tag_often(&bed.registry, "app", 0..images, patch);
     assert_outcome(&bed.assemble("1000.0.0"), "published");
     assert_peak_memory(&bed);
     let swept = bed.sweep(&json!({}));
@@ -345,5 +346,15 @@ fn images_with_the_most_tags_fit() {
 #[test]
 #[ignore = "takes half a minute: .ci/memory"]
 fn repository_of_a_quarter_of_a_million_tags_fits() {
-    check_images_with_the_most_tags(250, "0");
+    let bed = check_images_with_the_most_tags(249, "0");
+    tag_often(&bed.registry, "app", 249..250, "0");
+    bed.store_images("1000.0.1");
+    assert_failure(
+        &bed.assemble("1000.0.1"),
+        "RepositoryTooLarge",
+        &["1000.0.1 names its manifest list", "250000 tags"],
+    );
+    let swept = bed.sweep(&json!({}));
+    assert_eq!((&swept["failed"][0]["error"], &swept["failed_total"]), (&json!("RepositoryTooLarge"), &json!(1)));
+    assert_peak_memory_below(&bed, MAX_SWEEPER_MEMORY);
 }

@@ -25,6 +25,10 @@ const MAX_PAGE_BYTES: usize = 2 << 20;
 /// How few images a page has where more have too many tags for [`MAX_PAGE_BYTES`]. So many always fit.
 const MIN_PAGE_SIZE: i32 = 10;
 
+/// How many tags of a repository are scanned: two and a half times the images that one has at most by ECR's default quota,
+/// each of which takes some 300 bytes of the assembler where it is a release.
+const MAX_TAGS: usize = 250_000;
+
 /// A page of a scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
@@ -62,16 +66,9 @@ impl Registry {
         self.call_on(IamAction::DescribeRepositories, || Resource::Registry(self.id.clone()), send).await
     }
 
-    /// Scans a page of the tagged images of a repository, archived ones included.
-    ///
-    /// # Errors
-    /// Every error of ECR.
-    pub async fn scan_images(
-        &self,
-        repository: &RepositoryName,
-        from: Option<String>,
-    ) -> Result<Page<ScannedImage>, Error> {
-        self.describe_images(repository, TagStatus::Tagged, from).await
+    /// A scan of the tagged images of a repository, archived ones included.
+    pub(crate) fn scan_images<'a>(&'a self, repository: &'a RepositoryName) -> ImageScan<'a> {
+        ImageScan { registry: self, repository, next: Some(None), tags: 0 }
     }
 
     pub(super) async fn describe_images(
@@ -105,6 +102,33 @@ impl Registry {
                 }
             }
         }
+    }
+}
+
+/// A scan of the tagged images of a repository.
+pub(crate) struct ImageScan<'a> {
+    registry: &'a Registry,
+    repository: &'a RepositoryName,
+    /// Where the next page begins; `None` after the last one.
+    next: Option<Option<String>>,
+    /// How many tags the pages had.
+    tags: usize,
+}
+
+impl ImageScan<'_> {
+    /// The images of the next page. `None` after the last one.
+    ///
+    /// # Errors
+    /// Every error of ECR, after which the same page is next; [`Error::RepositoryTooLarge`], for more tags than are held.
+    pub(crate) async fn next_page(&mut self) -> Result<Option<Vec<ScannedImage>>, Error> {
+        let Some(from) = &self.next else { return Ok(None) };
+        let page = self.registry.describe_images(self.repository, TagStatus::Tagged, from.clone()).await?;
+        self.tags += page.rows.iter().map(|image| image.tags.len()).sum::<usize>();
+        if self.tags > MAX_TAGS {
+            return Err(Error::RepositoryTooLarge { repository: self.repository.clone(), max_tags: MAX_TAGS });
+        }
+        self.next = page.next.map(Some);
+        Ok(Some(page.rows))
     }
 }
 

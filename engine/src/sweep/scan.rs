@@ -111,14 +111,15 @@ impl<'a> RegistrySweep<'a> {
 
     async fn scan_repository(&self, repository: SweptRepository<'a>, was_there: bool) {
         let mut inventory = Inventory::new(repository.settings);
-        let mut next = None;
+        let mut images = self.registry.scan_images(&repository.name);
         let started = Instant::now();
         loop {
-            let page = self.time.before_stop(self.registry.scan_images(&repository.name, next)).await;
+            let page = self.time.before_stop(images.next_page()).await;
             match self.page(page) {
-                Ok(page) => {
+                Ok(None) => break,
+                Ok(Some(page)) => {
                     let mut aliases = repository.aliases.borrow_mut();
-                    for scanned in page.rows.iter().flat_map(|image| image.scanned_tags(repository.settings)) {
+                    for scanned in page.iter().flat_map(|image| image.scanned_tags(repository.settings)) {
                         inventory.add(&scanned);
                         if let Some(aliases) = &mut *aliases {
                             aliases.scan.add(&scanned);
@@ -127,7 +128,6 @@ impl<'a> RegistrySweep<'a> {
                     if let Some(aliases) = &mut *aliases {
                         aliases.scan_time = started.elapsed();
                     }
-                    next = page.next;
                 }
                 // The name stays open in the report, and so becomes one of the unfinished.
                 Err(Unscanned::OutOfTime) => return,
@@ -139,9 +139,6 @@ impl<'a> RegistrySweep<'a> {
                     return;
                 }
                 Err(Unscanned::Failed(error)) => return self.reporter.scan_failed(&repository.name, error),
-            }
-            if next.is_none() {
-                break;
             }
         }
         repository.took(started.elapsed());
