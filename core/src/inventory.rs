@@ -67,7 +67,8 @@ pub enum OwnTag {
 /// What an inventory shows.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Versions {
-    /// The versions that are served and have at least one platform, in ascending order.
+    /// The versions that are served and have at least one platform, the newest first: where a sweep cannot do all, it does
+    /// those that somebody waits for.
     pub served: Vec<Version>,
     /// Those that have all platforms and are not served, in ascending order, with the reason.
     pub ignored: Vec<(Tag, VersionNotServed)>,
@@ -88,6 +89,8 @@ pub struct Version {
     pub status: VersionStatus,
     /// What its own tag names, if that exists.
     pub own: Option<OwnTag>,
+    /// When the newest image under one of its platform tags was first pushed.
+    pub newest_platform: Option<SystemTime>,
     /// Whether it is older than the sweep goes back, by its newest platform, and has no young list, which is compared at
     /// any age.
     pub is_too_old: bool,
@@ -189,11 +192,14 @@ impl<'a> Inventory<'a> {
                 has_index: record.has_index,
                 status: record.status(target, count, now, sweep.settled_after),
                 own: target.map(|target| target.names),
+                newest_platform: record.newest_platform,
                 is_too_old: !has_young_list && max_age.is_some_and(|max_age| age > Some(max_age)),
                 is_overdue: age.is_some_and(|age| reported_ages.contains(&age)),
             });
         }
-        all.served.sort_by(|one, other| one.tag.cmp(&other.tag));
+        all.served.sort_by(|one, other| {
+            other.newest_platform.cmp(&one.newest_platform).then_with(|| one.tag.cmp(&other.tag))
+        });
         all.ignored.sort_by(|(one, _), (other, _)| one.cmp(other));
         all
     }

@@ -181,6 +181,7 @@ mod tests {
             archived: PlatformSet::default(),
             status: VersionStatus::OutOfDate,
             own: None,
+            newest_platform: None,
             is_too_old: false,
             is_overdue: false,
         };

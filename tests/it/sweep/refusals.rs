@@ -97,9 +97,8 @@ fn repository_is_left_after_twenty_rejected_lists_in_a_row() {
     check_left_after_twenty(&bed, 400, "RegistryRefused");
 }
 
-/// The lists are of images that were replaced since.
-#[test]
-fn repository_is_left_after_twenty_immutable_tags_in_a_row() {
+/// A repository of sixty immutable lists, of images that were replaced since.
+fn bed_with_immutable_lists() -> TestBed {
     let bed = fast_bed();
     for index in 0..60 {
         push_images(&bed.registry, "aaa", &index.to_string());
@@ -111,7 +110,22 @@ fn repository_is_left_after_twenty_immutable_tags_in_a_row() {
         bed.registry.push("aaa", Some(&format!("{index}-arm64")), &image);
     }
     bed.registry.set_mutability("aaa", Mutability::Immutable);
-    check_left_after_twenty(&bed, 60, "TagConflict");
+    bed
+}
+
+#[test]
+fn repository_is_left_after_twenty_immutable_tags_in_a_row() {
+    check_left_after_twenty(&bed_with_immutable_lists(), 60, "TagConflict");
+}
+
+#[test]
+fn newest_version_comes_before_immutable_tags() {
+    let bed = bed_with_immutable_lists();
+    bed.ecr.clock().advance(Duration::from_secs(5));
+    push_images(&bed.registry, "aaa", "newest");
+    let swept = bed.sweep(&json!({}));
+    assert_eq!(swept["published"], 1, "{swept}");
+    assert!(bed.registry.tag("aaa", "newest").is_some());
 }
 
 /// No write was refused: the images are not what their tags say.
