@@ -127,7 +127,9 @@ impl AliasRun<'_> {
             let (mut scan, mut pages) = (AliasScanBuilder::new(request.settings()), 0);
             let mut images = registry.scan_images(&request.repository);
             while let Some(page) = images.next_page().await? {
-                page.iter().for_each(|image| scan.add_image(image));
+                for image in &page {
+                    scan.add_image(image);
+                }
                 pages += 1;
             }
             let scan = scan.finish();

@@ -68,7 +68,7 @@ impl Registry {
 
     /// A scan of the tagged images of a repository, archived ones included.
     pub(crate) fn scan_images<'a>(&'a self, repository: &'a RepositoryName) -> ImageScan<'a> {
-        ImageScan { registry: self, repository, next: Some(None), tags: 0 }
+        ImageScan { registry: self, repository, next: None, is_finished: false, tags: 0 }
     }
 
     pub(super) async fn describe_images(
@@ -109,8 +109,9 @@ impl Registry {
 pub(crate) struct ImageScan<'a> {
     registry: &'a Registry,
     repository: &'a RepositoryName,
-    /// Where the next page begins; `None` after the last one.
-    next: Option<Option<String>>,
+    /// Where the next page begins; `None` for the first one.
+    next: Option<String>,
+    is_finished: bool,
     /// How many tags the pages had.
     tags: usize,
 }
@@ -121,13 +122,16 @@ impl ImageScan<'_> {
     /// # Errors
     /// Every error of ECR, after which the same page is next; [`Error::RepositoryTooLarge`], for more tags than are held.
     pub(crate) async fn next_page(&mut self) -> Result<Option<Vec<ScannedImage>>, Error> {
-        let Some(from) = &self.next else { return Ok(None) };
-        let page = self.registry.describe_images(self.repository, TagStatus::Tagged, from.clone()).await?;
+        if self.is_finished {
+            return Ok(None);
+        }
+        let page = self.registry.describe_images(self.repository, TagStatus::Tagged, self.next.clone()).await?;
         self.tags += page.rows.iter().map(|image| image.tags.len()).sum::<usize>();
         if self.tags > MAX_TAGS {
             return Err(Error::RepositoryTooLarge { repository: self.repository.clone(), max_tags: MAX_TAGS });
         }
-        self.next = page.next.map(Some);
+        self.is_finished = page.next.is_none();
+        self.next = page.next;
         Ok(Some(page.rows))
     }
 }
