@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use ecr_multiarch_core::Release;
 use ecr_multiarch_core::oci::tag::Tag;
+use ecr_multiarch_core::settings::Streams;
 use ecr_multiarch_core::settings::alias_template::AliasTemplate;
-use ecr_multiarch_core::settings::yank_marker::YankMarker;
 
 use crate::guess::{Guess, GuessedAlias};
 use crate::image::{Image, is_recent, tagged};
@@ -106,8 +106,9 @@ impl<'a> Aliases<'a> {
     /// Finds the aliases of a repository. Releases that are yanked count for none, and a tag with platform tags of its
     /// own is a version.
     pub fn of(scan: &'a RepositoryScan, guess: &Guess) -> Self {
-        let templates: Vec<(&'static str, AliasTemplate)> =
-            TEMPLATES.into_iter().filter_map(|text| Some((text, text.parse().ok()?))).collect();
+        let streams = Streams::of_three_numbers(TEMPLATES).unwrap_or_default();
+        let templates: Vec<_> = TEMPLATES.into_iter().zip(streams.templates()).collect();
+        let alias_of = |template: &AliasTemplate, release: &Release| template.alias(release)?.parse::<Tag>().ok();
         let all = tagged(&scan.images);
         let tagged = || {
             let tags = all.iter().filter(|(_, image)| image.is_image_or_list());
@@ -115,19 +116,19 @@ impl<'a> Aliases<'a> {
         };
         let versions: BTreeSet<_> =
             tagged().filter_map(|(text, ..)| guess.parse(text)).map(|(version, _)| version).collect();
-        let version_of = |(text, template): &(_, AliasTemplate)| {
-            let is_given = |version: &&&str| version.parse().is_ok_and(|tag| template.release_of(&tag).is_some());
+        let version_of = |(text, template): &(_, &AliasTemplate)| {
+            let is_given = |version: &&&str| version.parse().is_ok_and(|tag| template.gives(&tag));
             Some((*text, *versions.iter().find(is_given)?))
         };
-        let marker = |(text, tag, _): (_, Tag, _)| Some((text, YankMarker::from_tag(&tag)?.release().clone()));
+        let marker = |(text, tag, _): (_, Tag, _)| Some((text, streams.marker(&tag)?.release().clone()));
         let markers: BTreeMap<_, _> = tagged().filter_map(marker).collect();
         let yanked: BTreeSet<_> = markers.values().collect();
         let mut lines = HashMap::<Tag, (&'static str, (Release, &Image))>::new();
         let mut releases_of = HashMap::<_, Vec<Release>>::new();
         for (_, tag, image) in tagged() {
-            let Some(release) = Release::from_tag(&tag).filter(|release| !yanked.contains(release)) else { continue };
+            let Some(release) = streams.release(&tag).filter(|release| !yanked.contains(release)) else { continue };
             for (text, template) in &templates {
-                let Some(alias) = template.alias(&release) else { continue };
+                let Some(alias) = alias_of(template, &release) else { continue };
                 let (_, highest) = lines.entry(alias).or_insert_with(|| (text, (release.clone(), image)));
                 if highest.0 < release {
                     *highest = (release.clone(), image);
@@ -138,7 +139,7 @@ impl<'a> Aliases<'a> {
         let alias = |(text, tag, image): (&'a str, Tag, &'a Image)| {
             let (template, highest) = lines.get(&tag).filter(|_| !versions.contains(text))?.clone();
             let is_of_line = |release: &&Release| {
-                templates.iter().any(|(_, template)| template.alias(release).as_ref() == Some(&tag))
+                templates.iter().any(|(_, template)| alias_of(template, release).as_ref() == Some(&tag))
             };
             let named = releases_of.get(&image.digest).into_iter().flatten().filter(is_of_line).max().cloned();
             Some((text, Alias { template, image, highest, named }))

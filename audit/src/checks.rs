@@ -38,7 +38,7 @@ pub fn findings(
     let by_tag: HashMap<_, _> = versions.all.iter().map(|version| (version.tag, version)).collect();
     let is_served = |alias: &str| {
         let alias = alias.parse().ok();
-        alias.is_some_and(|alias| settings.is_some_and(|settings| settings.aliases.template_of(&alias).is_some()))
+        alias.is_some_and(|alias| settings.is_some_and(|settings| settings.streams.template_of(&alias).is_some()))
     };
     for AliasProblem { tag, image, highest, problem } in aliases.problems(now) {
         let request = || {

@@ -222,7 +222,7 @@ impl Family {
         for (index, version) in known() {
             if let Some(release) = &version.release {
                 releases.push(index);
-                by_major.entry(release.major()).or_default().push(index);
+                by_major.entry(release.number(0).unwrap_or_default()).or_default().push(index);
             } else {
                 by_shape.entry(shape(version.tag)).or_default().push(index);
             }

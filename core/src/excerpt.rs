@@ -16,7 +16,7 @@ const ELLIPSIS: char = '…';
 macro_rules! excerpt {
     ($(#[$docs:meta])* $name:ident, $max_chars:literal, $prepare:expr) => {
         $(#[$docs])*
-        #[derive(Clone, PartialEq, Eq, Hash, serde::Serialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         pub struct $name(Box<str>);
 
         impl $name {

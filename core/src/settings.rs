@@ -1,6 +1,5 @@
 //! The settings: which platforms, which repositories, which rules.
 
-pub mod alias_policy;
 pub mod alias_template;
 pub mod configured_platform;
 pub mod platform_set;
@@ -11,9 +10,13 @@ pub mod variable;
 pub mod yank_marker;
 
 mod accounts;
+mod named_groups;
+mod numbering;
 mod repository;
 mod rule;
 mod setting;
+mod streams;
+mod tag_expression;
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -22,11 +25,13 @@ use std::time::Duration;
 
 use crate::name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName};
 pub use accounts::Accounts;
-pub use repository::{Attestations, RepositorySettings, Revisions, VersionPattern};
+pub use repository::{Attestations, RepositorySettings, Revisions};
 use rule::{RuleSettings, UnparsedRepositorySettings, parse_rules};
 pub use setting::InvalidSetting;
 use setting::Setting;
-pub use tag_meaning::{TagMeaning, VersionNotServed};
+pub use streams::Streams;
+pub use tag_expression::TagExpression;
+pub use tag_meaning::{NotAnAlias, TagMeaning, UnusableAlias, VersionNotServed};
 use variable::Variable;
 
 /// The settings of the sweep.

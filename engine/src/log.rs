@@ -1,10 +1,11 @@
 //! The log lines of what is found in a registry. Each names the account and the Region of it.
 
 use ecr_multiarch_core::answer::sweep::{ArchivedVersion, Failed, IgnoredVersion, IncompleteVersion};
+use ecr_multiarch_core::excerpt::ImageText;
 use ecr_multiarch_core::{Digest, RegistryId, RepositoryName, Tag};
 
 /// Logs an alias that was left alone.
-pub fn conflict(registry: &RegistryId, repository: &str, tag: &Tag, reason: &str) {
+pub fn conflict(registry: &RegistryId, repository: &str, tag: &ImageText, reason: &str) {
     let (account, region) = registry.fields();
     tracing::warn!(account, region, repository, alias = tag.as_str(), reason, "alias conflict");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::line::Line;
+use super::line::{Line, Lines};
 use super::outcome::{AliasConflict, AliasOutcome, AliasPending, PassedOver};
 use super::request::AliasRequest;
 use super::scan::{ContentKind, TagTarget};
@@ -86,7 +86,7 @@ pub(super) struct Decider<'a> {
     attempts: &'a Attempts,
     snapshot: &'a Snapshot,
     /// The line of each alias that is asked for.
-    lines: BTreeMap<Tag, Line<'a>>,
+    lines: Lines<'a>,
 }
 
 /// Whose list an alias names.
@@ -125,18 +125,19 @@ impl<'a> Decider<'a> {
         attempts: &'a Attempts,
         snapshot: &'a Snapshot,
     ) -> Self {
-        let lines = Line::all(request, knowledge, &snapshot.scan);
+        let lines = Lines::new(request, knowledge, &snapshot.scan);
         Self { request, knowledge, attempts, snapshot, lines }
     }
 
     /// The aliases and markers of a whole repository that are not as they should be.
     pub(super) fn due(&self) -> Vec<Target> {
         let scan = &self.snapshot.scan;
-        let aliases: BTreeSet<&Tag> = scan.aliases().chain(self.lines.keys()).collect();
+        let aliases: BTreeSet<&Tag> = scan.aliases().chain(self.lines.aliases()).collect();
         let aliases = aliases.into_iter().cloned().map(Target::Alias);
         let markers = scan.yanked().filter_map(YankMarker::of).map(Target::Marker);
         let is_due = |target: &Target| !matches!(self.decide(target), Decision::Settled(AliasOutcome::Unchanged, _));
-        aliases.chain(markers).filter(is_due).collect()
+        let unusable = self.lines.unusable().cloned().map(Target::Unusable);
+        aliases.chain(unusable).chain(markers).filter(is_due).collect()
     }
 
     /// The release whose list a target is to name, and that list.
@@ -145,9 +146,10 @@ impl<'a> Decider<'a> {
             Target::Alias(tag) => self.lines.get(tag)?.desired,
             Target::Marker(marker) => {
                 let scan = &self.snapshot.scan;
-                scan.target(marker.tag())?;
+                scan.named(target)?;
                 Some((marker.release(), self.knowledge.list_of(marker.release(), scan)?))
             }
+            Target::Unusable(_) => None,
         }
     }
 
@@ -155,13 +157,21 @@ impl<'a> Decider<'a> {
     pub(super) fn passed_over(&self, target: &Target) -> Option<&PassedOver> {
         match target {
             Target::Alias(tag) => self.lines.get(tag)?.passed_over.as_ref(),
-            Target::Marker(_) => None,
+            Target::Marker(_) | Target::Unusable(_) => None,
         }
     }
 
     /// What is due for one target.
     pub(super) fn decide(&self, target: &Target) -> Decision {
-        let (tag, snapshot) = (target.tag(), self.snapshot);
+        let snapshot = self.snapshot;
+        let tag = match target {
+            Target::Alias(tag) => tag,
+            Target::Marker(marker) => marker.tag(),
+            Target::Unusable(alias) => {
+                let conflict = AliasConflict::NotAnAlias(alias.reason.clone());
+                return Decision::Settled(AliasOutcome::Conflict(conflict), Some(alias.release.clone()));
+            }
+        };
         match self.attempts.given_up.get(tag) {
             Some(GivenUp::Failed(error)) => return Decision::Failed(error.clone()),
             Some(GivenUp::Pending(reason, release)) => {
@@ -169,7 +179,7 @@ impl<'a> Decider<'a> {
             }
             None => {}
         }
-        let named = snapshot.scan.target(tag);
+        let named = snapshot.scan.named(target);
         let Some((release, digest)) = self.desired(target) else {
             let is_orphaned = named.is_some() && matches!(target, Target::Alias(_));
             let no_release = is_orphaned.then_some(AliasConflict::NoReleaseLeft);
@@ -196,7 +206,7 @@ impl<'a> Decider<'a> {
             // It does not exist, or has moved during the scan.
             None => unknowns.compare(tag, None, snapshot),
             Some(named) => {
-                if let Some(conflict) = self.conflict(target, named, (release, digest), &mut unknowns) {
+                if let Some(conflict) = self.conflict((target, tag), named, (release, digest), &mut unknowns) {
                     return settled(AliasOutcome::Conflict(conflict));
                 }
             }
@@ -209,11 +219,17 @@ impl<'a> Decider<'a> {
         if self.attempts.rounds.get(tag).is_some_and(|rounds| *rounds == MAX_ROUNDS) {
             return Decision::Failed(self.request.contended(tag, usize::from(MAX_ROUNDS)));
         }
-        self.write(target, release, digest, unknowns)
+        self.write((target, tag), release, digest, unknowns)
     }
 
     /// The write of a list, once its bytes are known.
-    fn write(&self, target: &Target, release: &Release, digest: Digest, mut unknowns: Unknowns) -> Decision {
+    fn write(
+        &self,
+        (target, tag): (&Target, &Tag),
+        release: &Release,
+        digest: Digest,
+        mut unknowns: Unknowns,
+    ) -> Decision {
         let stored = self.knowledge.list(digest);
         let is_known = if self.request.dry_run { self.knowledge.has_read(digest) } else { stored.is_some() };
         if !is_known && self.is_archived(release) {
@@ -228,7 +244,7 @@ impl<'a> Decider<'a> {
         }
         match stored.filter(|_| !self.request.dry_run).map(list) {
             None => Decision::Settled(AliasOutcome::WouldMove, Some(release.clone())),
-            Some(Ok(list)) => Decision::Write(AliasWrite { tag: target.tag().clone(), release: release.clone(), list }),
+            Some(Ok(list)) => Decision::Write(AliasWrite { tag: tag.clone(), release: release.clone(), list }),
             Some(Err(reason)) => {
                 Decision::Failed(Error::CorruptImage { image: self.request.image(release.tag()), reason })
             }
@@ -270,13 +286,13 @@ impl<'a> Decider<'a> {
     /// Why what a tag names must not be replaced by the list of this release, if it must not.
     fn conflict(
         &self,
-        target: &Target,
+        (target, tag): (&Target, &Tag),
         named: &TagTarget,
         (release, digest): (&Release, Digest),
         unknowns: &mut Unknowns,
     ) -> Option<AliasConflict> {
         let is_own = self.snapshot.scan.is_list_of_version(named.digest);
-        if !is_own && let Some(conflict) = self.foreign(target.tag(), named, unknowns) {
+        if !is_own && let Some(conflict) = self.foreign(tag, named, unknowns) {
             return Some(conflict);
         }
         let Target::Alias(alias) = target else { return None };

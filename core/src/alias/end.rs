@@ -1,10 +1,10 @@
 //! The end of a reconciliation: the outcome of each alias and marker.
 
 use super::decision::{Attempts, Decider, Decision, GivenUp};
-use super::outcome::{AliasFailure, AliasOutcome, AliasPending, AliasReconciliation, AliasReport};
+use super::outcome::{AliasConflict, AliasFailure, AliasOutcome, AliasPending, AliasReconciliation, AliasReport};
 use super::request::AliasRequest;
 use super::target::Target;
-use crate::oci::tag::Tag;
+use crate::error::Error;
 use crate::settings::release::Release;
 
 /// The end of these targets, of which those that are not settled are pending.
@@ -15,15 +15,12 @@ pub(super) fn end(targets: &[Target], decider: &Decider<'_>, attempts: &Attempts
             Decision::Settled(outcome, release) => {
                 let is_followed = !matches!(outcome, AliasOutcome::Conflict(_) | AliasOutcome::Pending(_));
                 let passed_over = decider.passed_over(target).filter(|_| is_followed).cloned();
-                end.add(
-                    target,
-                    AliasReport { passed_over, ..AliasReport::new(target.tag().clone(), outcome, release) },
-                );
+                end.add(target, AliasReport { passed_over, ..AliasReport::new(target, outcome, release) });
             }
-            Decision::Failed(error) => end.failed.push(AliasFailure { tag: target.tag().clone(), error }),
+            Decision::Failed(error) => end.fail(target, error),
             Decision::Read(_) | Decision::Scan | Decision::Write(_) => {
                 let release = decider.desired(target).map(|(release, _)| release.clone());
-                end.add(target, AliasReport::new(target.tag().clone(), attempts.pending(target.tag()), release));
+                end.add(target, AliasReport::new(target, attempts.pending(target), release));
             }
         }
     }
@@ -35,44 +32,49 @@ pub(super) fn end_without_scan(targets: &[Target], request: &AliasRequest, attem
     let Attempts { rounds, given_up, .. } = attempts;
     let mut end = AliasReconciliation::default();
     let is_reported = |target: &&Target| match target {
-        Target::Alias(_) => true,
+        Target::Alias(_) | Target::Unusable(_) => true,
         Target::Marker(marker) => rounds.contains_key(marker.tag()) || given_up.contains_key(marker.tag()),
     };
     for target in targets.iter().filter(is_reported) {
-        let tag = target.tag().clone();
-        match given_up.get(&tag) {
-            Some(GivenUp::Failed(error)) => end.failed.push(AliasFailure { tag, error: error.clone() }),
-            Some(GivenUp::Pending(reason, release)) => {
-                end.add(target, AliasReport::new(tag, AliasOutcome::Pending(*reason), release.clone()));
+        let (outcome, release) = match (target.tag().and_then(|tag| given_up.get(tag)), target) {
+            (Some(GivenUp::Failed(error)), _) => {
+                end.fail(target, error.clone());
+                continue;
             }
-            None => {
-                let gives = |release: &&Release| request.settings.aliases.aliases(release).contains(&tag);
-                let release = match target {
-                    Target::Alias(_) => request.releases().iter().filter(gives).max(),
-                    Target::Marker(marker) => Some(marker.release()),
-                };
-                let release = release.cloned();
-                let pending = attempts.pending(&tag);
-                end.add(target, AliasReport::new(tag, pending, release));
+            (Some(GivenUp::Pending(reason, release)), _) => (AliasOutcome::Pending(*reason), release.clone()),
+            (None, Target::Alias(alias)) => {
+                let gives =
+                    |release: &&Release| request.settings.aliases(release).iter().flatten().any(|one| one == alias);
+                (attempts.pending(target), request.releases().iter().filter(gives).max().cloned())
             }
-        }
+            (None, Target::Marker(marker)) => (attempts.pending(target), Some(marker.release().clone())),
+            (None, Target::Unusable(alias)) => {
+                let conflict = AliasConflict::NotAnAlias(alias.reason.clone());
+                (AliasOutcome::Conflict(conflict), Some(alias.release.clone()))
+            }
+        };
+        end.add(target, AliasReport::new(target, outcome, release));
     }
     end
 }
 
 impl Attempts {
     /// The outcome of a tag that is not settled.
-    fn pending(&self, tag: &Tag) -> AliasOutcome {
-        let is_written = self.rounds.contains_key(tag);
+    fn pending(&self, target: &Target) -> AliasOutcome {
+        let is_written = target.tag().is_some_and(|tag| self.rounds.contains_key(tag));
         AliasOutcome::Pending(if is_written { AliasPending::NotConfirmed } else { AliasPending::NotWritten })
     }
 }
 
 impl AliasReconciliation {
+    fn fail(&mut self, target: &Target, error: Error) {
+        self.failed.extend(target.tag().cloned().map(|tag| AliasFailure { tag, error }));
+    }
+
     /// Adds a target. A marker is reported where it moved, or should have.
     fn add(&mut self, target: &Target, report: AliasReport) {
         match target {
-            Target::Alias(_) => self.aliases.push(report),
+            Target::Alias(_) | Target::Unusable(_) => self.aliases.push(report),
             Target::Marker(_) if report.outcome == AliasOutcome::Unchanged => {}
             Target::Marker(_) => self.markers.push(report),
         }

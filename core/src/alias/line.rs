@@ -6,8 +6,10 @@ use super::outcome::PassedOver;
 use super::request::AliasRequest;
 use super::scan::AliasScan;
 use super::snapshot::Knowledge;
+use crate::excerpt::ImageText;
 use crate::oci::digest::Digest;
 use crate::oci::tag::Tag;
+use crate::settings::UnusableAlias;
 use crate::settings::release::Release;
 
 /// The releases that give one alias.
@@ -21,19 +23,37 @@ pub(super) struct Line<'a> {
     pub(super) passed_over: Option<PassedOver>,
 }
 
-impl<'a> Line<'a> {
+/// The lines of a repository.
+#[derive(Debug, Default)]
+pub(super) struct Lines<'a> {
+    /// The line of each alias.
+    by_alias: BTreeMap<Tag, Line<'a>>,
+    /// What templates give and no alias can be, each for the highest release for which they do.
+    unusable: BTreeMap<ImageText, UnusableAlias>,
+}
+
+impl<'a> Lines<'a> {
     /// The lines of the aliases that a request asks for, of all releases of a scan and of the scans before it.
-    pub(super) fn all(request: &AliasRequest, knowledge: &'a Knowledge, scan: &'a AliasScan) -> BTreeMap<Tag, Self> {
-        let policy = &request.settings.aliases;
-        let asked_for: BTreeSet<_> = request.releases().iter().flat_map(|release| policy.aliases(release)).collect();
-        let is_asked_for = |alias: &Tag| asked_for.is_empty() || asked_for.contains(alias);
-        let mut lines = BTreeMap::<Tag, Self>::new();
+    pub(super) fn new(request: &AliasRequest, knowledge: &'a Knowledge, scan: &'a AliasScan) -> Self {
+        let settings = &request.settings;
+        let asked_for = request.releases().iter().flat_map(|release| settings.aliases(release));
+        let asked_for: BTreeSet<Tag> = asked_for.flatten().collect();
+        let is_for_all = request.releases().is_empty();
+        let mut lines = Self::default();
         let mut earlier = knowledge.releases.iter().peekable();
         let mut add = |release: &'a Release| {
             let is_yanked = scan.is_yanked(release);
             let list = if is_yanked { None } else { knowledge.list_of(release, scan) };
-            for alias in policy.aliases(release).into_iter().filter(is_asked_for) {
-                lines.entry(alias).or_default().add(release, list, knowledge);
+            for alias in settings.aliases(release) {
+                match alias {
+                    Ok(alias) if is_for_all || asked_for.contains(&alias) => {
+                        lines.by_alias.entry(alias).or_default().add(release, list, knowledge);
+                    }
+                    Err(unusable) if is_for_all => {
+                        lines.unusable.insert(unusable.text.clone(), unusable);
+                    }
+                    Ok(_) | Err(_) => {}
+                }
             }
         };
         for release in scan.releases() {
@@ -47,6 +67,23 @@ impl<'a> Line<'a> {
         lines
     }
 
+    /// The line of an alias.
+    pub(super) fn get(&self, alias: &Tag) -> Option<&Line<'a>> {
+        self.by_alias.get(alias)
+    }
+
+    /// The aliases that have a line.
+    pub(super) fn aliases(&self) -> impl Iterator<Item = &Tag> {
+        self.by_alias.keys()
+    }
+
+    /// What templates give and no alias can be.
+    pub(super) fn unusable(&self) -> impl Iterator<Item = &UnusableAlias> {
+        self.unusable.values()
+    }
+}
+
+impl<'a> Line<'a> {
     /// Adds a release that is higher than those before it.
     fn add(&mut self, release: &'a Release, list: Option<Digest>, knowledge: &Knowledge) {
         self.releases.push(release);

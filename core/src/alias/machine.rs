@@ -161,7 +161,8 @@ impl ScanRepository {
                 scan.assume(release, tag, *digest);
             }
         }
-        context.expected.retain(|tag, digest| scan.digest(tag) != Some(*digest));
+        let streams = &context.request.settings.streams;
+        context.expected.retain(|tag, digest| scan.digest(tag, streams) != Some(*digest));
         context.decide(Snapshot::new(scan))
     }
 
@@ -199,7 +200,7 @@ impl ReadTags {
             snapshot.reads.insert(tag.clone(), stored.as_ref().map(|stored| stored.digest));
             let Some(stored) = stored else { continue };
             context.knowledge.add(&stored, &context.request.settings);
-            let release = Release::from_tag(&tag).filter(|_| !context.request.dry_run);
+            let release = context.request.settings.streams.release(&tag).filter(|_| !context.request.dry_run);
             let is_yanked = |release: &Release| snapshot.scan.is_yanked(release);
             if release.is_some_and(|release| is_yanked(&release) || context.knowledge.missing(stored.digest).is_none())
             {
@@ -277,8 +278,10 @@ impl Context {
 
     /// Scans again. What this snapshot shows was there before that scan.
     fn scan(mut self, snapshot: Snapshot, after: Duration) -> AliasStep {
-        for tag in self.targets.iter().flatten().map(Target::tag) {
-            let digests = [snapshot.scan.digest(tag), snapshot.read(tag), self.expected.get(tag).copied()];
+        let targets = self.targets.iter().flatten();
+        for (target, tag) in targets.filter_map(|target| Some((target, target.tag()?))) {
+            let scanned = snapshot.scan.named(target).map(|named| named.digest);
+            let digests = [scanned, snapshot.read(tag), self.expected.get(tag).copied()];
             self.knowledge.seen.extend(digests.into_iter().flatten().map(|digest| (tag.clone(), digest)));
         }
         self.knowledge.drop_written(&self.request.lists, &self.expected);
@@ -354,7 +357,9 @@ impl Context {
 
     /// A tag that the scan does not show as it is. Forgets the writes that others have replaced since.
     fn outdated(&mut self, snapshot: &Snapshot) -> Option<Tag> {
-        let outdated = self.expected.keys().find(|tag| snapshot.read(tag) != snapshot.scan.digest(tag)).cloned();
+        let streams = &self.request.settings.streams;
+        let is_outdated = |tag: &&Tag| snapshot.read(tag) != snapshot.scan.digest(tag, streams);
+        let outdated = self.expected.keys().find(is_outdated).cloned();
         self.expected.retain(|tag, digest| snapshot.read(tag) == Some(*digest));
         outdated
     }
@@ -365,7 +370,7 @@ impl Context {
         let decider = self.decider(snapshot);
         let targets = targets.unwrap_or_else(|| decider.due());
         let is_open = |target: &&Target| !matches!(decider.decide(target), Decision::Settled(..) | Decision::Failed(_));
-        let open: Vec<_> = targets.iter().filter(is_open).map(Target::tag).cloned().collect();
+        let open: Vec<_> = targets.iter().filter(is_open).filter_map(Target::tag).cloned().collect();
         self.attempts.given_up.extend(open.into_iter().map(|tag| {
             let error = error(&tag);
             (tag, GivenUp::Failed(error))

@@ -9,6 +9,7 @@ use crate::error::{Conflict, Error};
 use crate::excerpt::ImageText;
 use crate::oci::digest::Digest;
 use crate::oci::tag::Tag;
+use crate::settings::NotAnAlias;
 use crate::settings::release::Release;
 
 /// The outcome of an alias.
@@ -94,6 +95,9 @@ pub enum AliasConflict {
         .0.release, .0.missing
     )]
     PassedOver(PassedOver),
+    /// It is not an alias: a template gives it, and it has another meaning.
+    #[error(transparent)]
+    NotAnAlias(NotAnAlias),
 }
 
 impl From<Conflict> for AliasConflict {
@@ -155,8 +159,8 @@ impl AliasOutcomeKind {
 /// An alias that was reconciled, as answers report it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AliasReport {
-    /// The alias.
-    pub tag: Tag,
+    /// The alias; what a template gives need not be a legal tag.
+    pub tag: ImageText,
     /// Its outcome.
     pub outcome: AliasOutcome,
     /// The release that it names, or is to name. `None`, where no release remains.
@@ -167,8 +171,8 @@ pub struct AliasReport {
 
 impl AliasReport {
     /// The report of an alias for which no release is passed over.
-    pub(super) fn new(tag: Tag, outcome: AliasOutcome, release: Option<Release>) -> Self {
-        Self { tag, outcome, release, passed_over: None }
+    pub(super) fn new(target: &Target, outcome: AliasOutcome, release: Option<Release>) -> Self {
+        Self { tag: target.name().into(), outcome, release, passed_over: None }
     }
 
     /// Why the alias is left alone, or deferred to the sweep, or names a lower release than the highest.
@@ -215,11 +219,11 @@ impl AliasReconciliation {
     #[must_use]
     pub fn part(&self, request: &AliasRequest, joined: &AliasRequest) -> Self {
         let targets = request.targets().unwrap_or_default();
-        let is_asked_for = |tag: &Tag| targets.iter().any(|target| target.tag() == tag);
+        let is_asked_for = |tag: &str| targets.iter().any(|target| target.name() == tag);
         let is_of_other =
             |release: &Release| !request.releases().contains(release) && joined.releases().contains(release);
         let report = |target: &Target| {
-            let mut report = self.aliases.iter().find(|report| report.tag == *target.tag())?.clone();
+            let mut report = self.aliases.iter().find(|report| report.tag.as_str() == target.name())?.clone();
             if report.outcome == AliasOutcome::Moved && report.release.as_ref().is_some_and(is_of_other) {
                 report.outcome = AliasOutcome::Unchanged;
             }
@@ -227,8 +231,8 @@ impl AliasReconciliation {
         };
         Self {
             aliases: targets.iter().filter_map(report).collect(),
-            markers: self.markers.iter().filter(|report| is_asked_for(&report.tag)).cloned().collect(),
-            failed: self.failed.iter().filter(|failure| is_asked_for(&failure.tag)).cloned().collect(),
+            markers: self.markers.iter().filter(|report| is_asked_for(report.tag.as_str())).cloned().collect(),
+            failed: self.failed.iter().filter(|failure| is_asked_for(failure.tag.as_str())).cloned().collect(),
         }
     }
 

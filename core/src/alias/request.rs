@@ -124,11 +124,11 @@ impl AliasRequest {
         let Scope::Releases(releases) = &self.scope else { return None };
         let mut targets = Vec::new();
         for release in releases {
-            targets.extend(self.settings.aliases.aliases(release).into_iter().map(Target::Alias));
+            targets.extend(self.settings.aliases(release).into_iter().map(Target::from));
             targets.extend(YankMarker::of(release).map(Target::Marker));
         }
         let mut seen = BTreeSet::new();
-        targets.retain(|target| seen.insert(target.tag().clone()));
+        targets.retain(|target| seen.insert(target.name().to_owned()));
         Some(targets)
     }
 

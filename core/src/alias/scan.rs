@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::target::Target;
 use crate::oci::digest::Digest;
 use crate::oci::tag::Tag;
 use crate::reconcile::manifest_list::ManifestList;
 use crate::scan::{ScannedImage, ScannedTag};
 use crate::settings::platform_set::PlatformSet;
 use crate::settings::release::Release;
-use crate::settings::yank_marker::YankMarker;
-use crate::settings::{RepositorySettings, TagMeaning};
+use crate::settings::{RepositorySettings, Streams, TagMeaning};
 
 /// The tags of one scan that matter to aliases: as little as possible of each, since a repository may have a hundred
 /// thousand releases.
@@ -111,7 +111,7 @@ impl<'a> AliasScanBuilder<'a> {
             TagMeaning::Platform(parsed) if !image.is_artifact() => {
                 let is_served =
                     |release: &Release| scan.releases.contains_key(release) || settings.serves(release.tag());
-                if let Some(release) = Release::from_tag(&parsed.version).filter(is_served) {
+                if let Some(release) = settings.streams.release(&parsed.version).filter(is_served) {
                     scan.releases.entry(release).or_default().platforms.insert(parsed.position);
                 }
             }
@@ -119,7 +119,7 @@ impl<'a> AliasScanBuilder<'a> {
                 if image.is_list() {
                     scan.version_lists.insert(image.digest);
                 }
-                if let Some(release) = Release::from_tag(tag) {
+                if let Some(release) = settings.streams.release(tag) {
                     scan.releases.entry(release).or_default().target = Some(target);
                 }
             }
@@ -159,14 +159,12 @@ impl AliasScan {
         self.is_one_read
     }
 
-    /// What the tag of a release, an alias or a marker names.
-    pub(super) fn target(&self, tag: &Tag) -> Option<&TagTarget> {
-        if let Some(alias) = self.aliases.get(tag) {
-            return Some(alias);
-        }
-        match YankMarker::from_tag(tag) {
-            Some(marker) => self.yanked.get(marker.release()),
-            None => self.release(&Release::from_tag(tag)?),
+    /// What an alias or a marker names.
+    pub(super) fn named(&self, target: &Target) -> Option<&TagTarget> {
+        match target {
+            Target::Alias(alias) => self.aliases.get(alias),
+            Target::Marker(marker) => self.yanked.get(marker.release()),
+            Target::Unusable(_) => None,
         }
     }
 
@@ -175,8 +173,14 @@ impl AliasScan {
         self.releases.get(release)?.target.as_deref()
     }
 
-    pub(super) fn digest(&self, tag: &Tag) -> Option<Digest> {
-        self.target(tag).map(|target| target.digest)
+    /// The digest that the tag of a release, an alias or a marker names.
+    pub(super) fn digest(&self, tag: &Tag, streams: &Streams) -> Option<Digest> {
+        let target = match (self.aliases.get(tag), streams.marker(tag)) {
+            (Some(alias), _) => Some(alias),
+            (None, Some(marker)) => self.yanked.get(marker.release()),
+            (None, None) => self.release(&streams.release(tag)?),
+        };
+        target.map(|target| target.digest)
     }
 
     /// The releases that are served, published or not, in ascending order.

@@ -14,7 +14,6 @@ use crate::oci::tag::Tag;
 use crate::reconcile::manifest_list::ManifestList;
 use crate::reconcile::observation::Manifests;
 use crate::reconcile::step::PutResponse;
-use crate::settings::release::Release;
 use crate::settings::yank_marker::YankMarker;
 use crate::settings::{RepositorySettings, VersionNotServed};
 
@@ -127,7 +126,7 @@ impl YankRequest {
         if !settings.has_aliases() {
             return Err(NotYankable::NoAliases);
         }
-        let release = Release::from_tag(version).ok_or_else(|| NotYankable::NotARelease(version.clone()))?;
+        let release = settings.streams.release(version).ok_or_else(|| NotYankable::NotARelease(version.clone()))?;
         settings.platform_tags(version)?;
         let marker = YankMarker::of(&release).ok_or_else(|| NotYankable::TooLong(version.clone()))?;
         let aliases = AliasRequest::for_release(repository.clone(), release, settings);

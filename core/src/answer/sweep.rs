@@ -6,6 +6,7 @@ use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
 use crate::error::{Error, ErrorType};
+use crate::excerpt::ImageText;
 use crate::name::{RegistryId, RepositoryName, RepositoryStart};
 use crate::oci::tag::Tag;
 
@@ -140,7 +141,7 @@ pub struct ConflictingAlias {
     /// Its repository.
     pub repository: RepositoryName,
     /// The tag.
-    pub tag: Tag,
+    pub tag: ImageText,
     /// Why it was left alone.
     pub reason: String,
 }

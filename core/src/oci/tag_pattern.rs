@@ -68,6 +68,18 @@ impl Pattern {
         self.with(Class::TagStart, Occurs::Once).with(Class::TagByte, Occurs::AnyNumberOfTimes)
     }
 
+    /// Whether a tag is in the set, in a time that is proportional to its length and to the number of elements.
+    pub(crate) fn matches(&self, tag: &Tag) -> bool {
+        let mut positions = BTreeSet::from([0]);
+        for byte in tag.as_str().bytes() {
+            positions = positions.iter().flat_map(|position| self.after(*position, byte)).collect();
+            if positions.is_empty() {
+                return false;
+            }
+        }
+        positions.iter().any(|position| self.may_end(*position))
+    }
+
     /// A shortest tag that is in both sets, if there is one.
     ///
     /// It is searched in the product of the two patterns, in which each pair of positions is visited once.

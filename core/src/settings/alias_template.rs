@@ -1,44 +1,63 @@
 //! Alias templates, such as `{major}.{minor}` and `latest`.
 
 use std::fmt;
-use std::str::FromStr;
+use std::hash::{Hash, Hasher};
 
+use super::numbering::{Group, GroupKind, Numbering};
 use super::release::Release;
+use super::tag_expression::TagExpression;
 use crate::oci::tag::{InvalidTag, Tag};
 use crate::oci::tag_pattern::Pattern;
 
-/// How an alias is made of a release: a tag in which `{major}` and `{minor}` may stand, each once.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// How an alias is made of a release: a tag in which placeholders of the stream's groups may stand, each once.
+#[derive(Clone)]
 pub struct AliasTemplate {
     text: Box<str>,
+    /// The position of its stream.
+    stream: u8,
     parts: Vec<Part>,
+    /// Whether the `v` of a release precedes its first number. Not where the template has one there already.
+    keeps_v: bool,
+    given: Given,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 enum Part {
     Literal(Box<str>),
-    Number(Number),
+    /// The group at this position.
+    Group(usize),
 }
 
-/// A number of a release.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Number {
-    Major,
-    Minor,
+impl Part {
+    fn literal(&self) -> Option<&str> {
+        match self {
+            Self::Literal(text) => Some(text),
+            Self::Group(_) => None,
+        }
+    }
+}
+
+/// All that a template can give.
+#[derive(Debug, Clone)]
+enum Given {
+    /// Without texts, this is known exactly.
+    Pattern(Pattern),
+    /// With texts, each is what the body of its group matches.
+    Expression(TagExpression),
 }
 
 /// A string that is not a valid alias template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAliasTemplate {
-    /// It has another placeholder than the two, or a brace without a counterpart.
-    #[error(
-        "the alias template {template:?} has {found:?}: expected no other placeholders than {{major}} and {{minor}}"
-    )]
+    /// It has a placeholder that its stream does not have, or a brace without a counterpart.
+    #[error("the alias template {template:?} has {found:?}: expected only the placeholders {expected}")]
     Placeholder {
         /// The template.
         template: String,
         /// What stands there.
         found: String,
+        /// The placeholders that it may have.
+        expected: String,
     },
     /// It has a placeholder twice.
     #[error("the alias template {template:?} has {placeholder} twice: expected each placeholder at most once")]
@@ -46,149 +65,186 @@ pub enum InvalidAliasTemplate {
         /// The template.
         template: String,
         /// The placeholder.
-        placeholder: &'static str,
+        placeholder: String,
     },
     /// What it gives is not a tag.
     #[error("the alias template {template:?} gives no valid tag: {error}")]
     NotATag {
         /// The template.
         template: String,
-        /// Why what it gives for release `0.0.0` is not a tag.
+        /// Why what it gives, with zeros in the placeholders, is not a tag.
         error: InvalidTag,
+    },
+    /// A text of it cannot be matched.
+    #[error("the alias template {template:?} cannot be matched: {error}")]
+    Expression {
+        /// The template.
+        template: String,
+        /// Why not.
+        error: String,
     },
 }
 
-impl Number {
-    const ALL: [Self; 2] = [Self::Major, Self::Minor];
-
-    const fn placeholder(self) -> &'static str {
-        match self {
-            Self::Major => "{major}",
-            Self::Minor => "{minor}",
-        }
-    }
-}
-
-impl FromStr for AliasTemplate {
-    type Err = InvalidAliasTemplate;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some((literal, placeholder)) = rest.find('{').map(|at| rest.split_at(at)) {
-            let length = placeholder.find('}').map_or(placeholder.len(), |end| end + 1);
-            let (found, after) = placeholder.split_at(length);
-            let Some(number) = Number::ALL.into_iter().find(|number| number.placeholder() == found) else {
-                return Err(InvalidAliasTemplate::Placeholder { template: text.to_owned(), found: found.to_owned() });
-            };
-            if parts.contains(&Part::Number(number)) {
-                let (template, placeholder) = (text.to_owned(), number.placeholder());
-                return Err(InvalidAliasTemplate::Repeated { template, placeholder });
-            }
-            parts.extend([Part::Literal(literal.into()), Part::Number(number)]);
-            rest = after;
-        }
-        if let Some(at) = rest.find('}') {
-            return Err(InvalidAliasTemplate::Placeholder { template: text.to_owned(), found: rest[at..].to_owned() });
-        }
-        parts.push(Part::Literal(rest.into()));
-        let template = Self { text: text.into(), parts };
-        match template.text_of("", "0", "0").parse::<Tag>() {
+impl AliasTemplate {
+    /// The template of a stream, at this position among the streams of its repository.
+    ///
+    /// # Errors
+    /// [`InvalidAliasTemplate`], if it has other placeholders than the groups of the numbering, or gives no tag.
+    pub(super) fn new(text: &str, stream: u8, numbering: &Numbering) -> Result<Self, InvalidAliasTemplate> {
+        let groups = numbering.groups();
+        let parts = parse(text, groups)?;
+        let before = parts.iter().find_map(Part::literal).unwrap_or_default();
+        let has_v = before == "v" || [".v", "_v", "-v"].iter().any(|v| before.ends_with(v));
+        let keeps_v = numbering.is_default() && !has_v;
+        let given = given(&parts, groups, keeps_v).map_err(|error| InvalidAliasTemplate::Expression {
+            template: text.to_owned(),
+            error: error.to_string(),
+        })?;
+        let template = Self { text: text.into(), stream, parts, keeps_v, given };
+        match template.text_of("", |_| Some("0")).unwrap_or_default().parse::<Tag>() {
             Ok(_) => Ok(template),
             Err(error) => Err(InvalidAliasTemplate::NotATag { template: text.to_owned(), error }),
         }
     }
-}
 
-impl AliasTemplate {
     /// The template as the setting states it.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The alias of a release: its numbers as they stand, and a leading `v` in front of the first of them. `None`, if
-    /// the alias would exceed the length of a tag.
-    pub fn alias(&self, release: &Release) -> Option<Tag> {
-        let v = if release.has_v() { "v" } else { "" };
-        self.text_of(v, release.major(), release.minor()).parse().ok()
+    /// The position of its stream.
+    pub(super) fn stream(&self) -> u8 {
+        self.stream
     }
 
-    /// A release of which this tag is the alias, whether or not it exists. `None`, if the template cannot give the tag.
-    pub fn release_of(&self, alias: &Tag) -> Option<Release> {
-        let mut found = Match::default();
-        found.parts(&self.parts, alias.as_str()).then(|| found.release()).flatten()
+    /// Whether it has no placeholder, so that it gives one tag.
+    pub(super) fn is_literal(&self) -> bool {
+        matches!(self.parts.as_slice(), [Part::Literal(_)])
     }
 
-    /// All that the template can give.
-    pub(crate) fn pattern(&self) -> Pattern {
-        let (pattern, _) = self.parts.iter().fold((Pattern::default(), true), |(pattern, is_first), part| match part {
-            Part::Literal(text) => (pattern.literal(text), is_first),
-            Part::Number(_) if is_first => (pattern.optional(b'v').number(), false),
-            Part::Number(_) => (pattern.number(), false),
-        });
-        pattern
+    /// What it gives for a release of its stream, which need not be a tag: the groups as they stand, and a leading `v` in
+    /// front of the first number. `None`, if it does not apply: a text of the release is not in it, or a group of it is not
+    /// in the release.
+    pub fn alias(&self, release: &Release) -> Option<String> {
+        let named: Vec<_> = self.groups().collect();
+        if release.has_other_text(&named) {
+            return None;
+        }
+        let v = if self.keeps_v && release.has_v() { "v" } else { "" };
+        self.text_of(v, |position| release.group(position))
     }
 
-    fn text_of(&self, v: &str, major: &str, minor: &str) -> String {
+    /// What it gives with a number of so many digits in each placeholder. `None`, if it has placeholders of texts.
+    pub(super) fn example(&self, digits: usize) -> Option<String> {
+        let number = "1".repeat(digits);
+        matches!(self.given, Given::Pattern(_)).then(|| self.text_of("", |_| Some(&number))).flatten()
+    }
+
+    /// Whether the template can give this tag.
+    pub fn gives(&self, tag: &Tag) -> bool {
+        match &self.given {
+            Given::Pattern(pattern) => pattern.matches(tag),
+            Given::Expression(expression) => expression.matches(tag),
+        }
+    }
+
+    /// All that the template can give, where it has no placeholder of a text.
+    pub(super) fn pattern(&self) -> Option<&Pattern> {
+        match &self.given {
+            Given::Pattern(pattern) => Some(pattern),
+            Given::Expression(_) => None,
+        }
+    }
+
+    fn groups(&self) -> impl Iterator<Item = usize> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Group(position) => Some(*position),
+            Part::Literal(_) => None,
+        })
+    }
+
+    fn text_of<'g>(&self, v: &str, group: impl Fn(usize) -> Option<&'g str>) -> Option<String> {
         let mut v = Some(v);
         let mut text = String::new();
         for part in &self.parts {
             match part {
                 Part::Literal(literal) => text.push_str(literal),
-                Part::Number(number) => {
+                Part::Group(position) => {
                     text.push_str(v.take().unwrap_or_default());
-                    text.push_str(if *number == Number::Major { major } else { minor });
+                    text.push_str(group(*position)?);
                 }
             }
         }
-        text
+        Some(text)
     }
 }
 
-/// A text as a template gives it, matched part by part.
-#[derive(Debug, Default)]
-struct Match<'a> {
-    /// What precedes the first number.
-    v: Option<&'a str>,
-    major: Option<&'a str>,
-    minor: Option<&'a str>,
+/// The parts of a template.
+fn parse(text: &str, groups: &[Group]) -> Result<Vec<Part>, InvalidAliasTemplate> {
+    let unknown = |found: &str| {
+        let names: Vec<_> = groups.iter().map(|group| format!("{{{}}}", group.name)).collect();
+        let (template, found, expected) = (text.to_owned(), found.to_owned(), names.join(", "));
+        InvalidAliasTemplate::Placeholder { template, found, expected }
+    };
+    let (mut parts, mut named) = (Vec::new(), Vec::new());
+    let mut rest = text;
+    while let Some((literal, placeholder)) = rest.find('{').map(|at| rest.split_at(at)) {
+        let length = placeholder.find('}').map_or(placeholder.len(), |end| end + 1);
+        let (found, after) = placeholder.split_at(length);
+        let name = found.strip_prefix('{').and_then(|name| name.strip_suffix('}')).ok_or_else(|| unknown(found))?;
+        let position = groups.iter().position(|group| *group.name == *name).ok_or_else(|| unknown(found))?;
+        if named.contains(&position) {
+            let (template, placeholder) = (text.to_owned(), found.to_owned());
+            return Err(InvalidAliasTemplate::Repeated { template, placeholder });
+        }
+        named.push(position);
+        parts.extend([Part::Literal(literal.into()), Part::Group(position)]);
+        rest = after;
+    }
+    if let Some(at) = rest.find('}') {
+        return Err(unknown(&rest[at..]));
+    }
+    parts.push(Part::Literal(rest.into()));
+    Ok(parts)
 }
 
-impl<'a> Match<'a> {
-    /// Matches all of the text. A number may end at any of its digits, since digits may follow it.
-    fn parts(&mut self, parts: &[Part], text: &'a str) -> bool {
-        let Some((part, parts)) = parts.split_first() else { return text.is_empty() };
-        let number = match part {
-            Part::Literal(literal) => {
-                return text.strip_prefix(&**literal).is_some_and(|rest| self.parts(parts, rest));
-            }
-            Part::Number(number) => *number,
-        };
-        let is_first = self.v.is_none();
-        let after_v = text.strip_prefix('v').filter(|_| is_first);
-        let digits = after_v.unwrap_or(text);
-        if is_first {
-            self.v = Some(&text[..text.len() - digits.len()]);
-        }
-        let count = digits.bytes().take_while(u8::is_ascii_digit).count();
-        for length in (1..=count).rev() {
-            let (value, rest) = digits.split_at(length);
-            *if number == Number::Major { &mut self.major } else { &mut self.minor } = Some(value);
-            if self.parts(parts, rest) {
-                return true;
-            }
-        }
-        if is_first {
-            self.v = None;
-        }
-        false
+/// All that these parts can give.
+fn given(parts: &[Part], groups: &[Group], keeps_v: bool) -> Result<Given, regex_lite::Error> {
+    let is_text = |part: &Part| match part {
+        Part::Literal(_) => false,
+        Part::Group(position) => groups[*position].kind != GroupKind::Number,
+    };
+    if !parts.iter().any(is_text) {
+        let mut keeps_v = keeps_v;
+        let pattern = parts.iter().fold(Pattern::default(), |pattern, part| match part {
+            Part::Literal(text) => pattern.literal(text),
+            Part::Group(_) if std::mem::take(&mut keeps_v) => pattern.optional(b'v').number(),
+            Part::Group(_) => pattern.number(),
+        });
+        return Ok(Given::Pattern(pattern));
     }
+    let texts = parts.iter().map(|part| match part {
+        Part::Literal(text) => regex_lite::escape(text),
+        Part::Group(position) => match &groups[*position].kind {
+            GroupKind::Number => r"\d+".to_owned(),
+            GroupKind::Text { body } => format!("(?:{body})"),
+        },
+    });
+    texts.collect::<String>().parse().map(Given::Expression)
+}
 
-    /// A release with the numbers that were found, and 0 for the others.
-    fn release(&self) -> Option<Release> {
-        let [major, minor] = [self.major, self.minor].map(|number| number.unwrap_or("0"));
-        let tag = format!("{}{major}.{minor}.0", self.v.unwrap_or_default()).parse().ok()?;
-        Release::from_tag(&tag)
+/// Templates of one stream are equal if their texts are.
+impl PartialEq for AliasTemplate {
+    fn eq(&self, other: &Self) -> bool {
+        (self.stream, &self.text) == (other.stream, &other.text)
+    }
+}
+
+impl Eq for AliasTemplate {}
+
+impl Hash for AliasTemplate {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.stream, &self.text).hash(state);
     }
 }
 
@@ -208,8 +264,12 @@ impl fmt::Debug for AliasTemplate {
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<AliasTemplate, InvalidAliasTemplate> {
+        AliasTemplate::new(text, 0, &Numbering::default())
+    }
+
     fn template(text: &str) -> AliasTemplate {
-        text.parse().unwrap()
+        parse(text).unwrap()
     }
 
     fn release(text: &str) -> Release {
@@ -218,9 +278,8 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, of: &str, expected: &str) {
-        assert_eq!(template(text).alias(&release(of)).unwrap().as_str(), expected, "{text} {of}");
-        let found = template(text).release_of(&expected.parse().unwrap()).unwrap();
-        assert_eq!(template(text).alias(&found).unwrap().as_str(), expected, "{text} {found}");
+        assert_eq!(template(text).alias(&release(of)).unwrap(), expected, "{text} {of}");
+        assert!(template(text).gives(&expected.parse().unwrap()), "{text} {of}");
     }
 
     #[test]
@@ -238,9 +297,18 @@ mod tests {
     fn leading_v_is_kept_in_front_of_the_first_number() {
         check("{major}.{minor}", "v1.2.3", "v1.2");
         check("release-{minor}.{major}", "v1.2.3", "release-v2.1");
-        check("v{major}", "v1.2.3", "vv1");
-        check("v{major}", "1.2.3", "v1");
         check("latest", "v1.2.3", "latest");
+        check("dev{major}", "v1.2.3", "devv1");
+    }
+
+    #[test]
+    fn template_with_a_v_gives_it_once() {
+        for text in ["v{major}", "app-v{major}", "app_v{major}", "app.v{major}"] {
+            let expected = text.replace("{major}", "1");
+            check(text, "v1.2.3", &expected);
+            check(text, "1.2.3", &expected);
+        }
+        assert!(!template("v{major}").gives(&"vv1".parse().unwrap()));
     }
 
     #[test]
@@ -252,31 +320,15 @@ mod tests {
             ("latest", "vlatest latest1"),
         ] {
             for tag in tags.split(' ') {
-                assert_eq!(template(text).release_of(&tag.parse().unwrap()), None, "{text} {tag}");
+                assert!(!template(text).gives(&tag.parse().unwrap()), "{text} {tag}");
             }
-        }
-    }
-
-    #[test]
-    fn alias_beyond_the_length_of_a_tag_does_not_exist() {
-        let template = template(&format!("{}{{major}}", "x".repeat(126)));
-        assert!(template.alias(&release("10.0.0")).is_some());
-        assert!(template.alias(&release("100.0.0")).is_none());
-        assert!(template.alias(&release("v10.0.0")).is_none());
-    }
-
-    #[test]
-    fn number_beyond_the_length_of_a_release_is_not_an_alias() {
-        for (digits, is_alias) in [(124, true), (125, false)] {
-            let tag = "1".repeat(digits).parse().unwrap();
-            assert_eq!(template("{major}").release_of(&tag).is_some(), is_alias, "{digits}");
         }
     }
 
     #[test]
     fn invalid_template_is_named_with_what_is_expected() {
         for (texts, expected) in [
-            ("{patch} {major major} {} {Major} {{major}}", "no other placeholders than {major} and {minor}"),
+            ("{patch} {major major} {} {Major} {{major}}", "only the placeholders {major}, {minor}"),
             ("{major}.{major}", "{major} twice"),
             ("{minor}{major}{minor}", "{minor} twice"),
             ("", "expected 1 to 128"),
@@ -285,7 +337,7 @@ mod tests {
             (&format!("{}{{major}}", "x".repeat(128)), "expected 1 to 128"),
         ] {
             for text in texts.split(' ') {
-                let error = text.parse::<AliasTemplate>().expect_err(text).to_string();
+                let error = parse(text).expect_err(text).to_string();
                 assert!(error.contains(expected) && error.contains(&format!("{text:?}")), "{error}");
             }
         }

@@ -1,38 +1,88 @@
-//! Releases: versions of three numbers, and their order.
+//! Releases: versions that a stream orders, by default those of three numbers.
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Serialize, Serializer};
 
 use crate::oci::tag::Tag;
 
-/// A version of three decimal numbers, `1.2.3` or `v1.2.3`, with nothing after them.
+/// How many groups a release may have, numbers and texts together: more than any way of numbering that is known, and so
+/// few that a release takes 32 bytes beside its tag. A repository may have a hundred thousand.
+pub(super) const MAX_GROUPS: usize = 7;
+
+/// A version that a stream orders: by default one of three decimal numbers, `1.2.3` or `v1.2.3`, with nothing after them.
 ///
-/// Releases are ordered by their numbers, whose leading zeros do not count, and releases of equal numbers by their tags.
-/// The numbers may have any length: a date and time such as `20260731120000` exceeds 32 bits, and a tag has room for
-/// more than 64.
+/// Releases of a stream are ordered by their numbers, whose leading zeros do not count, and releases of equal numbers by
+/// their tags. The numbers may have any length: a date and time such as `20260731120000` exceeds 32 bits, and a tag has
+/// room for more than 64.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Release {
     tag: Tag,
-    /// The positions of the two dots; a tag has at most 128 bytes.
-    dots: [u8; 2],
+    /// The position of its stream.
+    stream: u8,
+    /// How many of the groups are numbers.
+    numbers: u8,
+    /// Where its numbers and then its texts stand in the tag, in the order of the stream's groups.
+    groups: [Span; MAX_GROUPS],
+}
+
+/// A part of a tag, which has at most 128 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Span {
+    start: u8,
+    end: u8,
+}
+
+impl Span {
+    /// Of a group that took no part in the match.
+    const ABSENT: Self = Self { start: u8::MAX, end: 0 };
+
+    fn new(range: Option<Range<usize>>) -> Self {
+        let span = range.and_then(|range| {
+            Some(Self { start: u8::try_from(range.start).ok()?, end: u8::try_from(range.end).ok()? })
+        });
+        span.unwrap_or(Self::ABSENT)
+    }
 }
 
 impl Release {
-    /// The release of this tag. `None`, if the tag is any other version, such as a pre-release.
-    pub fn from_tag(tag: &Tag) -> Option<Self> {
+    /// A release with so many numbers, and texts after them, each of which stands in this range of the tag or is absent.
+    pub(super) fn new(
+        tag: &Tag,
+        stream: u8,
+        numbers: usize,
+        ranges: impl Iterator<Item = Option<Range<usize>>>,
+    ) -> Self {
+        let mut groups = [Span::ABSENT; MAX_GROUPS];
+        for (group, range) in groups.iter_mut().zip(ranges) {
+            *group = Span::new(range);
+        }
+        Self { tag: tag.clone(), stream, numbers: u8::try_from(numbers.min(MAX_GROUPS)).unwrap_or_default(), groups }
+    }
+
+    /// The release of three numbers that a version is, as one of this stream. `None`, if it is any other version, such as
+    /// a pre-release.
+    pub(super) fn of_three_numbers(tag: &Tag, stream: u8) -> Option<Self> {
         let text = tag.as_str();
         let start = usize::from(text.starts_with('v'));
         let mut numbers = text[start..].split('.');
         let mut number = || numbers.next().filter(|number| is_number(number)).map(str::len);
-        let (major, minor, _patch) = (number()?, number()?, number()?);
+        let (major, minor, patch) = (number()?, number()?, number()?);
         if numbers.next().is_some() {
             return None;
         }
         let first = start + major;
-        let dots = [u8::try_from(first).ok()?, u8::try_from(first + 1 + minor).ok()?];
-        Some(Self { tag: tag.clone(), dots })
+        let second = first + 1 + minor;
+        let ranges = [start..first, first + 1..second, second + 1..second + 1 + patch];
+        Some(Self::new(tag, stream, 3, ranges.into_iter().map(Some)))
+    }
+
+    /// The release of three numbers that a version is, where nothing else orders versions. `None`, if it is any other
+    /// version, such as a pre-release.
+    pub fn from_tag(tag: &Tag) -> Option<Self> {
+        Self::of_three_numbers(tag, 0)
     }
 
     /// The tag of the release.
@@ -40,24 +90,31 @@ impl Release {
         &self.tag
     }
 
-    /// Whether a `v` precedes the numbers.
+    /// The position of its stream in the policy of its repository.
+    pub(super) fn stream(&self) -> u8 {
+        self.stream
+    }
+
+    /// Whether a `v` precedes the numbers, where there are three.
     pub fn has_v(&self) -> bool {
         self.tag.as_str().as_bytes().first() == Some(&b'v')
     }
 
-    /// The first number, as it stands.
-    pub fn major(&self) -> &str {
-        &self.tag.as_str()[usize::from(self.has_v())..usize::from(self.dots[0])]
+    /// The number at this position, as it stands; of three, the first is the major one. `None`, if it is absent.
+    pub fn number(&self, position: usize) -> Option<&str> {
+        self.group(position).filter(|_| position < usize::from(self.numbers))
     }
 
-    /// The second number, as it stands.
-    pub fn minor(&self) -> &str {
-        &self.tag.as_str()[usize::from(self.dots[0]) + 1..usize::from(self.dots[1])]
+    /// What stands in a group of its stream. `None`, if the group took no part in the match.
+    pub(super) fn group(&self, position: usize) -> Option<&str> {
+        let Span { start, end } = *self.groups.get(position)?;
+        self.tag.as_str().get(usize::from(start)..usize::from(end))
     }
 
-    /// The third number, as it stands.
-    pub fn patch(&self) -> &str {
-        &self.tag.as_str()[usize::from(self.dots[1]) + 1..]
+    /// Whether a text took part that is not among these groups.
+    pub(super) fn has_other_text(&self, named: &[usize]) -> bool {
+        let texts = usize::from(self.numbers)..MAX_GROUPS;
+        texts.into_iter().any(|position| self.group(position).is_some() && !named.contains(&position))
     }
 }
 
@@ -76,11 +133,14 @@ fn magnitude(number: &str) -> (usize, &[u8]) {
 
 impl Ord for Release {
     fn cmp(&self, other: &Self) -> Ordering {
-        let by = |number: fn(&Self) -> &str| magnitude(number(self)).cmp(&magnitude(number(other)));
-        by(Self::major)
-            .then_with(|| by(Self::minor))
-            .then_with(|| by(Self::patch))
-            .then_with(|| self.tag.cmp(&other.tag))
+        // An absent number is zero.
+        let compare = |position| {
+            let [one, other] = [self, other].map(|release| magnitude(release.group(position).unwrap_or_default()));
+            one.cmp(&other)
+        };
+        let by_numbers = || (0..usize::from(self.numbers)).map(compare).find(|order| order.is_ne());
+        let by_numbers = || by_numbers().unwrap_or(Ordering::Equal);
+        self.stream.cmp(&other.stream).then_with(by_numbers).then_with(|| self.tag.cmp(&other.tag))
     }
 }
 
@@ -126,7 +186,7 @@ mod tests {
             ("v20260731120000.99999999999999999999.0", ["20260731120000", "99999999999999999999", "0"]),
         ] {
             let release = release(text).unwrap();
-            assert_eq!([release.major(), release.minor(), release.patch()], numbers);
+            assert_eq!([0, 1, 2].map(|position| release.number(position).unwrap()), numbers);
             assert_eq!((release.to_string().as_str(), release.has_v()), (text, text.starts_with('v')));
         }
     }

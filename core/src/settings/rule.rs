@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::alias_policy::AliasPolicy;
 use super::repository::{Attestations, RepositorySettings, Revisions};
 use super::setting::{InvalidSetting, Setting};
+use super::streams::Streams;
 use super::tag_scheme::TagScheme;
 use super::variable::Variable;
 use crate::name::RepositoryGlob;
@@ -23,6 +24,7 @@ pub(super) struct UnparsedRepositorySettings {
     revisions: Setting,
     attestations: Setting,
     aliases: Setting,
+    streams: Setting,
 }
 
 impl UnparsedRepositorySettings {
@@ -34,16 +36,16 @@ impl UnparsedRepositorySettings {
             revisions: Setting::lookup(Variable::Revisions, lookup)?,
             attestations: Setting::lookup(Variable::Attestations, lookup)?,
             aliases: Setting::lookup(Variable::Aliases, lookup)?,
+            streams: Setting::lookup(Variable::Streams, lookup)?,
         })
     }
 
     pub(super) fn parse(&self) -> Result<RepositorySettings, InvalidSetting> {
         let (platforms, template) = (self.platforms.list()?, self.tag_template.parse()?);
         let tag_scheme = TagScheme::new(template, platforms).map_err(|error| self.platforms.invalid(error))?;
-        let templates = if self.aliases.is_empty() { Vec::new() } else { self.aliases.list()? };
         let has_pattern = !self.version_pattern.is_empty();
         Ok(RepositorySettings {
-            aliases: AliasPolicy::new(templates, &tag_scheme).map_err(|error| self.aliases.invalid(error))?,
+            streams: Streams::parse(&self.aliases, &self.streams, &tag_scheme)?,
             tag_scheme,
             version_pattern: has_pattern.then(|| self.version_pattern.parse()).transpose()?,
             revisions: self.revisions.choice(&[("same", Revisions::Same), ("any", Revisions::Any)])?,
@@ -63,6 +65,7 @@ struct Rule {
     revisions: Option<String>,
     attestations: Option<String>,
     aliases: Option<String>,
+    streams: Option<Value>,
 }
 
 /// Parses the rules, each on top of the variables.
@@ -89,7 +92,15 @@ pub(super) fn parse_rules(
         settings.version_pattern.override_with(at("version_pattern"), rule.version_pattern.as_ref());
         settings.revisions.override_with(at("revisions"), rule.revisions.as_ref());
         settings.attestations.override_with(at("attestations"), rule.attestations.as_ref());
-        settings.aliases.override_with(at("aliases"), rule.aliases.as_ref());
+        let streams = rule.streams.as_ref().map(|streams| match streams {
+            Value::String(text) => text.clone(),
+            json => json.to_string(),
+        });
+        if rule.aliases.is_some() || streams.is_some() {
+            let none = String::new();
+            settings.aliases.override_with(at("aliases"), rule.aliases.as_ref().or(Some(&none)));
+            settings.streams.override_with(at("streams"), streams.as_ref().or(Some(&none)));
+        }
         Ok((globs, Arc::new(settings.parse()?)))
     };
     parsed.iter().enumerate().map(parse).collect()

@@ -5,6 +5,7 @@ use super::alias_template::AliasTemplate;
 use super::release::Release;
 use super::tag_scheme::{InvalidVersion, ParsedTag, PlatformTag};
 use super::yank_marker::YankMarker;
+use crate::excerpt::ImageText;
 use crate::oci::tag::Tag;
 
 /// The meaning of a tag by the settings of its repository. No tag has two.
@@ -27,7 +28,7 @@ pub enum TagMeaning<'a> {
 pub enum VersionNotServed {
     /// It is an alias, which names the list of a release.
     #[error(
-        "version {version} is an alias: the template \"{template}\" of ALIASES gives it; push a release, which the alias then follows; give an image that is not a release another name"
+        "version {version} is an alias: the alias template \"{template}\" gives it; push a release, which the alias then follows; give an image that is not a release another name"
     )]
     Alias {
         /// The version.
@@ -46,26 +47,58 @@ pub enum VersionNotServed {
     Invalid(Tag, InvalidVersion),
 }
 
+/// What a template gives for a release, and cannot be an alias of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UnusableAlias {
+    /// What the template gives.
+    pub text: ImageText,
+    /// The release.
+    pub release: Release,
+    /// Why it is not an alias of the release.
+    pub reason: NotAnAlias,
+}
+
+/// Why what a template gives is not an alias of the release.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum NotAnAlias {
+    /// It is not a tag.
+    #[error(
+        "it is not a legal tag, which has at most 128 characters and begins with neither a dot nor a hyphen; change the alias template"
+    )]
+    Illegal,
+    /// It is a release.
+    #[error("it is itself a release, which no alias replaces; change the alias template")]
+    Release,
+    /// It is a platform tag.
+    #[error("it is a platform tag, which no alias replaces; change the alias template")]
+    PlatformTag,
+    /// It is a yank marker.
+    #[error("it is a yank marker, which no alias replaces; change the alias template")]
+    Marker,
+    /// A template of a stream before its own can give it.
+    #[error("it belongs to an earlier stream, whose alias template \"{0}\" can give it; change one of the templates")]
+    OtherStream(AliasTemplate),
+}
+
 impl RepositorySettings {
     /// The meaning of a tag.
     ///
-    /// No template can give both an alias and another meaning. Platform tags come before markers, so that every platform
-    /// tag of a version that is served means that platform.
+    /// Platform tags come first, so that every platform tag of a version that is served means that platform, and releases
+    /// before aliases: where a template gives a tag of another meaning, that is no alias.
     pub fn meaning(&self, tag: &Tag) -> TagMeaning<'_> {
-        if self.has_aliases()
-            && let Some(template) = self.aliases.template_of(tag)
-        {
-            return TagMeaning::Alias(template);
-        }
         if let Some(parsed) = self.tag_scheme.parse(tag) {
             return TagMeaning::Platform(parsed);
         }
-        if self.has_aliases()
-            && let Some(marker) = YankMarker::from_tag(tag)
-        {
+        if let Some(marker) = self.streams.marker(tag) {
             return TagMeaning::Marker(marker);
         }
-        if self.version_pattern.as_ref().is_some_and(|pattern| !pattern.matches(tag)) {
+        let is_admitted = self.version_pattern.as_ref().is_none_or(|pattern| pattern.matches(tag));
+        if let Some(template) = self.streams.template_of(tag)
+            && !(is_admitted && self.streams.release(tag).is_some())
+        {
+            return TagMeaning::Alias(template);
+        }
+        if !is_admitted {
             return TagMeaning::NotServed(VersionNotServed::Pattern(tag.clone()));
         }
         match self.tag_scheme.platform_tags(tag) {
@@ -94,13 +127,41 @@ impl RepositorySettings {
 
     /// The release that a version is, if it is served and the repository has aliases.
     pub fn release(&self, version: &Tag) -> Option<Release> {
-        let release = self.has_aliases().then(|| Release::from_tag(version)).flatten()?;
+        let release = self.streams.release(version)?;
         self.serves(version).then_some(release)
+    }
+
+    /// The aliases of a release, in the order of their templates, each once, and those that it cannot have.
+    pub fn aliases(&self, release: &Release) -> Vec<Result<Tag, UnusableAlias>> {
+        let mut aliases = Vec::new();
+        for text in self.streams.templates_of(release).iter().filter_map(|template| template.alias(release)) {
+            let alias = self.alias(text, release);
+            if !aliases.contains(&alias) {
+                aliases.push(alias);
+            }
+        }
+        aliases
+    }
+
+    /// What a template gives for a release, if that is an alias of its stream.
+    fn alias(&self, text: String, release: &Release) -> Result<Tag, UnusableAlias> {
+        let unusable = |reason| UnusableAlias { text: (&text).into(), release: release.clone(), reason };
+        let tag: Tag = text.parse().map_err(|_| unusable(NotAnAlias::Illegal))?;
+        if self.streams.are_judged() {
+            return Ok(tag);
+        }
+        match self.meaning(&tag) {
+            TagMeaning::Alias(template) if template.stream() == release.stream() => Ok(tag),
+            TagMeaning::Alias(template) => Err(unusable(NotAnAlias::OtherStream(template.clone()))),
+            TagMeaning::Platform(_) => Err(unusable(NotAnAlias::PlatformTag)),
+            TagMeaning::Marker(_) => Err(unusable(NotAnAlias::Marker)),
+            TagMeaning::Version(_) | TagMeaning::NotServed(_) => Err(unusable(NotAnAlias::Release)),
+        }
     }
 
     /// Whether the repository has aliases.
     pub fn has_aliases(&self) -> bool {
-        !self.aliases.0.is_empty()
+        !self.streams.is_empty()
     }
 
     /// Whether a version is served.

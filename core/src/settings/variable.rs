@@ -22,6 +22,8 @@ pub enum Variable {
     Attestations,
     /// The templates of the aliases that follow releases.
     Aliases,
+    /// The ways of numbering, each with the templates of its aliases.
+    Streams,
     /// Additional accounts whose registries are served.
     Accounts,
     /// Additional Regions whose registries are served.
@@ -53,7 +55,9 @@ impl Variable {
             Self::Platforms => None,
             Self::TagTemplate => Some("{version}-{platform}"),
             Self::Repositories => Some("*"),
-            Self::VersionPattern | Self::Aliases | Self::Accounts | Self::Regions | Self::Rules => Some(""),
+            Self::VersionPattern | Self::Aliases | Self::Streams | Self::Accounts | Self::Regions | Self::Rules => {
+                Some("")
+            }
             Self::Revisions => Some("same"),
             Self::Attestations => Some("keep"),
             Self::SweepPutsPerSecond => Some("2"),
@@ -86,6 +90,12 @@ impl Variable {
                  {major}.{minor},{major},latest, none of which can be a release, a platform tag or a yank marker; or \
                  nothing"
             }
+            Self::Streams => {
+                "a JSON array of objects with \"releases\" (a regular expression that the whole version must match, whose \
+                 named groups of digits order the versions; without it, three numbers) and \"aliases\" (comma-separated \
+                 tags in which the groups may stand, as {name}), such as \
+                 [{\"releases\":\"main-(?<build>\\\\d+)-[0-9a-f]{7,40}\",\"aliases\":\"main\"}]; or nothing"
+            }
             Self::Accounts => {
                 "a comma-separated list of account ids of 12 digits, such as 111122223333,444455556666; * alone for any \
                  account whose events arrive; or nothing"
@@ -93,7 +103,7 @@ impl Variable {
             Self::Regions => "a comma-separated list of AWS Regions, such as eu-west-1,us-east-1, or nothing",
             Self::Rules => {
                 "a JSON array of objects with \"repositories\" (an array of names or globs) and any of \"platforms\", \
-                 \"tag_template\", \"version_pattern\", \"revisions\", \"attestations\", \"aliases\""
+                 \"tag_template\", \"version_pattern\", \"revisions\", \"attestations\", \"aliases\", \"streams\""
             }
             Self::SweepPutsPerSecond => "a number from 0.01 to 1000, such as 2 or 0.5",
             Self::SettledAfter | Self::IncompleteAfter => "a whole number with s, m, h or d, such as 90m or 7d",

@@ -18,12 +18,6 @@ pub struct YankMarker {
 }
 
 impl YankMarker {
-    /// The marker of this tag. `None`, if the tag marks no release.
-    pub fn from_tag(tag: &Tag) -> Option<Self> {
-        let version = tag.as_str().strip_prefix(PREFIX)?.parse().ok()?;
-        Some(Self { tag: tag.clone(), release: Release::from_tag(&version)? })
-    }
-
     /// The marker of this release. `None`, if it would exceed the length of a tag.
     pub fn of(release: &Release) -> Option<Self> {
         let tag = format!("{PREFIX}{release}").parse().ok()?;
@@ -56,6 +50,7 @@ impl Serialize for YankMarker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Streams;
 
     #[test]
     fn marker_names_a_release() {
@@ -69,7 +64,7 @@ mod tests {
             ("1.2.3", None),
             ("Yanked-1.2.3", None),
         ] {
-            let marker = YankMarker::from_tag(&text.parse().unwrap());
+            let marker = Streams::of_three_numbers([]).unwrap().marker(&text.parse().unwrap());
             assert_eq!(marker.as_ref().map(|marker| marker.release().to_string()).as_deref(), release, "{text}");
             assert_eq!(marker.as_ref().and_then(|marker| YankMarker::of(marker.release())), marker);
         }

@@ -45,18 +45,18 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// A repository of these releases, in ascending order, with these alias templates.
+    /// A repository of these releases, in ascending order, with these alias templates, or with streams in JSON.
     pub fn new(releases: &[&str], aliases: &str) -> Self {
+        let variable = if aliases.starts_with('[') { "STREAMS" } else { "ALIASES" };
         let settings = Settings::from_lookup(|name| match name {
             "PLATFORMS" => Some("linux/amd64,linux/arm64".to_owned()),
-            "ALIASES" => Some(aliases.to_owned()),
-            _ => None,
+            _ => (name == variable).then(|| aliases.to_owned()),
         });
         let settings = settings.unwrap().for_repository(&repository()).unwrap().clone();
-        let releases: Vec<_> = releases.iter().map(|text| Release::from_tag(&text.parse().unwrap()).unwrap()).collect();
+        let releases: Vec<_> = releases.iter().map(|text| settings.release(&text.parse().unwrap()).unwrap()).collect();
         assert!(releases.is_sorted());
         let mut tags: Vec<_> = releases.iter().map(|release| release.tag().clone()).collect();
-        for alias in releases.iter().flat_map(|release| settings.aliases.aliases(release)) {
+        for alias in releases.iter().flat_map(|release| settings.aliases(release)).flatten() {
             if !tags.contains(&alias) {
                 tags.push(alias);
             }

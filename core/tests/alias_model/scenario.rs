@@ -191,8 +191,8 @@ impl Model for Scenario {
 
 impl Scenario {
     fn aliases_of(&self, release: usize) -> Vec<usize> {
-        let aliases = self.catalog.settings.aliases.aliases(&self.catalog.releases[release]);
-        aliases.iter().map(|alias| self.catalog.tag_id(alias)).collect()
+        let aliases = self.catalog.settings.aliases(&self.catalog.releases[release]);
+        aliases.iter().flatten().map(|alias| self.catalog.tag_id(alias)).collect()
     }
 
     /// The release that an alias must name at rest: the highest that is published with all platforms and not yanked. And

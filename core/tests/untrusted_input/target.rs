@@ -11,6 +11,7 @@ use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::reconcile::observation::{Description, Manifests};
 use ecr_multiarch_core::reconcile::step::PutResponse;
+use ecr_multiarch_core::settings::Streams;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::settings::tag_scheme::{PlatformTag, TagScheme, TagTemplate};
 use ecr_multiarch_core::settings::variable::Variable;
@@ -144,7 +145,7 @@ pub fn aliases(bytes: &[u8]) {
     for tag in &tags {
         assert_one_meaning(&settings, tag);
         let Some(release) = Release::from_tag(tag) else { continue };
-        for alias in settings.aliases.aliases(&release) {
+        for alias in settings.aliases(&release).into_iter().flatten() {
             assert!(matches!(settings.meaning(&alias), TagMeaning::Alias(_)), "{alias} of {release} is not recognized");
             assert_one_meaning(&settings, &alias);
         }
@@ -153,18 +154,17 @@ pub fn aliases(bytes: &[u8]) {
 
 /// Asserts that the tag has one meaning, also beside the tags that belong to it.
 fn assert_one_meaning(settings: &RepositorySettings, tag: &Tag) {
-    let (is_release, is_marker) = (Release::from_tag(tag).is_some(), YankMarker::from_tag(tag).is_some());
+    let (is_release, is_marker) = (settings.streams.release(tag).is_some(), settings.streams.marker(tag).is_some());
     match settings.meaning(tag) {
         TagMeaning::Alias(template) => {
             assert!(
                 !is_release && !is_marker && settings.tag_scheme.parse(tag).is_none(),
                 "{tag} is not only an alias"
             );
-            let release = template.release_of(tag).unwrap();
-            assert_eq!(template.alias(&release).as_ref(), Some(tag), "{release}");
+            assert!(template.gives(tag), "{tag}");
         }
         TagMeaning::Version(platform_tags) => {
-            assert!(!is_marker || !settings.has_aliases(), "{tag} is both a version and a yank marker");
+            assert!(!is_marker, "{tag} is both a version and a yank marker");
             for PlatformTag { tag: platform_tag, platform } in platform_tags {
                 let TagMeaning::Platform(parsed) = settings.meaning(&platform_tag) else {
                     panic!("{platform_tag} of {tag} is not only a platform tag");
@@ -182,7 +182,7 @@ fn assert_one_meaning(settings: &RepositorySettings, tag: &Tag) {
 /// Asserts that releases are ordered by their numbers, and those of equal numbers by their tags.
 fn assert_ordered(releases: &[Release]) {
     let key = |release: &Release| {
-        let numbers = [release.major(), release.minor(), release.patch()];
+        let numbers = [0, 1, 2].map(|position| release.number(position).unwrap());
         // Numbers of equal length are in the order of their texts.
         (numbers.map(|number| format!("{number:0>128}")), release.tag().clone())
     };
@@ -192,9 +192,10 @@ fn assert_ordered(releases: &[Release]) {
             assert_eq!(one == other, one.cmp(other).is_eq());
         }
         let v = if one.has_v() { "v" } else { "" };
-        assert_eq!(one.to_string(), format!("{v}{}.{}.{}", one.major(), one.minor(), one.patch()));
+        let [major, minor, patch] = [0, 1, 2].map(|position| one.number(position).unwrap());
+        assert_eq!(one.to_string(), format!("{v}{major}.{minor}.{patch}"));
         if let Some(marker) = YankMarker::of(one) {
-            assert_eq!(YankMarker::from_tag(marker.tag()), Some(marker));
+            assert_eq!(Streams::of_three_numbers([]).unwrap().marker(marker.tag()), Some(marker));
         }
     }
 }
