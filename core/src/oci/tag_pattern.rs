@@ -70,12 +70,20 @@ impl Pattern {
 
     /// Whether a tag is in the set, in a time that is proportional to its length and to the number of elements.
     pub(crate) fn matches(&self, tag: &Tag) -> bool {
-        let mut positions = BTreeSet::from([0]);
+        // Few positions are possible at a time: one, but for numbers that digits may follow.
+        let (mut positions, mut next) = (vec![0], Vec::new());
         for byte in tag.as_str().bytes() {
-            positions = positions.iter().flat_map(|position| self.after(*position, byte)).collect();
-            if positions.is_empty() {
+            for position in positions.drain(..) {
+                for after in self.after(position, byte) {
+                    if !next.contains(&after) {
+                        next.push(after);
+                    }
+                }
+            }
+            if next.is_empty() {
                 return false;
             }
+            std::mem::swap(&mut positions, &mut next);
         }
         positions.iter().any(|position| self.may_end(*position))
     }

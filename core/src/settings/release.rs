@@ -105,6 +105,15 @@ impl Release {
         self.group(position).filter(|_| position < usize::from(self.numbers))
     }
 
+    /// A number of any length without its leading zeros, by which numbers compare. One that is absent is zero.
+    fn magnitude(&self, position: usize) -> (usize, &[u8]) {
+        // As bytes, since a scan compares each release with some ten others.
+        let Span { start, end } = self.groups[position];
+        let number = self.tag.as_str().as_bytes().get(usize::from(start)..usize::from(end)).unwrap_or_default();
+        let zeros = number.iter().take_while(|digit| **digit == b'0').count();
+        (number.len() - zeros, &number[zeros..])
+    }
+
     /// What stands in a group of its stream. `None`, if the group took no part in the match.
     pub(super) fn group(&self, position: usize) -> Option<&str> {
         let Span { start, end } = *self.groups.get(position)?;
@@ -123,21 +132,9 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A decimal number of any length without its leading zeros, by which numbers compare.
-fn magnitude(number: &str) -> (usize, &[u8]) {
-    // As bytes, since a scan compares each release with some ten others.
-    let zeros = number.bytes().take_while(|digit| *digit == b'0').count();
-    let digits = &number.as_bytes()[zeros..];
-    (digits.len(), digits)
-}
-
 impl Ord for Release {
     fn cmp(&self, other: &Self) -> Ordering {
-        // An absent number is zero.
-        let compare = |position| {
-            let [one, other] = [self, other].map(|release| magnitude(release.group(position).unwrap_or_default()));
-            one.cmp(&other)
-        };
+        let compare = |position| self.magnitude(position).cmp(&other.magnitude(position));
         let by_numbers = || (0..usize::from(self.numbers)).map(compare).find(|order| order.is_ne());
         let by_numbers = || by_numbers().unwrap_or(Ordering::Equal);
         self.stream.cmp(&other.stream).then_with(by_numbers).then_with(|| self.tag.cmp(&other.tag))

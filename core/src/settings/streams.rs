@@ -154,10 +154,15 @@ impl Streams {
         Ok(())
     }
 
-    /// What a template gives that is a release by an expression. Expressions can only be tried.
+    /// What a template gives that is a release of its own stream, or always one of another. Expressions can only be tried.
+    /// A number that is a release of another stream takes nothing from the other numbers.
     fn example_that_is_a_release(&self, template: &AliasTemplate) -> Option<Tag> {
-        let examples = EXAMPLE_DIGITS.filter_map(|digits| template.example(digits)?.parse().ok());
-        examples.into_iter().find(|example| self.release(example).is_some())
+        let is_wrong = |release: Release| template.is_literal() || release.stream() == template.stream();
+        if self.are_judged() {
+            return None;
+        }
+        let mut examples = EXAMPLE_DIGITS.filter_map(|digits| template.example(digits)?.parse().ok());
+        examples.find(|example| self.release(example).is_some_and(is_wrong))
     }
 
     /// Whether there is none.
@@ -165,7 +170,7 @@ impl Streams {
         self.0.is_empty()
     }
 
-    /// Whether no template can give a tag of another meaning, or of another stream.
+    /// Whether there are only releases of three numbers: then no template can give a tag of another meaning.
     pub(super) fn are_judged(&self) -> bool {
         matches!(self.0.as_slice(), [stream] if stream.numbering.is_default())
     }

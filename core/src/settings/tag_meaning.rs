@@ -135,7 +135,7 @@ impl RepositorySettings {
     pub fn aliases(&self, release: &Release) -> Vec<Result<Tag, UnusableAlias>> {
         let mut aliases = Vec::new();
         for text in self.streams.templates_of(release).iter().filter_map(|template| template.alias(release)) {
-            let alias = self.alias(text, release);
+            let alias = self.alias(&text, release);
             if !aliases.contains(&alias) {
                 aliases.push(alias);
             }
@@ -144,8 +144,8 @@ impl RepositorySettings {
     }
 
     /// What a template gives for a release, if that is an alias of its stream.
-    fn alias(&self, text: String, release: &Release) -> Result<Tag, UnusableAlias> {
-        let unusable = |reason| UnusableAlias { text: (&text).into(), release: release.clone(), reason };
+    fn alias(&self, text: &str, release: &Release) -> Result<Tag, UnusableAlias> {
+        let unusable = |reason| UnusableAlias { text: text.into(), release: release.clone(), reason };
         let tag: Tag = text.parse().map_err(|_| unusable(NotAnAlias::Illegal))?;
         if self.streams.are_judged() {
             return Ok(tag);
