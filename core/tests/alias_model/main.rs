@@ -15,6 +15,7 @@ mod properties;
 mod registry;
 mod scenario;
 mod state;
+mod streams;
 mod transcripts;
 mod yanks;
 
