@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from simulation import Execution, Simulation, rendered
+from simulation import Execution, Failed, Simulation, rendered
+
+from support.crashes import CRASHES
 
 Json = Any
 HOUR = 3_600
@@ -32,7 +34,7 @@ class Hub(Simulation):
         self.seconds = seconds
         self.hostile = HOSTILE if hostile is None else hostile
 
-    def answer(self, request: Json) -> tuple[float, Json]:
+    def answer(self, request: Json) -> "tuple[float, Json | Failed]":
         """The answer of the sweeper."""
         if request["action"] == "registries":
             return 1, {"registries": REGISTRIES}
@@ -131,6 +133,19 @@ def test_a_hub_where_all_is_well_is_complete() -> None:
     assert [value for _, value in simulated.metrics] == [1, 1, 1]
     assert [execution.output["skipped"] for execution in simulated.of("hub")] == [[], [], []]
     assert simulated.most_at_a_time == 4
+
+
+@pytest.mark.parametrize("error", [*CRASHES, "Lambda.Unknown", "States.Timeout"])
+def test_the_registries_are_asked_for_again_where_that_may_succeed(error: str) -> None:
+    failures = iter(3 * [(1.0, Failed(error))])
+
+    class Crashing(Hub):
+        def answer(self, request: Json) -> "tuple[float, Json | Failed]":
+            return super().answer(request) if request["action"] == "sweep" else next(failures, super().answer(request))
+
+    simulated = Crashing(seconds=10, hostile=[])
+    simulated.run_hours(1)
+    assert [value for _, value in simulated.metrics] == [1]
 
 
 def test_two_executions_of_the_same_second_share_the_registries() -> None:

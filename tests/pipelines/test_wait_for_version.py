@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support.crashes import CRASHES
 from waiter import (
     DIGEST,
     OTHER_DIGEST,
@@ -98,8 +99,7 @@ TEMPORARY = {
     "NotYetVisible": failed_with("NotYetVisible"),
     "Contended": failed_with("Contended"),
     "RegistryUnavailable": failed_with("RegistryUnavailable"),
-    "crash": failed_with("Runtime.ExitError"),
-    "timeout": failed_with("Sandbox.Timedout"),
+    **{error: failed_with(error) for error in CRASHES},
     "timeout without a type": failed({"errorMessage": "2026-11-24T10:00:00Z 1 Task timed out after 30.00 seconds"}),
     "throttling": refused(cli_error("TooManyRequestsException")),
     "unreachable identity provider": refused("An error occurred (IDPCommunicationError) when calling the "
