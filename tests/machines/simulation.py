@@ -124,11 +124,11 @@ class Simulation:
     _queue: list[tuple[float, int, Steps]] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=itertools.count)
 
-    def start_at(self, time: float, machine: str, parameters: Json) -> None:
+    def start_at(self, time: float, machine: str, parameters: Json, name: str | None = None) -> None:
         """Starts an execution at a time."""
 
         def steps() -> Steps:
-            yield from self._execution(machine, f"by-schedule-{time:.0f}", parameters)
+            yield from self._execution(machine, name or f"by-schedule-{time:.0f}", parameters)
 
         self._schedule(time, steps())
 
