@@ -80,8 +80,8 @@ fn burst_is_published_with_few_throttled_calls() {
     assert!(throttled <= 30, "{throttled} of {puts} calls were throttled for 60 lists");
 }
 
-/// Each registry has a gate of its own, also if ECR counts the calls of the account that calls, so that the registries of
-/// a hub share one quota.
+/// Each registry has a gate of its own, also if ECR counts the calls of the account that calls, so that the registries
+/// of a hub share one quota.
 #[test]
 fn accounts_that_share_a_quota_lose_nothing() {
     let accounts = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"].map(|digit| digit.repeat(12));

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from simulation import Execution, Failed, Simulation, rendered
 
-from support.crashes import CRASHES
+from support.lambda_errors import CRASHES, NOT_READY
 
 Json = Any
 HOUR = 3_600
@@ -139,7 +139,9 @@ def test_a_hub_where_all_is_well_is_complete() -> None:
     assert simulated.most_at_a_time == 4
 
 
-@pytest.mark.parametrize("error", [*CRASHES, "Lambda.Unknown", "States.Timeout"])
+@pytest.mark.parametrize(
+    "error", [*CRASHES, *(f"Lambda.{error}" for error in NOT_READY), "Lambda.Unknown", "States.Timeout"]
+)
 def test_the_registries_are_asked_for_again_where_that_may_succeed(error: str) -> None:
     failures = iter(3 * [(1.0, Failed(error))])
 

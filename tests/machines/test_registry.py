@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from simulation import Execution, Failed, Simulation, rendered
 
-from support.crashes import CRASHES
+from support.lambda_errors import CRASHES, NOT_READY
 
 Json = Any
 INPUT = {"account": "2" * 12, "region": "eu-west-1", "max_age": "30d"}
@@ -124,6 +124,15 @@ def test_a_round_that_may_succeed_is_tried_again_three_times(error: str) -> None
     assert registry.execution.output == complete()
     assert registry.execution.ended == 5 * 60 + 30 + 60 + 120
     assert Registry(failed).error()[0] == error
+
+
+@pytest.mark.parametrize("error", NOT_READY)
+def test_a_function_that_is_not_ready_is_invoked_for_ten_minutes(error: str) -> None:
+    failed = Failed(f"Lambda.{error}")
+    registry = Registry(*10 * [failed], swept())
+    assert registry.execution.output == complete()
+    assert registry.execution.ended == 11 * 60 + 2 + 4 + 8 + 16 + 32 + 64 + 4 * 120
+    assert Registry(failed).error()[0] == failed.error
 
 
 def test_a_round_that_fails_for_good_is_not_tried_again() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.crashes import CRASHES
+from support.lambda_errors import CRASHES, NOT_READY
 from waiter import (
     DIGEST,
     OTHER_DIGEST,
@@ -109,7 +109,7 @@ TEMPORARY = {
                                 "operation: Rate exceeded\n\nAdditional error details:\nType: User\n"),
     "ServiceException": refused(cli_error("ServiceException")),
     "server error without a name": refused(cli_error("503")),
-    "update of the function": refused(cli_error("ResourceConflictException")),
+    **{error: refused(cli_error(error)) for error in NOT_READY},
     "no route": refused('Could not connect to the endpoint URL: "https://lambda.eu-west-3.amazonaws.com/"', 255),
     "slow connection": refused('Connect timeout on endpoint URL: "https://lambda.eu-west-3.amazonaws.com/"', 255),
     "slow answer": refused('Read timeout on endpoint URL: "https://lambda.eu-west-3.amazonaws.com/"', 255),

@@ -101,8 +101,8 @@ fn throttled_writes_are_repeated_at_the_rate() {
     assert!(span >= Duration::from_millis(8 * 230), "nine writes within {span:?}");
 }
 
-/// The state machines sweep eight registries at a time, each in a process of its own. If ECR counts the calls of the account
-/// that calls, they share one quota, here an eighth of the rate at which they would write.
+/// The state machines sweep eight registries at a time, each in a process of its own. If ECR counts the calls of the
+/// account that calls, they share one quota, here an eighth of the rate at which they would write.
 #[test]
 fn sweeps_that_share_a_quota_lose_nothing() {
     const QUOTA: FaultKind = FaultKind::RateLimit { per_second: 10.0, burst: 10.0 };
