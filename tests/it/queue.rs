@@ -5,11 +5,12 @@ use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
-use local_ecr::{ANY, Fault, FaultKind, LocalEcr, Options};
+use local_ecr::{ANY, Fault, FaultKind, LocalEcr, Options, RegistryHandle};
+use serde_json::json;
 
 use crate::support::expected_list::{ImageKind, PLATFORMS, digest_of_list};
-use crate::support::function::{Failure, Function, FunctionBuilder};
-use crate::support::input::push_event;
+use crate::support::function::{ACCOUNT, Failure, Function, FunctionBuilder, REGION};
+use crate::support::input::{push_event, with_fields};
 use crate::support::queue::{Delivery, Queue};
 use crate::support::test_bed::push_images;
 
@@ -21,33 +22,43 @@ const VISIBILITY_TIMEOUT: Duration = Duration::from_millis(200);
 const MANY: u32 = 1_000;
 
 fn functions(ecr: &LocalEcr) -> Vec<Function> {
-    (0..CONCURRENCY).map(|_| FunctionBuilder::new(ecr).start()).collect()
+    (0..CONCURRENCY).map(|_| FunctionBuilder::new(ecr).env("ACCOUNTS", "*").start()).collect()
 }
 
 /// An ECR with versions in several repositories, and a queue with the events of their pushes.
 struct Burst {
     ecr: LocalEcr,
     queue: Queue,
-    versions: Vec<(String, String)>,
+    versions: Vec<(RegistryHandle, String, String)>,
 }
 
 impl Burst {
     fn new(versions: usize, max_receives: u32) -> Self {
-        let name = |index: usize| (format!("app-{}", index % 6), format!("1.0.{}", index / 6));
-        let versions: Vec<_> = (0..versions).map(name).collect();
+        Self::in_accounts(&[ACCOUNT], versions, max_receives)
+    }
+
+    /// A burst whose versions are spread evenly over the registries of several accounts.
+    fn in_accounts(accounts: &[&str], versions: usize, max_receives: u32) -> Self {
         let ecr = LocalEcr::start(Options::default()).unwrap();
         let queue = Queue::new(Delivery::mapping(VISIBILITY_TIMEOUT, max_receives));
-        for (repository, version) in &versions {
-            push_images(&ecr.home(), repository, version);
+        let mut named = Vec::new();
+        for (index, account) in (0..versions).zip(accounts.iter().cycle()) {
+            let (repository, version) = (format!("app-{}", index % 6), format!("1.0.{}", index / 6));
+            let registry = ecr.registry(account, REGION);
+            push_images(&registry, &repository, &version);
             for platform in PLATFORMS {
-                queue.send(&push_event(repository, &format!("{version}-{platform}")));
+                let event = push_event(&repository, &format!("{version}-{platform}"));
+                queue.send(&with_fields(event, &json!({"account": account})));
             }
+            named.push((registry, repository, version));
         }
-        Self { ecr, queue, versions }
+        Self { ecr, queue, versions: named }
     }
 
     fn published(&self) -> usize {
-        let has_list = |(repository, version): &&(String, String)| self.ecr.home().tag(repository, version).is_some();
+        let has_list = |(registry, repository, version): &&(RegistryHandle, String, String)| {
+            registry.tag(repository, version).is_some()
+        };
         self.versions.iter().filter(has_list).count()
     }
 
@@ -67,6 +78,20 @@ fn burst_is_published_with_few_throttled_calls() {
     assert_eq!((burst.published(), burst.queue.dead().len()), (60, 0), "at the first delivery");
     let (puts, throttled) = burst.puts();
     assert!(throttled <= 30, "{throttled} of {puts} calls were throttled for 60 lists");
+}
+
+/// Each registry has a gate of its own, also if ECR counts the calls of the account that calls, so that the registries
+/// of a hub share one quota.
+#[test]
+fn accounts_that_share_a_quota_lose_nothing() {
+    let accounts = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"].map(|digit| digit.repeat(12));
+    let burst = Burst::in_accounts(&accounts.each_ref().map(String::as_str), 60, 1);
+    burst.ecr.faults().add(Fault::on("PutImage", FaultKind::RateLimit { per_second: 10.0, burst: 10.0 }));
+    burst.queue.close();
+    burst.queue.deliver(&functions(&burst.ecr));
+    assert_eq!((burst.published(), burst.queue.dead().len()), (60, 0), "at the first delivery");
+    let (puts, throttled) = burst.puts();
+    assert!(throttled <= 60, "{throttled} of {puts} calls were throttled for 60 lists");
 }
 
 #[test]

@@ -28,6 +28,8 @@ MAX_EVENTS = 25_000
 # The events that a state adds to the history of an execution, and an iteration of a map.
 EVENTS = {"Task": 5, "Wait": 2, "Choice": 2, "Pass": 2, "Map": 4, "Succeed": 2, "Fail": 1}
 EVENTS_OF_ITERATION = 2
+# Scheduled, started, failed.
+EVENTS_OF_RETRY = 3
 
 
 def rendered(name: str, **substitutions: str) -> Json:
@@ -77,6 +79,29 @@ class Execution:
         assert self.events <= MAX_EVENTS, f"the history of {self.name} is too long"
 
 
+@dataclass
+class Retrier:
+    """A retrier of a task, with the fields of its definition, and how often it has retried."""
+
+    ErrorEquals: list[str]
+    IntervalSeconds: int
+    BackoffRate: int
+    MaxAttempts: int
+    MaxDelaySeconds: float = float("inf")
+    JitterStrategy: str = "NONE"
+    retries: int = 0
+
+    def names(self, error: str) -> bool:
+        """Whether it retries an error."""
+        return error in self.ErrorEquals or self.ErrorEquals == ["States.ALL"]
+
+    def pause(self) -> float:
+        """The pause before the next attempt: the longest, where it is random."""
+        pause = self.IntervalSeconds * self.BackoffRate**self.retries
+        self.retries += 1
+        return min(pause, self.MaxDelaySeconds)
+
+
 @cache
 def compiled(expression: str) -> Jsonata:
     """An expression, which is parsed once."""
@@ -88,8 +113,8 @@ class Simulation:
     """The machines, what their tasks do, and the clock."""
 
     machines: dict[str, Json]
-    # Answers an invocation of the sweeper, with how long it takes.
-    invoke: Callable[[Json], tuple[float, Json]]
+    # Answers an invocation of the sweeper, or fails it, with how long it takes.
+    invoke: Callable[[Json], "tuple[float, Json | Failed]"]
     # How many seconds the list of executions is behind.
     list_lag: float = 0.0
     now: float = 0.0
@@ -99,11 +124,11 @@ class Simulation:
     _queue: list[tuple[float, int, Steps]] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=itertools.count)
 
-    def start_at(self, time: float, machine: str, parameters: Json) -> None:
+    def start_at(self, time: float, machine: str, parameters: Json, name: str | None = None) -> None:
         """Starts an execution at a time."""
 
         def steps() -> Steps:
-            yield from self._execution(machine, f"by-schedule-{time:.0f}", parameters)
+            yield from self._execution(machine, name or f"by-schedule-{time:.0f}", parameters)
 
         self._schedule(time, steps())
 
@@ -154,6 +179,8 @@ class Simulation:
             case "lambda:invoke":
                 seconds, answer = self.invoke(arguments["Payload"])
                 yield seconds
+                if isinstance(answer, Failed):
+                    raise answer
                 return {"Payload": answer}
             case "aws-sdk:sfn:listExecutions":
                 assert arguments["StatusFilter"] == "RUNNING"
@@ -228,9 +255,18 @@ class Scope:
     def _task(self, state: Json, value: Json) -> Iterator[Any]:
         arguments = self._value(state["Arguments"], value, None)
         self._check_size("arguments", arguments)
-        result = yield from self.simulation.task(self.execution, state["Resource"], arguments)
-        self._check_size("result", result)
-        return result
+        retriers = [Retrier(**retrier) for retrier in state.get("Retry", [])]
+        while True:
+            try:
+                result = yield from self.simulation.task(self.execution, state["Resource"], arguments)
+                self._check_size("result", result)
+                return result
+            except Failed as failure:
+                retrier = next((retrier for retrier in retriers if retrier.names(failure.error)), None)
+                if retrier is None or retrier.retries == retrier.MaxAttempts:
+                    raise
+                yield retrier.pause()
+                self.execution.added(EVENTS_OF_RETRY)
 
     def _choice(self, state: Json, value: Json) -> tuple[Json, str]:
         for choice in state["Choices"]:

@@ -1,18 +1,24 @@
 """The hourly sweep of a hub: 120 registries, of which three are never finished."""
 
+import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
-from simulation import Execution, Simulation, rendered
+from simulation import Execution, Failed, Simulation, rendered
+
+from support.lambda_errors import CRASHES, NOT_READY
 
 Json = Any
 HOUR = 3_600
 # The time that a run of the sweeper takes at most, and the rounds of a registry.
 RUN = 880
 ROUNDS = 50
-DESIGN = Path(__file__).parents[2] / "docs" / "design.md"
+ROOT = Path(__file__).parents[2]
+DESIGN = ROOT / "docs" / "design.md"
+OPERATIONS = ROOT / "OPERATIONS.md"
 REGISTRIES = [{"account": f"{index:012}", "region": "eu-central-1"} for index in range(120)]
 # The first ones: they have three of the four places from the beginning.
 HOSTILE = [f"{registry['account']}-{registry['region']}" for registry in REGISTRIES[:3]]
@@ -32,7 +38,7 @@ class Hub(Simulation):
         self.seconds = seconds
         self.hostile = HOSTILE if hostile is None else hostile
 
-    def answer(self, request: Json) -> tuple[float, Json]:
+    def answer(self, request: Json) -> "tuple[float, Json | Failed]":
         """The answer of the sweeper."""
         if request["action"] == "registries":
             return 1, {"registries": REGISTRIES}
@@ -63,8 +69,8 @@ class Hub(Simulation):
 
 
 def registry_of(execution: Execution) -> str:
-    """The registry that an execution sweeps, by its name."""
-    return execution.name[:-37]
+    """The registry that an execution sweeps."""
+    return f"{execution.input['account']}-{execution.input['region']}"
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +137,37 @@ def test_a_hub_where_all_is_well_is_complete() -> None:
     assert [value for _, value in simulated.metrics] == [1, 1, 1]
     assert [execution.output["skipped"] for execution in simulated.of("hub")] == [[], [], []]
     assert simulated.most_at_a_time == 4
+
+
+@pytest.mark.parametrize(
+    "error", [*CRASHES, *(f"Lambda.{error}" for error in NOT_READY), "Lambda.Unknown", "States.Timeout"]
+)
+def test_the_registries_are_asked_for_again_where_that_may_succeed(error: str) -> None:
+    failures = iter(3 * [(1.0, Failed(error))])
+
+    class Crashing(Hub):
+        def answer(self, request: Json) -> "tuple[float, Json | Failed]":
+            return super().answer(request) if request["action"] == "sweep" else next(failures, super().answer(request))
+
+    simulated = Crashing(seconds=10, hostile=[])
+    simulated.run_hours(1)
+    assert [value for _, value in simulated.metrics] == [1]
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_registry_that_is_swept_by_hand_is_skipped_by_the_name_of_that(is_named: bool) -> None:
+    """The command is that of the documents, for a registry of this hub."""
+    [(name, parameters)] = re.findall(r"--name \"([^\"]+)\" \\\n +--input '(.+)'\n", OPERATIONS.read_text())
+    ours, documented = REGISTRIES[3], json.loads(parameters)
+    for field, value in ours.items():
+        name = name.replace(documented[field], value)
+    simulated = Hub(seconds=600, hostile=[])
+    simulated.start_at(0, "registry", {**documented, **ours}, name if is_named else None)
+    simulated.run_hours(1)
+    [scheduled] = simulated.of("hub")
+    sweeps = simulated.sweeps(OTHERS[0])
+    assert [execution.started_by for execution in sweeps] == ([None] if is_named else [None, scheduled])
+    assert all(execution.failure is None for execution in sweeps)
 
 
 def test_two_executions_of_the_same_second_share_the_registries() -> None:

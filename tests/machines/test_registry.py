@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from simulation import Execution, Simulation, rendered
+import pytest
+from simulation import Execution, Failed, Simulation, rendered
+
+from support.lambda_errors import CRASHES, NOT_READY
 
 Json = Any
 INPUT = {"account": "2" * 12, "region": "eu-west-1", "max_age": "30d"}
@@ -21,7 +24,7 @@ def swept(**fields: Any) -> Json:
 class Registry:
     """An execution for one registry whose rounds are answered in this order, the last answer again and again."""
 
-    def __init__(self, *answers: Json, **parameters: Any) -> None:
+    def __init__(self, *answers: "Json | Failed", **parameters: Any) -> None:
         self.requests: list[Json] = []
         self.answers = answers
         machines = {"registry": rendered("registry-sweep.asl.json", SweeperArn="sweeper")}
@@ -31,7 +34,7 @@ class Registry:
         [execution] = simulation.executions
         self.execution: Execution = execution
 
-    def answer(self, request: Json) -> tuple[float, Json]:
+    def answer(self, request: Json) -> "tuple[float, Json | Failed]":
         """Takes a minute."""
         assert {**request, **REQUEST} == request
         self.requests.append({name: value for name, value in request.items() if name not in REQUEST})
@@ -111,6 +114,30 @@ def test_a_registry_has_fifty_rounds() -> None:
         registry = Registry(endless)
         assert len(registry.requests) == 50
         assert registry.error() == ("NotFinished", cause)
+
+
+@pytest.mark.parametrize("error", [*CRASHES, "Lambda.Unknown", "States.Timeout", "RegistryUnavailable"])
+def test_a_round_that_may_succeed_is_tried_again_three_times(error: str) -> None:
+    failed = Failed(error)
+    registry = Registry(swept(next="b"), failed, failed, failed, swept())
+    assert registry.requests == [{}, *4 * [{"from": "b"}]]
+    assert registry.execution.output == complete()
+    assert registry.execution.ended == 5 * 60 + 30 + 60 + 120
+    assert Registry(failed).error()[0] == error
+
+
+@pytest.mark.parametrize("error", NOT_READY)
+def test_a_function_that_is_not_ready_is_invoked_for_ten_minutes(error: str) -> None:
+    failed = Failed(f"Lambda.{error}")
+    registry = Registry(*10 * [failed], swept())
+    assert registry.execution.output == complete()
+    assert registry.execution.ended == 11 * 60 + 2 + 4 + 8 + 16 + 32 + 64 + 4 * 120
+    assert Registry(failed).error()[0] == failed.error
+
+
+def test_a_round_that_fails_for_good_is_not_tried_again() -> None:
+    registry = Registry(Failed("InvalidRequest"))
+    assert (len(registry.requests), registry.error()[0]) == (1, "InvalidRequest")
 
 
 def test_a_registry_that_is_not_served_fails() -> None:

@@ -73,6 +73,23 @@ def test_account_and_region_name_the_registry(state: State, ecr: LocalEcr) -> No
     assert state("team-a/elsewhere", "1.0.0-amd64").stdout == "absent\n"
 
 
+@pytest.mark.parametrize("status", ["ARCHIVED", "ACTIVATING"])
+def test_an_image_that_cannot_be_pulled_is_absent(state: State, relay: Relay, status: str) -> None:
+    """The local ECR describes archived images on demand only, as the API reference says, and so as if absent."""
+    image = {"imageDigest": "sha256:" + 64 * "a", "imageTags": ["1.0.0-amd64"], "imageStatus": status}
+    with relay.answering(HOME, "DescribeImages", {"imageDetails": [image]}):
+        done = state(REPOSITORY, "1.0.0-amd64")
+    assert (done.returncode, done.stdout) == (0, "absent\n")
+
+
+def test_without_a_status_an_image_is_present(state: State, relay: Relay) -> None:
+    """As an AWS CLI from before the archive storage class prints it."""
+    image = {"imageDigest": "sha256:" + 64 * "a", "imageTags": ["1.0.0-amd64"]}
+    with relay.answering(HOME, "DescribeImages", {"imageDetails": [image]}):
+        done = state(REPOSITORY, "1.0.0-amd64")
+    assert (done.returncode, done.stdout) == (0, "present\n")
+
+
 @pytest.mark.parametrize("refusal", [DENIED, THROTTLED, UNAVAILABLE], ids=lambda refusal: refusal.error)
 def test_a_call_that_fails_says_neither(state: State, relay: Relay, refusal: Refusal) -> None:
     with relay.refusing(HOME, refusal):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support.lambda_errors import CRASHES, NOT_READY
 from waiter import (
     DIGEST,
     OTHER_DIGEST,
@@ -98,8 +99,7 @@ TEMPORARY = {
     "NotYetVisible": failed_with("NotYetVisible"),
     "Contended": failed_with("Contended"),
     "RegistryUnavailable": failed_with("RegistryUnavailable"),
-    "crash": failed_with("Runtime.ExitError"),
-    "timeout": failed_with("Sandbox.Timedout"),
+    **{error: failed_with(error) for error in CRASHES},
     "timeout without a type": failed({"errorMessage": "2026-11-24T10:00:00Z 1 Task timed out after 30.00 seconds"}),
     "throttling": refused(cli_error("TooManyRequestsException")),
     "unreachable identity provider": refused("An error occurred (IDPCommunicationError) when calling the "
@@ -109,7 +109,7 @@ TEMPORARY = {
                                 "operation: Rate exceeded\n\nAdditional error details:\nType: User\n"),
     "ServiceException": refused(cli_error("ServiceException")),
     "server error without a name": refused(cli_error("503")),
-    "update of the function": refused(cli_error("ResourceConflictException")),
+    **{error: refused(cli_error(error)) for error in NOT_READY},
     "no route": refused('Could not connect to the endpoint URL: "https://lambda.eu-west-3.amazonaws.com/"', 255),
     "slow connection": refused('Connect timeout on endpoint URL: "https://lambda.eu-west-3.amazonaws.com/"', 255),
     "slow answer": refused('Read timeout on endpoint URL: "https://lambda.eu-west-3.amazonaws.com/"', 255),

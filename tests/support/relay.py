@@ -1,11 +1,11 @@
-"""A relay between clients and the local ECR: it can refuse the calls to a registry, and records the others."""
+"""A relay between clients and the local ECR: it can answer the calls to a registry itself, and records the others."""
 
 import json
 import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from support.messages import Message, in_background, read_message, response, serve
 from support.registry import HOME, Registry
@@ -17,6 +17,10 @@ class Refusal(NamedTuple):
     status: bytes
     error: str
     message: str
+
+    def response(self) -> Message:
+        """The response to such a call."""
+        return json_response(self.status, {"__type": self.error, "message": self.message})
 
 
 DENIED = Refusal(b"400 Bad Request", "AccessDeniedException", "not authorized to perform the action")
@@ -46,17 +50,28 @@ class Relay:
         self.port = self.listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.calls: list[Call] = []
-        self.refusals: dict[Registry, tuple[Refusal, str | None]] = {}
+        self.answers: dict[Registry, tuple[Message, str | None]] = {}
         in_background(serve, self.listener, self.handle)
 
     @contextmanager
     def refusing(self, registry: Registry, refusal: Refusal, operation: str | None = None) -> Iterator[None]:
         """Refuses all calls to a registry, or those of one operation."""
-        self.refusals[registry] = (refusal, operation)
+        with self._answering(registry, refusal.response(), operation):
+            yield
+
+    @contextmanager
+    def answering(self, registry: Registry, operation: str, answer: Any) -> Iterator[None]:
+        """Gives all calls of an operation this answer, where the local ECR has another one than AWS may have."""
+        with self._answering(registry, json_response(b"200 OK", answer), operation):
+            yield
+
+    @contextmanager
+    def _answering(self, registry: Registry, answer: Message, operation: str | None) -> Iterator[None]:
+        self.answers[registry] = (answer, operation)
         try:
             yield
         finally:
-            self.refusals.pop(registry)
+            self.answers.pop(registry)
 
     def handle(self, client: socket.socket) -> None:
         """Answers a client until it closes the connection."""
@@ -81,14 +96,18 @@ class Relay:
                 pass  # One of both has closed its connection.
 
     def answer(self, request: Message, ask: Ask) -> Message:
-        """The response to a request: that of the local ECR, or a refusal."""
+        """The response to a request: that of the local ECR, or one that takes its place."""
         call = called(request)
-        refusal, operation = self.refusals.get(call.registry, (None, None))
-        if refusal and operation in (None, call.operation):
-            error = json.dumps({"__type": refusal.error, "message": refusal.message}).encode()
-            return response(refusal.status, {"Content-Type": "application/x-amz-json-1.1"}, error)
+        answer, operation = self.answers.get(call.registry, (None, None))
+        if answer and operation in (None, call.operation):
+            return answer
         self.calls.append(call)
         return ask(request)
+
+
+def json_response(status: bytes, body: Any) -> Message:
+    """A response as ECR's API gives it."""
+    return response(status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(body).encode())
 
 
 def called(request: Message) -> Call:

@@ -32,6 +32,10 @@ fn get(exchange: &mut Exchange<'_>, reference: &str) -> ExchangeResult {
     let accepted = accepted_types(exchange);
     let repository = exchange.repository()?;
     let digest = repository.resolve(reference).map(str::to_owned).ok_or_else(|| manifest_unknown(NOT_FOUND))?;
+    // ECR user guide: a pull of an archived image fails with 404.
+    if repository.images.get(&digest).is_some_and(|image| image.is_archived) {
+        return Err(manifest_unknown(NOT_FOUND));
+    }
     let types: Vec<&str> = accepted.iter().map(String::as_str).collect();
     let is_any = types.is_empty() || types.contains(&"*/*") || is_digest(reference);
     let Some(TypedManifest { bytes, media_type }) = convert(repository, &digest, (!is_any).then_some(types.as_slice()))

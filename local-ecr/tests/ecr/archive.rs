@@ -44,6 +44,17 @@ fn read_of_an_archived_image_fails_as_the_options_say() {
 }
 
 #[test]
+fn pull_of_an_archived_image_fails() {
+    for answer in [ArchivedAnswer::Inaccessible, ArchivedAnswer::NotFound, ArchivedAnswer::AlreadyExists] {
+        let ecr = archived(answer);
+        for (method, reference) in [("GET", "a"), ("HEAD", "a"), ("GET", &*image().digest())] {
+            let url = format!("{}/v2/app/manifests/{reference}", ecr.url());
+            assert_eq!(send(&url, method, &[], &[]).unwrap().status, 404, "{answer:?} {method} {reference}");
+        }
+    }
+}
+
+#[test]
 fn push_restores_an_archived_image() {
     for answer in [ArchivedAnswer::Inaccessible, ArchivedAnswer::NotFound] {
         for tag in [Some("a"), Some("b"), None] {

@@ -1,6 +1,7 @@
 //! The sweep's rate of writes, its reads before them, its deadline, and ECR's throttling.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use local_ecr::image::Image;
@@ -8,7 +9,9 @@ use local_ecr::{CallInfo, Fault, FaultKind, LocalEcr};
 use serde_json::json;
 
 use super::{counts, fast_bed};
-use crate::support::test_bed::TestBed;
+use crate::support::function::{FunctionBuilder, REGION};
+use crate::support::input::sweep_request;
+use crate::support::test_bed::{TestBed, push_images};
 
 /// A test bed with this number of unpublished versions, whose sweep writes at this rate.
 fn bed_with_rate(puts_per_second: u32, versions: u32) -> TestBed {
@@ -96,4 +99,30 @@ fn throttled_writes_are_repeated_at_the_rate() {
     assert_eq!(puts.len(), 9);
     let span = puts[8].started - puts[0].started;
     assert!(span >= Duration::from_millis(8 * 230), "nine writes within {span:?}");
+}
+
+/// The state machines sweep eight registries at a time, each in a process of its own. If ECR counts the calls of the
+/// account that calls, they share one quota, here an eighth of the rate at which they would write.
+#[test]
+fn sweeps_that_share_a_quota_lose_nothing() {
+    const QUOTA: FaultKind = FaultKind::RateLimit { per_second: 10.0, burst: 10.0 };
+    let bed = fast_bed();
+    let accounts: Vec<_> = (1..=8).map(|account| format!("{account:012}")).collect();
+    for account in &accounts {
+        (0..5).for_each(|version| push_images(&bed.ecr.registry(account, REGION), "app", &version.to_string()));
+    }
+    bed.ecr.faults().add(Fault::on("PutImage", QUOTA));
+    thread::scope(|scope| {
+        for account in &accounts {
+            let sweeper = FunctionBuilder::new(&bed.ecr).env("ACCOUNTS", "*").env("SWEEP_PUTS_PER_SECOND", "10");
+            scope.spawn(move || {
+                let sweeper = sweeper.start();
+                let swept = sweeper.invoke(&sweep_request(&json!({"account": account}))).unwrap();
+                assert_eq!((counts(&swept), &swept["complete"]), ([5, 5, 0, 0, 0], &json!(true)));
+            });
+        }
+    });
+    let puts = bed.calls("PutImage");
+    let throttled = puts.iter().filter(|call| call.status == Some(400)).count();
+    assert!(throttled <= 40, "{throttled} of {} calls were throttled for 40 lists", puts.len());
 }

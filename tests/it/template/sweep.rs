@@ -143,10 +143,19 @@ fn execution_of_a_registry_is_named_after_it() {
     assert_eq!(name, format!("{{% {prefix} & $uuid() %}}"));
 }
 
-/// AWS Step Functions developer guide, "Handle transient Lambda service exceptions".
+/// AWS Step Functions developer guide, "Handle transient Lambda service exceptions"; and those of a function that
+/// Lambda makes ready.
 #[test]
 fn errors_of_lambda_are_retried_with_backoff_and_jitter() {
-    let errors = ["AWSLambda", "ClientExecutionTimeout", "SdkClient", "Service", "TooManyRequests"];
+    let errors = [
+        "AWSLambda",
+        "ClientExecutionTimeout",
+        "ResourceConflict",
+        "ResourceNotReady",
+        "SdkClient",
+        "Service",
+        "TooManyRequests",
+    ];
     let errors = errors.map(|name| format!("Lambda.{name}Exception"));
     for (name, count) in [("SweepMachine", 1), ("RegistrySweepMachine", 1)] {
         let invocations = invocations(&definition(name));
