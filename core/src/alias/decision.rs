@@ -16,10 +16,6 @@ use crate::reconcile::manifest_list::ManifestList;
 use crate::settings::release::Release;
 use crate::settings::yank_marker::YankMarker;
 
-/// How many releases are read by tag before an alias leaves a list of unknown origin, the highest first. They are the
-/// higher releases that a scan shows without a list: those of a line that are being pushed at the same time.
-const MAX_HIDDEN_RELEASES: usize = 10;
-
 /// How many more releases of a line are read at once, after one whose list lacks a platform: it is rarely the only one.
 const MAX_READ_AHEAD: usize = 10;
 
@@ -375,6 +371,5 @@ impl<'a> Decider<'a> {
         line.releases()
             .take_while(move |one| *one > release)
             .filter(move |one| !is_shown(one))
-            .take(MAX_HIDDEN_RELEASES)
     }
 }

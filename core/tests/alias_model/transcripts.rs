@@ -313,6 +313,20 @@ fn many_aliases_are_written_in_groups_that_a_scan_confirms() {
     assert_eq!(registry.run(registry.request("sweep"), "").1, AliasReconciliation::default());
 }
 
+/// More higher releases are being pushed than one read takes, and two scans in a row miss the release that the alias names.
+#[test]
+fn release_below_many_incomplete_ones_keeps_its_alias() {
+    for incomplete in [1, 10, 250] {
+        let pushed: Vec<_> = (0..incomplete).map(|minor| format!("2.{minor}.0-amd64=image{minor}")).collect();
+        let tags = format!("1.0.0=a 1.1.0=b 1.1.0-amd64=image latest=b {}", pushed.join(" "));
+        let mut registry = Registry::new("latest", &tags);
+        let script = "scan (1.1.0 is hidden); read latest; scan (1.1.0 is hidden)";
+        let (calls, end) = registry.run(registry.request("1.0.0=a"), script);
+        assert!(!calls.contains("put"), "{incomplete}: {calls}");
+        assert_eq!(reports(&end), ["latest unchanged 1.1.0"]);
+    }
+}
+
 #[test]
 fn many_aliases_that_others_made_take_few_reads() {
     let tags: Vec<_> = (0..1_000).map(|minor| format!("1.{minor}.0={minor} 1.{minor}=s390x-{minor}")).collect();
