@@ -196,7 +196,7 @@ fn request_for_an_alias_is_ignored_with_the_alias() {
     for version in ["latest", "1.2", "2026", "v7"] {
         let ignored = bed.assemble(version).unwrap();
         assert_eq!(ignored["outcome"], "ignored", "{version}");
-        assert_contains(ignored["reason"].as_str().unwrap(), &[version, "ALIASES"]);
+        assert_contains(ignored["reason"].as_str().unwrap(), &[version, "alias template"]);
     }
 }
 
