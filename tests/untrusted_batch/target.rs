@@ -1,4 +1,4 @@
-//! The property of any payload that is an SQS batch, shared by the test of this crate and by its fuzz target in `fuzz/`.
+//! The property of any payload that is an SQS batch, shared by the tests and by a fuzz target in `fuzz/`.
 
 use std::time::SystemTime;
 
@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::memory::{self, Limit};
 use super::payload::{Record, take_records};
 
-/// A payload is any JSON until it is known to be a batch. Objects of one field take the most: seven bytes of text become a
-/// map with room for eleven fields, 632 bytes, in an array that takes up to 96 bytes for each while it grows.
+/// A payload is any JSON until it is known to be a batch. Objects of one field take the most: seven bytes of text become
+/// a map with room for eleven fields, 632 bytes, in an array that takes up to 96 bytes for each as it grows.
 const BATCH: [Limit; 1] = [Limit { per_byte: 110, constant: 64 << 10 }];
 
 /// A payload is an SQS batch of which every record has a task or an answer, or is something else.

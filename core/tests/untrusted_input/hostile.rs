@@ -1,4 +1,5 @@
-//! Images that are made to take memory, and how much they take at most: the limits are in [`target`] and [`repository`].
+//! Images that are made to take memory, and how much they take at most: the limits are in [`target`] and
+//! [`repository`].
 
 use proptest::prelude::*;
 
@@ -7,9 +8,10 @@ use super::target;
 
 const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
 const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const ATTESTATION: &str = r#""vnd.docker.reference.type":"attestation-manifest""#;
 
-/// What fills a document: the pairs of a map of strings, the fields of an object, and those of a platform. The latter two
-/// begin with a comma.
+/// What fills a document: the pairs of a map of strings, the fields of an object, and those of a platform. Fields begin
+/// with a comma.
 #[derive(Default)]
 struct Filling {
     pairs: String,
@@ -30,10 +32,7 @@ fn filling(filler: &str, bytes: usize) -> Filling {
         "long pair" => pairs(format!(r#""a":"{}""#, long("x"))),
         "escapes" => pairs(format!(r#""a":"{}""#, long("<"))),
         "revision" => pairs(format!(r#""org.opencontainers.image.revision":"{}""#, long("r"))),
-        "attested" => pairs(format!(
-            r#""vnd.docker.reference.type":"attestation-manifest","vnd.docker.reference.digest":"{}""#,
-            long("d")
-        )),
+        "attested" => pairs(format!(r#"{ATTESTATION},"vnd.docker.reference.digest":"{}""#, long("d"))),
         "urls" => fields(format!(r#","urls":[{}]"#, joined(bytes, r#""""#))),
         "data" => fields(format!(r#","data":"{}""#, long("x"))),
         "types" => fields(format!(r#","artifactType":"{}""#, long("\\u0001"))),
@@ -51,6 +50,11 @@ fn joined(bytes: usize, part: &str) -> String {
     format!("#{{{}*{part},}}#{}", bytes / (part.len() + 1), part.replace("#n", "last"))
 }
 
+/// The field of annotations, if there are any.
+fn annotations(pairs: &str) -> String {
+    if pairs.is_empty() { String::new() } else { format!(r#","annotations":{{{pairs}}}"#) }
+}
+
 /// A document of a certain size, filled in a certain way, in so many parts.
 #[derive(Debug, Clone)]
 struct Hostile {
@@ -66,30 +70,29 @@ impl Hostile {
         format!(r#"O{{"manifests":[{}]}}"#, entries.join(","))
     }
 
+    /// The first entry is the image of the platform, the others are attestations of it.
     fn entry(&self, part: usize, image: usize, architecture: &str) -> String {
-        let Filling { mut pairs, fields, platform } = filling(self.filler, self.bytes / self.parts);
-        let (digest, of_part) = if part == 0 {
-            (
-                format!("sha256:#{image}"),
-                format!(r#","platform":{{"os":"linux","architecture":"{architecture}"{platform}}}"#),
-            )
-        } else {
-            if !pairs.contains("attestation-manifest") {
-                let attests = format!(
-                    r#""vnd.docker.reference.type":"attestation-manifest","vnd.docker.reference.digest":"sha256:#{image}""#
-                );
-                pairs = if pairs.is_empty() { attests } else { format!("{attests},{pairs}") };
+        let Filling { pairs, fields, platform } = filling(self.filler, self.bytes / self.parts);
+        let (pairs, fields) = match part {
+            0 => {
+                let platform = format!(r#"{{"os":"linux","architecture":"{architecture}"{platform}}}"#);
+                (pairs, format!(r#"{fields},"platform":{platform}"#))
             }
-            (format!("sha256:{part:064x}"), String::new())
+            _ if self.filler == "attested" => (pairs, fields),
+            _ => {
+                let attested = format!(r#""vnd.docker.reference.digest":"sha256:#{image}""#);
+                let comma = if pairs.is_empty() { "" } else { "," };
+                (format!(r#"{ATTESTATION},{attested}{comma}{pairs}"#), fields)
+            }
         };
-        let annotations = if pairs.is_empty() { String::new() } else { format!(r#","annotations":{{{pairs}}}"#) };
-        format!(r#"{{"mediaType":"{OCI}","size":1,"digest":"{digest}"{of_part}{annotations}{fields}}}"#)
+        let digest = if part == 0 { format!("#{image}") } else { format!("{part:064x}") };
+        format!(r#"{{"mediaType":"{OCI}","size":1,"digest":"sha256:{digest}"{}{fields}}}"#, annotations(&pairs))
     }
 
     /// An image whose config is the text at this index.
     fn image(&self, config: usize) -> String {
         let Filling { pairs, fields, .. } = filling(self.filler, self.bytes);
-        let annotations = if pairs.is_empty() { String::new() } else { format!(r#","annotations":{{{pairs}}}"#) };
+        let annotations = annotations(&pairs);
         format!(
             r#"o{{"config":{{"mediaType":"{OCI_CONFIG}","size":9,"digest":"sha256:#{config}"}}{annotations}{fields}}}"#
         )

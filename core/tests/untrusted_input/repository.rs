@@ -16,9 +16,9 @@ use super::memory::{self, Limit};
 pub const SEPARATOR: &str = "\n====\n";
 /// More steps than a reconciliation takes without other writers.
 const MAX_STEPS: usize = 40;
-/// The first limit is for short texts, of which the annotations of an entry are a map while they are parsed and written. The second one is
-/// for long ones: each entry is held as source, as image and as entry of the list; at any time, the annotations of one
-/// are a map ([`target`](super::target)); and a list of 4 MiB takes three times as much while it grows.
+/// The first limit is for short texts: the annotations of an entry are a map while they are parsed and written. The
+/// second one is for long texts: an entry is held as what was observed, as source, and as entry of the list; the
+/// annotations of one of them are a map, of 2 MiB at most; and a list of 4 MiB takes three times as much as it grows.
 const RECONCILIATION: [Limit; 2] =
     [Limit { per_byte: 32, constant: 16 << 10 }, Limit { per_byte: 8, constant: 14 << 20 }];
 
@@ -140,10 +140,10 @@ fn reconciled(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<Resul
     panic!("the reconciliation does not end");
 }
 
-/// How many bytes a part of a text is repeated to: beyond the limit of an index, since what follows is of interest, too.
+/// How many bytes the repeated parts of a text have at most: more than an index may have.
 const MAX_REPEATED_BYTES: usize = 5 << 18;
 
-/// A text in which `#{300*part}#` stands for 300 times `part`, in which `#n` is the number of each in hexadecimal. So an
+/// A text in which `#{300*part}#` stands for 300 times `part`, where `#n` is the number of each in hexadecimal. So an
 /// input that is short enough for a fuzzer and for the corpus exceeds the limits of the core.
 pub fn expanded(text: &str) -> String {
     let (mut expanded, mut rest, mut remaining) = (String::new(), text, MAX_REPEATED_BYTES);

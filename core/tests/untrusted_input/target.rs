@@ -36,9 +36,9 @@ pub const ALL: [Target; 8] = [
 /// A config is dropped while it is parsed, except for short texts. The parser copies a string that has escapes, into a
 /// buffer that takes up to three times as much while it grows.
 const CONFIG: [Limit; 1] = [Limit { per_byte: 4, constant: 4 << 10 }];
-/// The first limit is for short texts: a map of short strings takes up to 25 bytes for each byte of its JSON. The second
-/// one is for long ones: an entry of 115 bytes takes 288, and the list of all entries three times as much while it grows.
-/// At any time, the annotations or URLs of one entry are a map or list, of at most 64 KiB of JSON.
+/// The first limit is for short texts: a map of short strings takes up to 25 bytes for each byte of its JSON. The
+/// second one is for long texts: an entry of 115 bytes takes 288, and all of them three times as much as their vector
+/// grows; the annotations of one of them, of 64 KiB at most, are a map.
 const MANIFEST: [Limit; 2] = [Limit { per_byte: 32, constant: 8 << 10 }, Limit { per_byte: 8, constant: 2 << 20 }];
 
 /// Any JSON is an input, or is rejected with a message of what was expected. Who waits may have it assembled at most.
