@@ -1,5 +1,6 @@
 //! The content of a repository for one version, as one text, and its reconciliation.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -140,24 +141,30 @@ fn reconciled(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<Resul
     panic!("the reconciliation does not end");
 }
 
-/// How many bytes the repeated parts of a text have at most: more than an index may have.
-const MAX_REPEATED_BYTES: usize = 5 << 18;
+/// How many bytes a part of a text is repeated to: several times as many as the limit of an entry, and few enough that a
+/// fuzzer makes many attempts.
+const MAX_REPEATED_BYTES: usize = 384 << 10;
 
-/// A text in which `#{300*part}#` stands for 300 times `part`, where `#n` is the number of each in hexadecimal. So an
+/// A text in which `#{300*part}#` stands for 300 times `part`, where the first `#n` is the number of each in hexadecimal. So an
 /// input that is short enough for a fuzzer and for the corpus exceeds the limits of the core.
 pub fn expanded(text: &str) -> String {
-    let (mut expanded, mut rest, mut remaining) = (String::new(), text, MAX_REPEATED_BYTES);
+    let (mut expanded, mut rest) = (String::new(), text);
     while let Some((before, (count, part, after))) = rest.split_once("#{").and_then(|(before, inner)| {
         let (repeated, after) = inner.split_once("}#")?;
         let (count, part) = repeated.split_once('*')?;
         Some((before, (count.parse::<usize>().ok()?, part, after)))
     }) {
         expanded.push_str(before);
-        for number in 0..count {
-            let part = part.replace("#n", &format!("{number:x}"));
-            let Some(left) = remaining.checked_sub(part.len() + 1) else { break };
-            remaining = left;
-            expanded.push_str(&part);
+        let end = expanded.len() + MAX_REPEATED_BYTES;
+        let (first, others) = part.split_once("#n").map_or((part, None), |(first, others)| (first, Some(others)));
+        for number in 0..count.min(MAX_REPEATED_BYTES) {
+            if expanded.len() + part.len() > end {
+                break;
+            }
+            expanded.push_str(first);
+            if let Some(others) = others {
+                write!(expanded, "{number:x}{others}").unwrap();
+            }
         }
         rest = after;
     }
