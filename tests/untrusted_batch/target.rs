@@ -7,12 +7,12 @@ use ecr_multiarch_core::plan::Planner;
 use ecr_multiarch_core::{Access, Error, Settings};
 use serde_json::Value;
 
-use super::memory::{self, Limit};
+use super::memory::Limit;
 use super::payload::{Record, take_records};
 
 /// A payload is any JSON until it is known to be a batch. Objects of one field take the most: seven bytes of text become
 /// a map with room for eleven fields, 632 bytes, in an array that takes up to 96 bytes for each as it grows.
-const BATCH: [Limit; 1] = [Limit { per_byte: 110, constant: 64 << 10 }];
+const BATCH: Limit = Limit { per_byte: 110, constant: 64 << 10 };
 
 /// A payload is an SQS batch of which every record has a task or an answer, or is something else.
 pub fn batch(bytes: &[u8]) {
@@ -30,7 +30,7 @@ pub fn batch(bytes: &[u8]) {
         own_region: Some("eu-central-1".parse().unwrap()),
         now: SystemTime::UNIX_EPOCH,
     };
-    let Some((records, tasks)) = memory::check(&BATCH, bytes.len(), || tasks(bytes, &planner)) else { return };
+    let Some((records, tasks)) = BATCH.check(bytes.len(), || tasks(bytes, &planner)) else { return };
     let repositories = tasks.registries.into_values().flat_map(std::collections::BTreeMap::into_values);
     let of_tasks = repositories.flat_map(|repository| {
         let versions = repository.versions.into_values().chain(repository.separate).map(|(records, _)| records.count);

@@ -54,15 +54,18 @@ impl<'de> Visitor<'de> for UrlsVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Urls, A::Error> {
-        let (mut urls, mut bytes) = (Vec::<String>::new(), 0);
+        let (mut json, mut bytes) = (String::new(), 0);
         while let Some(url) = sequence.next_element::<String>()? {
             bytes += url.len() + r#""","#.len();
             if bytes <= MAX_ENTRY_BYTES {
-                urls.push(url);
+                json.push(if json.is_empty() { '[' } else { ',' });
+                // A string is always JSON.
+                json.push_str(&serde_json::to_string(&url).unwrap_or_default());
             }
         }
-        // A list of strings is always JSON.
-        let json = if urls.is_empty() { String::new() } else { serde_json::to_string(&urls).unwrap_or_default() };
+        if !json.is_empty() {
+            json.push(']');
+        }
         Ok(Urls { json: json.into(), bytes })
     }
 }

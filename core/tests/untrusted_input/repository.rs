@@ -5,23 +5,22 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ecr_multiarch_core::oci::image_config::ImageConfig;
+use ecr_multiarch_core::oci::invalid_image::Unsupported;
 use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::reconcile::observation::{Description, Manifests};
 use ecr_multiarch_core::reconcile::step::PutResponse;
 use ecr_multiarch_core::{Digest, Error, ManifestList, Outcome, ReconcileRequest, Reference, Settings, Step};
 
-use super::memory::{self, Limit};
+use super::memory::Limit;
 
 /// The separator of the texts within an input that has several.
 pub const SEPARATOR: &str = "\n====\n";
 /// More steps than a reconciliation takes without other writers.
 const MAX_STEPS: usize = 40;
-/// The first limit is for short texts: the annotations of an entry are a map while they are parsed and written. The
-/// second one is for long texts: an entry is held as what was observed, as source, and as entry of the list; the
-/// annotations of one of them are a map, of 2 MiB at most; and a list of 4 MiB takes three times as much as it grows.
-const RECONCILIATION: [Limit; 2] =
-    [Limit { per_byte: 32, constant: 16 << 10 }, Limit { per_byte: 8, constant: 14 << 20 }];
+/// An entry is held as what was observed, as source and as entry of the list, and a list takes three times as much as it
+/// grows. The annotations of one entry, of 64 KiB at most, are a map while they are parsed and written.
+const RECONCILIATION: Limit = Limit { per_byte: 5, constant: 512 << 10 };
 
 /// The manifest list that is published for these platforms, if any: their texts come first, then that of the version.
 pub fn published_list_of(platforms: &str, bytes: &[u8]) -> Option<ManifestList> {
@@ -72,8 +71,13 @@ pub fn stored(text: &str) -> Option<StoredManifest> {
 
 /// How the reconciliation of the version ends without other writers. Whatever the texts are, it takes a bounded memory.
 pub fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<Result<Outcome, Error>> {
-    let bytes = texts.iter().flatten().map(|text| text.text.len()).sum();
-    memory::check(&RECONCILIATION, bytes, || reconciled(platforms, texts))
+    let read: usize = texts.iter().flatten().map(|text| text.text.len()).sum();
+    let written = |end: &Option<Result<Outcome, Error>>| match end {
+        Some(Ok(outcome)) => outcome.manifest_list().map_or(0, |list| list.text.len()),
+        Some(Err(Error::UnsupportedImage { reason: Unsupported::ListSize { max, .. }, .. })) => *max,
+        _ => 0,
+    };
+    RECONCILIATION.check_with(|| reconciled(platforms, texts), |end| read + written(end))
 }
 
 fn reconciled(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<Result<Outcome, Error>> {

@@ -15,7 +15,7 @@ use ecr_multiarch_core::{
 };
 use serde::Deserialize;
 
-use super::memory::{self, Limit};
+use super::memory::Limit;
 use super::repository::{expanded, published, published_list_of, run, stored, texts};
 
 /// A target: its name, and the check of any bytes.
@@ -34,12 +34,11 @@ pub const ALL: [Target; 8] = [
 ];
 
 /// A config is dropped while it is parsed, except for short texts. The parser copies a string that has escapes, into a
-/// buffer that takes up to three times as much while it grows.
-const CONFIG: [Limit; 1] = [Limit { per_byte: 4, constant: 4 << 10 }];
-/// The first limit is for short texts: a map of short strings takes up to 25 bytes for each byte of its JSON. The
-/// second one is for long texts: an entry of 115 bytes takes 288, and all of them three times as much as their vector
-/// grows; the annotations of one of them, of 64 KiB at most, are a map.
-const MANIFEST: [Limit; 2] = [Limit { per_byte: 32, constant: 8 << 10 }, Limit { per_byte: 8, constant: 2 << 20 }];
+/// buffer that takes up to three times as much as it grows.
+const CONFIG: Limit = Limit { per_byte: 4, constant: 4 << 10 };
+/// An entry of 115 bytes takes 288, and all of them three times as much as their vector grows. The annotations of one of
+/// them, of 64 KiB at most, are a map, of which short strings take some twelve bytes for each of their own.
+const MANIFEST: Limit = Limit { per_byte: 8, constant: 512 << 10 };
 
 /// Any JSON is an input, or is rejected with a message of what was expected. Who waits may have it assembled at most.
 pub fn input(bytes: &[u8]) {
@@ -70,7 +69,7 @@ pub fn input(bytes: &[u8]) {
 pub fn config(bytes: &[u8]) {
     let bytes = &std::str::from_utf8(bytes).map_or_else(|_| bytes.to_vec(), |text| expanded(text).into_bytes());
     let digest = Digest::sha256(bytes);
-    if let Ok(config) = memory::check(&CONFIG, bytes.len(), || ImageConfig::parse(digest, bytes)) {
+    if let Ok(config) = CONFIG.check(bytes.len(), || ImageConfig::parse(digest, bytes)) {
         assert!(!config.platform.is_unspecified());
         assert_ne!(config.revision.as_deref(), Some(""));
         let normalized = config.platform.normalized();
@@ -84,15 +83,15 @@ pub fn config(bytes: &[u8]) {
 pub fn manifest(bytes: &[u8]) {
     let Some(stored) = std::str::from_utf8(bytes).ok().and_then(stored) else { return };
     let size = stored.text.len();
-    let parsed = memory::check(&MANIFEST, size, || stored.parse());
+    let parsed = MANIFEST.check(size, || stored.parse());
     if let Ok((descriptor, _)) = &parsed {
         assert_eq!((descriptor.digest, descriptor.size), (stored.digest, size as u64));
     }
-    assert!(memory::check(&MANIFEST, size, || stored.artifact_type()).is_none() || !stored.is_list());
+    assert!(MANIFEST.check(size, || stored.artifact_type()).is_none() || !stored.is_list());
     let platforms = ["linux/amd64", "linux/arm64"];
     let platforms =
         platforms.map(|platform| PlatformTag { platform: platform.parse().unwrap(), tag: "1".parse().unwrap() });
-    if let Some(complete) = memory::check(&MANIFEST, size, || CompleteList::of(&stored, &platforms)) {
+    if let Some(complete) = MANIFEST.check(size, || CompleteList::of(&stored, &platforms)) {
         assert_eq!((complete.list.digest, complete.images.len()), (stored.digest, platforms.len()));
     }
 }
