@@ -157,6 +157,13 @@ fn hostile_versions_are_published_below_the_limits() {
     }
 }
 
+/// Escaped, the list would have 12 MB.
+#[test]
+fn list_that_is_too_large_for_ecr_takes_bounded_memory() {
+    let escapes = Hostile { filler: "escapes", bytes: 1_000_000, parts: 17 };
+    assert!(target::published_list(version(&escapes, None, &SMALL, &SMALL).as_bytes()).is_none());
+}
+
 /// All platforms share an image, so what is kept of it is kept for each of them.
 #[test]
 fn image_of_many_platforms_takes_its_memory_once() {
