@@ -61,15 +61,15 @@ const RECEIVE_COUNT: &str = "/attributes/ApproximateReceiveCount";
 
 /// A record of a batch.
 #[derive(Debug)]
-pub(super) struct Record {
+pub struct Record {
     /// The message by which the record goes back to the queue.
-    pub(super) message: Option<ReceivedMessage>,
+    pub message: Option<ReceivedMessage>,
     /// What its body asks for.
-    pub(super) input: Result<Input, Error>,
+    pub input: Result<Input, Error>,
 }
 
 /// The records of an SQS batch. `None`, if the payload is something else.
-pub(super) fn take_records(payload: &mut Value) -> Option<Vec<Record>> {
+pub fn take_records(payload: &mut Value) -> Option<Vec<Record>> {
     if payload.get("action").is_some() {
         return None;
     }

@@ -1,6 +1,7 @@
 //! The terms of the OCI specifications and of Docker's formats, as far as the function needs them.
 
 pub mod annotations;
+mod bounded;
 pub mod descriptor;
 pub mod digest;
 pub mod image_config;
@@ -10,3 +11,4 @@ pub mod media_type;
 pub mod platform;
 pub mod tag;
 pub(crate) mod tag_pattern;
+pub mod urls;

@@ -1,7 +1,3 @@
 #![no_main]
 
-#[allow(dead_code, reason = "the module has all targets, of which this binary runs one")]
-#[path = "../../core/tests/untrusted_input/target.rs"]
-mod target;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| target::tag_scheme(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ecr_multiarch_fuzz::target::tag_scheme(bytes));

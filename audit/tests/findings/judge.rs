@@ -91,7 +91,7 @@ fn assembled(scan: Scan, version: &str, day: u32) -> Scan {
         let origin = Origin { image: serde_json::from_value(image).unwrap(), is_index: false, attached: Vec::new() };
         SourceImage { config_platform: platform.platform().clone(), platform, revision: None, origin }
     };
-    let list = ManifestList::assemble(&["amd64", "arm64"].map(source), Attestations::Keep);
+    let list = ManifestList::assemble(&["amd64", "arm64"].map(source), Attestations::Keep).unwrap();
     scan.index(version, day, &list.text)
 }
 

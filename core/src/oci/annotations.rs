@@ -7,6 +7,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::bounded::bounded;
 use super::digest::Digest;
 
 /// The annotation, and the label, of the revision from which an image was built.
@@ -42,7 +43,7 @@ impl Annotations {
         self.bytes
     }
 
-    /// The revision from which the image was built, if it is stated.
+    /// The revision from which the image was built, in bounded length, if it is stated.
     pub fn revision(&self) -> Option<&str> {
         self.revision.as_deref()
     }
@@ -67,7 +68,7 @@ impl From<BTreeMap<String, String>> for Annotations {
             // A map of strings is always JSON.
             json: if map.is_empty() { "".into() } else { serde_json::to_string(&map).unwrap_or_default().into() },
             bytes,
-            revision: map.get(REVISION).map(|revision| revision.as_str().into()),
+            revision: map.get(REVISION).map(|revision| bounded(revision.clone()).into()),
             attested: is_attestation.then(|| attested.into()),
         }
     }

@@ -6,9 +6,11 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::annotations::{Annotations, REVISION};
+use super::bounded::bounded;
 use super::digest::Digest;
 use super::media_type::{MediaType, is_artifact_type};
 use super::platform::{Platform, null_as_default};
+use super::urls::Urls;
 
 /// A descriptor, the entry of a manifest list.
 ///
@@ -25,8 +27,8 @@ pub struct Descriptor {
     #[serde(deserialize_with = "null_as_default")]
     pub size: u64,
     /// Other locations of the content.
-    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
-    pub urls: Vec<String>,
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Urls::is_empty")]
+    pub urls: Urls,
     /// Annotations of this entry.
     #[serde(default, skip_serializing_if = "Annotations::is_empty")]
     pub annotations: Annotations,
@@ -48,7 +50,7 @@ impl Descriptor {
             media_type,
             digest,
             size,
-            urls: Vec::new(),
+            urls: Urls::default(),
             annotations: Annotations::default(),
             data: String::new(),
             platform: None,
@@ -101,8 +103,7 @@ impl Descriptor {
 
     /// How many bytes its annotations, URLs and data have as JSON.
     pub fn attached_bytes(&self) -> usize {
-        let urls: usize = self.urls.iter().map(|url| url.len() + r#""","#.len()).sum();
-        self.annotations.bytes() + urls + self.data.len()
+        self.annotations.bytes() + self.urls.bytes() + self.data.len()
     }
 
     /// The platform, if it specifies at least os and architecture.
@@ -111,7 +112,7 @@ impl Descriptor {
     }
 }
 
-/// Deserializes the revision out of annotations or labels, and drops the others.
+/// Deserializes the revision out of annotations or labels, in bounded length, and drops the others.
 pub(crate) fn only_revision<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     struct Revision(Option<String>);
 
@@ -121,7 +122,7 @@ pub(crate) fn only_revision<'de, D: Deserializer<'de>>(deserializer: D) -> Resul
         }
     }
 
-    Ok(Option::<Revision>::deserialize(deserializer)?.and_then(|Revision(revision)| revision))
+    Ok(Option::<Revision>::deserialize(deserializer)?.and_then(|Revision(revision)| revision.map(bounded)))
 }
 
 struct RevisionVisitor;

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::bounded::bounded;
 use super::descriptor::only_revision;
 use super::digest::Digest;
 use super::invalid_image::{Corruption, InvalidImage, Part, Unsupported};
@@ -10,9 +11,6 @@ use super::platform::Platform;
 /// How many bytes of a config are read: as many as ECR accepts of a manifest. Real configs have kilobytes; the limit
 /// bounds the memory that a hostile one takes.
 pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
-
-/// How many bytes of a platform's field or of a revision are kept. Real ones have less than a hundred.
-const MAX_TEXT_BYTES: usize = 256;
 
 /// An image config, reduced to what the function needs.
 ///
@@ -62,17 +60,8 @@ impl ImageConfig {
             os_version: bounded(os_version),
             variant: bounded(variant),
         };
-        Ok(Self { platform, revision: revision.filter(|revision| !revision.is_empty()).map(bounded) })
+        Ok(Self { platform, revision: revision.filter(|revision| !revision.is_empty()) })
     }
-}
-
-/// A text that is kept, in bounded length: of a longer one its beginning, and a digest that tells it from others.
-fn bounded(text: String) -> String {
-    if text.len() <= MAX_TEXT_BYTES {
-        return text;
-    }
-    let end = (0..=MAX_TEXT_BYTES).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-    format!("{}… ({})", &text[..end], Digest::sha256(&text))
 }
 
 #[cfg(test)]

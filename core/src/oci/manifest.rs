@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::annotations::MAX_ENTRY_BYTES;
+use super::bounded::bounded_text;
 use super::descriptor::{Descriptor, only_revision};
 use super::digest::Digest;
 use super::invalid_image::{Corruption, InvalidImage, Part, Unsupported};
@@ -50,8 +51,8 @@ pub enum Manifest {
 pub struct ImageManifest {
     /// The config, which states the platform.
     pub config: ConfigDescriptor,
-    /// The type of an artifact whose config says nothing.
-    #[serde(default, rename = "artifactType", deserialize_with = "null_as_default")]
+    /// The type of an artifact whose config says nothing, in bounded length.
+    #[serde(default, rename = "artifactType", deserialize_with = "bounded_text")]
     pub artifact_type: String,
     /// The revision that its annotations state; other annotations are dropped.
     #[serde(default, rename = "annotations", deserialize_with = "only_revision")]

@@ -19,7 +19,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::manifest_list::{MAX_LIST_BYTES, ManifestList, differing_revisions};
+use super::manifest_list::{ManifestList, differing_revisions};
 use super::observation::{Description, Descriptions, ImageConfigs, Manifests, Observation, Observed, tags};
 use super::outcome::{Outcome, PlatformImage, Proposal, Reconciliation, Waiting};
 use super::right_list::{PushTimes, conflict, index_of};
@@ -29,7 +29,6 @@ use super::step::{
 use crate::error::{Conflict, Error, UnseenImage};
 use crate::name::Reference;
 use crate::oci::digest::Digest;
-use crate::oci::invalid_image::Unsupported;
 use crate::oci::platform::Platform;
 use crate::settings::Revisions;
 
@@ -247,20 +246,19 @@ impl Context {
         let request = &self.request;
         let sources = observation.sources(request, configs)?;
         let images = observation.images();
-        let list = ManifestList::assemble(&sources, request.attestations);
         let target = observation.target.as_ref();
-        if target.is_some_and(|target| target.digest == list.digest) {
-            return Ok(self.confirmed_list(list, images));
-        }
+        let list = match ManifestList::assemble(&sources, request.attestations) {
+            Ok(list) if target.is_some_and(|target| target.digest == list.digest) => {
+                return Ok(self.confirmed_list(list, images));
+            }
+            assembled => assembled,
+        };
         if request.revisions == Revisions::Same
             && let Some(message) = differing_revisions(&sources)
         {
             return Ok(done(Outcome::Waiting(Waiting::Revisions(message)), images));
         }
-        if list.text.len() > MAX_LIST_BYTES {
-            let reason = Unsupported::ListSize { size: list.text.len(), max: MAX_LIST_BYTES };
-            return Err(Error::UnsupportedImage { image: request.target(), reason });
-        }
+        let list = list.map_err(|reason| Error::UnsupportedImage { image: request.target(), reason })?;
         if request.dry_run {
             return Ok(done(Outcome::WouldPublish(Proposal::new(list, target.map(|target| target.digest))), images));
         }

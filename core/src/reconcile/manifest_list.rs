@@ -3,6 +3,7 @@
 //! It is JSON as Go's `encoding/json` indents and escapes it, which is what the docker tools write.
 
 use std::collections::BTreeSet;
+use std::io;
 
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
@@ -129,7 +130,10 @@ pub struct ManifestList {
 
 impl ManifestList {
     /// Assembles the images in the given order. Equal images give equal bytes.
-    pub fn assemble(sources: &[SourceImage], attestations: Attestations) -> Self {
+    ///
+    /// # Errors
+    /// [`Unsupported::ListSize`], if ECR would refuse the list. No more of it is kept in memory.
+    pub fn assemble(sources: &[SourceImage], attestations: Attestations) -> Result<Self, Unsupported> {
         let is_plain_docker = |source: &SourceImage| {
             !source.origin.is_index && source.origin.image.media_type == MediaType::DockerManifest.as_str()
         };
@@ -139,8 +143,8 @@ impl ManifestList {
         let entries: Vec<_> = sources.iter().flat_map(entry).collect();
         let is_docker = entries.iter().all(|entry| entry.media_type.starts_with("application/vnd.docker."));
         let media_type = if is_docker { MediaType::DockerManifestList } else { MediaType::OciIndex };
-        let text = layout.render(media_type, &entries);
-        Self { media_type, digest: Digest::sha256(&text), text }
+        let text = layout.render(media_type, &entries)?;
+        Ok(Self { media_type, digest: Digest::sha256(&text), text })
     }
 }
 
@@ -195,7 +199,7 @@ impl Layout {
         }
     }
 
-    fn render(self, media_type: MediaType, entries: &[Descriptor]) -> String {
+    fn render(self, media_type: MediaType, entries: &[Descriptor]) -> Result<String, Unsupported> {
         match self {
             Self::DockerManifest => {
                 let entries: Vec<_> = entries.iter().map(DockerDescriptor::from).collect();
@@ -236,13 +240,44 @@ impl<'a> From<&'a Descriptor> for DockerDescriptor<'a> {
 const GO_ESCAPES: [(char, &str); 5] =
     [('<', "\\u003c"), ('>', "\\u003e"), ('&', "\\u0026"), ('\u{2028}', "\\u2028"), ('\u{2029}', "\\u2029")];
 
-/// Serializes a value with this indentation.
+/// Serializes a list with this indentation.
 #[expect(clippy::expect_used, reason = "writing to memory does not fail, and all keys are strings")]
-fn to_go_json(indent: &str, value: &impl Serialize) -> String {
-    let mut bytes = Vec::new();
+fn to_go_json(indent: &str, list: &impl Serialize) -> Result<String, Unsupported> {
+    let mut json = ListJson::default();
     let formatter = PrettyFormatter::with_indent(indent.as_bytes());
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter)).expect("a value of JSON");
-    escape_json(String::from_utf8(bytes).expect("JSON is UTF-8"))
+    list.serialize(&mut serde_json::Serializer::with_formatter(&mut json, formatter)).expect("a value of JSON");
+    if json.size > MAX_LIST_BYTES {
+        return Err(Unsupported::ListSize { size: json.size, max: MAX_LIST_BYTES });
+    }
+    Ok(escape_json(String::from_utf8(json.bytes).expect("JSON is UTF-8")))
+}
+
+/// The JSON of a list: its bytes, up to the size that a list may have, and its size once it is escaped as Go does.
+#[derive(Default)]
+struct ListJson {
+    bytes: Vec<u8>,
+    size: usize,
+}
+
+impl io::Write for ListJson {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.size += bytes.len() + escape_bytes(bytes);
+        if self.size <= MAX_LIST_BYTES {
+            self.bytes.extend_from_slice(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How many bytes the escapes of Go add to JSON.
+fn escape_bytes(json: &[u8]) -> usize {
+    let short = json.iter().filter(|byte| matches!(byte, b'<' | b'>' | b'&')).count();
+    let separators = json.windows(3).filter(|bytes| matches!(bytes, [0xe2, 0x80, 0xa8 | 0xa9])).count();
+    5 * short + 3 * separators
 }
 
 /// JSON with the characters escaped that Go escapes, so that it can stand in a script element of HTML.
@@ -261,8 +296,20 @@ mod tests {
 
     #[test]
     fn characters_that_go_escapes_are_escaped() {
-        let json = to_go_json("  ", &["<a> & \"b\"\\<", "\u{2028}\u{2029}"]);
+        let strings = ["<a> & \"b\"\\<", "\u{2028}\u{2029}"];
+        let json = to_go_json("  ", &strings).unwrap();
         let expected = "[\n  \"\\u003ca\\u003e \\u0026 \\\"b\\\"\\\\\\u003c\",\n  \"\\u2028\\u2029\"\n]";
         assert_eq!(json, expected);
+        let plain = serde_json::to_string_pretty(&strings).unwrap();
+        assert_eq!(plain.len() + escape_bytes(plain.as_bytes()), expected.len());
+    }
+
+    #[test]
+    fn list_that_its_escapes_make_too_large_is_refused_with_its_size() {
+        let of = |text: String| to_go_json("", &[text]);
+        let frame = "[\n\"\"\n]".len();
+        assert_eq!(of("x".repeat(MAX_LIST_BYTES - frame)).unwrap().len(), MAX_LIST_BYTES);
+        let (size, max) = (MAX_LIST_BYTES + 5, MAX_LIST_BYTES);
+        assert_eq!(of("<".to_owned() + &"x".repeat(max - frame - 1)), Err(Unsupported::ListSize { size, max }));
     }
 }

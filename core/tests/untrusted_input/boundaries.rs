@@ -11,7 +11,8 @@ use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::{Digest, Error, Inventory, ScannedImage, Settings};
 
-use super::target::{SEPARATOR, published_list, published_list_of, reconcile};
+use super::repository::{SEPARATOR, published_list_of, reconcile};
+use super::target::published_list;
 
 const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
 const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";

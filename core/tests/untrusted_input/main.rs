@@ -7,6 +7,10 @@
 #![allow(unreachable_pub, reason = "a test crate exports nothing")]
 
 mod boundaries;
+mod hostile;
+#[path = "../support/memory.rs"]
+mod memory;
+mod repository;
 mod target;
 
 use std::fs;
@@ -170,13 +174,13 @@ fn platforms_input(images: &[Pushed]) -> String {
     });
     let configs = images.iter().map(|image| format!("c{}", image.config));
     let texts = tagged.chain(["-".to_owned()]).chain(children).chain(configs).collect::<Vec<_>>();
-    format!("{line}\n{}", texts.join(target::SEPARATOR))
+    format!("{line}\n{}", texts.join(repository::SEPARATOR))
 }
 
 /// The list that is published for an input of [`target::platforms`].
 fn published(input: &str) -> Option<ManifestList> {
     let (line, texts) = input.split_once('\n').unwrap();
-    target::published_list_of(line, texts.as_bytes())
+    repository::published_list_of(line, texts.as_bytes())
 }
 
 /// The variant of each entry of that list.

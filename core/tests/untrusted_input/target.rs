@@ -1,34 +1,32 @@
 //! The properties of any bytes, shared by the tests of this crate and by the fuzz targets in `fuzz/`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use ecr_multiarch_core::input::{ImageAction, invalid_event};
 use ecr_multiarch_core::oci::descriptor::Descriptor;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
-use ecr_multiarch_core::oci::manifest::StoredManifest;
-use ecr_multiarch_core::oci::media_type::MediaType;
-use ecr_multiarch_core::reconcile::observation::{Description, Manifests};
-use ecr_multiarch_core::reconcile::step::PutResponse;
+use ecr_multiarch_core::reconcile::right_list::CompleteList;
 use ecr_multiarch_core::settings::Streams;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::settings::tag_scheme::{PlatformTag, TagScheme, TagTemplate};
 use ecr_multiarch_core::settings::variable::Variable;
 use ecr_multiarch_core::settings::yank_marker::YankMarker;
 use ecr_multiarch_core::{
-    Access, Digest, Error, Input, ManifestList, Outcome, ReconcileRequest, Reference, Release, RepositorySettings,
-    Settings, Step, Tag, TagMeaning,
+    Access, Digest, Error, Input, ManifestList, Outcome, Release, RepositorySettings, Settings, Tag, TagMeaning,
 };
 use serde::Deserialize;
+
+use super::memory::Limit;
+use super::repository::{expanded, published, published_list_of, run, stored, texts};
 
 /// A target: its name, and the check of any bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const ALL: [Target; 7] = [
+pub const ALL: [Target; 8] = [
     ("input", input),
     ("config", config),
+    ("manifest", manifest),
     ("settings", settings),
     ("tag_scheme", tag_scheme),
     ("version", version),
@@ -36,10 +34,12 @@ pub const ALL: [Target; 7] = [
     ("aliases", aliases),
 ];
 
-/// The separator of the texts within an input that has several.
-pub const SEPARATOR: &str = "\n====\n";
-/// More steps than a reconciliation takes without other writers.
-const MAX_STEPS: usize = 40;
+/// A config is dropped while it is parsed, except for short texts. The parser copies a string that has escapes, into a
+/// buffer that takes up to three times as much as it grows.
+const CONFIG: Limit = Limit { per_byte: 4, constant: 4 << 10 };
+/// An entry of 115 bytes takes 288, and all of them three times as much as their vector grows. The annotations of one of
+/// them, of 64 KiB at most, are a map, of which short strings take some twelve bytes for each of their own.
+const MANIFEST: Limit = Limit { per_byte: 8, constant: 512 << 10 };
 
 /// Any JSON is an input, or is rejected with a message of what was expected. Who waits may have it assembled at most.
 pub fn input(bytes: &[u8]) {
@@ -66,15 +66,35 @@ pub fn input(bytes: &[u8]) {
     }
 }
 
-/// Any bytes are a config that states a platform, or are rejected.
+/// Any bytes, [`expanded`] if they are a text, are a config that states a platform, or are rejected.
 pub fn config(bytes: &[u8]) {
-    if let Ok(config) = ImageConfig::parse(Digest::sha256(bytes), bytes) {
+    let bytes = &std::str::from_utf8(bytes).map_or_else(|_| bytes.to_vec(), |text| expanded(text).into_bytes());
+    let digest = Digest::sha256(bytes);
+    if let Ok(config) = CONFIG.check(bytes.len(), || ImageConfig::parse(digest, bytes)) {
         assert!(!config.platform.is_unspecified());
         assert_ne!(config.revision.as_deref(), Some(""));
         let normalized = config.platform.normalized();
         assert_eq!(normalized, normalized.normalized());
     }
     assert!(ImageConfig::parse(Digest::sha256("other bytes"), bytes).is_err());
+}
+
+/// A character for the media type, and any text: it is a manifest or is rejected, also as the list that a version's tag
+/// names already.
+pub fn manifest(bytes: &[u8]) {
+    let Some(stored) = std::str::from_utf8(bytes).ok().and_then(stored) else { return };
+    let size = stored.text.len();
+    let parsed = MANIFEST.check(size, || stored.parse());
+    if let Ok((descriptor, _)) = &parsed {
+        assert_eq!((descriptor.digest, descriptor.size), (stored.digest, size as u64));
+    }
+    assert!(MANIFEST.check(size, || stored.artifact_type()).is_none() || !stored.is_list());
+    let platforms = ["linux/amd64", "linux/arm64"];
+    let platforms =
+        platforms.map(|platform| PlatformTag { platform: platform.parse().unwrap(), tag: "1".parse().unwrap() });
+    if let Some(complete) = MANIFEST.check(size, || CompleteList::of(&stored, &platforms)) {
+        assert_eq!((complete.list.digest, complete.images.len()), (stored.digest, platforms.len()));
+    }
 }
 
 /// Any variables are valid settings, or the error names one of them.
@@ -239,127 +259,16 @@ pub fn platforms(bytes: &[u8]) {
 /// The manifest list that is published for the content that [`version`] describes, if any.
 pub fn published_list(bytes: &[u8]) -> Option<ManifestList> {
     let mut texts = texts(bytes)?;
-    let published = published(run("linux/amd64,linux/arm64", &texts)?);
-    let reversed = self::published(run("linux/arm64,linux/amd64", &texts)?);
-    assert_eq!(published, reversed, "the order of PLATFORMS changes the manifest list");
-    let list = published?;
+    let list = published(run("linux/amd64,linux/arm64", &texts)?);
+    let reversed = published(run("linux/arm64,linux/amd64", &texts)?);
+    assert_eq!(list, reversed, "the order of PLATFORMS changes the manifest list");
+    let list = list?;
     assert_complete(&list);
     texts.resize(texts.len().max(3), None);
     texts[2] = Some((&list).into());
     let again = run("linux/amd64,linux/arm64", &texts)?;
     assert_eq!(again, Ok(Outcome::Unchanged(list.clone())), "an up-to-date manifest list is not recognized");
     Some(list)
-}
-
-/// The same for other platforms: their texts come first, then that of the version.
-pub fn published_list_of(platforms: &str, bytes: &[u8]) -> Option<ManifestList> {
-    published(reconcile(platforms, bytes)?)
-}
-
-/// How the reconciliation of these texts ends; `None`, if the settings are invalid.
-pub fn reconcile(platforms: &str, bytes: &[u8]) -> Option<Result<Outcome, Error>> {
-    run(platforms, &texts(bytes)?)
-}
-
-fn published(end: Result<Outcome, Error>) -> Option<ManifestList> {
-    match end {
-        Ok(Outcome::Published(list)) => Some(list),
-        _ => None,
-    }
-}
-
-fn texts(bytes: &[u8]) -> Option<Vec<Option<StoredManifest>>> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let mut texts: Vec<_> = text.split(SEPARATOR).take(10).map(stored).collect();
-    for index in (1..texts.len()).rev() {
-        let digest = texts[index].as_ref().map_or_else(|| Digest::sha256(""), |stored| stored.digest);
-        for earlier in texts[..index].iter_mut().flatten() {
-            let text = earlier.text.replace(&format!("sha256:#{index}"), &digest.to_string());
-            *earlier = StoredManifest { digest: Digest::sha256(&text), text: text.into(), ..earlier.clone() };
-        }
-    }
-    Some(texts)
-}
-
-fn stored(text: &str) -> Option<StoredManifest> {
-    let mut rest = text.chars();
-    let media_type = match rest.next()? {
-        'd' => MediaType::DockerManifest.as_str(),
-        'D' => MediaType::DockerManifestList.as_str(),
-        'o' => MediaType::OciManifest.as_str(),
-        'O' => MediaType::OciIndex.as_str(),
-        '?' => "",
-        '-' => return None,
-        _ => "application/json",
-    };
-    let text = rest.as_str();
-    Some(StoredManifest { digest: Digest::sha256(text), media_type: media_type.to_owned(), text: text.into() })
-}
-
-/// Reconciles the version without other writers, and returns the manifest list that was written, if any.
-fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<Result<Outcome, Error>> {
-    let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| platforms.to_owned())).ok()?;
-    let repository = "app".parse().unwrap();
-    let of_repository = settings.for_repository(&repository).unwrap();
-    let request = Arc::new(ReconcileRequest::new(repository.clone(), "1".parse().unwrap(), of_repository).unwrap());
-    let tags = request.references();
-    let mut stored = Manifests::default();
-    for (index, text) in texts.iter().enumerate().filter_map(|(index, text)| Some((index, text.as_ref()?))) {
-        let reference = tags.get(index).cloned().unwrap_or(Reference::Digest(text.digest));
-        stored.insert(reference, text.clone());
-    }
-    let mut written: Option<ManifestList> = None;
-    let mut step = Step::start(Arc::clone(&request));
-    for _ in 0..MAX_STEPS {
-        let next = match step {
-            Step::ReadManifests(read) => {
-                let found = |reference: Reference| stored.get(&reference).cloned().map(|it| (reference, it));
-                let manifests = read.references().into_iter().filter_map(found).collect();
-                read.resume(manifests)
-            }
-            // Times that depend on the content: any image may be newer than any other.
-            Step::DescribeImages(describe) => {
-                let seconds = |digest: Digest| u64::from(digest.to_string().ends_with(['0', '2', '4', '6']));
-                let described = |reference: Reference| {
-                    let digest = stored.get(&reference)?.digest;
-                    let pushed_at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds(digest));
-                    Some((reference, Description { digest, pushed_at, is_archived: false }))
-                };
-                let descriptions = describe.references().into_iter().filter_map(described).collect();
-                describe.resume(descriptions)
-            }
-            Step::ReadConfigs(read) => {
-                let config = |digest: Digest| {
-                    let text = &stored.get(&Reference::Digest(digest))?.text;
-                    Some((digest, ImageConfig::parse(digest, text.as_bytes())))
-                };
-                let configs = read.configs().into_iter().map(|(digest, _)| digest).filter_map(config).collect();
-                read.resume(&configs)
-            }
-            Step::Put(put) => {
-                let list = put.manifest_list().clone();
-                stored.insert(Reference::Tag(request.version.clone()), (&list).into());
-                assert!(written.replace(list).is_none(), "a manifest list was written twice without another writer");
-                put.resume(PutResponse::Stored)
-            }
-            Step::Done(end) => {
-                match (&end.outcome, &written) {
-                    (Outcome::Published(list), Some(written)) => assert_eq!(list, written),
-                    (Outcome::Published(_), None) | (_, Some(_)) => panic!("{end:?}"),
-                    _ => {}
-                }
-                return Some(Ok(end.outcome));
-            }
-        };
-        step = match next {
-            Ok(step) => step,
-            Err(error) => {
-                assert!(written.is_none(), "{error:?}");
-                return Some(Err(error));
-            }
-        };
-    }
-    panic!("the reconciliation does not end");
 }
 
 /// Asserts that the manifest list names an image of each platform, in order, and nothing that ECR rejects.
