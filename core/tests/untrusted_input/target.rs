@@ -137,7 +137,7 @@ pub fn tag_scheme(bytes: &[u8]) {
     }
 }
 
-/// Alias templates, tag template, platforms and tags, each on a line of its own. No tag has two meanings, an alias is
+/// Alias templates or streams in JSON, tag template, platforms and tags, each on a line of its own. No tag has two meanings, an alias is
 /// recognized as one, and the order of releases is that of their numbers.
 pub fn aliases(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -145,11 +145,11 @@ pub fn aliases(bytes: &[u8]) {
     let (Some(templates), Some(tag_template), Some(platforms)) = (lines.next(), lines.next(), lines.next()) else {
         return;
     };
+    let variable = if templates.starts_with('[') { "STREAMS" } else { "ALIASES" };
     let settings = Settings::from_lookup(|name| match name {
-        "ALIASES" => Some(templates.to_owned()),
         "TAG_TEMPLATE" => Some(tag_template.to_owned()),
         "PLATFORMS" => Some(platforms.to_owned()),
-        _ => None,
+        _ => (name == variable).then(|| templates.to_owned()),
     });
     let tags: Vec<Tag> = lines.take(8).filter_map(|line| line.parse().ok()).collect();
     let releases: Vec<_> = tags.iter().filter_map(Release::from_tag).collect();
@@ -158,13 +158,13 @@ pub fn aliases(bytes: &[u8]) {
         Ok(settings) => settings.for_repository(&"app".parse().unwrap()).unwrap().clone(),
         Err(error) => {
             let message = error.to_string();
-            assert!(["ALIASES", "TAG_TEMPLATE", "PLATFORMS"].iter().any(|name| message.contains(name)), "{message}");
+            assert!([variable, "TAG_TEMPLATE", "PLATFORMS"].iter().any(|name| message.contains(name)), "{message}");
             return;
         }
     };
     for tag in &tags {
         assert_one_meaning(&settings, tag);
-        let Some(release) = Release::from_tag(tag) else { continue };
+        let Some(release) = settings.streams.release(tag) else { continue };
         for alias in settings.aliases(&release).into_iter().flatten() {
             assert!(matches!(settings.meaning(&alias), TagMeaning::Alias(_)), "{alias} of {release} is not recognized");
             assert_one_meaning(&settings, &alias);
