@@ -33,7 +33,7 @@ type Work = Box<dyn FnOnce()>;
 type Task = fn() -> Work;
 
 /// The tasks, by name.
-const TASKS: [(&str, Task); 9] = [
+const TASKS: [(&str, Task); 10] = [
     ("parse-settings", parse_settings),
     ("parse-event", parse_event),
     ("decide-waiting", decide_waiting),
@@ -42,6 +42,7 @@ const TASKS: [(&str, Task); 9] = [
     ("publish-8-platforms", || publish(8)),
     ("publish-64-platforms", || publish(64)),
     ("plan-aliases-of-1000-releases", || plan_aliases(1_000)),
+    ("plan-aliases-of-1000-builds", || plan_aliases_of_builds(1_000)),
     ("judge-3000-aliases-of-no-version", || judge_aliases(3_000)),
 ];
 
@@ -116,7 +117,19 @@ fn request(platforms: usize) -> ReconcileRequest {
 
 /// Finds that the aliases of the highest release must move, in a repository with so many releases of two platforms.
 fn plan_aliases(releases: usize) -> Work {
-    let settings = settings(2);
+    let names = (0..releases).map(|release| format!("{}.{}.{}", release / 100, release / 10 % 10, release % 10));
+    plan(&settings(2), names.collect(), 3)
+}
+
+/// The same of the builds of a trunk, which a regular expression orders.
+fn plan_aliases_of_builds(builds: usize) -> Work {
+    let streams = r#"[{"releases":"main-(?<build>\\d+)-[0-9a-f]{7,40}","aliases":"main,edge"}]"#;
+    let names = (0..builds).map(|build| format!("main-{build}-{}", &digest(build).to_string()[7..14]));
+    plan(&settings_with(2, Variable::Streams, streams), names.collect(), 2)
+}
+
+/// Finds that so many aliases of the last of these releases must move.
+fn plan(settings: &Settings, names: Vec<String>, aliases: usize) -> Work {
     let settings = settings.for_repository(&repository()).unwrap().clone();
     let text =
         json!({"schemaVersion": 2, "mediaType": MediaType::OciIndex.as_str(), "manifests": entries()}).to_string();
@@ -125,9 +138,9 @@ fn plan_aliases(releases: usize) -> Work {
         ScannedImage::new(&tag, digest, SystemTime::UNIX_EPOCH, media_type.as_str())
     };
     let mut images = Vec::new();
-    for release in 0..releases {
-        let name = format!("{}.{}.{}", release / 100, release / 10 % 10, release % 10);
-        let digest = if release + 1 == releases { list.digest } else { digest(release) };
+    let last = names.len() - 1;
+    for (release, name) in names.into_iter().enumerate() {
+        let digest = if release == last { list.digest } else { digest(release) };
         images.extend(["p0", "p1"].map(|part| image(format!("{name}-{part}"), digest, MediaType::OciManifest)));
         images.push(image(name, digest, MediaType::OciIndex));
     }
@@ -137,7 +150,7 @@ fn plan_aliases(releases: usize) -> Work {
         let request = AliasRequest::for_release(repository(), release, &settings).with_list(&list);
         let scan = scan(&settings, black_box(&images));
         match ScanRepository::start(Arc::new(request)).resume(scan) {
-            AliasStep::Put(put) => assert_eq!(put.writes().len(), 3),
+            AliasStep::Put(put) => assert_eq!(put.writes().len(), aliases),
             other => panic!("{other:?}"),
         }
     })
@@ -249,14 +262,18 @@ impl Registry {
 
 /// The settings, with this number of platforms.
 fn settings(platforms: usize) -> Settings {
+    settings_with(platforms, Variable::Aliases, "{major}.{minor},{major},latest")
+}
+
+fn settings_with(platforms: usize, variable: Variable, value: &str) -> Settings {
     let platforms =
         (0..platforms).map(|platform| format!("linux/a{platform}=p{platform}")).collect::<Vec<_>>().join(",");
-    let value = |name: &str| match name {
+    let lookup = |name: &str| match name {
         _ if name == Variable::Platforms.name() => Some(platforms.clone()),
-        _ if name == Variable::Aliases.name() => Some("{major}.{minor},{major},latest".to_owned()),
+        _ if name == variable.name() => Some(value.to_owned()),
         _ => None,
     };
-    Settings::from_lookup(value).unwrap()
+    Settings::from_lookup(lookup).unwrap()
 }
 
 fn repository() -> RepositoryName {

@@ -57,6 +57,21 @@ fn release_among_1000_images_takes_two_pages_and_its_writes() {
     assert_eq!(calls[5..], ["DescribeImages", "PutImage", "PutImage", "PutImage", "DescribeImages"]);
 }
 
+/// As many calls as a release of three numbers takes, in a repository of three pages. An alias that would be created is read
+/// first, since a scan of several pages can miss it.
+#[test]
+fn build_of_a_trunk_takes_two_scans() {
+    let streams = r#"[{"releases":"1\\.0\\.(?<build>\\d+)","aliases":"main"}]"#;
+    let bed = TestBed::with(|function| function.env("STREAMS", streams));
+    add_incomplete_versions(&bed, 2_500);
+    publish(&bed, "1.0.2501");
+    let scan = ["DescribeImages"; 3];
+    assert_eq!(operations(&bed)[5..], [&scan[..], &["BatchGetImage", "PutImage"], &scan].concat());
+    bed.ecr.clear_journal();
+    publish(&bed, "1.0.2502");
+    assert_eq!(operations(&bed)[5..], [&scan[..], &["PutImage"], &scan].concat());
+}
+
 #[test]
 fn only_aliases_that_move_are_written() {
     let bed = bed_with_releases(&["1.1.8", "1.2.0"]);
