@@ -25,6 +25,7 @@ pub async fn run(options: &Options) -> Result<(), String> {
         (Variable::Platforms, options.platforms.as_str()),
         (Variable::TagTemplate, &options.tag_template),
         (Variable::Aliases, &options.aliases),
+        (Variable::Streams, &options.streams),
     ];
     let settings = LocalStack::settings(&variables).map_err(|error| error.to_string())?;
     let ecr = start_ecr(options)?;

@@ -48,8 +48,10 @@ pub fn print(options: &Options, ecr: &LocalEcr, settings: &Settings) {
     headline("Run the function as Lambda does, with those variables and these");
     println!("  export AWS_ENDPOINT_URL_ECR={url}");
     println!("  export PLATFORMS='{}' TAG_TEMPLATE='{}'", options.platforms, options.tag_template);
-    if !options.aliases.is_empty() {
-        println!("  export ALIASES='{}'", options.aliases);
+    for (name, value) in [("ALIASES", &options.aliases), ("STREAMS", &options.streams)] {
+        if !value.is_empty() {
+            println!("  export {name}='{value}'");
+        }
     }
     println!("  cargo lambda watch");
     println!(

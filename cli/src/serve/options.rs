@@ -26,6 +26,10 @@ pub struct Options {
     #[arg(long, value_name = "TEMPLATES", default_value = "", hide_default_value = true)]
     pub aliases: String,
 
+    /// Other numberings and their aliases, in place of the alias templates: the JSON of STREAMS
+    #[arg(long, value_name = "JSON", default_value = "", hide_default_value = true, conflicts_with = "aliases")]
+    pub streams: String,
+
     /// Make all tags immutable
     #[arg(long)]
     pub immutable: bool,
