@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::oci::tag::Tag;
 
 /// How many groups a release may have, numbers and texts together: more than any way of numbering that is known, and so
-/// few that a release takes 32 bytes beside its tag. A repository may have a hundred thousand.
+/// few that a release takes 32 bytes and those of its tag. A repository may have a hundred thousand.
 pub(super) const MAX_GROUPS: usize = 7;
 
 /// A version that a stream orders: by default one of three decimal numbers, `1.2.3` or `v1.2.3`, with nothing after them.
