@@ -1,6 +1,5 @@
 //! The peak memory of the process, with the largest images that a repository can hold.
 
-use std::fs;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -34,9 +33,7 @@ fn assert_peak_memory(bed: &TestBed) {
 /// Asserts that the process never had so much memory.
 #[track_caller]
 fn assert_peak_memory_below(bed: &TestBed, max: u64) {
-    let status = fs::read_to_string(format!("/proc/{}/status", bed.function.process_id())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    let peak = line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024;
+    let peak = bed.function.peak_memory();
     assert!(peak < max, "the process had {peak} bytes");
 }
 

@@ -182,6 +182,13 @@ impl Function {
     pub fn process_id(&self) -> u32 {
         self.process.lock().unwrap().child.id()
     }
+
+    /// The most bytes of memory that its process had so far.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
 }
 
 impl Process {
