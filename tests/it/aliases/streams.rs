@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{aliases, assert_named, publish, reason};
 use crate::support::assertions::{assert_contains, assert_outcome};
-use crate::support::function::{ACCOUNT, REGION};
+use crate::support::function::{ACCOUNT, FunctionBuilder, REGION};
 use crate::support::input::{batch, push_event, yank_request};
 use crate::support::test_bed::TestBed;
 
@@ -50,6 +50,20 @@ fn rule_gives_a_repository_streams_of_its_own() {
     let bed = TestBed::with(|function| function.env("RULES", &rules).env("ALIASES", "stable"));
     assert_eq!(aliases(&publish(&bed, "main-7-c0ffee1"))[0], ["main", "moved", "main-7-c0ffee1"]);
     assert_eq!(aliases(&publish(&bed, "1.2.3")).len(), 2);
+}
+
+/// The numbers of a new CI system begin anew, and its builds have another prefix.
+#[test]
+fn excluded_builds_leave_their_alias_to_lower_ones() {
+    let streams = |prefix: &str| format!(r#"[{{"releases":"{prefix}-(?<build>[0-9]+)","aliases":"main"}}]"#);
+    for (prefix, pattern) in [("trunk", ""), ("(main|trunk)", "trunk-.*")] {
+        let mut bed = stream_bed(&streams("main"));
+        publish(&bed, "main-412");
+        let function = FunctionBuilder::new(&bed.ecr).env("STREAMS", &streams(prefix));
+        bed.function = function.env("VERSION_PATTERN", pattern).start();
+        assert_eq!(aliases(&publish(&bed, "trunk-1")), [["main", "moved", "trunk-1"]], "{prefix}");
+        assert_named(&bed, &[("main", "trunk-1")]);
+    }
 }
 
 /// What templates give and cannot be an alias, by streams with a version, and the words of the reason.
