@@ -148,8 +148,8 @@ fn add_faults(ecr: &LocalEcr, rng: &mut Rng) {
 }
 
 /// Pushes all builds of several versions while their events are delivered, some of them twice, by functions of which
-/// one is killed in the middle of a batch. Returns the versions whose tag does not name the list of the last builds, and
-/// the alias, if it does not name that of the highest build of the trunk.
+/// one is killed in the middle of a batch. Returns the versions whose tag does not name the list of the last builds,
+/// and the alias, if it does not name that of the highest build of the trunk.
 fn storm(seed: u64) -> Vec<String> {
     let mut rng = Rng::with_seed(seed);
     let ecr = LocalEcr::start(Options::default()).unwrap();

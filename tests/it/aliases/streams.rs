@@ -34,6 +34,16 @@ fn yank_of_a_build_steps_back_to_the_one_before() {
 }
 
 #[test]
+fn yank_of_what_no_stream_orders_names_the_streams() {
+    let bed = stream_bed(r#"[{"releases":"main-(?<build>[0-9]+)","aliases":"main"}]"#);
+    for version in ["1.2.3", "main-x"] {
+        let ignored = bed.function.invoke(&yank_request("app", version)).unwrap();
+        assert_eq!(ignored["outcome"], "ignored");
+        assert_contains(ignored["reason"].as_str().unwrap(), &[version, "not a release", "STREAMS"]);
+    }
+}
+
+#[test]
 fn batch_of_two_streams_moves_the_aliases_of_both() {
     let bed = stream_bed(TRUNK_AND_RELEASES);
     let versions = ["main-98-c0ffee1", "1.2.3", "main-412-3f9c2d1", "0.9.0"];

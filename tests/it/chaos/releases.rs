@@ -18,8 +18,8 @@ pub struct Numbering {
     /// others of its lines take its aliases.
     releases: [&'static str; 5],
     variable: &'static str,
-    /// With mutable tags, and with immutable ones: then with no more aliases than ECR takes filters, which are five, with
-    /// those of the platform tags.
+    /// With mutable tags, and with immutable ones: then with no more aliases than ECR takes filters, which are five,
+    /// with those of the platform tags.
     values: [&'static str; 2],
     /// The aliases of a release by such a value.
     aliases_of: fn(&str, &str) -> Vec<String>,
