@@ -368,8 +368,6 @@ impl<'a> Decider<'a> {
     fn hidden(&self, line: &Line<'a>, release: &Release) -> impl Iterator<Item = &'a Release> {
         let scan = &self.snapshot.scan;
         let is_shown = |one: &Release| scan.is_yanked(one) || self.knowledge.list_of(one, scan).is_some();
-        line.releases()
-            .take_while(move |one| *one > release)
-            .filter(move |one| !is_shown(one))
+        line.releases().take_while(move |one| *one > release).filter(move |one| !is_shown(one))
     }
 }
