@@ -96,5 +96,10 @@ fn tags_end_on_the_newest_complete_list() {
 
 #[test]
 fn aliases_end_on_the_highest_release() {
-    check(releases::run);
+    check(|seed| releases::run(&releases::THREE_NUMBERS, seed));
+}
+
+#[test]
+fn aliases_end_on_the_highest_build_of_each_branch() {
+    check(|seed| releases::run(&releases::BUILDS, seed));
 }

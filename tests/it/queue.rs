@@ -124,8 +124,13 @@ fn dead_letters_are_published_after_a_redrive() {
 
 /// The runs of the storm. `STORM_RUNS=100` makes more, `STORM_SEED=7` the one of that seed.
 const DEFAULT_RUNS: u64 = 6;
-/// The builds of each version, of which the last one counts.
+/// The images that are pushed for each platform of a version, of which the last one counts.
 const BUILDS: usize = 3;
+/// The versions of a storm by repository: versions without aliases, and builds of a trunk in ascending order.
+const STORM: [(&str, [&str; 3]); 2] =
+    [("app-0", ["1.0", "1.1", "1.2"]), ("app-1", ["main-9-fffffff", "main-10-c0ffee1", "main-101-0badc0d"])];
+/// What follows the builds of the trunk.
+const STREAMS: &str = r#"[{"releases":"main-(?<build>[0-9]+)-[0-9a-f]{7,40}","aliases":"main"}]"#;
 
 /// Adds the faults of a storm: slow calls, slower writes, failures and throttling.
 fn add_faults(ecr: &LocalEcr, rng: &mut Rng) {
@@ -143,12 +148,14 @@ fn add_faults(ecr: &LocalEcr, rng: &mut Rng) {
 }
 
 /// Pushes all builds of several versions while their events are delivered, some of them twice, by functions of which
-/// one is killed in the middle of a batch. Returns the versions whose tag does not name the list of the last builds.
+/// one is killed in the middle of a batch. Returns the versions whose tag does not name the list of the last builds,
+/// and the alias, if it does not name that of the highest build of the trunk.
 fn storm(seed: u64) -> Vec<String> {
     let mut rng = Rng::with_seed(seed);
     let ecr = LocalEcr::start(Options::default()).unwrap();
     let queue = Queue::new(Delivery::mapping(VISIBILITY_TIMEOUT, MANY));
-    let versions: Vec<_> = (0..6).map(|index| (format!("app-{}", index % 2), format!("1.{index}"))).collect();
+    let mut versions: Vec<_> =
+        STORM.iter().flat_map(|(repository, versions)| versions.map(|version| (*repository, version))).collect();
     add_faults(&ecr, &mut rng);
     let image = |version: &str, platform: &str, build: usize| {
         ImageKind::Attested.image(platform, &format!("{version} {build}"))
@@ -156,13 +163,14 @@ fn storm(seed: u64) -> Vec<String> {
     let (deliveries, is_killed) = (AtomicUsize::new(0), AtomicBool::new(false));
     // The function that is killed fails the invocation, and the next one has a new environment.
     let deliver = |kill_at: usize| {
-        let mut function = FunctionBuilder::new(&ecr).start();
+        let start = || FunctionBuilder::new(&ecr).env("STREAMS", STREAMS).start();
+        let mut function = start();
         queue.deliver_to(|input| {
             if deliveries.fetch_add(1, Ordering::SeqCst) == kill_at {
                 drop(function.invoke_in_background(input));
                 // In the middle of the batch, or before or after it: all must end well.
                 thread::sleep(Duration::from_millis(20));
-                function = FunctionBuilder::new(&ecr).start();
+                function = start();
                 is_killed.store(true, Ordering::SeqCst);
                 return Err(Failure { error_type: "Runtime.ExitError".to_owned(), message: String::new() });
             }
@@ -175,6 +183,7 @@ fn storm(seed: u64) -> Vec<String> {
             scope.spawn(|| deliver(kill_at));
         }
         for build in 0..BUILDS {
+            rng.shuffle(&mut versions);
             for (repository, version) in &versions {
                 for platform in PLATFORMS {
                     let tag = format!("{version}-{platform}");
@@ -188,11 +197,14 @@ fn storm(seed: u64) -> Vec<String> {
     });
     assert!(is_killed.into_inner(), "no function was killed");
     assert_eq!(queue.dead(), []);
-    let wrong = versions.iter().filter(|(repository, version)| {
-        let images = PLATFORMS.map(|platform| image(version, platform, BUILDS - 1));
-        ecr.home().tag(repository, version) != Some(digest_of_list(ImageKind::Attested, &images))
-    });
-    wrong.map(|(repository, version)| format!("STORM_SEED={seed}: {repository}:{version}")).collect()
+    let last_list = |version: &str| {
+        digest_of_list(ImageKind::Attested, &PLATFORMS.map(|platform| image(version, platform, BUILDS - 1)))
+    };
+    let expected = versions.iter().map(|(repository, version)| (*repository, *version, last_list(version)));
+    let (trunk, [.., highest]) = STORM[1];
+    let expected = expected.chain([(trunk, "main", last_list(highest))]);
+    let wrong = expected.filter(|(repository, tag, list)| ecr.home().tag(repository, tag).as_ref() != Some(list));
+    wrong.map(|(repository, tag, _)| format!("STORM_SEED={seed}: {repository}:{tag}")).collect()
 }
 
 #[test]

@@ -11,13 +11,14 @@ use crate::support::input::assemble_request;
 use crate::support::test_bed::push_images;
 
 /// Variables with an invalid value, and what the message must say about valid ones.
-const INVALID_SETTINGS: [(&str, &str, &str); 11] = [
+const INVALID_SETTINGS: [(&str, &str, &str); 12] = [
     ("PLATFORMS", "amd64", "os[(os.version)]/arch"),
     ("TAG_TEMPLATE", "{version}", "{platform}"),
     ("REPOSITORIES", "No Such", "team-a/*"),
     ("VERSION_PATTERN", "(", "regular expression"),
     ("REVISIONS", "some", "same or any"),
     ("ATTESTATIONS", "maybe", "keep or drop"),
+    ("STREAMS", r#"[{"name":"main"}]"#, "\"releases\""),
     ("ACCOUNTS", "1", "12 digits"),
     ("RULES", "[{}]", "JSON array"),
     ("SWEEP_PUTS_PER_SECOND", "fast", "0.01 to 1000"),
@@ -38,6 +39,17 @@ fn only_line(log: &str) -> Value {
     serde_json::from_str(log).unwrap()
 }
 
+/// Asserts that a function has failed to start, with one message that has these parts.
+#[track_caller]
+fn assert_is_invalid(exit: &Exit, parts: &[&str]) {
+    assert!(!exit.status.success(), "{parts:?}");
+    let line = only_line(&exit.log);
+    assert_eq!(line["level"], "ERROR");
+    assert_contains(line["message"].as_str().unwrap(), parts);
+    let [reported] = exit.init_errors.as_slice() else { panic!("{:?}", exit.init_errors) };
+    assert_eq!((&reported["errorType"], &reported["errorMessage"]), (&json!("InvalidSetting"), &line["message"]));
+}
+
 /// The endpoint variables of the SDK, with invalid values and a part of what is expected.
 const INVALID_ENDPOINTS: [(&str, &[&str], &str); 4] = [
     ("AWS_ENDPOINT_URL_ECR", INVALID_URLS, "https://"),
@@ -55,13 +67,30 @@ fn invalid_setting_fails_the_start_with_one_message() {
         .flat_map(|(variable, values, expected)| values.iter().map(move |value| (variable, *value, expected)));
     for (variable, value, expected) in INVALID_SETTINGS.into_iter().chain(endpoints) {
         let exit = run_to_exit(|function| function.env(variable, value));
-        assert!(!exit.status.success(), "{variable}");
-        let line = only_line(&exit.log);
-        assert_eq!(line["level"], "ERROR");
-        assert_contains(line["message"].as_str().unwrap(), &[variable, value, expected]);
-        let [reported] = exit.init_errors.as_slice() else { panic!("{:?}", exit.init_errors) };
-        assert_eq!((&reported["errorType"], &reported["errorMessage"]), (&json!("InvalidSetting"), &line["message"]));
+        assert_is_invalid(&exit, &[variable, value, expected]);
     }
+}
+
+/// What stops the start in `STREAMS`, with what the message says.
+#[test]
+fn invalid_streams_fail_the_start_with_one_message() {
+    for (streams, parts) in [
+        (r#"[{"releases":"main-("}]"#, ["STREAMS[0].releases is \"main-(\"", "without closing"]),
+        (r#"[{"releases":"main-.*"}]"#, ["STREAMS[0].releases is \"main-.*\"", "no number to order versions by"]),
+        (
+            r#"[{},{"releases":"b(?<n>[0-9]+)","aliases":"b{build}"}]"#,
+            ["STREAMS[1].aliases", "only the placeholders {n}"],
+        ),
+        (
+            r#"[{"releases":"b(?<n>[0-9]+)","aliases":"b{n}"}]"#,
+            ["STREAMS[0].aliases", "can give b1, which is a release"],
+        ),
+        ("[{},{}]", ["STREAMS is", "a second stream has no \"releases\""]),
+    ] {
+        assert_is_invalid(&run_to_exit(|function| function.env("STREAMS", streams)), &parts);
+    }
+    let both = run_to_exit(|function| function.env("STREAMS", "[{}]").env("ALIASES", "latest"));
+    assert_is_invalid(&both, &["STREAMS is", "aliases are set, too"]);
 }
 
 #[test]

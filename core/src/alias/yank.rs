@@ -41,10 +41,13 @@ pub struct YankRequest {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotYankable {
     /// The repository has no aliases.
-    #[error("the repository has no aliases, so there is nothing that a yank would change; set ALIASES")]
+    #[error("the repository has no aliases, so there is nothing that a yank would change; set ALIASES or STREAMS")]
     NoAliases,
     /// The version is not a release.
-    #[error("version {0} is not a release: expected three numbers, such as 1.2.3 or v1.2.3")]
+    #[error(
+        "version {0} is not a release: expected three numbers, such as 1.2.3 or v1.2.3, or what one of the STREAMS \
+         matches"
+    )]
     NotARelease(Tag),
     /// The version is not served.
     #[error(transparent)]

@@ -1,6 +1,6 @@
 //! Streams: which versions are releases of which stream, in what order, and which aliases follow them.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by a panic")]
 
 mod invalid;
 mod properties;

@@ -1,5 +1,6 @@
 //! Properties of all streams, over generated numbers, texts and tags.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use ecr_multiarch_core::{Release, RepositorySettings, TagMeaning};
@@ -43,7 +44,7 @@ fn order_is_total() {
     assert_eq!(sorted.len(), releases.iter().map(Release::tag).collect::<BTreeSet<_>>().len());
     for (index, one) in sorted.iter().enumerate() {
         for other in &sorted[index + 1..] {
-            assert!(one < other && other > one && one != other, "{one} {other}");
+            assert_eq!((one.cmp(other), other.cmp(one)), (Ordering::Less, Ordering::Greater), "{one} {other}");
         }
     }
 }
