@@ -138,9 +138,9 @@ fn plan(settings: &Settings, names: Vec<String>, aliases: usize) -> Work {
         ScannedImage::new(&tag, digest, SystemTime::UNIX_EPOCH, media_type.as_str())
     };
     let mut images = Vec::new();
-    let last = names.len() - 1;
+    let newest = names.len() - 1;
     for (release, name) in names.into_iter().enumerate() {
-        let digest = if release == last { list.digest } else { digest(release) };
+        let digest = if release == newest { list.digest } else { digest(release) };
         images.extend(["p0", "p1"].map(|part| image(format!("{name}-{part}"), digest, MediaType::OciManifest)));
         images.push(image(name, digest, MediaType::OciIndex));
     }
