@@ -44,8 +44,6 @@ struct UnparsedStream {
 /// Why a template is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum InvalidAliases {
-    #[error(transparent)]
-    Template(#[from] InvalidAliasTemplate),
     /// It stands there already.
     #[error("the alias template \"{0}\" stands twice: expected each template once")]
     Duplicate(AliasTemplate),
@@ -71,19 +69,17 @@ impl Streams {
     /// # Errors
     /// [`InvalidSetting`], for both settings at once, and for the first stream or template that is invalid.
     pub(super) fn parse(aliases: &Setting, streams: &Setting, tag_scheme: &TagScheme) -> Result<Self, InvalidSetting> {
-        match (aliases.is_empty(), streams.is_empty()) {
-            (true, true) => Ok(Self::default()),
-            (false, true) => {
-                let mut all = Self::of_three_numbers([]).map_err(|error| aliases.invalid(error))?;
-                all.add_templates(aliases)?;
-                all.check(|_| aliases.clone(), tag_scheme)?;
-                Ok(all)
-            }
-            (true, false) => Self::from_json(streams, tag_scheme),
-            (false, false) => {
-                Err(streams.invalid("aliases are set, too, which are short for one stream; set one of both"))
-            }
+        let all = if streams.is_empty() { Self::default() } else { Self::from_json(streams, tag_scheme)? };
+        if aliases.is_empty() {
+            return Ok(all);
         }
+        if !all.is_empty() {
+            return Err(streams.invalid("aliases are set, too, which are short for one stream; set one of both"));
+        }
+        let mut all = Self::of_three_numbers([]).map_err(|error| aliases.invalid(error))?;
+        all.add_templates(aliases)?;
+        all.check(|_| aliases.clone(), tag_scheme)?;
+        Ok(all)
     }
 
     fn from_json(setting: &Setting, tag_scheme: &TagScheme) -> Result<Self, InvalidSetting> {

@@ -196,6 +196,7 @@ fn rule_replaces_both_variables() {
         ("STREAMS", trunk, r#""aliases":"latest""#.to_owned(), [None, Some("latest")]),
         ("ALIASES", "latest", format!(r#""streams":{trunk}"#), [Some("edge"), None]),
         ("STREAMS", trunk, r#""aliases":"""#.to_owned(), [None, None]),
+        ("STREAMS", "[]", r#""aliases":"latest","streams":[]"#.to_owned(), [None, Some("latest")]),
         ("ALIASES", "latest", r#""streams":[]"#.to_owned(), [None, None]),
         ("ALIASES", "latest", r#""streams":"""#.to_owned(), [None, None]),
         ("STREAMS", trunk, r#""revisions":"any""#.to_owned(), [Some("edge"), None]),
