@@ -315,8 +315,8 @@ impl Kind {
     pub const fn texts_of_streams(self) -> KindTexts {
         match self {
             Self::AliasBehind => KindTexts {
-                remedy: "Set STREAMS, or ALIASES where the rule of a repository has them, and assemble the highest \
-                         release: its aliases move with it. A finding without a request says what prevents it.",
+                remedy: "Set ALIASES or STREAMS as suggested, and assemble the highest release: its aliases move with \
+                         it. A finding without a request says what prevents it.",
                 ..self.texts()
             },
             _ => self.texts(),
