@@ -66,7 +66,7 @@ impl<'s, 'a> Series<'s, 'a> {
     }
 
     /// The templates by which other tags of the same images would follow these, those with the most numbers first. An
-    /// alias exists, is not a version with platform tags, and is free.
+    /// alias exists and is free.
     pub fn templates(&self, tags: &ScannedTags<'a>, is_free: impl Fn(&ScannedTag<'a>) -> bool) -> Vec<String> {
         let mut templates = BTreeSet::new();
         for (scanned, numbers) in &self.members {
@@ -74,7 +74,7 @@ impl<'s, 'a> Series<'s, 'a> {
                 continue;
             }
             let others = scanned.image.tags.iter().filter_map(|text| tags.get(text));
-            let others = others.filter(|other| !tags.versions.contains(other.text) && is_free(other));
+            let others = others.filter(|other| is_free(other));
             templates.extend(others.filter_map(|other| self.numbering.template(other.text, numbers)));
         }
         let mut templates: Vec<_> = templates.into_iter().collect();

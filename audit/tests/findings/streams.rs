@@ -211,6 +211,8 @@ fn releases_of_three_numbers_keep_their_aliases() {
     assert_eq!((setting.as_deref(), evidence), (Some("{major}.{minor},{major},latest"), vec![]));
     let warning = "With {major}.{minor} in ALIASES, the function adds tags that do not exist: 1.2.";
     assert_eq!(warnings, [warning]);
+    let builds = [("1.1.0-7", "1.1.0 1.1"), ("1.2.0-8", "1.2.0 1.2"), ("1.3.0-9", "1.3.0 1.3 latest")];
+    check_none(&versions(&builds), Some("{major}.{minor},latest"));
     check_none(&versions(&[("1.1.0-rc1", ""), ("1.2.0-rc1", ""), ("1.3.0-rc1", "latest")]), None);
 }
 
