@@ -237,6 +237,8 @@ const showSettings = () => {
   );
 };
 
+const countsOf = (aliases) => aliases.map(({ template, tags }) => `${template} (${number.format(tags)})`).join(", ");
+
 const showGuesses = () => {
   const all = state.repository ? [repositories.get(state.repository)] : report.repositories;
   const pages = Math.max(1, Math.ceil(all.length / ROWS));
@@ -245,7 +247,10 @@ const showGuesses = () => {
     const platforms = guess.platforms.map(
       (guessed) => `${guessed.platform}=${guessed.tag_part} (${number.format(guessed.tags)})`,
     );
-    const aliases = guess.aliases.map(({ template, tags }) => `${template} (${number.format(tags)})`);
+    const streams = (guess.streams ?? []).map(
+      ({ releases, aliases, evidence }) =>
+        html("p", { class: "text" }, html("code", {}, releases), `: ${countsOf(aliases)}; ${evidence}.`),
+    );
     const fix = html("td", { class: "wrap" });
     if (request) {
       const text = JSON.stringify(request);
@@ -260,7 +265,7 @@ const showGuesses = () => {
       html("td", {}, guess.tag_template ? html("code", {}, guess.tag_template) : "no tag names a platform"),
       html("td", { class: "wrap" }, html("span", { class: "text" }, platforms.join(", "))),
       html("td", {}, `${number.format(guess.platform_tags)} of ${number.format(guess.tags)}`),
-      html("td", { class: "wrap" }, html("span", { class: "text" }, aliases.join(", "))),
+      html("td", { class: "wrap" }, html("span", { class: "text" }, countsOf(guess.aliases)), ...streams),
       html("td", { class: "wrap" }, html("span", { class: "text" }, guess.warnings.join(" "))),
       fix,
     );

@@ -4,7 +4,6 @@ use std::time::SystemTime;
 
 use ecr_multiarch_core::{RegistryId, RepositoryGlob, RepositoryName};
 
-use crate::aliases::Aliases;
 use crate::checks;
 use crate::coverage::{Coverage, Timeline};
 use crate::finding::{Finding, Request, RequestTarget};
@@ -13,7 +12,8 @@ use crate::image::tagged;
 use crate::problem::Kind;
 use crate::report::{AuditFailure, AuditedVersion, KindReport, Report, RepositoryReport, Totals};
 use crate::scan::RepositoryScan;
-use crate::settings::{Suggestion, variables, warnings};
+use crate::settings::{RefusedTemplate, Suggestion, variables, warnings};
+use crate::streams;
 use crate::versions::Versions;
 
 /// An audit that is under way. Of each scan it keeps only what the report needs.
@@ -46,8 +46,7 @@ impl Audit {
     pub fn add(&mut self, scan: &RepositoryScan) {
         let mut tags: Vec<_> = tagged(&scan.images).into_iter().filter(|(_, image)| !image.is_artifact()).collect();
         let mut guess = Guess::of(&tags.iter().map(|(tag, _)| *tag).collect::<Vec<_>>());
-        let aliases = Aliases::of(scan, &guess);
-        guess.aliases = aliases.guessed();
+        let aliases = streams::guess(scan, &mut guess);
         let versions = Versions::of(scan, &guess, &aliases);
         let suggestion = Suggestion::of(&scan.name, &guess, &versions).unwrap_or_else(|reason| {
             guess.warnings.push(format!("The function does not accept these settings: {reason}."));
@@ -57,11 +56,12 @@ impl Audit {
         guess.warn_of_newest(tags.into_iter().map(|(tag, _)| tag));
         guess.warnings.extend(aliases.warnings_of_order());
         if let Some(suggestion) = &suggestion {
-            for (template, reason) in &suggestion.refused {
-                guess.aliases.retain(|guessed| guessed.template != *template);
-                guess.warnings.push(format!("ALIASES leaves {template} out: {reason}."));
+            for RefusedTemplate { releases, template, reason } in &suggestion.refused {
+                guess.leave_out(releases.as_deref(), template);
+                guess.warnings.push(aliases.warning_of_omission(template, reason));
             }
-            guess.warnings.extend(aliases.warnings_of_changes(&guess.aliases).chain(aliases.warnings_of_omissions()));
+            let changes: Vec<_> = aliases.warnings_of_changes(&guess).collect();
+            guess.warnings.extend(changes.into_iter().chain(aliases.warnings_of_omissions()));
         }
         let findings = checks::findings(scan, &versions, &aliases, suggestion.as_ref(), &self.target, self.now);
         self.repositories.push(RepositoryReport {
@@ -114,7 +114,9 @@ impl Audit {
             repository.coverage = Coverage::of(repository.covered(), &timeline);
         }
         let counted = |kind: Kind| findings.iter().filter(|finding| finding.problem.kind() == kind).count();
-        let kinds = Kind::ALL.iter().map(|&kind| KindReport { kind, texts: kind.texts(), findings: counted(kind) });
+        let has_streams = repositories.iter().any(|repository| !repository.guess.streams.is_empty());
+        let texts = |kind: Kind| if has_streams { kind.texts_of_streams() } else { kind.texts() };
+        let kinds = Kind::ALL.iter().map(|&kind| KindReport { kind, texts: texts(kind), findings: counted(kind) });
         let kinds = kinds.filter(|kind| kind.findings > 0).collect();
         let settings: Vec<_> = repositories
             .iter()

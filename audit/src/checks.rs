@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use ecr_multiarch_core::oci::platform::Platform;
 use ecr_multiarch_core::reconcile::revision;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
-use ecr_multiarch_core::{Digest, OutcomeKind};
+use ecr_multiarch_core::{Digest, OutcomeKind, RepositorySettings, Tag};
 
 use crate::aliases::{AliasProblem, Aliases};
 use crate::finding::{Finding, Fix, Request, RequestTarget};
@@ -36,9 +37,10 @@ pub fn findings(
     let judged = versions.all.iter().filter(is_judged).map(check_of);
     let mut findings: Vec<_> = judged.flat_map(|check| check.findings()).collect();
     let by_tag: HashMap<_, _> = versions.all.iter().map(|version| (version.tag, version)).collect();
-    let is_served = |alias: &str| {
-        let alias = alias.parse().ok();
-        alias.is_some_and(|alias| settings.is_some_and(|settings| settings.streams.template_of(&alias).is_some()))
+    let is_served = |alias: &str, release: &Tag| {
+        let of_release = |settings: &Arc<RepositorySettings>| Some(settings.aliases(&settings.release(release)?));
+        let aliases = settings.and_then(of_release).unwrap_or_default();
+        aliases.into_iter().flatten().any(|given| given.as_str() == alias)
     };
     for AliasProblem { tag, image, highest, problem } in aliases.problems(now) {
         let request = || {
@@ -48,7 +50,8 @@ pub fn findings(
             // The list of the release may be there: its aliases follow it all the same.
             let (request, _) = check_of(published).request(!image.is_list())?;
             let request = movable(scan, tag, request)?;
-            if is_served(tag) { Ok(request) } else { Err(Obstacle::AliasLeftOut(tag.to_owned())) }
+            let left_out = || Obstacle::AliasLeftOut(aliases.streams().variable(), tag.to_owned());
+            is_served(tag, highest.tag()).then_some(request).ok_or_else(left_out)
         };
         findings.push(Finding {
             repository: scan.name.clone(),

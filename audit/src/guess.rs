@@ -16,8 +16,11 @@ pub struct Guess {
     pub layout: Option<Layout>,
     /// The platforms, each in every spelling, those with the most tags first.
     pub platforms: Vec<GuessedPlatform>,
-    /// The aliases, in the order of `ALIASES`.
+    /// The aliases of releases of three numbers, in the order of `ALIASES`.
     pub aliases: Vec<GuessedAlias>,
+    /// The streams of other numberings, in the order of `STREAMS`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<GuessedStream>,
     /// How many tags are platform tags by this guess.
     pub platform_tags: usize,
     /// How many tags there are, without those of signatures and other attachments.
@@ -50,10 +53,23 @@ impl GuessedPlatform {
 /// A template of which the tags of a repository follow its releases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GuessedAlias {
-    /// The template, as `ALIASES` has it.
-    pub template: &'static str,
+    /// The template, as `ALIASES` or `STREAMS` has it.
+    pub template: String,
     /// How many tags of it name a release, or should.
     pub tags: usize,
+}
+
+/// A stream of a numbering of its own, which the tags of a repository seem to have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GuessedStream {
+    /// The expression of its releases, as `STREAMS` has it.
+    pub releases: String,
+    /// How many tags it matches.
+    pub tags: usize,
+    /// The aliases that follow it.
+    pub aliases: Vec<GuessedAlias>,
+    /// What speaks for it, in words.
+    pub evidence: String,
 }
 
 /// From which share on another layout is worth a warning: a tenth of the platform tags. Below it, it is an accident.
@@ -187,6 +203,21 @@ impl Guess {
                 other.template()
             ));
         }
+    }
+
+    /// The templates of aliases, each with the expression of its releases, in the order of the settings.
+    pub fn templates(&self) -> impl Iterator<Item = (Option<&str>, &str)> {
+        let others = self.streams.iter().map(|stream| (Some(stream.releases.as_str()), &stream.aliases));
+        let all = [(None, &self.aliases)].into_iter().chain(others);
+        all.flat_map(|(releases, aliases)| aliases.iter().map(move |alias| (releases, alias.template.as_str())))
+    }
+
+    /// Leaves a template of aliases out, and with its last one the stream.
+    pub fn leave_out(&mut self, releases: Option<&str>, template: &str) {
+        let of_stream = self.streams.iter_mut().find(|stream| Some(stream.releases.as_str()) == releases);
+        let aliases = of_stream.map_or(&mut self.aliases, |stream| &mut stream.aliases);
+        aliases.retain(|guessed| guessed.template != template);
+        self.streams.retain(|stream| !stream.aliases.is_empty());
     }
 
     /// The version and the platform of a platform tag. `None`, if the tag is none by this guess.

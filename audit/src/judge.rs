@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use ecr_multiarch_core::reconcile::observation::{Description, Manifests};
 use ecr_multiarch_core::settings::tag_scheme::PlatformTag;
+use ecr_multiarch_core::settings::variable::Variable;
 use ecr_multiarch_core::{Digest, OutcomeKind, ReconcileRequest, Reference, RepositorySettings, Step, Tag};
 
 use crate::image::Image;
@@ -37,8 +38,8 @@ pub enum Obstacle {
     Unchanged,
     /// The tag exists and cannot be moved.
     Immutable(String),
-    /// The suggested settings have no alias of this name.
-    AliasLeftOut(String),
+    /// The suggested value of this setting has no alias of this name.
+    AliasLeftOut(Variable, String),
     /// The release that an alias should name has no manifest list.
     ReleaseWithoutList(String),
 }
@@ -55,7 +56,7 @@ impl fmt::Display for Obstacle {
             Self::StaleTags => f.write_str("its platform tags are stale"),
             Self::Unchanged => f.write_str("with the suggested settings, its list is right and stays"),
             Self::Immutable(tag) => write!(f, "the tag {tag} is immutable: delete it first"),
-            Self::AliasLeftOut(alias) => write!(f, "the suggested ALIASES do not give {alias}"),
+            Self::AliasLeftOut(setting, alias) => write!(f, "the suggested {setting} do not give {alias}"),
             Self::ReleaseWithoutList(release) => write!(f, "release {release} has no manifest list"),
         }
     }

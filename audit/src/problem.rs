@@ -310,6 +310,20 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Its texts where `STREAMS` is suggested.
+    pub const fn texts_of_streams(self) -> KindTexts {
+        match self {
+            Self::AliasBehind => KindTexts {
+                remedy: "Set ALIASES or STREAMS as suggested, and assemble the highest release: its aliases move with \
+                         it. A finding without a request says what prevents it.",
+                ..self.texts()
+            },
+            _ => self.texts(),
+        }
+    }
+}
+
 /// What is said of all findings of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct KindTexts {

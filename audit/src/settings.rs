@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::guess::Guess;
 use crate::spelling::Layout;
+use crate::suggested_streams::SuggestedStreams;
 use crate::versions::{Version, Versions};
 
 /// How many of the newest versions tell which platforms are built today: few enough that a platform which was added or
@@ -28,26 +29,31 @@ pub struct SuggestedSettings {
     pub tag_template: String,
     /// `PLATFORMS`: those that at least half of the newest versions have.
     pub platforms: String,
-    /// `ALIASES`: those that follow releases; empty, if there are none.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub aliases: String,
+    /// `ALIASES` or `STREAMS`: the aliases that follow releases.
+    #[serde(flatten, skip_serializing_if = "SuggestedStreams::is_empty")]
+    pub streams: SuggestedStreams,
 }
 
 impl SuggestedSettings {
+    /// Settings by which to judge streams alone: what they accept, the platforms of a repository may still exclude.
+    pub(crate) fn of_streams(streams: SuggestedStreams) -> Self {
+        let tag_template = Variable::TagTemplate.default().unwrap_or_default().to_owned();
+        Self { tag_template, platforms: "linux/amd64".to_owned(), streams }
+    }
+
     /// The environment variables.
     fn variables(&self) -> BTreeMap<&'static str, String> {
-        let Self { tag_template, platforms, aliases } = self;
-        let aliases = (Variable::Aliases, aliases);
-        let variables = [(Variable::TagTemplate, tag_template), (Variable::Platforms, platforms)].into_iter();
-        let variables = variables.chain((!aliases.1.is_empty()).then_some(aliases));
-        variables.map(|(variable, value)| (variable.name(), value.clone())).collect()
+        let Self { tag_template, platforms, streams } = self;
+        let variables = [(Variable::TagTemplate, tag_template.clone()), (Variable::Platforms, platforms.clone())];
+        let streams = (!streams.is_empty()).then(|| (streams.variable(), streams.value()));
+        variables.into_iter().chain(streams).map(|(variable, value)| (variable.name(), value)).collect()
     }
 
     /// The settings as the function reads them.
     ///
     /// # Errors
     /// Why it does not accept them.
-    fn parse(&self, repository: &RepositoryName) -> Result<Arc<RepositorySettings>, String> {
+    pub(crate) fn parse(&self, repository: &RepositoryName) -> Result<Arc<RepositorySettings>, String> {
         let variables = self.variables();
         match Settings::from_lookup(|name| variables.get(name).cloned()) {
             Ok(settings) => {
@@ -66,8 +72,19 @@ pub struct Suggestion {
     pub text: SuggestedSettings,
     /// The same, as the function reads them.
     pub settings: Arc<RepositorySettings>,
-    /// The templates of aliases that it would not accept, each with the reason.
-    pub refused: Vec<(&'static str, String)>,
+    /// The templates of aliases that it would not accept.
+    pub refused: Vec<RefusedTemplate>,
+}
+
+/// A template of aliases that the function would not accept.
+#[derive(Debug)]
+pub struct RefusedTemplate {
+    /// The expression of its releases; `None` for those of three numbers.
+    pub releases: Option<String>,
+    /// The template.
+    pub template: String,
+    /// Why not.
+    pub reason: String,
 }
 
 impl Suggestion {
@@ -92,19 +109,20 @@ impl Suggestion {
             return Ok(None);
         }
         platforms.sort_unstable();
-        let aliases = String::new();
-        let mut text = SuggestedSettings { tag_template: layout.template(), platforms: platforms.join(","), aliases };
-        let (mut accepted, mut refused) = (Vec::new(), Vec::new());
-        text.parse(repository)?;
-        for template in guess.aliases.iter().map(|guessed| guessed.template) {
-            let alone = SuggestedSettings { aliases: template.to_owned(), ..text.clone() };
-            match alone.parse(repository) {
-                Ok(_) => accepted.push(template),
-                Err(reason) => refused.push((template, reason)),
+        let streams = SuggestedStreams::default();
+        let mut text = SuggestedSettings { tag_template: layout.template(), platforms: platforms.join(","), streams };
+        let (mut settings, mut refused) = (text.parse(repository)?, Vec::new());
+        for (releases, template) in guess.templates() {
+            let mut with = text.clone();
+            with.streams.add(releases, template);
+            match with.parse(repository) {
+                Ok(parsed) => (text, settings) = (with, parsed),
+                Err(reason) => {
+                    let (releases, template) = (releases.map(str::to_owned), template.to_owned());
+                    refused.push(RefusedTemplate { releases, template, reason });
+                }
             }
         }
-        text.aliases = accepted.join(",");
-        let settings = text.parse(repository)?;
         Ok(Some(Self { text, settings, refused }))
     }
 }
@@ -159,8 +177,8 @@ pub fn variables(
         platforms: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         tag_template: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        aliases: Option<&'a str>,
+        #[serde(flatten)]
+        streams: Option<&'a SuggestedStreams>,
     }
     let mut groups = BTreeMap::<&SuggestedSettings, Vec<&RepositoryName>>::new();
     for (name, settings) in repositories {
@@ -183,7 +201,7 @@ pub fn variables(
             repositories,
             platforms: differing(|settings| &settings.platforms, settings),
             tag_template: differing(|settings| &settings.tag_template, settings),
-            aliases: differing(|settings| &settings.aliases, settings),
+            streams: Some(&settings.streams).filter(|streams| **streams != common.streams),
         })
         .collect();
     let mut variables = common.variables();
@@ -207,8 +225,9 @@ mod tests {
     use super::*;
 
     fn suggested(template: &str, platforms: &str, aliases: &str) -> SuggestedSettings {
-        let [tag_template, platforms, aliases] = [template, platforms, aliases].map(str::to_owned);
-        SuggestedSettings { tag_template, platforms, aliases }
+        let [tag_template, platforms] = [template, platforms].map(str::to_owned);
+        let aliases = aliases.split(',').filter(|alias| !alias.is_empty()).map(|alias| (None, alias));
+        SuggestedSettings { tag_template, platforms, streams: aliases.collect() }
     }
 
     #[test]
@@ -248,7 +267,7 @@ mod tests {
     #[test]
     fn rule_states_only_what_differs() {
         let usual = suggested("{version}-{platform}", "linux/amd64,linux/arm64", "latest");
-        let other = SuggestedSettings { aliases: "{major},latest".to_owned(), ..usual.clone() };
+        let other = suggested("{version}-{platform}", "linux/amd64,linux/arm64", "{major},latest");
         let [one, two, three]: [RepositoryName; 3] = ["one", "two", "three"].map(|name| name.parse().unwrap());
         let variables = variables(&[(&one, &usual), (&two, &usual), (&three, &other)], Some(&[]));
         assert_eq!(variables["RULES"], r#"[{"repositories":["three"],"aliases":"{major},latest"}]"#);

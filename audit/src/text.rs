@@ -28,6 +28,17 @@ pub fn counted(count: usize, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
 }
 
+/// The words of a tag, which are letters and digits, each with where it begins.
+pub(crate) fn words(tag: &str) -> impl Iterator<Item = (usize, &str)> {
+    let is_separator = |char: char| !char.is_ascii_alphanumeric();
+    let words = tag.split_inclusive(is_separator).scan(0, move |next, part| {
+        let at = *next;
+        *next += part.len();
+        Some((at, part.trim_end_matches(is_separator)))
+    });
+    words.filter(|(_, word)| !word.is_empty())
+}
+
 /// A time in UTC, to the second. What no date can tell counts as the beginning of 1970.
 pub(crate) fn utc(time: SystemTime) -> UtcDateTime {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).ok().and_then(|since| since.as_secs().try_into().ok());

@@ -30,6 +30,9 @@ const MOST_GROWTH: f64 = 20.0;
 /// programs that share a core or its caches slow some of them.
 const MEASUREMENTS: usize = 5;
 
+/// How many trunks there are: as many as the audit judges.
+const TRUNKS: u64 = 8;
+
 fn time(hours: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_hours(hours)
 }
@@ -66,6 +69,20 @@ fn lines(versions: u64) -> RepositoryScan {
         images.push(image(vec![format!("{tag}-amd64")], MediaType::OciManifest, version));
         images.push(image(vec![format!("{tag}-arm64")], MediaType::OciManifest, version));
         let alias = (patch == 0).then(|| format!("1.{minor}"));
+        images.push(image([tag].into_iter().chain(alias).collect(), MediaType::OciIndex, version));
+    }
+    repository(images, None)
+}
+
+/// Builds of as many trunks as are judged, of two platforms with lists, whose aliases are all behind.
+fn trunks(versions: u64) -> RepositoryScan {
+    let mut images = Vec::new();
+    for version in 0..versions {
+        let (trunk, build) = (version % TRUNKS, version / TRUNKS);
+        let tag = format!("t{trunk}x-main-{build}-{:07x}", build % 2 * 0xabc_def0 + 0x123_4567);
+        images.push(image(vec![format!("{tag}-amd64")], MediaType::OciManifest, version));
+        images.push(image(vec![format!("{tag}-arm64")], MediaType::OciManifest, version));
+        let alias = (build == versions / TRUNKS / 2).then(|| format!("t{trunk}x-main"));
         images.push(image([tag].into_iter().chain(alias).collect(), MediaType::OciIndex, version));
     }
     repository(images, None)
@@ -138,6 +155,14 @@ fn check(scan_of: fn(u64) -> RepositoryScan, versions: u64, is_as_meant: fn(u64,
 #[test]
 fn work_grows_with_versions_and_aliases() {
     check(lines, 2_000, |versions, report| assert_eq!(report.totals.findings as u64, versions / 2));
+}
+
+#[test]
+fn work_grows_with_builds_of_trunks() {
+    check(trunks, 1_600, |_, report| {
+        let guess = &report.repositories[0].guess;
+        assert_eq!((guess.streams.len() as u64, report.totals.findings as u64), (TRUNKS, TRUNKS));
+    });
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod aliases;
 mod deep;
 mod judge;
 mod settings;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod versions;

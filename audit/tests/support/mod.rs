@@ -173,6 +173,13 @@ impl Scan {
         self
     }
 
+    /// Pushes the image of a tag so many seconds later.
+    pub fn later(mut self, tag: &str, seconds: u64) -> Self {
+        let position = self.position(tag);
+        self.images[position].pushed_at += Duration::from_secs(seconds);
+        self
+    }
+
     pub fn untag(mut self, tag: &str) -> Self {
         let position = self.position(tag);
         self.images[position].tags.clear();

@@ -6,6 +6,7 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use ecr_multiarch_audit::coverage::{Coverage, Unit};
 use ecr_multiarch_audit::finding::{ASSEMBLE_COMMAND, DRY_RUN_COMMAND, Finding, Request, SWEEP_COMMAND};
+use ecr_multiarch_audit::guess::{GuessedAlias, GuessedStream};
 use ecr_multiarch_audit::report::{Report, RepositoryReport};
 use ecr_multiarch_audit::text::{counted, plain};
 
@@ -69,10 +70,16 @@ impl ReportText<'_> {
             }
             None => writeln!(f, "\n no tag names a platform")?,
         }
-        if !guess.aliases.is_empty() {
+        let counts = |aliases: &[GuessedAlias]| {
             let aliases: Vec<_> =
-                guess.aliases.iter().map(|guessed| format!("{} ({})", guessed.template, guessed.tags)).collect();
-            writeln!(f, " aliases: {}", aliases.join(", "))?;
+                aliases.iter().map(|guessed| format!("{} ({})", guessed.template, guessed.tags)).collect();
+            aliases.join(", ")
+        };
+        if !guess.aliases.is_empty() {
+            writeln!(f, " aliases: {}", counts(&guess.aliases))?;
+        }
+        for GuessedStream { releases, aliases, evidence, .. } in &guess.streams {
+            writeln!(f, " stream: {releases}, aliases: {}\n  {evidence}", counts(aliases))?;
         }
         for warning in &guess.warnings {
             writeln!(f, " warning: {}", plain(warning))?;

@@ -382,6 +382,13 @@ async fn documented() -> (Report, u64) {
     }
     week(3);
     push_with_list(&ecr, "shop/checkout", "2.3.0", &["2.3", "2"]);
+    // The build that took longest pushed the alias last.
+    for (day, build, aliases) in
+        [(1, "main-98-3f9c2d1", &[][..]), (2, "main-99-0a1b2c3", &["main"]), (3, "main-100-5e1ec7e", &[])]
+    {
+        ecr.clock().set(start + Duration::from_hours(2 * WEEK + day * 24));
+        push_with_list(&ecr, "shop/search", build, aliases);
+    }
     audited(&ecr, &[], start + Duration::from_hours(3 * WEEK + 24)).await
 }
 
