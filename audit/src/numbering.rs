@@ -63,7 +63,7 @@ impl<'a> Numbering<'a> {
         (!numbering.is_before_release()).then_some(numbering)
     }
 
-    /// The numbers of a tag. `None`, if it is none of this numbering.
+    /// The numbers of a tag. `None`, if it does not follow this numbering.
     pub fn numbers(&self, tag: &NumberedTag<'a>) -> Option<Vec<&'a str>> {
         let number = |place: &Place<'a>, part: &Part<'a>| match (place, part) {
             (Place::Number { is_short, .. }, Part::Number(digits)) => {

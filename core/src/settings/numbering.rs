@@ -108,7 +108,7 @@ impl Numbering {
         &self.groups
     }
 
-    /// The release that a version is in the stream of this number. `None`, if it is none of this numbering.
+    /// The release that a version is in the stream of this number. `None`, if it does not follow this numbering.
     pub(super) fn release(&self, version: &Tag, stream: u8) -> Option<Release> {
         match &self.rule {
             Rule::ThreeNumbers => Release::of_three_numbers(version, stream),
