@@ -39,7 +39,7 @@ pub struct Numbering<'a> {
 impl<'a> Numbering<'a> {
     /// The numbering of tags that have one shape. `None`, if they count nothing, or more than is understood.
     pub fn of(tags: &[NumberedTag<'a>]) -> Option<Self> {
-        // Where one tag has a commit, the digits of another one can be a commit; where one has few digits, they are not.
+        // Where one tag has a commit, digits of another can be one; where one has few digits, they are not.
         let any =
             |at: usize, is: fn(Part<'a>) -> bool| tags.iter().any(|tag| tag.parts.get(at).copied().is_some_and(is));
         let place = |(at, part): (usize, &Part<'a>)| {

@@ -41,8 +41,8 @@ pub fn guess<'a>(scan: &'a RepositoryScan, guess: &mut Guess) -> Aliases<'a> {
     found.aliases
 }
 
-/// Whether tags of three numbers can be aliases of four: there are at least twice as many of these. Otherwise each release
-/// may just have another tag with the number of its build.
+/// Whether tags of three numbers can be aliases of four: there are at least twice as many of these. Otherwise each
+/// release may just have another tag with the number of its build.
 fn three_numbers_are_aliases(tags: &ScannedTags<'_>, series: &[Series<'_, '_>]) -> bool {
     let three = tags.all.iter().filter(|scanned| Release::from_tag(&scanned.tag).is_some()).count();
     let four = series.iter().filter(|series| series.numbering.names().count() == 4);
@@ -77,8 +77,8 @@ impl<'a> Search<'_, 'a> {
         self
     }
 
-    /// Whether a tag may be the alias of another stream: it follows none yet. A name without numbers that does not follow
-    /// its stream may follow another.
+    /// Whether a tag may be the alias of another stream: it follows none yet. A name without numbers that does not
+    /// follow its stream may follow another.
     fn is_free(&self, scanned: &ScannedTag<'_>) -> bool {
         let is_name = self.aliases.streams().templates().any(|(_, template)| template == scanned.text);
         if is_name { !self.aliases.is_following(scanned.text) } else { !self.aliases.is_alias_or_marker(scanned.text) }
@@ -177,8 +177,8 @@ impl Order {
     }
 }
 
-/// Of the pairs of releases that were pushed one after the other in a line, how many ascend, and how many there are. What
-/// was pushed at the same time, as by a copy, says nothing.
+/// Of the pairs of releases that were pushed one after the other in a line, how many ascend, and how many there are.
+/// What was pushed at the same time, as by a copy, says nothing.
 fn agreement(pushes: &[(SystemTime, Release)], level: usize) -> (usize, usize) {
     let (mut agreeing, mut pairs) = (0, 0);
     let mut last = HashMap::<Vec<_>, &(SystemTime, Release)>::new();

@@ -83,13 +83,14 @@ fn flavours_are_streams_beside_releases() {
         ("1.2.3-alpine", "1.2-alpine latest-alpine alpine"),
     ]);
     scan.check(&[]);
-    let flavour = r"(?<major>\\d+)\\.(?<minor>\\d+)\\.(?<patch>\\d+)-alpine";
-    let streams = format!(
-        r#"[{{"aliases":"{{major}}.{{minor}},latest"}},{{"releases":"{flavour}","aliases":"{{major}}.{{minor}}-alpine,alpine,latest-alpine"}}]"#
+    let streams = concat!(
+        r#"[{"aliases":"{major}.{minor},latest"},{"#,
+        r#""releases":"(?<major>\\d+)\\.(?<minor>\\d+)\\.(?<patch>\\d+)-alpine","#,
+        r#""aliases":"{major}.{minor}-alpine,alpine,latest-alpine"}]"#
     );
-    let evidence = "3 tags such as 1.2.3-alpine, pushed in the order of their numbers, and 1.1-alpine names the highest \
-                    of its line";
-    assert_eq!(guessed(&scan), (Some(streams), vec![evidence.to_owned()], vec![]));
+    let evidence = "3 tags such as 1.2.3-alpine, pushed in the order of their numbers, and 1.1-alpine names the \
+                    highest of its line";
+    assert_eq!(guessed(&scan), (Some(streams.to_owned()), vec![evidence.to_owned()], vec![]));
 }
 
 #[test]
@@ -121,8 +122,8 @@ fn lines_of_two_numbers_are_maintained_side_by_side() {
         &[("16.1", ""), ("15.5", ""), ("14.10", ""), ("16.2", "16 latest"), ("15.6", "15"), ("14.11", "14")],
         r"(?<major>\d+)\.(?<minor>\d+)",
         "{major},latest",
-        "6 tags such as 16.2, pushed in the order of their numbers within each {major}, and 14 names the highest of its \
-         line",
+        "6 tags such as 16.2, pushed in the order of their numbers within each {major}, and 14 names the highest of \
+         its line",
     );
 }
 
@@ -137,7 +138,10 @@ fn builds_of_branches_are_followed_by_their_names() {
         ("feature-y-15", "feature-y"),
     ]);
     scan.check(&[]);
-    let streams = r#"[{"releases":"feature-x-(?<build>\\d+)","aliases":"feature-x"},{"releases":"feature-y-(?<build>\\d+)","aliases":"feature-y"}]"#;
+    let streams = concat!(
+        r#"[{"releases":"feature-x-(?<build>\\d+)","aliases":"feature-x"},"#,
+        r#"{"releases":"feature-y-(?<build>\\d+)","aliases":"feature-y"}]"#
+    );
     let evidence = ["x", "y"].map(|name| {
         let build = if name == "x" { 14 } else { 15 };
         format!(
@@ -235,7 +239,10 @@ fn digits_of_a_commit_are_not_a_build() {
 fn rule_has_the_streams_of_its_repository() {
     let (one, other) = (versions(&TRUNK), versions(&[("1.0.0", "latest")]));
     let report = support::report(&[("team/a", &other), ("team/b", &other), ("team/c", &one)], at(100));
-    let rules = r#"[{"repositories":["team/c"],"streams":[{"releases":"main-(?<build>\\d+)-[0-9a-f]{7,40}","aliases":"edge,main"}]}]"#;
+    let rules = concat!(
+        r#"[{"repositories":["team/c"],"#,
+        r#""streams":[{"releases":"main-(?<build>\\d+)-[0-9a-f]{7,40}","aliases":"edge,main"}]}]"#
+    );
     assert_eq!((report.settings["ALIASES"].as_str(), report.settings["RULES"].as_str()), ("latest", rules));
     let settings = Settings::from_lookup(|name| report.settings.get(name).cloned()).unwrap();
     let of_trunk = settings.for_repository(&"team/c".parse().unwrap()).unwrap();
@@ -275,7 +282,8 @@ proptest! {
         // The first number is that of the day, so that there are streams.
         let push = |scan: Scan, (day, tags): (u32, &Vec<String>)| {
             let tags: Vec<_> = tags.iter().map(|tag| tag.replace('D', &day.to_string())).collect();
-            let scan = tags.iter().fold(scan, |scan, tag| if tag.len() > 4 { scan.images(tag, day, &["amd64", "arm64"]) } else { scan });
+            let versions = tags.iter().filter(|tag| tag.len() > 4);
+            let scan = versions.fold(scan, |scan, tag| scan.images(tag, day, &["amd64", "arm64"]));
             scan.lists(&[(&tags.join(" "), day)])
         };
         let scan = (1..).zip(&images).fold(Scan::new(), push);
