@@ -12,8 +12,9 @@ use crate::image::tagged;
 use crate::problem::Kind;
 use crate::report::{AuditFailure, AuditedVersion, KindReport, Report, RepositoryReport, Totals};
 use crate::scan::RepositoryScan;
-use crate::settings::{RefusedTemplate, Suggestion, variables, warnings};
+use crate::settings::{variables, warnings};
 use crate::streams;
+use crate::suggestion::{RefusedTemplate, Suggestion};
 use crate::versions::Versions;
 
 /// An audit that is under way. Of each scan it keeps only what the report needs.

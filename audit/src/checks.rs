@@ -17,7 +17,7 @@ use crate::judge::{Judge, Obstacle};
 use crate::problem::{PlatformRevision, Problem};
 use crate::reading::{ImageFacts, ListEntry, Reading};
 use crate::scan::RepositoryScan;
-use crate::settings::Suggestion;
+use crate::suggestion::Suggestion;
 use crate::text::{excerpt, plain, shown};
 use crate::versions::{Version, VersionImage, Versions};
 

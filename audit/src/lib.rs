@@ -48,5 +48,6 @@ pub mod settings;
 pub mod spelling;
 pub mod streams;
 pub mod suggested_streams;
+pub mod suggestion;
 pub mod text;
 pub mod versions;
