@@ -16,8 +16,12 @@ use crate::reconcile::manifest_list::ManifestList;
 use crate::settings::release::Release;
 use crate::settings::yank_marker::YankMarker;
 
-/// How many more releases of a line are read at once, after one whose list lacks a platform: it is rarely the only one.
-const MAX_READ_AHEAD: usize = 10;
+/// How many more releases of a line are read at once, at first, after one whose list lacks a platform: it is rarely the
+/// only one.
+const READ_AHEAD: usize = 10;
+
+/// How often a reach is doubled: until it is that of the largest repository.
+pub(super) const MAX_DOUBLINGS: u8 = 16;
 
 /// A list to be written under an alias, or under the yank marker of its release.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -39,6 +43,16 @@ pub(super) struct Attempts {
     pub(super) immutable: BTreeSet<Tag>,
     /// The targets that are given up.
     pub(super) given_up: BTreeMap<Tag, GivenUp>,
+    /// How many reads a decision asked for since the latest scan, after which everything is read again.
+    pub(super) reads: u8,
+}
+
+impl Attempts {
+    /// How far is looked, where at first it is so far: each read doubles it, since a decision costs as much as the
+    /// repository has releases. So few are made where many reads settle little.
+    pub(super) fn reach(&self, first: usize) -> usize {
+        first << self.reads
+    }
 }
 
 /// Why a target is given up.
@@ -164,8 +178,7 @@ impl<'a> Decider<'a> {
             Target::Alias(tag) => tag,
             Target::Marker(marker) => marker.tag(),
             Target::Unusable(alias) => {
-                let conflict = AliasConflict::NotAnAlias(alias.reason.clone());
-                return Decision::Settled(AliasOutcome::Conflict(conflict), Some(alias.release.clone()));
+                return Decision::Settled(AliasOutcome::from(alias), Some(alias.release.clone()));
             }
         };
         match self.attempts.given_up.get(tag) {
@@ -268,7 +281,7 @@ impl<'a> Decider<'a> {
             let digest = self.knowledge.list_of(one, scan)?;
             (!self.knowledge.has_read(digest) && !self.is_archived(one)).then_some((one, digest))
         });
-        for (release, digest) in unread.take(MAX_READ_AHEAD) {
+        for (release, digest) in unread.take(self.attempts.reach(READ_AHEAD)) {
             unknowns.compare(release.tag(), Some(digest), self.snapshot);
         }
     }

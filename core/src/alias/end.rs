@@ -1,7 +1,7 @@
 //! The end of a reconciliation: the outcome of each alias and marker.
 
 use super::decision::{Attempts, Decider, Decision, GivenUp};
-use super::outcome::{AliasConflict, AliasFailure, AliasOutcome, AliasPending, AliasReconciliation, AliasReport};
+use super::outcome::{AliasFailure, AliasOutcome, AliasPending, AliasReconciliation, AliasReport};
 use super::request::AliasRequest;
 use super::target::Target;
 use crate::error::Error;
@@ -48,10 +48,7 @@ pub(super) fn end_without_scan(targets: &[Target], request: &AliasRequest, attem
                 (attempts.pending(target), request.releases().iter().filter(gives).max().cloned())
             }
             (None, Target::Marker(marker)) => (attempts.pending(target), Some(marker.release().clone())),
-            (None, Target::Unusable(alias)) => {
-                let conflict = AliasConflict::NotAnAlias(alias.reason.clone());
-                (AliasOutcome::Conflict(conflict), Some(alias.release.clone()))
-            }
+            (None, Target::Unusable(alias)) => (AliasOutcome::from(alias), Some(alias.release.clone())),
         };
         end.add(target, AliasReport::new(target, outcome, release));
     }

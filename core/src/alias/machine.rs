@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::decision::AliasWrite;
-use super::decision::{Attempts, Decider, Decision, GivenUp};
+use super::decision::{Attempts, Decider, Decision, GivenUp, MAX_DOUBLINGS};
 use super::end::{end, end_without_scan};
 use super::outcome::{AliasPending, AliasReconciliation};
 use super::request::AliasRequest;
@@ -96,10 +96,6 @@ struct Context {
     /// What tags must name, unless someone else has written them.
     expected: BTreeMap<Tag, Digest>,
     attempts: Attempts,
-    /// How many targets that are not settled are looked at together. A read doubles it, since a decision costs as much as
-    /// the repository has releases: where many aliases need a read and few a write, few decisions are made. A scan sets it
-    /// back, since what was read before it is read again.
-    reach: usize,
     /// How many of [`PAUSES_MS`] are used.
     pauses: u8,
 }
@@ -132,7 +128,7 @@ impl ScanRepository {
             knowledge.keep(list.clone());
         }
         let (expected, attempts) = (request.written.clone(), Attempts::default());
-        let context = Context { request, targets, knowledge, expected, attempts, reach: MAX_WRITES, pauses: 0 };
+        let context = Context { request, targets, knowledge, expected, attempts, pauses: 0 };
         Self { context, after: Duration::ZERO }
     }
 
@@ -286,7 +282,7 @@ impl Context {
         }
         self.knowledge.drop_written(&self.request.lists, &self.expected);
         self.knowledge.releases.extend(snapshot.scan.into_releases());
-        self.reach = MAX_WRITES;
+        self.attempts.reads = 0;
         AliasStep::Scan(ScanRepository { context: self, after })
     }
 
@@ -331,7 +327,7 @@ impl Context {
                     writes.push(write);
                 }
             }
-            if active == self.reach || writes.len() == MAX_WRITES {
+            if active == self.attempts.reach(MAX_WRITES) || writes.len() == MAX_WRITES {
                 break;
             }
         }
@@ -342,7 +338,7 @@ impl Context {
         self.targets = Some(targets);
         let may_write = !writes.is_empty() && (self.is_full() || writes.len() == MAX_WRITES);
         if !tags.is_empty() && !may_write {
-            self.reach *= 2;
+            self.attempts.reads = MAX_DOUBLINGS.min(self.attempts.reads + 1);
             return self.read(snapshot, tags);
         }
         if !writes.is_empty() && !self.request.dry_run {

@@ -9,8 +9,8 @@ use crate::error::{Conflict, Error};
 use crate::excerpt::ImageText;
 use crate::oci::digest::Digest;
 use crate::oci::tag::Tag;
-use crate::settings::NotAnAlias;
 use crate::settings::release::Release;
+use crate::settings::{NotAnAlias, UnusableAlias};
 
 /// The outcome of an alias.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, strum::EnumDiscriminants)]
@@ -131,6 +131,12 @@ pub enum AliasPending {
     /// It was written, but no scan confirmed it.
     #[error("it was written, but there was no time left to confirm the write; the next sweep does")]
     NotConfirmed,
+}
+
+impl From<&UnusableAlias> for AliasOutcome {
+    fn from(alias: &UnusableAlias) -> Self {
+        Self::Conflict(AliasConflict::NotAnAlias(alias.reason.clone()))
+    }
 }
 
 impl AliasOutcome {

@@ -328,6 +328,16 @@ fn release_below_many_incomplete_ones_keeps_its_alias() {
 }
 
 #[test]
+fn line_of_many_releases_that_lack_a_platform_takes_few_reads() {
+    let releases: Vec<_> = (0..800).map(|minor| format!("1.{minor}.0=partial{minor}")).collect();
+    let mut registry = Registry::new("latest", &format!("whole {}", releases.join(" ")));
+    let (calls, end) = registry.run(registry.request("sweep"), "");
+    assert!(reports(&end)[0].starts_with("latest conflict null"), "{:?}", reports(&end));
+    let sizes: Vec<_> = calls.split("; read").skip(1).map(|call| call.split(' ').skip(1).count()).collect();
+    assert_eq!(sizes, [2, 21, 41, 81, 100, 61, 100, 100, 100, 21, 100, 74]);
+}
+
+#[test]
 fn many_aliases_that_others_made_take_few_reads() {
     let tags: Vec<_> = (0..1_000).map(|minor| format!("1.{minor}.0={minor} 1.{minor}=s390x-{minor}")).collect();
     let mut registry = Registry::new("{major}.{minor}", &tags.join(" "));
