@@ -84,7 +84,8 @@ fn reconciled(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<Resul
     let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| platforms.to_owned())).ok()?;
     let repository = "app".parse().unwrap();
     let of_repository = settings.for_repository(&repository).unwrap();
-    let request = Arc::new(ReconcileRequest::new(repository.clone(), "1".parse().unwrap(), of_repository).unwrap());
+    // A tag part may leave no room for the version, which is then not served.
+    let request = Arc::new(ReconcileRequest::new(repository.clone(), "1".parse().unwrap(), of_repository).ok()?);
     let tags = request.references();
     let mut stored = Manifests::default();
     for (index, text) in texts.iter().enumerate().filter_map(|(index, text)| Some((index, text.as_ref()?))) {
