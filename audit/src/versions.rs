@@ -11,6 +11,7 @@ use crate::guess::Guess;
 use crate::image::{Image, is_recent, tagged};
 use crate::platforms::PlatformNames;
 use crate::scan::RepositoryScan;
+use crate::text::words;
 
 /// How many versions before and after one, in the order of their pushes, are its siblings: enough that one broken build
 /// among them does not matter, and few enough that a platform which was added or dropped is noticed within days.
@@ -240,9 +241,10 @@ impl Family {
 /// `#.#.#-alpine`.
 fn shape(tag: &str) -> String {
     let is_hash = |word: &str| word.len() >= MIN_HASH && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let mut shape = String::new();
-    for part in tag.split_inclusive(|char: char| !char.is_ascii_alphanumeric()) {
-        let word = part.trim_end_matches(|char: char| !char.is_ascii_alphanumeric());
+    let (mut shape, mut end) = (String::new(), 0);
+    for (at, word) in words(tag) {
+        shape.push_str(&tag[end..at]);
+        end = at + word.len();
         if is_hash(word) {
             shape.push('#');
         } else {
@@ -257,9 +259,8 @@ fn shape(tag: &str) -> String {
                 shape.push_str(text);
             }
         }
-        shape.push_str(&part[word.len()..]);
     }
-    shape
+    shape + &tag[end..]
 }
 
 #[cfg(test)]
