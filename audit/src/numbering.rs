@@ -9,7 +9,7 @@ const HASH: &str = "[0-9a-f]{7,40}";
 /// How many numbers are guessed: as many as there are names for them.
 const MAX_NUMBERS: usize = NAMES.len();
 
-/// What numbers are called, where they are no dates.
+/// What numbers are called, unless they are a date.
 const NAMES: [&str; 4] = ["major", "minor", "patch", "build"];
 
 /// Names that by convention follow each build. Others, such as `stable` or `prod`, may be moved by a person.

@@ -84,7 +84,7 @@ impl RepositorySettings {
     /// The meaning of a tag.
     ///
     /// Platform tags come first, so that every platform tag of a version that is served means that platform, and releases
-    /// before aliases: where a template gives a tag of another meaning, that is no alias.
+    /// before aliases: what a template gives is an alias only if the tag has no other meaning.
     pub fn meaning(&self, tag: &Tag) -> TagMeaning<'_> {
         if let Some(parsed) = self.tag_scheme.parse(tag) {
             return TagMeaning::Platform(parsed);
