@@ -136,8 +136,9 @@ impl AliasTemplate {
 
     /// What it gives with a number of so many digits in each placeholder. `None`, if it has placeholders of texts.
     pub(super) fn example(&self, digits: usize) -> Option<String> {
+        self.pattern()?;
         let number = "1".repeat(digits);
-        matches!(self.given, Given::Pattern(_)).then(|| self.text_of("", |_| Some(&number))).flatten()
+        self.text_of("", |_| Some(&number))
     }
 
     /// Whether the template can give this tag.
