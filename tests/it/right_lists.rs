@@ -157,6 +157,7 @@ fn converted_list_is_left_alone() {
 fn ecr_that_takes_no_filter_beside_ids_is_understood() {
     let options = Options { refuses_filter_with_image_ids: true, ..Options::default() };
     let bed = TestBed::start(options, |function| function);
+    bed.ecr.clock().set(SystemTime::now());
     push_tags(&bed, &images("old"));
     bed.registry.push("app", Some("1"), &Index::oci(images("new").each_ref().map(Entry::new)));
     assert_outcome(&bed.assemble("1"), "published");
