@@ -13,7 +13,7 @@ use ecr_multiarch_core::batch::{BatchTasks, ReceivedMessage, RepositoryTasks, Ta
 use ecr_multiarch_core::plan::Planner;
 use ecr_multiarch_core::{Error, ErrorType, RegistryId, RepositoryName, Tag};
 use ecr_multiarch_engine::end::{Answered, End, TaskEnd};
-use ecr_multiarch_engine::executor::Executor;
+use ecr_multiarch_engine::executor::{Executor, Tasks};
 use futures_util::{StreamExt as _, stream};
 
 use super::metrics::{Metrics, name};
@@ -66,11 +66,16 @@ impl<'a> BatchRun<'a> {
     }
 
     async fn repository(&self, executor: &Executor<'_>, name: &RepositoryName, tasks: RepositoryTasks) {
-        let RepositoryTasks { versions, separate, markers } = tasks;
+        let RepositoryTasks { versions, separate, lists, markers } = tasks;
         let on_end = |records, end| self.end(records, &end);
-        executor.reconcile(name, versions.into_values(), markers.into_values(), on_end).await;
+        let joined = Tasks {
+            versions: versions.into_values().collect(),
+            lists: lists.into_values().collect(),
+            markers: markers.into_values().collect(),
+        };
+        executor.carry_out(name, joined, on_end).await;
         for task in separate {
-            executor.reconcile(name, [task], [], on_end).await;
+            executor.carry_out(name, Tasks { versions: vec![task], ..Tasks::default() }, on_end).await;
         }
     }
 

@@ -135,6 +135,7 @@ impl Handler {
         match work {
             Work::Version(id, task, None) => executor(&id).reconcile_one(task).await,
             Work::Version(id, task, Some(wait)) => self.wait_until_published(&id, &task, wait, invocation).await,
+            Work::List(id, request) => executor(&id).tag_list(request).await,
             Work::Marker(id, task) => executor(&id).mark(task).await,
             Work::Yank(id, request) => executor(&id).yank(request).await,
             Work::Sweep(registries, scope) => {

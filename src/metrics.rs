@@ -9,6 +9,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use ecr_multiarch_core::alias::outcome::AliasOutcomeKind;
 use ecr_multiarch_core::answer::aliases_of_kind;
+use ecr_multiarch_core::image_tags::outcome::{ImageTagOutcomeKind, image_tags_of_kind};
 use ecr_multiarch_core::{Answer, ErrorType, OutcomeKind, SweepReport};
 use serde_json::{Map, Value, json};
 
@@ -30,7 +31,7 @@ const MAX_VALUES: usize = 100;
 pub mod name {
     /// Manifest lists published.
     pub const PUBLISHED: &str = "Published";
-    /// Versions that were up to date.
+    /// Versions that were up to date, and lists that others pushed.
     pub const UNCHANGED: &str = "Unchanged";
     /// Events and requests for versions that lack a platform or are held back.
     pub const WAITING: &str = "Waiting";
@@ -60,13 +61,17 @@ pub mod name {
     pub const ALIASES_MOVED: &str = "AliasesMoved";
     /// Aliases that were left alone, each time that one is reconciled.
     pub const ALIAS_CONFLICTS: &str = "AliasConflicts";
+    /// Image tags that were moved to another image.
+    pub const IMAGE_TAGS_MOVED: &str = "ImageTagsMoved";
+    /// Image tags that were left alone, each time that one is looked at.
+    pub const IMAGE_TAG_CONFLICTS: &str = "ImageTagConflicts";
     /// 1 for a sweep of everything that is served that ended before its deadline, 0 for one that did not. Written for a
     /// request for all registries at once. The state machine of the sweep sends one for each registry, and writes the
     /// metric with its own dimension.
     pub const SWEEP_COMPLETE: &str = "SweepComplete";
 
     /// All of them, except those of single error types.
-    pub const ALL: [&str; 17] = [
+    pub const ALL: [&str; 19] = [
         PUBLISHED,
         UNCHANGED,
         WAITING,
@@ -83,6 +88,8 @@ pub mod name {
         IGNORED_VERSIONS,
         ALIASES_MOVED,
         ALIAS_CONFLICTS,
+        IMAGE_TAGS_MOVED,
+        IMAGE_TAG_CONFLICTS,
         SWEEP_COMPLETE,
     ];
 }
@@ -153,7 +160,7 @@ impl Metrics {
                 let kind = report.outcome.kind();
                 let name = match kind {
                     OutcomeKind::Published => name::PUBLISHED,
-                    OutcomeKind::Unchanged => name::UNCHANGED,
+                    OutcomeKind::Unchanged | OutcomeKind::Tagged => name::UNCHANGED,
                     OutcomeKind::Waiting => name::WAITING,
                     OutcomeKind::Ignored => name::IGNORED,
                     OutcomeKind::WouldPublish => name::WOULD_PUBLISH,
@@ -183,6 +190,11 @@ impl Metrics {
             self.count(name::ALIASES_MOVED, of_kind(AliasOutcomeKind::Moved));
             self.count(name::ALIAS_CONFLICTS, of_kind(AliasOutcomeKind::Conflict));
         }
+        if let Some(image_tags) = record.result.ok().and_then(Answer::image_tags) {
+            let of_kind = |kind| image_tags_of_kind(image_tags, kind).count() as u64;
+            self.count(name::IMAGE_TAGS_MOVED, of_kind(ImageTagOutcomeKind::Moved));
+            self.count(name::IMAGE_TAG_CONFLICTS, of_kind(ImageTagOutcomeKind::Conflict));
+        }
     }
 
     fn add_sweep(&mut self, report: &SweepReport) {
@@ -199,6 +211,10 @@ impl Metrics {
         if let Some(aliases) = &report.aliases {
             count(name::ALIASES_MOVED, aliases.moved);
             count(name::ALIAS_CONFLICTS, aliases.conflicts.total);
+        }
+        if let Some(image_tags) = &report.image_tags {
+            count(name::IMAGE_TAGS_MOVED, image_tags.moved);
+            count(name::IMAGE_TAG_CONFLICTS, image_tags.conflicts);
         }
         for (error_type, failed) in &report.failed_by_type {
             count(&failed_of_type(*error_type), *failed);

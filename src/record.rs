@@ -5,11 +5,15 @@ use std::time::Duration;
 use ecr_multiarch_core::alias::outcome::AliasOutcomeKind;
 use ecr_multiarch_core::answer::aliases_of_kind;
 use ecr_multiarch_core::batch::TaskRecords;
+use ecr_multiarch_core::image_tags::outcome::{ImageTagOutcomeKind, image_tags_of_kind};
 use ecr_multiarch_core::plan::Subject;
 use ecr_multiarch_core::{
     AliasReport, Answer, ErrorType, InvocationError, RegistryId, RepositoryName, RepositoryStart, SweepReport, Tag,
 };
 use ecr_multiarch_engine::log;
+
+/// How many image tags that were left alone are logged: those of a usual list. A list may have thousands.
+const MAX_LOGGED_CONFLICTS: usize = 10;
 
 /// The record of an invocation that has ended.
 #[derive(Debug)]
@@ -44,13 +48,18 @@ impl InvocationRecord<'_> {
         }
     }
 
-    /// Writes a line for each alias that was left alone.
+    /// Writes a line for each alias and image tag that was left alone.
     fn log_conflicts(&self) {
         let Subject { registry, repository, .. } = self.subject;
         let (Ok(answer), Some(registry)) = (self.result, registry) else { return };
         for alias in aliases_of_kind(answer.aliases().unwrap_or_default(), AliasOutcomeKind::Conflict) {
             let reason = alias.reason().unwrap_or_default();
             log::conflict(registry, repository.as_deref().unwrap_or_default(), &alias.tag, &reason);
+        }
+        let Some(version) = &self.subject.version else { return };
+        let image_tags = answer.image_tags().unwrap_or_default();
+        for image_tag in image_tags_of_kind(image_tags, ImageTagOutcomeKind::Conflict).take(MAX_LOGGED_CONFLICTS) {
+            log::image_tag_conflict(registry, repository.as_deref().unwrap_or_default(), version, image_tag);
         }
     }
 
@@ -68,6 +77,11 @@ impl InvocationRecord<'_> {
         let aliases_moved = aliases(AliasOutcomeKind::Moved);
         let alias_conflicts = aliases(AliasOutcomeKind::Conflict);
         let aliases_pending = aliases(AliasOutcomeKind::Pending);
+        let image_tags = self.result.ok().and_then(Answer::image_tags).unwrap_or_default();
+        let image_tags_moved: Vec<_> = image_tags_of_kind(image_tags, ImageTagOutcomeKind::Moved)
+            .map(|image_tag| image_tag.tag.as_str())
+            .collect();
+        let image_tags_moved = (!image_tags_moved.is_empty()).then(|| image_tags_moved.join(","));
         self.log_conflicts();
         match self.result {
             Ok(Answer::Version(report)) => {
@@ -86,6 +100,7 @@ impl InvocationRecord<'_> {
                     aliases_moved,
                     alias_conflicts,
                     aliases_pending,
+                    image_tags_moved,
                     records,
                     milliseconds,
                     ecr_calls,
@@ -155,6 +170,8 @@ impl InvocationRecord<'_> {
             failed = report.failed.total,
             aliases_moved = report.aliases.as_ref().map(|aliases| aliases.moved),
             alias_conflicts = report.aliases.as_ref().map(|aliases| aliases.conflicts.total),
+            image_tags_moved = report.image_tags.map(|image_tags| image_tags.moved),
+            image_tag_conflicts = report.image_tags.map(|image_tags| image_tags.conflicts),
             complete = report.is_complete(),
             next = report.next.as_ref().map(RepositoryStart::as_str),
             unfinished = (!unfinished.is_empty()).then(|| unfinished.join(",")),

@@ -83,7 +83,7 @@ fn outcome(report: &VersionReport) -> String {
         format!("{repository}:{tag} as {}", short_digest(&digest))
     };
     match outcome.kind() {
-        OutcomeKind::Published => format!("{} {}", Style::Success.paint(name), list()),
+        OutcomeKind::Published | OutcomeKind::Tagged => format!("{} {}", Style::Success.paint(name), list()),
         OutcomeKind::Unchanged | OutcomeKind::WouldPublish => format!("{name} {}", list()),
         OutcomeKind::Waiting if outcome.missing().is_empty() => format!("{} {reason}", Style::Pending.paint(name)),
         OutcomeKind::Waiting => {

@@ -7,11 +7,13 @@ use serde::{Serialize, Serializer};
 use self::sweep::SweepReport;
 use crate::alias::outcome::{AliasOutcomeKind, AliasReport};
 use crate::alias::yank::{YankEnd, YankOutcome};
+use crate::image_tags::outcome::{ImageTagOutcome, ImageTagReport, ImageTagging, NoList};
+use crate::image_tags::request::ImageTagRequest;
 use crate::name::{AccountId, Region, RegistryId, RepositoryName};
 use crate::oci::digest::Digest;
 use crate::oci::media_type::MediaType;
 use crate::oci::tag::Tag;
-use crate::reconcile::outcome::{Outcome, OutcomeKind, PlatformImage, Reconciliation};
+use crate::reconcile::outcome::{Outcome, OutcomeKind, PlatformImage, Reconciliation, Waiting};
 use crate::reconcile::request::ReconcileRequest;
 use crate::settings::yank_marker::YankMarker;
 
@@ -51,6 +53,8 @@ pub struct VersionReport {
     pub images: Vec<PlatformImage>,
     /// Its aliases. `None`, unless the policy has aliases, the version is a release, and it has its manifest list.
     pub aliases: Option<Vec<AliasReport>>,
+    /// The tags of its list's images. `None`, unless the policy has image tags and the version has its manifest list.
+    pub image_tags: Option<Vec<ImageTagReport>>,
     /// What the version's tag named before a list was published, if anything.
     pub replaced: Option<Digest>,
     /// What a forced list replaced, in words.
@@ -65,16 +69,36 @@ impl VersionReport {
         repository: Option<String>,
         version: Option<Tag>,
     ) -> Self {
-        let outcome = Outcome::Ignored(reason);
-        Self { outcome, registry, repository, version, images: Vec::new(), aliases: None, replaced: None, reason: None }
+        let (outcome, images) = (Outcome::Ignored(reason), Vec::new());
+        let (aliases, image_tags) = (None, None);
+        Self { outcome, registry, repository, version, images, aliases, image_tags, replaced: None, reason: None }
     }
 
     /// The answer to a reconciliation.
     pub fn new(registry: RegistryId, request: &ReconcileRequest, reconciliation: Reconciliation) -> Self {
         let Reconciliation { outcome, images, replaced } = reconciliation;
-        let (repository, version) = (Some(request.repository.to_string()), Some(request.version.clone()));
+        let (repository, version) = (request.repository.to_string(), request.version.clone());
         let reason = replaced.filter(|_| request.force).map(|digest| format!("it replaced {digest}"));
-        Self { outcome, registry: Some(registry), repository, version, images, aliases: None, replaced, reason }
+        let empty = Self::ignored(String::new(), Some(registry), Some(repository), Some(version));
+        Self { outcome, images, replaced, reason, ..empty }
+    }
+
+    /// The answer to the push of a list, whose images were tagged.
+    pub fn for_list(registry: RegistryId, request: &ImageTagRequest, tagging: ImageTagging) -> Self {
+        let (outcome, image_tags) = match tagging {
+            ImageTagging::List(list, image_tags) => {
+                let is_moved = |image_tag: &ImageTagReport| image_tag.outcome == ImageTagOutcome::Moved;
+                let is_tagged = image_tags.iter().any(is_moved);
+                (if is_tagged { Outcome::Tagged(list) } else { Outcome::Unchanged(list) }, Some(image_tags))
+            }
+            ImageTagging::NoList(no_list @ NoList::Absent(_)) => {
+                let waiting = Waiting::Platforms { missing: Vec::new(), reason: Some(no_list.to_string()) };
+                (Outcome::Waiting(waiting), None)
+            }
+            ImageTagging::NoList(no_list) => (Outcome::Ignored(no_list.to_string()), None),
+        };
+        let (repository, version) = (request.repository.to_string(), request.version.clone());
+        Self { outcome, image_tags, ..Self::ignored(String::new(), Some(registry), Some(repository), Some(version)) }
     }
 }
 
@@ -179,6 +203,14 @@ impl Answer {
             Self::Sweep(_) | Self::Registries(_) => None,
         }
     }
+
+    /// The tags of the images of a version's list, where there are any.
+    pub fn image_tags(&self) -> Option<&[ImageTagReport]> {
+        match self {
+            Self::Version(report) => report.image_tags.as_deref(),
+            Self::Yank(_) | Self::Sweep(_) | Self::Registries(_) => None,
+        }
+    }
 }
 
 /// The aliases of this outcome, in their order.
@@ -207,8 +239,10 @@ impl Serialize for VersionReport {
             manifest: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             aliases: Option<&'a [AliasReport]>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            image_tags: Option<&'a [ImageTagReport]>,
         }
-        let Self { outcome, registry, repository, version, images, aliases, replaced: _, reason } = self;
+        let Self { outcome, registry, repository, version, images, aliases, image_tags, replaced: _, reason } = self;
         let list = outcome.manifest_list();
         let row = Row {
             outcome: outcome.kind().name(),
@@ -225,6 +259,7 @@ impl Serialize for VersionReport {
             reason: outcome.reason().or(reason.as_deref()),
             manifest: list.filter(|_| matches!(outcome, Outcome::WouldPublish(_))).map(|list| list.text.as_str()),
             aliases: aliases.as_deref(),
+            image_tags: image_tags.as_deref(),
         };
         row.serialize(serializer)
     }

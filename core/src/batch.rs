@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::answer::Answer;
 use crate::error::{Error, ErrorType, InvocationError};
 use crate::excerpt::RegistryText;
+use crate::image_tags::request::ImageTagRequest;
 use crate::input::{Input, not_for_a_queue};
 use crate::name::{RegistryId, RepositoryName};
 use crate::oci::tag::Tag;
@@ -34,6 +35,8 @@ pub struct RepositoryTasks {
     pub versions: BTreeMap<Tag, (TaskRecords, VersionTask)>,
     /// Requests with `force`, and dry runs: each for itself.
     pub separate: Vec<(TaskRecords, VersionTask)>,
+    /// The versions whose lists were pushed, so that their images are to be tagged.
+    pub lists: BTreeMap<Tag, (TaskRecords, ImageTagRequest)>,
     /// The yank markers whose aliases are to be reconciled.
     pub markers: BTreeMap<Tag, (TaskRecords, MarkerTask)>,
 }
@@ -89,6 +92,9 @@ impl BatchTasks {
             Plan::Do(Work::Version(registry, task, _wait)) => {
                 self.repository(registry, &task.request.repository).add_version(records, task);
             }
+            Plan::Do(Work::List(registry, request)) => {
+                self.repository(registry, &request.repository).add_list(records, request);
+            }
             Plan::Do(Work::Marker(registry, task)) => {
                 self.repository(registry, &task.aliases.repository).add_marker(records, task);
             }
@@ -116,6 +122,18 @@ impl RepositoryTasks {
             joined_task.request.announced_at = joined_task.request.announced_at.max(task.request.announced_at);
         } else {
             self.versions.insert(request.version.clone(), (records, task));
+        }
+    }
+
+    fn add_list(&mut self, records: TaskRecords, request: ImageTagRequest) {
+        match self.lists.get_mut(&request.version) {
+            Some((joined, joined_request)) => {
+                joined.join(records);
+                joined_request.is_expected |= request.is_expected;
+            }
+            None => {
+                self.lists.insert(request.version.clone(), (records, request));
+            }
         }
     }
 

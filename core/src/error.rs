@@ -153,7 +153,7 @@ pub enum Error {
 pub struct InvocationError {
     /// The error.
     pub error: Error,
-    /// The tag that names its manifest list by now, where only aliases failed.
+    /// The tag that names its manifest list by now, where only tags that follow it failed.
     pub confirmed: Option<ImageReference>,
 }
 
@@ -167,7 +167,7 @@ impl fmt::Display for InvocationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.confirmed {
             None => self.error.fmt(f),
-            Some(tag) => write!(f, "{tag} names its manifest list, but its aliases are not reconciled: {}", self.error),
+            Some(tag) => write!(f, "{tag} names its manifest list, but not all tags that follow it do: {}", self.error),
         }
     }
 }

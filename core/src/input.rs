@@ -16,7 +16,7 @@ use crate::alias::yank::YankAction;
 use crate::error::Error;
 use crate::excerpt::{ImageText, RegistryText};
 use crate::name::{AccountId, Region, RegistryId, RepositoryName};
-use crate::oci::media_type::is_artifact;
+use crate::oci::media_type::{MediaType, is_artifact};
 use crate::oci::tag::Tag;
 
 /// A validated input.
@@ -54,6 +54,8 @@ pub struct Push {
     pub repository: RepositoryName,
     /// The tag.
     pub tag: Tag,
+    /// Whether it may be a manifest list that was pushed: unless the event states another media type.
+    pub may_be_list: bool,
     /// The time of the event, if it states one.
     pub time: Option<SystemTime>,
 }
@@ -139,7 +141,11 @@ impl Input {
         detail: ImageAction,
     ) -> Result<Self, Error> {
         let artifact = detail.artifact().map(ImageText::from);
-        let ImageAction { action_type, result, repository_name: repository, image_tag, .. } = detail;
+        let ImageAction { action_type, result, repository_name: repository, image_tag, manifest_media_type, .. } =
+            detail;
+        let media_type = manifest_media_type.filter(|media_type| !media_type.is_empty());
+        let may_be_list = media_type
+            .is_none_or(|media_type| MediaType::from_name(&media_type).is_some_and(MediaType::is_manifest_list));
         if action_type.is_none() && repository.is_none() {
             return Err(invalid_event("it names neither an action nor a repository"));
         }
@@ -177,6 +183,7 @@ impl Input {
             region: region.unwrap_or_else(|| "".parse()).map_err(invalid_event)?,
             repository: repository.unwrap_or_default().parse().map_err(invalid_event)?,
             tag,
+            may_be_list,
             time,
         }))
     }
@@ -191,7 +198,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::oci::media_type::MediaType;
 
     fn parse(detail: Value) -> Result<Input, Error> {
         parse_of(Some("123456789012"), Some("eu-central-1"), detail)

@@ -160,7 +160,11 @@ impl<'a> Inventory<'a> {
                 let target = Target { pushed_at: image.pushed_at, names, is_archived: image.is_archived };
                 self.targets.insert(self.versions.hasher().hash_one(tag), target);
             }
-            TagMeaning::Platform(_) | TagMeaning::Alias(_) | TagMeaning::Marker(_) | TagMeaning::NotServed(_) => {}
+            TagMeaning::Platform(_)
+            | TagMeaning::Image(_)
+            | TagMeaning::Alias(_)
+            | TagMeaning::Marker(_)
+            | TagMeaning::NotServed(_) => {}
         }
     }
 

@@ -25,6 +25,7 @@
 //! * [`name`] and [`oci`]: the terms of ECR and of the OCI specifications, each a strict type;
 //! * [`reconcile`]: the state machine of one version, its observation, its manifest list, its outcome;
 //! * [`alias`]: releases and the aliases that follow them, as a state machine of its own;
+//! * [`image_tags`]: the tags of the images inside a list, as another one;
 //! * [`scan`] and [`inventory`]: what a scan shows of a repository, and the versions that its tags make up;
 //! * [`answer`] and [`error`]: what an invocation returns; [`excerpt`]: text from outside within it; [`iam_action`]: the
 //!   permissions that it needs.
@@ -38,6 +39,7 @@ pub mod batch;
 pub mod error;
 pub mod excerpt;
 pub mod iam_action;
+pub mod image_tags;
 pub mod input;
 pub mod inventory;
 pub mod name;
@@ -59,6 +61,9 @@ pub use answer::sweep::SweepReport;
 pub use answer::{Answer, RegistriesReport, VersionReport, YankReport};
 pub use error::{Error, ErrorType, InvocationError};
 pub use iam_action::IamAction;
+pub use image_tags::machine::ImageTagStep;
+pub use image_tags::outcome::{ImageTagOutcome, ImageTagReport, ImageTagging};
+pub use image_tags::request::ImageTagRequest;
 pub use input::Input;
 pub use inventory::Inventory;
 pub use name::{

@@ -9,6 +9,7 @@ use crate::alias::request::AliasRequest;
 use crate::alias::yank::{YankAction, YankRequest};
 use crate::answer::{Answer, VersionReport};
 use crate::error::{Error, InvocationError};
+use crate::image_tags::request::ImageTagRequest;
 use crate::input::request::{AssembleRequest, RegistriesRequest, ReleaseRequest, SweepRequest};
 use crate::input::{Input, Push};
 use crate::name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName};
@@ -112,7 +113,7 @@ impl Planner<'_> {
     }
 
     fn push(&self, push: Push, subject: &mut Subject) -> Result<Work, Rejection> {
-        let Push { account, region, repository, tag, time } = push;
+        let Push { account, region, repository, tag, may_be_list, time } = push;
         self.check_registry(Some(&account), Some(&region))?;
         let settings = self.repository_settings(&repository)?;
         let registry = RegistryId { account: Some(account), region };
@@ -132,7 +133,14 @@ impl Planner<'_> {
                 let aliases = AliasRequest::for_release(repository, release, settings);
                 Ok(Work::Marker(registry, MarkerTask { marker, aliases }))
             }
-            TagMeaning::Alias(_) | TagMeaning::Version(_) | TagMeaning::NotServed(_) => {
+            TagMeaning::Version(_)
+                if may_be_list && let Some(request) = ImageTagRequest::new(repository, tag.clone(), settings) =>
+            {
+                subject.version = Some(tag);
+                let is_expected = is_recent(time, self.now);
+                Ok(Work::List(registry, ImageTagRequest { is_expected, ..request }))
+            }
+            TagMeaning::Image(_) | TagMeaning::Alias(_) | TagMeaning::Version(_) | TagMeaning::NotServed(_) => {
                 Err(ignored(format!("{tag} is not the tag of a configured platform")))
             }
         }
@@ -142,13 +150,14 @@ impl Planner<'_> {
         let AssembleRequest { repository, version, dry_run, force, account, region, wait_seconds } = request;
         self.check_registry(account.as_ref(), region.as_ref())?;
         let settings = self.repository_settings(&repository)?;
-        let VersionTask { request, aliases } = version_task(repository, version, settings)?;
+        let VersionTask { request, aliases, image_tags } = version_task(repository, version, settings)?;
         let registry = self.requested_registry(account, region)?;
         let aliases = aliases.map(|aliases| aliases.with_dry_run(dry_run).with_force(force));
         // One that waits looks again and again, as those do who may do nothing else.
         let looks_for_archived = wait_seconds.is_none() && self.access == Access::Full;
         let request = ReconcileRequest { dry_run, force, looks_for_archived, ..request };
-        let task = VersionTask { request, aliases };
+        let image_tags = image_tags.map(|image_tags| ImageTagRequest { dry_run, force, ..image_tags });
+        let task = VersionTask { request, aliases, image_tags };
         Ok(Work::Version(registry, task, wait_seconds.map(Duration::from)))
     }
 
@@ -282,8 +291,9 @@ fn version_task(
 ) -> Result<VersionTask, Rejection> {
     let release = settings.release(&version);
     let aliases = release.map(|release| AliasRequest::for_release(repository.clone(), release, settings));
+    let image_tags = ImageTagRequest::new(repository.clone(), version.clone(), settings);
     let request = ReconcileRequest::new(repository, version, settings).map_err(|error| ignored(error.to_string()))?;
-    Ok(VersionTask { request, aliases })
+    Ok(VersionTask { request, aliases, image_tags })
 }
 
 /// Whether a push of this time is recent. One without a time, or with a time to come, is taken for a new one.

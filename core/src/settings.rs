@@ -2,6 +2,7 @@
 
 pub mod alias_template;
 pub mod configured_platform;
+pub mod image_tag;
 pub mod platform_set;
 pub mod release;
 pub mod tag_meaning;
@@ -89,7 +90,16 @@ impl Settings {
 
     /// Whether any repository can have aliases.
     pub fn has_aliases(&self) -> bool {
-        self.rules.iter().map(|(_, settings)| settings).chain([&self.defaults]).any(|one| one.has_aliases())
+        self.any_repository(RepositorySettings::has_aliases)
+    }
+
+    /// Whether the images inside manifest lists of any repository get tags.
+    pub fn has_image_tags(&self) -> bool {
+        self.any_repository(|one| one.image_tags.is_some())
+    }
+
+    fn any_repository(&self, has: impl Fn(&RepositorySettings) -> bool) -> bool {
+        self.rules.iter().map(|(_, settings)| settings).chain([&self.defaults]).any(|one| has(one))
     }
 
     /// The repositories that are served, by name or glob.

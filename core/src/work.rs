@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::alias::request::AliasRequest;
 use crate::alias::yank::YankRequest;
+use crate::image_tags::request::ImageTagRequest;
 use crate::name::{RegistryId, RepositoryGlob, RepositoryStart};
 use crate::reconcile::request::ReconcileRequest;
 use crate::settings::yank_marker::YankMarker;
@@ -13,6 +14,8 @@ use crate::settings::yank_marker::YankMarker;
 pub enum Work {
     /// Reconcile a version, and wait for it for this long.
     Version(RegistryId, VersionTask, Option<Duration>),
+    /// Tag the images of a list that was pushed.
+    List(RegistryId, ImageTagRequest),
     /// Reconcile the aliases of a release that was marked as yanked.
     Marker(RegistryId, MarkerTask),
     /// Mark a release as yanked, or find out how to take that back.
@@ -23,13 +26,15 @@ pub enum Work {
     Registries(Vec<RegistryId>),
 }
 
-/// A version to be reconciled, and then its aliases.
+/// A version to be reconciled, and then the tags of its images and its aliases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionTask {
     /// The version.
     pub request: ReconcileRequest,
     /// Its aliases, to be reconciled once its tag names a manifest list. `None`, if it has none.
     pub aliases: Option<AliasRequest>,
+    /// The tags of its images, to be written once its tag names a manifest list. `None`, if they get none.
+    pub image_tags: Option<ImageTagRequest>,
 }
 
 /// A yank marker that was pushed, with the aliases to be reconciled.

@@ -12,14 +12,11 @@ use ecr_multiarch_core::reconcile::step::PutResponse;
 use ecr_multiarch_core::{
     AliasReconciliation, AliasRequest, AliasScan, AliasScanBuilder, AliasStep, Error, IamAction, RepositoryName, Tag,
 };
-use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
 use crate::ecr::Registry;
 use crate::end::{WorkTime, before, pause, settle, with_deadline};
-
-/// How many aliases are written at a time: those of every usual release, which has three, at once.
-const MAX_PARALLEL_WRITES: usize = 8;
+use crate::puts::put_manifests;
 
 /// How many scans must fit into the time that remains when an alias is written: the one that confirms the write, and
 /// another one, since a repository may take longer to scan than it did.
@@ -60,7 +57,7 @@ pub(crate) async fn yank(registry: &Registry, request: YankRequest, deadline: In
                 read.resume(&with_deadline(deadline, IamAction::BatchGetImage, marker, call).await?)?
             }
             YankStep::Put(put) => {
-                let call = registry.put_manifest_list(repository, put.tag(), put.list());
+                let call = registry.put_manifest(repository, put.tag(), put.list().into());
                 let response = with_deadline(deadline, IamAction::PutImage, marker, call).await?;
                 put.resume(response)?
             }
@@ -165,18 +162,7 @@ impl AliasRun<'_> {
         repository: &RepositoryName,
         writes: &[AliasWrite],
     ) -> BTreeMap<Tag, Result<PutResponse, Error>> {
-        let responses = writes.iter().map(async |write| {
-            let permit = before(self.time.stop_at, self.registry.gate().write_permit()).await;
-            if permit.is_none() || !self.has_time_to_write() {
-                return None;
-            }
-            let call = self.registry.put_manifest_list(repository, &write.tag, &write.list);
-            match before(self.time.deadline, call).await? {
-                Err(error) if error.error_type().is_retryable() && Instant::now() >= self.time.stop_at => None,
-                response => Some((write.tag.clone(), response)),
-            }
-        });
-        let responses = stream::iter(responses).buffer_unordered(MAX_PARALLEL_WRITES);
-        responses.filter_map(std::future::ready).collect().await
+        let writes = writes.iter().map(|write| (&write.tag, (&write.list).into()));
+        put_manifests(self.registry, repository, writes, self.time, || self.has_time_to_write()).await
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct AliasTask<K> {
     /// The tag that the task has written or found right, if any.
     pub(crate) confirmed: Option<ImageReference>,
     pub(crate) reply: Reply,
+    /// How the task ends where its aliases do not fail.
+    pub(crate) failed: Option<TaskEnd>,
 }
 
 /// The answer to a task, but for its aliases.
@@ -59,10 +61,10 @@ pub(crate) async fn finish<K>(
     let Some(joined) = requests.reduce(AliasRequest::join).map(Arc::new) else { return Vec::new() };
     let reconciliation = Box::pin(reconcile_aliases(registry, Arc::clone(&joined), deadline)).await;
     let mut failed: Option<Error> = None;
-    let end = |AliasTask { key, aliases, confirmed, reply }| {
+    let end = |AliasTask { key, aliases, confirmed, reply, failed: other }| {
         let part = reconciliation.as_ref().map_err(Clone::clone).map(|all| all.part(&aliases, &joined));
         let end = match part.and_then(AliasReconciliation::into_result) {
-            Ok(reports) => End::Done(reply.with_aliases(registry.id(), repository, reports)),
+            Ok(reports) => other.unwrap_or_else(|| End::Done(reply.with_aliases(registry.id(), repository, reports))),
             // It is logged and counted once.
             Err(error) if error.error_type().is_retryable() && failed.as_ref() == Some(&error) => End::Abandoned(error),
             Err(error) => {

@@ -289,31 +289,31 @@ impl Registry {
         Ok((found, omitted))
     }
 
-    /// Writes a manifest list under a tag.
+    /// Writes a manifest under a tag.
     ///
     /// # Errors
     /// Every error of ECR except those that [`PutResponse`] covers.
-    pub async fn put_manifest_list(
+    pub(crate) async fn put_manifest(
         &self,
         repository: &RepositoryName,
         tag: &Tag,
-        list: &ManifestList,
+        manifest: PutManifest<'_>,
     ) -> Result<PutResponse, Error> {
-        let send = self.put_image(repository, tag, list);
+        let send = self.put_image(repository, tag, manifest);
         put_response(self.call(IamAction::PutImage, send).await, repository, tag)
     }
 
     /// Writes a manifest list under a tag, in a call that has passed the gate. `None`, if ECR throttles it.
     ///
     /// # Errors
-    /// As [`Self::put_manifest_list`].
+    /// As [`Self::put_manifest`].
     pub async fn put_manifest_list_once(
         &self,
         repository: &RepositoryName,
         tag: &Tag,
         list: &ManifestList,
     ) -> Result<Option<PutResponse>, Error> {
-        match self.send_once(IamAction::PutImage, self.put_image(repository, tag, list)).await {
+        match self.send_once(IamAction::PutImage, self.put_image(repository, tag, list.into())).await {
             Err(error) if error::is_throttling(&error) => Ok(None),
             result => put_response(result, repository, tag).map(Some),
         }
@@ -323,7 +323,7 @@ impl Registry {
         &self,
         repository: &RepositoryName,
         tag: &Tag,
-        list: &ManifestList,
+        manifest: PutManifest<'_>,
     ) -> impl AsyncFn(&Client) -> Result<PutImageOutput, SdkError<PutImageError, HttpResponse>> {
         async move |client: &Client| {
             client
@@ -331,12 +331,34 @@ impl Registry {
                 .set_registry_id(self.account())
                 .repository_name(repository.as_str())
                 .image_tag(tag.as_str())
-                .image_manifest(&list.text)
-                .image_manifest_media_type(list.media_type.as_str())
-                .image_digest(list.digest.to_string())
+                .image_manifest(manifest.text)
+                .image_manifest_media_type(manifest.media_type)
+                .image_digest(manifest.digest.to_string())
                 .send()
                 .await
         }
+    }
+}
+
+/// A manifest that is written under a tag.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PutManifest<'a> {
+    text: &'a str,
+    media_type: &'a str,
+    digest: Digest,
+}
+
+impl<'a> From<&'a ManifestList> for PutManifest<'a> {
+    fn from(list: &'a ManifestList) -> Self {
+        Self { text: &list.text, media_type: list.media_type.as_str(), digest: list.digest }
+    }
+}
+
+impl<'a> From<&'a StoredManifest> for PutManifest<'a> {
+    fn from(stored: &'a StoredManifest) -> Self {
+        let known = stored.known_media_type().map(|media_type| -> &'static str { media_type.as_str() });
+        let media_type = known.unwrap_or(&stored.media_type);
+        Self { text: &stored.text, media_type, digest: stored.digest }
     }
 }
 

@@ -10,8 +10,8 @@ use ecr_multiarch_core::alias::yank::{YankOutcome, YankRequest};
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::work::{MarkerTask, VersionTask};
 use ecr_multiarch_core::{
-    AliasRequest, Answer, Error, ErrorType, IamAction, InvocationError, ReconcileRequest, RepositoryName, Step,
-    VersionReport, YankReport,
+    AliasRequest, Answer, Error, ErrorType, IamAction, ImageReference, ImageTagRequest, ImageTagging, InvocationError,
+    ReconcileRequest, RepositoryName, Step, VersionReport, YankReport,
 };
 use tokio::sync::Semaphore;
 
@@ -20,6 +20,7 @@ use crate::alias_task::{self, AliasTask, Reply};
 use crate::ecr::Registry;
 use crate::end::{Answered, End, TaskEnd, WorkTime, deadline_reached};
 use crate::group::{FailedRead, GroupDelegate, GroupReconciler, Member, VersionEnd, versions_per_read};
+use crate::image_tags::Tagger;
 
 /// How many bytes the response to a read of several versions may have. Ten of this size, one for each record of a batch,
 /// fit into the memory of the assembler.
@@ -42,13 +43,66 @@ pub struct Executor<'a> {
     unavailable: RefCell<Option<Error>>,
 }
 
+/// The tasks of one repository, each with its key.
+#[derive(Debug)]
+pub struct Tasks<K> {
+    /// The versions to be reconciled.
+    pub versions: Vec<(K, VersionTask)>,
+    /// The lists that were pushed, so that their images are to be tagged.
+    pub lists: Vec<(K, ImageTagRequest)>,
+    /// The yank markers whose aliases are to be reconciled.
+    pub markers: Vec<(K, MarkerTask)>,
+}
+
+impl<K> Default for Tasks<K> {
+    fn default() -> Self {
+        Self { versions: Vec::new(), lists: Vec::new(), markers: Vec::new() }
+    }
+}
+
 /// Versions of one repository that are reconciled together.
 struct VersionsDelegate<'a, K, F> {
     executor: &'a Executor<'a>,
     repository: &'a RepositoryName,
     on_end: F,
-    /// Those whose aliases are to be reconciled.
-    alias_tasks: RefCell<Vec<AliasTask<K>>>,
+    /// Those that have their lists, and whose other tags are to be reconciled.
+    listed: RefCell<Vec<ListedVersion<K>>>,
+}
+
+/// A version that is being reconciled, and what follows it.
+struct ExecutedVersion<K> {
+    key: K,
+    request: Arc<ReconcileRequest>,
+    image_tags: Option<ImageTagRequest>,
+    aliases: Option<AliasRequest>,
+}
+
+/// A version that has its list, and what follows it.
+struct ListedVersion<K> {
+    key: K,
+    report: VersionReport,
+    at: SystemTime,
+    /// The version's tag, unless nothing was written.
+    confirmed: Option<ImageReference>,
+    image_tags: Option<ImageTagRequest>,
+    aliases: Option<AliasRequest>,
+    /// How the task ends although the version has its list.
+    failed: Option<TaskEnd>,
+}
+
+impl<K> ListedVersion<K> {
+    /// Records how the tagging of its images ended, if they get tags.
+    fn tagged(&mut self, end: Option<End<ImageTagging>>) {
+        match end {
+            None => {}
+            Some(End::Done(tagging)) => self.report.image_tags = Some(tagging.into_image_tags()),
+            Some(End::Failed(InvocationError { error, .. })) => {
+                self.failed = Some(End::Failed(InvocationError { error, confirmed: self.confirmed.clone() }));
+            }
+            Some(End::Abandoned(error)) => self.failed = Some(End::Abandoned(error)),
+            Some(End::OutOfTime(error)) => self.failed = Some(End::OutOfTime(error)),
+        }
+    }
 }
 
 impl<'a> Executor<'a> {
@@ -65,29 +119,35 @@ impl<'a> Executor<'a> {
         Self { defers_aliases: true, ..self }
     }
 
-    /// Reconciles versions of one repository, and then their aliases together with those of releases whose markers were
-    /// pushed. The versions that fit into one read share it.
-    pub async fn reconcile<K>(
-        &self,
-        repository: &RepositoryName,
-        versions: impl IntoIterator<Item = (K, VersionTask)>,
-        markers: impl IntoIterator<Item = (K, MarkerTask)>,
-        on_end: impl Fn(K, TaskEnd),
-    ) {
+    /// Carries out tasks of one repository: first the versions, of which those that fit into one read share it, then the
+    /// tags of the images inside their lists, and last the aliases of all, together.
+    pub async fn carry_out<K>(&self, repository: &RepositoryName, tasks: Tasks<K>, on_end: impl Fn(K, TaskEnd)) {
+        let Tasks { versions, lists, markers } = tasks;
         let mut versions = versions.into_iter().peekable();
-        let mut alias_tasks = Vec::new();
+        let mut listed = Vec::new();
         while let Some((_, first)) = versions.peek() {
             let count = versions_per_read(first.request.platforms.len());
             let group = versions.by_ref().take(count).collect();
-            alias_tasks.extend(self.reconcile_together(repository, group, &on_end).await);
+            listed.extend(self.reconcile_together(repository, group, &on_end).await);
         }
-        let marked = |(key, MarkerTask { marker, aliases })| AliasTask {
+        self.tag_images(repository, &mut listed, lists, &on_end).await;
+        let mut alias_tasks = Vec::new();
+        for ListedVersion { key, report, at, confirmed, aliases, failed, .. } in listed {
+            match (aliases, failed) {
+                (Some(aliases), failed) => {
+                    alias_tasks.push(AliasTask { key, aliases, confirmed, reply: Reply::Version(report, at), failed });
+                }
+                (None, Some(failed)) => on_end(key, failed),
+                (None, None) => on_end(key, End::Done(Answered { answer: Answer::Version(Box::new(report)), at })),
+            }
+        }
+        alias_tasks.extend(markers.into_iter().map(|(key, MarkerTask { marker, aliases })| AliasTask {
             key,
             aliases,
             confirmed: None,
             reply: Reply::Marker(marker),
-        };
-        alias_tasks.extend(markers.into_iter().map(marked));
+            failed: None,
+        }));
         self.finish(repository, alias_tasks, on_end).await;
     }
 
@@ -96,8 +156,8 @@ impl<'a> Executor<'a> {
         repository: &RepositoryName,
         tasks: Vec<(K, VersionTask)>,
         on_end: impl Fn(K, TaskEnd),
-    ) -> Vec<AliasTask<K>> {
-        let delegate = VersionsDelegate { executor: self, repository, on_end, alias_tasks: RefCell::default() };
+    ) -> Vec<ListedVersion<K>> {
+        let delegate = VersionsDelegate { executor: self, repository, on_end, listed: RefCell::default() };
         let group = GroupReconciler {
             registry: &self.registry,
             repository,
@@ -107,22 +167,76 @@ impl<'a> Executor<'a> {
             large_versions: self.large_versions,
             delegate: &delegate,
         };
-        let members = tasks.into_iter().map(|(key, VersionTask { request, aliases })| {
-            let request = Arc::new(request);
-            Member { step: Step::start(Arc::clone(&request)), version: (key, request, aliases) }
+        let members = tasks.into_iter().map(|(key, task)| {
+            let request = Arc::new(task.request);
+            let step = Step::start(Arc::clone(&request));
+            Member {
+                step,
+                version: ExecutedVersion { key, request, image_tags: task.image_tags, aliases: task.aliases },
+            }
         });
         group.reconcile(members.collect()).await;
-        delegate.alias_tasks.into_inner()
+        delegate.listed.into_inner()
     }
 
-    /// Reconciles one version, and then its aliases.
+    /// Tags the images of versions that have their lists, and of lists that were pushed: each version once.
+    async fn tag_images<K>(
+        &self,
+        repository: &RepositoryName,
+        listed: &mut [ListedVersion<K>],
+        lists: Vec<(K, ImageTagRequest)>,
+        on_end: impl Fn(K, TaskEnd),
+    ) {
+        let mut requests = BTreeMap::new();
+        let own = listed.iter_mut().filter_map(|version| version.image_tags.take());
+        for request in own.chain(lists.iter().map(|(_, request)| request.clone())) {
+            requests.entry(request.version.clone()).or_insert(request);
+        }
+        let ends = RefCell::new(BTreeMap::new());
+        let Self { registry, time, large_versions, .. } = self;
+        let abandoned = &|| self.unavailable();
+        let tagger = Tagger { registry, repository, time: *time, large_versions, abandoned };
+        let on_tagged = |version, end| {
+            if let End::Failed(InvocationError { error, .. }) = &end {
+                self.note(repository, error);
+            }
+            ends.borrow_mut().insert(version, end);
+        };
+        tagger.tag(requests, on_tagged).await;
+        let ends = ends.into_inner();
+        for version in listed {
+            let end = version.report.version.as_ref().and_then(|tag| ends.get(tag));
+            version.tagged(end.cloned());
+        }
+        for (key, request) in lists {
+            let Some(end) = ends.get(&request.version) else { continue };
+            let id = self.registry.id().clone();
+            let report = |tagging| Answer::Version(Box::new(VersionReport::for_list(id, &request, tagging)));
+            on_end(key, end.clone().map(|tagging| Answered { answer: report(tagging), at: SystemTime::now() }));
+        }
+    }
+
+    /// Reconciles one version, and then the tags that follow it.
     ///
     /// # Errors
-    /// That of the version or of its aliases.
+    /// That of the version or of these tags.
     pub async fn reconcile_one(&self, task: VersionTask) -> Result<Answer, InvocationError> {
         let (repository, target) = (task.request.repository.clone(), task.request.target());
         let end = RefCell::new(End::OutOfTime(None));
-        self.reconcile(&repository, [((), task)], [], |(), ended| *end.borrow_mut() = ended).await;
+        let tasks = Tasks { versions: vec![((), task)], ..Tasks::default() };
+        self.carry_out(&repository, tasks, |(), ended| *end.borrow_mut() = ended).await;
+        answer(end.into_inner(), Resource::Image(target))
+    }
+
+    /// Tags the images of a list that was pushed.
+    ///
+    /// # Errors
+    /// That of the image tags.
+    pub async fn tag_list(&self, request: ImageTagRequest) -> Result<Answer, InvocationError> {
+        let (repository, target) = (request.repository.clone(), request.target());
+        let end = RefCell::new(End::OutOfTime(None));
+        let tasks = Tasks { lists: vec![((), request)], ..Tasks::default() };
+        self.carry_out(&repository, tasks, |(), ended| *end.borrow_mut() = ended).await;
         answer(end.into_inner(), Resource::Image(target))
     }
 
@@ -133,7 +247,8 @@ impl<'a> Executor<'a> {
     pub async fn mark(&self, task: MarkerTask) -> Result<Answer, InvocationError> {
         let (repository, target) = (task.aliases.repository.clone(), task.aliases.image(task.marker.tag()));
         let end = RefCell::new(End::OutOfTime(None));
-        self.reconcile(&repository, [], [((), task)], |(), ended| *end.borrow_mut() = ended).await;
+        let tasks = Tasks { markers: vec![((), task)], ..Tasks::default() };
+        self.carry_out(&repository, tasks, |(), ended| *end.borrow_mut() = ended).await;
         answer(end.into_inner(), Resource::Image(target))
     }
 
@@ -147,7 +262,7 @@ impl<'a> Executor<'a> {
         let report = YankReport::new(self.registry.id().clone(), repository.clone(), &end);
         let Some(aliases) = end.aliases else { return Ok(Answer::Yank(Box::new(report))) };
         let confirmed = (end.outcome == YankOutcome::Yanked).then(|| target.clone());
-        let task = AliasTask { key: (), aliases, confirmed, reply: Reply::Yank(report) };
+        let task = AliasTask { key: (), aliases, confirmed, reply: Reply::Yank(report), failed: None };
         let end = RefCell::new(End::OutOfTime(None));
         self.finish(&repository, vec![task], |(), ended| *end.borrow_mut() = ended).await;
         answer(end.into_inner(), Resource::Image(target))
@@ -191,7 +306,7 @@ impl<'a> Executor<'a> {
 }
 
 impl<K, F: Fn(K, TaskEnd)> GroupDelegate for VersionsDelegate<'_, K, F> {
-    type Version = (K, Arc<ReconcileRequest>, Option<AliasRequest>);
+    type Version = ExecutedVersion<K>;
 
     fn abandoned(&self) -> Option<Error> {
         self.executor.unavailable()
@@ -205,24 +320,25 @@ impl<K, F: Fn(K, TaskEnd)> GroupDelegate for VersionsDelegate<'_, K, F> {
         error.concerns_repository().then(|| error.clone().into())
     }
 
-    fn on_end(&self, (key, request, aliases): Self::Version, end: VersionEnd) {
+    fn on_end(&self, version: Self::Version, end: VersionEnd) {
+        let ExecutedVersion { key, request, image_tags, aliases } = version;
         if let End::Failed(InvocationError { error, .. }) = &end {
             self.executor.note(self.repository, error);
         }
         let at = SystemTime::now();
         let id = self.executor.registry.id().clone();
         let end = end.map(|reconciliation| VersionReport::new(id, &request, reconciliation));
-        let list = if let End::Done(report) = &end { report.outcome.manifest_list() } else { None };
-        let aliases = aliases.zip(list).map(|(aliases, list)| aliases.with_list(list));
-        match (end, aliases) {
-            (End::Done(report), Some(aliases)) => {
+        let follows = image_tags.is_some() || aliases.is_some();
+        match end {
+            End::Done(report) if follows && report.outcome.manifest_list().is_some() => {
+                let list = report.outcome.manifest_list();
+                let image_tags = image_tags.zip(list).map(|(image_tags, list)| image_tags.with_list(list));
+                let aliases = aliases.zip(list).map(|(aliases, list)| aliases.with_list(list));
                 let confirmed = (!request.dry_run).then(|| request.target());
-                let reply = Reply::Version(report, at);
-                self.alias_tasks.borrow_mut().push(AliasTask { key, aliases, confirmed, reply });
+                let version = ListedVersion { key, report, at, confirmed, image_tags, aliases, failed: None };
+                self.listed.borrow_mut().push(version);
             }
-            (end, _) => {
-                (self.on_end)(key, end.map(|report| Answered { answer: Answer::Version(Box::new(report)), at }));
-            }
+            end => (self.on_end)(key, end.map(|report| Answered { answer: Answer::Version(Box::new(report)), at })),
         }
     }
 }

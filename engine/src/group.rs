@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::ecr::{ReadError, Registry, SharedRead};
 use crate::end::{End, WorkTime, deadline_reached};
+pub(crate) use alone::MAX_VERSION_BYTES;
 
 /// How many versions of a group continue by themselves at a time: enough that one slow version does not hold up the
 /// others, and few enough that the writes of other repositories do not wait for long.

@@ -2,7 +2,7 @@
 //! terminal program share.
 //!
 //! * [`executor`]: carries out the tasks of events, records and requests, each to its [`end`]. `group` reconciles versions
-//!   that share their first read, `alias` executes the steps of aliases;
+//!   that share their first read, `image_tags` and `alias` execute the steps of the tags that follow them;
 //! * [`sweep`]: scans whole registries, and reconciles what needs it;
 //! * [`ecr`] and [`blob`]: the calls to AWS, over [`connections`].
 
@@ -14,6 +14,8 @@ pub mod ecr;
 pub mod end;
 pub mod executor;
 mod group;
+mod image_tags;
 pub mod log;
+mod puts;
 mod sdk_environment;
 pub mod sweep;

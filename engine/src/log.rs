@@ -2,12 +2,19 @@
 
 use ecr_multiarch_core::answer::sweep::{ArchivedVersion, Failed, IgnoredVersion, IncompleteVersion};
 use ecr_multiarch_core::excerpt::ImageText;
-use ecr_multiarch_core::{Digest, RegistryId, RepositoryName, Tag};
+use ecr_multiarch_core::{Digest, ImageTagReport, RegistryId, RepositoryName, Tag};
 
 /// Logs an alias that was left alone.
 pub fn conflict(registry: &RegistryId, repository: &str, tag: &ImageText, reason: &str) {
     let (account, region) = registry.fields();
     tracing::warn!(account, region, repository, alias = tag.as_str(), reason, "alias conflict");
+}
+
+/// Logs an image tag that was left alone.
+pub fn image_tag_conflict(registry: &RegistryId, repository: &str, version: &Tag, image_tag: &ImageTagReport) {
+    let (account, region) = registry.fields();
+    let (tag, reason) = (image_tag.tag.as_str(), image_tag.reason());
+    tracing::warn!(account, region, repository, %version, image_tag = tag, reason, "image tag conflict");
 }
 
 /// Logs a version that has been incomplete for too long.

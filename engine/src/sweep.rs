@@ -16,6 +16,7 @@
 mod alias_scan;
 mod aliases;
 mod batch;
+mod image_tags;
 mod queue;
 mod report;
 mod repository;
@@ -85,7 +86,7 @@ pub async fn sweep(
     time: WorkTime,
     observer: &dyn SweepObserver,
 ) -> Result<SweepReport, Error> {
-    let mut report = SweepReport::empty(scope.dry_run, settings.has_aliases());
+    let mut report = SweepReport::empty(scope.dry_run, settings.has_aliases(), settings.has_image_tags());
     let mut errors = Vec::new();
     // The names that each registry lacks. One that is not scanned in time counts as present.
     let mut missing: Option<BTreeSet<RepositoryName>> = None;

@@ -46,6 +46,8 @@ mod races;
 mod queue;
 // Temporary faults: retries, waiting until ECR shows an image, deadlines. If you add a retry or a wait, test it here.
 mod retries;
+// Tags of the images inside lists. If you add something that such a tag follows, test it here.
+mod image_tags;
 // Initialization and its errors. If you add a setting, test its invalid values here.
 mod start;
 // The sweep. If you add something that it finds, reports or limits, test it here.

@@ -125,7 +125,7 @@ fn describe(version: &Version, end: Option<&VersionEnd>) -> (u8, String) {
                 (3, format!("held back: {reason}"))
             }
             Outcome::Waiting(Waiting::Platforms { .. }) => (4, "incomplete".to_owned()),
-            Outcome::Unchanged(_) => (5, "up to date".to_owned()),
+            Outcome::Unchanged(_) | Outcome::Tagged(_) => (5, "up to date".to_owned()),
         },
         None if version.status == VersionStatus::Archived || !version.archived.is_empty() => (3, "archived".to_owned()),
         None => match version.status {

@@ -125,7 +125,7 @@ async fn summary_counts_aliases_where_there_are_any() {
 
 #[test]
 fn what_is_left_when_time_is_up_is_named() {
-    let mut report = SweepReport::empty(false, false);
+    let mut report = SweepReport::empty(false, false, false);
     assert_eq!(remainder(&report), None);
     report.unfinished = ["base", "app"].map(|name| name.parse().unwrap()).into();
     assert_eq!(remainder(&report).unwrap(), "time is up: to finish, sweep --repositories app,base");

@@ -123,7 +123,7 @@ impl<'a> AliasScanBuilder<'a> {
                     scan.releases.entry(release).or_default().target = Some(target);
                 }
             }
-            TagMeaning::Platform(_) | TagMeaning::NotServed(_) => {}
+            TagMeaning::Platform(_) | TagMeaning::Image(_) | TagMeaning::NotServed(_) => {}
         }
     }
 

@@ -155,6 +155,15 @@ pub struct SweptAliases {
     pub conflicts: Truncated<ConflictingAlias>,
 }
 
+/// What a sweep did about image tags.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SweptImageTags {
+    /// How many were moved.
+    pub moved: usize,
+    /// How many were left alone. The log has the first of them.
+    pub conflicts: usize,
+}
+
 /// The answer to a `sweep` request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SweepReport {
@@ -186,13 +195,20 @@ pub struct SweepReport {
     pub pending: Option<Truncated<PendingVersion>>,
     /// What it did about aliases; `None`, where the settings have none.
     pub aliases: Option<SweptAliases>,
+    /// What it did about image tags; `None`, where the settings have none.
+    pub image_tags: Option<SweptImageTags>,
 }
 
 impl SweepReport {
     /// The answer of a sweep without any findings.
-    pub fn empty(dry_run: bool, has_aliases: bool) -> Self {
+    pub fn empty(dry_run: bool, has_aliases: bool, has_image_tags: bool) -> Self {
         let (pending, aliases) = (dry_run.then(Truncated::default), has_aliases.then(SweptAliases::default));
-        Self { pending, aliases, ..Self::default() }
+        Self { pending, aliases, image_tags: has_image_tags.then(SweptImageTags::default), ..Self::default() }
+    }
+
+    /// Records that an image tag was moved.
+    pub fn image_tags_moved(&mut self) {
+        self.image_tags.get_or_insert_default().moved += 1;
     }
 
     /// Whether nothing is deferred for lack of time or because ECR throttles.
@@ -298,6 +314,10 @@ impl Serialize for SweepReport {
             alias_conflicts: Option<Vec<&'a ConflictingAlias>>,
             #[serde(skip_serializing_if = "Option::is_none")]
             alias_conflicts_total: Option<usize>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            image_tags_moved: Option<usize>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            image_tag_conflicts_total: Option<usize>,
         }
         let (pending, aliases) = (self.pending.as_ref(), self.aliases.as_ref());
         let pending_first = pending.map_or(&[][..], |pending| &pending.first);
@@ -339,6 +359,8 @@ impl Serialize for SweepReport {
             aliases_moved: aliases.map(|aliases| aliases.moved),
             alias_conflicts: aliases.map(|_| fitting(conflicts_first, &sizes[4], limits[4])),
             alias_conflicts_total: aliases.map(|aliases| aliases.conflicts.total),
+            image_tags_moved: self.image_tags.map(|image_tags| image_tags.moved),
+            image_tag_conflicts_total: self.image_tags.map(|image_tags| image_tags.conflicts),
         };
         row.serialize(serializer)
     }

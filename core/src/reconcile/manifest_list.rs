@@ -148,6 +148,14 @@ impl ManifestList {
     }
 }
 
+impl ManifestList {
+    /// A manifest that ECR holds, if it is a manifest list by its media type.
+    pub fn of(stored: &StoredManifest) -> Option<Self> {
+        let media_type = stored.known_media_type().filter(|media_type| media_type.is_manifest_list())?;
+        Some(Self { media_type, text: stored.text.to_string(), digest: stored.digest })
+    }
+}
+
 impl From<&ManifestList> for StoredManifest {
     fn from(list: &ManifestList) -> Self {
         Self { digest: list.digest, media_type: list.media_type.to_string(), text: list.text.as_str().into() }

@@ -22,6 +22,9 @@ pub enum Outcome {
     Published(ManifestList),
     /// The tag already named this manifest list.
     Unchanged(ManifestList),
+    /// The tags of the images inside this manifest list were written, which somebody has pushed. A reconciliation never ends
+    /// with it.
+    Tagged(ManifestList),
     /// The version is held back.
     Waiting(Waiting),
     /// The event or request was filtered out, for this reason. A reconciliation never ends with it.
@@ -145,7 +148,10 @@ impl Outcome {
     /// The manifest list that is, or would be, published.
     pub fn manifest_list(&self) -> Option<&ManifestList> {
         match self {
-            Self::Published(list) | Self::Unchanged(list) | Self::WouldPublish(Proposal { list, .. }) => Some(list),
+            Self::Published(list)
+            | Self::Unchanged(list)
+            | Self::Tagged(list)
+            | Self::WouldPublish(Proposal { list, .. }) => Some(list),
             Self::Waiting(_) | Self::Ignored(_) => None,
         }
     }

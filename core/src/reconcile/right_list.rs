@@ -49,16 +49,15 @@ pub struct Comparison {
 impl CompleteList {
     /// What a version's tag names, if it is a manifest list with an image of each of these platforms.
     pub fn of(target: &StoredManifest, platforms: &[PlatformTag]) -> Option<Self> {
-        let media_type = target.known_media_type().filter(|media_type| media_type.is_manifest_list())?;
         let index = index_of(target)?;
         if Digest::sha256(&*target.text) != target.digest {
             return None;
         }
         let platforms: Vec<_> = platforms.iter().map(|platform| &platform.platform).collect();
         let images: Vec<_> = images(&index, &platforms).into_iter().collect::<Option<_>>()?;
+        let images = images.into_iter().map(|image| image.digest).collect();
         let entries = index.manifests.iter().map(|entry| entry.digest).collect();
-        let list = ManifestList { media_type, text: target.text.to_string(), digest: target.digest };
-        Some(Self { list, images, entries })
+        Some(Self { list: ManifestList::of(target)?, images, entries })
     }
 
     /// Compares the list with what the platform tags name, as far as they exist.
@@ -131,7 +130,7 @@ impl Comparison {
 
 /// The image of each of these platforms in an index: the first entry that states its operating system and architecture
 /// and contradicts it in nothing. No entry counts for two platforms.
-fn images(index: &Index, platforms: &[&ConfiguredPlatform]) -> Vec<Option<Digest>> {
+pub(crate) fn images<'i>(index: &'i Index, platforms: &[&ConfiguredPlatform]) -> Vec<Option<&'i Descriptor>> {
     let mut remaining: Vec<_> = index.manifests.iter().filter(|entry| entry.is_image_of_a_platform()).collect();
     let mut images = vec![None; platforms.len()];
     // An entry that leaves something out must not be taken from the platform that no other entry states.
@@ -142,7 +141,7 @@ fn images(index: &Index, platforms: &[&ConfiguredPlatform]) -> Vec<Option<Digest
             if image.is_none()
                 && let Some(position) = remaining.iter().position(is_of_platform)
             {
-                *image = Some(remaining.remove(position).digest);
+                *image = Some(remaining.remove(position));
             }
         }
     }

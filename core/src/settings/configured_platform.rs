@@ -138,7 +138,8 @@ fn is_version_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-'
 }
 
-fn default_tag_part(platform: &Platform) -> String {
+/// The part of a tag that names a platform unless the settings say otherwise.
+pub(super) fn default_tag_part(platform: &Platform) -> String {
     let os = if platform.os == "linux" { String::new() } else { format!("{}-", platform.os) };
     format!("{os}{}{}", platform.architecture, platform.variant)
 }

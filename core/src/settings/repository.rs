@@ -35,4 +35,6 @@ pub struct RepositorySettings {
     pub attestations: Attestations,
     /// The streams of its releases, which aliases follow.
     pub streams: Streams,
+    /// The scheme of the tags of the images inside its manifest lists, if these get tags.
+    pub image_tags: Option<TagScheme>,
 }

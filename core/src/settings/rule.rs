@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::image_tag;
 use super::repository::{Attestations, RepositorySettings, Revisions};
 use super::setting::{InvalidSetting, Setting};
 use super::streams::Streams;
@@ -25,6 +26,7 @@ pub(super) struct UnparsedRepositorySettings {
     attestations: Setting,
     aliases: Setting,
     streams: Setting,
+    image_tags: Setting,
 }
 
 impl UnparsedRepositorySettings {
@@ -37,6 +39,7 @@ impl UnparsedRepositorySettings {
             attestations: Setting::lookup(Variable::Attestations, lookup)?,
             aliases: Setting::lookup(Variable::Aliases, lookup)?,
             streams: Setting::lookup(Variable::Streams, lookup)?,
+            image_tags: Setting::lookup(Variable::ImageTags, lookup)?,
         })
     }
 
@@ -44,9 +47,11 @@ impl UnparsedRepositorySettings {
         let (platforms, template) = (self.platforms.list()?, self.tag_template.parse()?);
         let tag_scheme = TagScheme::new(template, platforms).map_err(|error| self.platforms.invalid(error))?;
         let has_pattern = !self.version_pattern.is_empty();
+        let streams = Streams::parse(&self.aliases, &self.streams, &tag_scheme)?;
         Ok(RepositorySettings {
-            streams: Streams::parse(&self.aliases, &self.streams, &tag_scheme)?,
+            image_tags: image_tag::parse(&self.image_tags, &tag_scheme, &streams)?,
             tag_scheme,
+            streams,
             version_pattern: has_pattern.then(|| self.version_pattern.parse()).transpose()?,
             revisions: self.revisions.choice(&[("same", Revisions::Same), ("any", Revisions::Any)])?,
             attestations: self.attestations.choice(&[("keep", Attestations::Keep), ("drop", Attestations::Drop)])?,
@@ -66,6 +71,7 @@ struct Rule {
     attestations: Option<String>,
     aliases: Option<String>,
     streams: Option<Value>,
+    image_tags: Option<String>,
 }
 
 /// Parses the rules, each on top of the variables.
@@ -92,6 +98,7 @@ pub(super) fn parse_rules(
         settings.version_pattern.override_with(at("version_pattern"), rule.version_pattern.as_ref());
         settings.revisions.override_with(at("revisions"), rule.revisions.as_ref());
         settings.attestations.override_with(at("attestations"), rule.attestations.as_ref());
+        settings.image_tags.override_with(at("image_tags"), rule.image_tags.as_ref());
         let streams = rule.streams.as_ref().map(|streams| match streams {
             Value::String(text) => text.clone(),
             json => json.to_string(),

@@ -41,6 +41,11 @@ struct UnparsedStream {
     aliases: String,
 }
 
+/// The releases of three numbers, each after this text.
+fn three_numbers(prefix: &str) -> Pattern {
+    Pattern::default().literal(prefix).optional(b'v').number().literal(".").number().literal(".").number()
+}
+
 /// Why a template is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum InvalidAliases {
@@ -128,15 +133,14 @@ impl Streams {
 
     /// Judges the templates of all streams, as far as they can be.
     fn check(&self, setting: impl Fn(usize) -> Setting, tag_scheme: &TagScheme) -> Result<(), InvalidSetting> {
-        let three_numbers = Pattern::default().optional(b'v').number().literal(".").number().literal(".").number();
-        let has_default = self.0.iter().any(|stream| stream.numbering.is_default());
+        let has_default = self.has_three_numbers();
         let marker = Pattern::default().literal(PREFIX).tag();
         let platform_tags = tag_scheme.patterns();
         for (index, stream) in self.0.iter().enumerate() {
             for template in &stream.templates {
                 let Some(given) = template.pattern() else { continue };
                 let common = |other: &Pattern, meaning| given.common_tag(other).map(|example| (example, meaning));
-                let release = || has_default.then(|| common(&three_numbers, "which is a release")).flatten();
+                let release = || has_default.then(|| common(&three_numbers(""), "which is a release")).flatten();
                 let ambiguous = release()
                     .or_else(|| Some((self.example_that_is_a_release(template)?, "which is a release")))
                     .or_else(|| common(&marker, "which is a yank marker"))
@@ -159,6 +163,19 @@ impl Streams {
         }
         let mut examples = EXAMPLE_DIGITS.filter_map(|digits| template.example(digits)?.parse().ok());
         examples.find(|example| self.release(example).is_some_and(is_wrong))
+    }
+
+    /// Whether one of them has the default numbering.
+    fn has_three_numbers(&self) -> bool {
+        self.0.iter().any(|stream| stream.numbering.is_default())
+    }
+
+    /// The aliases and the yank markers that are known without a release: those of templates without texts, and the markers
+    /// of releases of three numbers.
+    pub(super) fn patterns(&self) -> impl Iterator<Item = (Pattern, &'static str)> {
+        let aliases = self.templates().filter_map(AliasTemplate::pattern).cloned();
+        let markers = self.has_three_numbers().then(|| three_numbers(PREFIX));
+        aliases.map(|alias| (alias, "an alias")).chain(markers.map(|marker| (marker, "a yank marker")))
     }
 
     /// Whether there is none.

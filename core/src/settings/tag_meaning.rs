@@ -17,6 +17,8 @@ pub enum TagMeaning<'a> {
     Marker(YankMarker),
     /// The tag of a platform's image. Its version need not be served.
     Platform(ParsedTag<'a>),
+    /// The tag of an image inside a manifest list, where these get tags. Its version need not be served.
+    Image(ParsedTag<'a>),
     /// A version, with its platform tags in ascending order.
     Version(Vec<PlatformTag>),
     /// A version that is not served.
@@ -39,6 +41,19 @@ pub enum VersionNotServed {
     /// It is a yank marker, which names the list of the release that it marks.
     #[error("version {0} is a yank marker, which marks release {release} as yanked; give the version another name", release = .0.release())]
     Marker(YankMarker),
+    /// It is an image tag, which names an image inside the list of a version.
+    #[error(
+        "version {version} is an image tag: IMAGE_TAGS gives it to the {platform} image of version {of}; give the version \
+         another name"
+    )]
+    ImageTag {
+        /// The version.
+        version: Tag,
+        /// The version of whose list it names an image.
+        of: Tag,
+        /// The platform of the image.
+        platform: String,
+    },
     /// `VERSION_PATTERN` excludes it.
     #[error("version {0} does not match VERSION_PATTERN")]
     Pattern(Tag),
@@ -72,6 +87,9 @@ pub enum NotAnAlias {
     /// It is a platform tag.
     #[error("it is a platform tag, which no alias replaces; change the alias template")]
     PlatformTag,
+    /// It is an image tag.
+    #[error("it is the tag of an image inside a manifest list, which no alias replaces; change the alias template")]
+    ImageTag,
     /// It is a yank marker.
     #[error("it is a yank marker, which no alias replaces; change the alias template")]
     Marker,
@@ -84,7 +102,7 @@ impl RepositorySettings {
     /// The meaning of a tag.
     ///
     /// Platform tags come first, so that every platform tag of a version that is served means that platform, and releases
-    /// before aliases: what a template gives is an alias only if the tag has no other meaning.
+    /// before image tags and aliases: what a template gives is an alias only if the tag has no other meaning.
     pub fn meaning(&self, tag: &Tag) -> TagMeaning<'_> {
         if let Some(parsed) = self.tag_scheme.parse(tag) {
             return TagMeaning::Platform(parsed);
@@ -93,8 +111,14 @@ impl RepositorySettings {
             return TagMeaning::Marker(marker);
         }
         let is_admitted = self.version_pattern.as_ref().is_none_or(|pattern| pattern.matches(tag));
+        let is_release = || is_admitted && self.streams.release(tag).is_some();
+        if let Some(parsed) = self.image_tags.as_ref().and_then(|scheme| scheme.parse(tag))
+            && !is_release()
+        {
+            return TagMeaning::Image(parsed);
+        }
         if let Some(template) = self.streams.template_of(tag)
-            && !(is_admitted && self.streams.release(tag).is_some())
+            && !is_release()
         {
             return TagMeaning::Alias(template);
         }
@@ -120,6 +144,9 @@ impl RepositorySettings {
             TagMeaning::Marker(marker) => Err(VersionNotServed::Marker(marker)),
             TagMeaning::Platform(parsed) => {
                 Err(VersionNotServed::Invalid(version.clone(), InvalidVersion::is_platform_tag(version, parsed)))
+            }
+            TagMeaning::Image(ParsedTag { version: of, platform, .. }) => {
+                Err(VersionNotServed::ImageTag { version: version.clone(), of, platform: platform.to_string() })
             }
             TagMeaning::NotServed(reason) => Err(reason),
         }
@@ -154,6 +181,7 @@ impl RepositorySettings {
             TagMeaning::Alias(template) if template.stream() == release.stream() => Ok(tag),
             TagMeaning::Alias(template) => Err(unusable(NotAnAlias::OtherStream(template.clone()))),
             TagMeaning::Platform(_) => Err(unusable(NotAnAlias::PlatformTag)),
+            TagMeaning::Image(_) => Err(unusable(NotAnAlias::ImageTag)),
             TagMeaning::Marker(_) => Err(unusable(NotAnAlias::Marker)),
             TagMeaning::Version(_) | TagMeaning::NotServed(_) => Err(unusable(NotAnAlias::Release)),
         }
@@ -180,6 +208,7 @@ mod tests {
             "PLATFORMS" => Some("linux/amd64,linux/arm64".to_owned()),
             "VERSION_PATTERN" => Some("[^x]*".to_owned()),
             "ALIASES" => Some(aliases.to_owned()),
+            "IMAGE_TAGS" => Some("{version}_{platform}".to_owned()),
             _ => None,
         });
         let settings = settings.unwrap().for_repository(&"app".parse().unwrap()).unwrap().clone();
@@ -192,8 +221,9 @@ mod tests {
         for (tags, expected) in [
             ("latest 1.2", "Alias"),
             ("yanked-1.2.3", "Marker"),
+            ("1.2.3_amd64 latest_arm64 x_amd64", "Image"),
             ("1.2.3-amd64 latest-amd64 yanked-1.2.3-amd64", "Platform"),
-            ("1.2.3 yanked-1.2", "Version"),
+            ("1.2.3 yanked-1.2 1.2.3_ppc64le", "Version"),
             ("x1.2.3", "NotServed"),
         ] {
             for tag in tags.split(' ') {

@@ -46,11 +46,10 @@ impl FromStr for TagTemplate {
 }
 
 impl TagTemplate {
-    fn render(&self, version: &Tag, part: &TagPart) -> Option<Tag> {
+    fn render(&self, version: &Tag, part: &str) -> String {
         let Self { prefix, separator, suffix, version_first } = self;
-        let (version, part) = (version.as_str(), part.as_str());
-        let (first, second) = if *version_first { (version, part) } else { (part, version) };
-        format!("{prefix}{first}{separator}{second}{suffix}").parse().ok()
+        let (first, second) = if *version_first { (version.as_str(), part) } else { (part, version.as_str()) };
+        format!("{prefix}{first}{separator}{second}{suffix}")
     }
 
     fn version(&self, tag: &Tag, part: &TagPart) -> Option<Tag> {
@@ -198,6 +197,16 @@ impl TagScheme {
         Ok(Self { template, longest_first: platforms })
     }
 
+    /// The scheme of another template for the same platforms.
+    pub(super) fn with_template(&self, template: TagTemplate) -> Self {
+        Self { template, longest_first: self.longest_first.clone() }
+    }
+
+    /// What the template gives for this part of a version, which need not be a tag.
+    pub(super) fn render(&self, version: &Tag, part: &str) -> String {
+        self.template.render(version, part)
+    }
+
     /// The platforms that a version must have, in no particular order.
     pub fn platforms(&self) -> &[ConfiguredPlatform] {
         &self.longest_first
@@ -226,7 +235,7 @@ impl TagScheme {
         }
         let platform_tag = |platform: &ConfiguredPlatform| {
             let too_long = || InvalidVersion::TagTooLong { platform: platform.to_string() };
-            let tag = self.template.render(version, platform.tag_part()).ok_or_else(too_long)?;
+            let tag: Tag = self.render(version, platform.tag_part().as_str()).parse().map_err(|_| too_long())?;
             match self.parse(&tag) {
                 Some(parsed) if parsed.version != *version || parsed.platform != platform => {
                     let ParsedTag { version: of, platform, .. } = parsed;

@@ -24,6 +24,8 @@ pub enum Variable {
     Aliases,
     /// The ways of numbering, each with the templates of its aliases.
     Streams,
+    /// The form of the tags of the images inside manifest lists.
+    ImageTags,
     /// Additional accounts whose registries are served.
     Accounts,
     /// Additional Regions whose registries are served.
@@ -55,9 +57,13 @@ impl Variable {
             Self::Platforms => None,
             Self::TagTemplate => Some("{version}-{platform}"),
             Self::Repositories => Some("*"),
-            Self::VersionPattern | Self::Aliases | Self::Streams | Self::Accounts | Self::Regions | Self::Rules => {
-                Some("")
-            }
+            Self::VersionPattern
+            | Self::Aliases
+            | Self::Streams
+            | Self::ImageTags
+            | Self::Accounts
+            | Self::Regions
+            | Self::Rules => Some(""),
             Self::Revisions => Some("same"),
             Self::Attestations => Some("keep"),
             Self::SweepPutsPerSecond => Some("2"),
@@ -96,6 +102,10 @@ impl Variable {
                  tags in which the groups may stand, as {name}), such as \
                  [{\"releases\":\"main-(?<build>\\\\d+)-[0-9a-f]{7,40}\",\"aliases\":\"main\"}]; or nothing"
             }
+            Self::ImageTags => {
+                "{version} and {platform}, each exactly once and in either order, such as {version}_{platform}, which gives \
+                 no platform tag, alias or yank marker; or nothing"
+            }
             Self::Accounts => {
                 "a comma-separated list of account ids of 12 digits, such as 111122223333,444455556666; * alone for any \
                  account whose events arrive; or nothing"
@@ -103,7 +113,8 @@ impl Variable {
             Self::Regions => "a comma-separated list of AWS Regions, such as eu-west-1,us-east-1, or nothing",
             Self::Rules => {
                 "a JSON array of objects with \"repositories\" (an array of names or globs) and any of \"platforms\", \
-                 \"tag_template\", \"version_pattern\", \"revisions\", \"attestations\", \"aliases\", \"streams\""
+                 \"tag_template\", \"version_pattern\", \"revisions\", \"attestations\", \"aliases\", \"streams\", \
+                 \"image_tags\""
             }
             Self::SweepPutsPerSecond => "a number from 0.01 to 1000, such as 2 or 0.5",
             Self::SettledAfter | Self::IncompleteAfter => "a whole number with s, m, h or d, such as 90m or 7d",

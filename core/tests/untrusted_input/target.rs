@@ -192,7 +192,7 @@ fn assert_one_meaning(settings: &RepositorySettings, tag: &Tag) {
                 assert_eq!((&parsed.version, parsed.platform), (tag, &platform));
             }
         }
-        TagMeaning::Platform(parsed) => assert_ne!(parsed.version, *tag),
+        TagMeaning::Platform(parsed) | TagMeaning::Image(parsed) => assert_ne!(parsed.version, *tag),
         TagMeaning::Marker(marker) => assert_eq!(marker.tag(), tag),
         TagMeaning::NotServed(_) => {}
     }

@@ -19,7 +19,7 @@ const MAX_WAIT_AFTER_OBSERVATION: Duration = Duration::from_millis(500);
 
 /// How many bytes the manifests of one version may have together, in a response of ECR: two of the largest images and the
 /// version's list, written with an escape for every other character. Real ones have some kilobytes each.
-const MAX_VERSION_BYTES: usize = 24 << 20;
+pub(crate) const MAX_VERSION_BYTES: usize = 24 << 20;
 
 /// The turn of a version to write.
 struct Turn<'a> {

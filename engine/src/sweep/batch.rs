@@ -26,7 +26,7 @@ struct BatchDelegate<'a, 's> {
 }
 
 impl<'s> RegistrySweep<'s> {
-    /// Reconciles the versions of a batch, and with the last one the aliases of the repository. Returns the versions that
+    /// Reconciles the versions of a batch, and with the last one the tags that follow the versions. Returns the versions that
     /// were not done when the repository had its share of the run.
     pub(super) async fn reconcile_batch(&self, batch: Batch<'s>) -> Vec<Version> {
         let begun = Instant::now();
@@ -54,16 +54,28 @@ impl<'s> RegistrySweep<'s> {
         repository.took(begun.elapsed());
         if repository.is_finished() {
             self.versions_ended(&repository);
-            self.reconcile_aliases(&repository).await;
+            self.reconcile_following_tags(&repository).await;
         }
         delegate.undone.into_inner()
     }
 
-    /// Ends a repository whose versions all have results, apart from its aliases.
+    /// Reconciles the tags that follow the versions of a repository: those of images, and then its aliases, which are
+    /// deferred if time was not enough for the others.
+    async fn reconcile_following_tags(&self, repository: &SweptRepository<'_>) {
+        if !repository.has_following_tags() || !self.tag_images(repository).await {
+            return;
+        }
+        if repository.aliases.borrow().is_none() {
+            self.reporter.finish(&repository.name);
+        }
+        self.reconcile_aliases(repository).await;
+    }
+
+    /// Ends a repository whose versions all have results, apart from the tags that follow them.
     fn versions_ended(&self, repository: &SweptRepository<'_>) {
         let failed = match repository.end() {
             RepositoryEnd::Finished => {
-                if repository.aliases.borrow().is_none() {
+                if !repository.has_following_tags() {
                     self.reporter.finish(&repository.name);
                 }
                 return;
@@ -74,8 +86,9 @@ impl<'s> RegistrySweep<'s> {
                 (is_stuck && !self.scope.dry_run && !self.is_throttled()).then(|| (repository.stuck(), versions))
             }
         };
-        // Its aliases are deferred like its versions.
+        // The tags that follow are deferred like its versions.
         repository.aliases.take();
+        repository.lists.take();
         if let Some((error, versions)) = failed {
             self.reporter.finish(&repository.name);
             self.reporter.add_failed(&repository.name, None, error, Some(versions));

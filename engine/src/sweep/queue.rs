@@ -151,8 +151,9 @@ impl<'a> Waiting<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
+    use ecr_multiarch_core::image_tags::scan::ListsToTag;
     use ecr_multiarch_core::inventory::VersionStatus;
     use ecr_multiarch_core::settings::platform_set::PlatformSet;
     use ecr_multiarch_core::{RepositoryName, Settings};
@@ -169,7 +170,8 @@ mod tests {
         let name: RepositoryName = name.parse().unwrap();
         let share = Shares::new(Duration::from_secs(40), 1).share(is_named);
         let settings = settings.for_repository(&name).unwrap();
-        Rc::new(SweptRepository::new(name, settings, share))
+        let lists = ListsToTag::new(SystemTime::now(), Duration::ZERO, false);
+        Rc::new(SweptRepository::new(name, settings, share, lists))
     }
 
     /// A version for each of these numbers.

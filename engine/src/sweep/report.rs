@@ -12,7 +12,7 @@ use ecr_multiarch_core::inventory::{OwnTag, Version, VersionStatus, Versions};
 use ecr_multiarch_core::reconcile::outcome::{Reconciliation, Waiting};
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::{
-    Error, InvocationError, Outcome, RegistryId, RepositoryName, RepositoryStart, SweepReport, Tag,
+    Error, ImageTagReport, InvocationError, Outcome, RegistryId, RepositoryName, RepositoryStart, SweepReport, Tag,
 };
 
 use super::SweepObserver;
@@ -135,7 +135,7 @@ impl<'a> Reporter<'a> {
             End::Failed(InvocationError { error, .. }) if error.is_of_newer_images() => {
                 self.add_ignored(repository, version.tag.clone(), error.to_string());
             }
-            End::Failed(error) => self.add_failed(&repository.name, Some(version), error.error, None),
+            End::Failed(error) => self.add_failed(&repository.name, Some(&version.tag), error.error, None),
             End::Abandoned(_) => repository.version_abandoned(),
             End::OutOfTime(error) => repository.version_out_of_time(true, error.as_ref()),
         }
@@ -153,7 +153,7 @@ impl<'a> Reporter<'a> {
         match outcome {
             Outcome::Unchanged(_) => self.report.borrow_mut().unchanged += 1,
             Outcome::Published(_) => {
-                repository.version_published();
+                repository.version_published(&version.tag);
                 self.report.borrow_mut().published += 1;
             }
             Outcome::WouldPublish(_) => {
@@ -171,7 +171,7 @@ impl<'a> Reporter<'a> {
             Outcome::Waiting(Waiting::Revisions(reason)) => {
                 self.add_incomplete(repository, version, std::iter::empty(), Some(reason));
             }
-            Outcome::Ignored(_) => {}
+            Outcome::Ignored(_) | Outcome::Tagged(_) => {}
         }
     }
 
@@ -184,6 +184,21 @@ impl<'a> Reporter<'a> {
             log::conflict(registry, repository.as_str(), tag, reason);
         }
         aliases.conflicts.push(conflict);
+    }
+
+    /// Counts an image tag that was left alone, and logs it: the first ones only.
+    pub(super) fn add_image_tag_conflict(
+        &self,
+        repository: &RepositoryName,
+        version: &Tag,
+        image_tag: &ImageTagReport,
+    ) {
+        let mut report = self.report.borrow_mut();
+        let image_tags = report.image_tags.get_or_insert_default();
+        if image_tags.conflicts < MAX_ENTRIES {
+            log::image_tag_conflict(&self.registry, repository.as_str(), version, image_tag);
+        }
+        image_tags.conflicts += 1;
     }
 
     fn add_incomplete<'p>(
@@ -209,12 +224,12 @@ impl<'a> Reporter<'a> {
     pub(super) fn add_failed(
         &self,
         repository: &RepositoryName,
-        version: Option<&Version>,
+        version: Option<&Tag>,
         error: Error,
         versions_remaining: Option<usize>,
     ) {
         let (registry, repository) = (self.registry.clone(), Some(repository.clone()));
-        let version = version.map(|version| version.tag.clone());
+        let version = version.cloned();
         let failed = Failed { registry, repository, version, error, versions_remaining };
         add_failed(&mut self.report.borrow_mut(), failed);
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ecr_multiarch_core::error::{Resource, Unavailable};
-use ecr_multiarch_core::{Error, IamAction, RepositoryName, RepositorySettings};
-
+use ecr_multiarch_core::image_tags::scan::ListsToTag;
+use ecr_multiarch_core::{Error, IamAction, RepositoryName, RepositorySettings, Tag};
 use tokio::time::Instant;
 
 use super::alias_scan::RepositoryAliases;
@@ -79,6 +79,8 @@ pub(super) struct SweptRepository<'a> {
     pub(super) is_in_progress: Cell<bool>,
     /// Its aliases, where the settings have any, until they are reconciled.
     pub(super) aliases: RefCell<Option<RepositoryAliases<'a>>>,
+    /// The lists whose images are to be tagged, where the settings say so, until they are.
+    pub(super) lists: RefCell<Option<ListsToTag>>,
 }
 
 /// What remains of a repository once all of its versions have results.
@@ -98,7 +100,12 @@ pub(super) enum RepositoryEnd {
 }
 
 impl<'a> SweptRepository<'a> {
-    pub(super) fn new(name: RepositoryName, settings: &'a Arc<RepositorySettings>, share: Share) -> Self {
+    pub(super) fn new(
+        name: RepositoryName,
+        settings: &'a Arc<RepositorySettings>,
+        share: Share,
+        lists: ListsToTag,
+    ) -> Self {
         Self {
             name,
             settings,
@@ -114,6 +121,7 @@ impl<'a> SweptRepository<'a> {
             refusal: RefCell::default(),
             is_in_progress: Cell::default(),
             aliases: RefCell::new(RepositoryAliases::new(settings)),
+            lists: RefCell::new(settings.image_tags.is_some().then_some(lists)),
         }
     }
 
@@ -144,8 +152,16 @@ impl<'a> SweptRepository<'a> {
         }
     }
 
+    /// Whether tags that follow its versions are to be reconciled.
+    pub(super) fn has_following_tags(&self) -> bool {
+        self.aliases.borrow().is_some() || self.lists.borrow().as_ref().is_some_and(|lists| !lists.is_empty())
+    }
+
     /// Records that a version was published.
-    pub(super) fn version_published(&self) {
+    pub(super) fn version_published(&self, version: &Tag) {
+        if let Some(lists) = &mut *self.lists.borrow_mut() {
+            lists.add(version.clone());
+        }
         self.has_published.set(true);
         self.refused_in_a_row.set(0);
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::SystemTime;
 
+use ecr_multiarch_core::image_tags::scan::ListsToTag;
 use ecr_multiarch_core::{Error, Inventory, RepositoryGlob, RepositoryName, RepositoryStart};
 use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
@@ -61,7 +62,8 @@ impl<'a> RegistrySweep<'a> {
             }
             self.reporter.begin(&name);
             let share = shares.share(requested.contains(&name));
-            Some((SweptRepository::new(name, settings, share), targets))
+            let lists = ListsToTag::new(SystemTime::now(), self.settings.sweep().settled_after, self.scope.deep);
+            Some((SweptRepository::new(name, settings, share, lists), targets))
         });
         repositories
             .for_each_concurrent(MAX_PARALLEL_SCANS, async |repository| {
@@ -119,10 +121,14 @@ impl<'a> RegistrySweep<'a> {
                 Ok(None) => break,
                 Ok(Some(page)) => {
                     let mut aliases = repository.aliases.borrow_mut();
+                    let mut lists = repository.lists.borrow_mut();
                     for scanned in page.iter().flat_map(|image| image.scanned_tags(repository.settings)) {
                         inventory.add(&scanned);
                         if let Some(aliases) = &mut *aliases {
                             aliases.scan.add(&scanned);
+                        }
+                        if let Some(lists) = &mut *lists {
+                            lists.add_scanned(&scanned);
                         }
                     }
                     if let Some(aliases) = &mut *aliases {
@@ -144,7 +150,7 @@ impl<'a> RegistrySweep<'a> {
         repository.took(started.elapsed());
         let versions = inventory.versions(SystemTime::now(), &self.settings.sweep(), self.scope.max_age);
         let to_read = self.reporter.scanned(&repository, versions, self.scope.deep);
-        if to_read.is_empty() && repository.aliases.borrow().is_none() {
+        if to_read.is_empty() && !repository.has_following_tags() {
             self.reporter.finish(&repository.name);
         } else {
             self.queue.push(Rc::new(repository), to_read);

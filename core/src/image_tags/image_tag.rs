@@ -1,0 +1,77 @@
+//! The images of a list, and the tag of each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::outcome::ImageTagConflict;
+use crate::excerpt::ImageText;
+use crate::oci::descriptor::Descriptor;
+use crate::oci::digest::Digest;
+use crate::oci::manifest::Index;
+use crate::oci::tag::Tag;
+use crate::reconcile::right_list::images;
+use crate::settings::RepositorySettings;
+use crate::settings::tag_scheme::MAX_PLATFORMS;
+
+/// An image of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ImageTag {
+    /// Its platform, as the list states it.
+    pub(super) platform: ImageText,
+    /// Its tag, or what the template gives and why that is not its tag.
+    pub(super) tag: Result<Tag, (ImageText, ImageTagConflict)>,
+    /// Its digest.
+    pub(super) digest: Digest,
+}
+
+impl ImageTag {
+    /// Its tag, or what the template gives.
+    pub(super) fn name(&self) -> &str {
+        match &self.tag {
+            Ok(tag) => tag.as_str(),
+            Err((text, _)) => text.as_str(),
+        }
+    }
+}
+
+/// The images of a version's list that state a platform, each once: those that clients can select. Attestations and artifacts
+/// are not among them.
+pub(super) fn image_tags(settings: &RepositorySettings, version: &Tag, index: &Index) -> Vec<ImageTag> {
+    let platforms: Vec<_> = settings.tag_scheme.platforms().iter().collect();
+    let meant = images(index, &platforms);
+    let (mut image_tags, mut seen) = (Vec::new(), BTreeSet::new());
+    for entry in index.manifests.iter().filter(|entry| entry.is_image_of_a_platform()) {
+        let Some(stated) = entry.specified_platform() else { continue };
+        let is_meant = |image: Option<&Descriptor>| image.is_some_and(|image| std::ptr::eq(image, entry));
+        let configured = meant.iter().position(|image| is_meant(*image)).map(|position| platforms[position]);
+        let configured = configured.or_else(|| platforms.iter().copied().find(|platform| platform.matches(stated)));
+        let Some(tag) = settings.image_tag(version, configured, stated) else { continue };
+        let tag = tag.map_err(|unusable| (unusable.text, ImageTagConflict::NotAnImageTag(unusable.reason)));
+        let (platform, digest) = (stated.normalized().to_string().into(), entry.digest);
+        let image_tag = ImageTag { platform, tag, digest };
+        if seen.insert((image_tag.name().to_owned(), digest)) {
+            image_tags.push(image_tag);
+        }
+    }
+    refuse_ambiguous(&mut image_tags);
+    image_tags
+}
+
+/// Refuses the tags that would name several images, and all where there are too many.
+fn refuse_ambiguous(image_tags: &mut [ImageTag]) {
+    let mut counts = BTreeMap::<Tag, usize>::new();
+    for tag in image_tags.iter().filter_map(|image_tag| image_tag.tag.as_ref().ok()) {
+        *counts.entry(tag.clone()).or_default() += 1;
+    }
+    let count = image_tags.len();
+    for image_tag in image_tags {
+        let Ok(tag) = &image_tag.tag else { continue };
+        let conflict = if count > MAX_PLATFORMS {
+            ImageTagConflict::TooManyImages { images: count, max: MAX_PLATFORMS }
+        } else if counts.get(tag) > Some(&1) {
+            ImageTagConflict::SeveralImages
+        } else {
+            continue;
+        };
+        image_tag.tag = Err((tag.as_str().into(), conflict));
+    }
+}

@@ -1,0 +1,173 @@
+//! How the tagging of images ends.
+
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
+
+use super::image_tag::ImageTag;
+use crate::excerpt::ImageText;
+use crate::oci::digest::Digest;
+use crate::oci::tag::Tag;
+use crate::reconcile::manifest_list::ManifestList;
+use crate::reconcile::outcome::Taken;
+use crate::settings::image_tag::NotAnImageTag;
+
+/// The outcome of an image tag.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, strum::EnumDiscriminants)]
+#[strum_discriminants(
+    name(ImageTagOutcomeKind),
+    doc = "The kind of an image tag's outcome: its name in answers and logs.",
+    derive(Hash, strum::IntoStaticStr),
+    strum(serialize_all = "snake_case")
+)]
+pub enum ImageTagOutcome {
+    /// It was written, and a read after the write confirmed it together with the list.
+    Moved,
+    /// It already named the image.
+    Unchanged,
+    /// It is left alone.
+    Conflict(ImageTagConflict),
+    /// A dry run that would have moved it.
+    WouldMove,
+}
+
+/// Why an image tag is left alone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum ImageTagConflict {
+    /// It names a manifest list.
+    #[error(
+        "it names the manifest list {0}; remove the tag, or assemble the version with \"force\": true to replace it"
+    )]
+    ManifestList(Digest),
+    /// It names an artifact such as a chart.
+    #[error(
+        "it names {digest}, an artifact of type {artifact_type}; remove the tag, or assemble the version with \"force\": \
+         true to replace it"
+    )]
+    Artifact {
+        /// What it names.
+        digest: Digest,
+        /// The type of the artifact.
+        artifact_type: ImageText,
+    },
+    /// It names another image, and is immutable.
+    #[error("it is immutable; exclude the image tags from the tag immutability of the repository, or delete the tag")]
+    Immutable,
+    /// It would name several images of the list.
+    #[error("the list has several images of its platform, of which it would name one")]
+    SeveralImages,
+    /// The list has more images than can be read together with it.
+    #[error("the list has {images} images, more than the {max} that one read can confirm")]
+    TooManyImages {
+        /// How many.
+        images: usize,
+        /// How many it may have.
+        max: usize,
+    },
+    /// The entry of the list names something else.
+    #[error("the entry of the list does not name an image, but {0}")]
+    NotAnImage(ImageText),
+    /// The image, or what the tag names, is archived.
+    #[error("it, or its image, is in ECR's archive storage class, where nothing can read it; restore it")]
+    Archived,
+    /// It has another meaning.
+    #[error(transparent)]
+    NotAnImageTag(NotAnImageTag),
+}
+
+impl ImageTagOutcome {
+    /// The kind of this outcome.
+    pub fn kind(&self) -> ImageTagOutcomeKind {
+        self.into()
+    }
+}
+
+impl ImageTagOutcomeKind {
+    /// The name of the outcome in answers and logs.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// An image tag, as answers report it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ImageTagReport {
+    /// The platform of the image, as the list states it.
+    pub platform: ImageText,
+    /// The tag; what the template gives need not be a legal one.
+    pub tag: ImageText,
+    /// The digest of the image.
+    pub digest: Digest,
+    /// Its outcome.
+    pub outcome: ImageTagOutcome,
+}
+
+impl ImageTagReport {
+    pub(super) fn new(image_tag: ImageTag, outcome: ImageTagOutcome) -> Self {
+        let tag = image_tag.name().into();
+        Self { platform: image_tag.platform, tag, digest: image_tag.digest, outcome }
+    }
+
+    /// Why the tag is left alone.
+    pub fn reason(&self) -> Option<String> {
+        match &self.outcome {
+            ImageTagOutcome::Conflict(conflict) => Some(conflict.to_string()),
+            _ => None,
+        }
+    }
+}
+
+impl Serialize for ImageTagReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut row = serializer.serialize_struct("ImageTagReport", 5)?;
+        row.serialize_field("platform", &self.platform)?;
+        row.serialize_field("tag", &self.tag)?;
+        row.serialize_field("digest", &self.digest)?;
+        row.serialize_field("outcome", self.outcome.kind().name())?;
+        row.serialize_field("reason", &self.reason())?;
+        row.end()
+    }
+}
+
+/// The end of tagging the images of a version.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ImageTagging {
+    /// The version's tag names this list, and its images have these tags.
+    List(ManifestList, Vec<ImageTagReport>),
+    /// The version's tag names no list that can be read.
+    NoList(NoList),
+}
+
+/// What a version's tag names instead of a list that can be read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum NoList {
+    /// Nothing.
+    #[error("the tag {0} does not exist any more")]
+    Absent(Tag),
+    /// Something that is archived.
+    #[error("what the tag {0} names is in ECR's archive storage class, where nothing can read it")]
+    Archived(Tag),
+    /// Something else.
+    #[error("{}", .0.reason())]
+    Taken(Taken),
+    /// A list that cannot be parsed.
+    #[error("the manifest list that the tag {0} names is not valid")]
+    Invalid(Tag),
+}
+
+impl ImageTagging {
+    /// The image tags.
+    pub fn into_image_tags(self) -> Vec<ImageTagReport> {
+        match self {
+            Self::List(_, image_tags) => image_tags,
+            Self::NoList(_) => Vec::new(),
+        }
+    }
+}
+
+/// The image tags of this outcome, in their order.
+pub fn image_tags_of_kind(
+    image_tags: &[ImageTagReport],
+    kind: ImageTagOutcomeKind,
+) -> impl Iterator<Item = &ImageTagReport> {
+    image_tags.iter().filter(move |image_tag| image_tag.outcome.kind() == kind)
+}
