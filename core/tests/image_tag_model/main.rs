@@ -14,7 +14,7 @@ mod scenario;
 
 use catalog::Catalog;
 use exploration::{check, counterexample};
-use scenario::{Action, Budget, QUIESCENT_IS_TAGGED, Scenario};
+use scenario::{Action, Budget, QUIESCENT_IS_TAGGED, Reads, Scenario};
 
 /// Three lists under one version, with up to two handlers at a time.
 fn scenario(budget: Budget) -> Scenario {
@@ -22,7 +22,7 @@ fn scenario(budget: Budget) -> Scenario {
         catalog: Catalog::new(),
         budget,
         handlers: 2,
-        reads_one_by_one: false,
+        reads: Reads::AtOnce,
         has_sweep: false,
         immutable: false,
         skips_confirmation: false,
@@ -48,7 +48,7 @@ fn repeated_events_do_no_harm() {
 
 #[test]
 fn reads_one_by_one_are_as_safe() {
-    check(Scenario { reads_one_by_one: true, ..scenario(Budget { crashes: 1, ..NO_FAULT }) }, 484_274);
+    check(Scenario { reads: Reads::OneByOne, ..scenario(Budget { crashes: 1, ..NO_FAULT }) }, 484_274);
 }
 
 #[test]

@@ -59,14 +59,22 @@ pub enum Action {
     Sweep,
 }
 
+/// The order in which `BatchGetImage` looks its images up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// All at one moment.
+    AtOnce,
+    /// One after the other, the list first.
+    OneByOne,
+}
+
 /// The bounds of a model, and what is different in it.
 pub struct Scenario {
     pub catalog: Catalog,
     pub budget: Budget,
     /// How many handlers run at a time.
     pub handlers: usize,
-    /// Whether a read looks its tags up one by one.
-    pub reads_one_by_one: bool,
+    pub reads: Reads,
     /// Whether a sweep ends the model, where it is needed.
     pub has_sweep: bool,
     pub immutable: bool,
@@ -222,7 +230,7 @@ impl Scenario {
             ImageTagStep::Observe(_) => {
                 let (mut looked_up, mut view) = handler.partial_read.unwrap_or_default();
                 let places = 1 + view.tags.len();
-                for place in (looked_up..places).take(if self.reads_one_by_one { 1 } else { places }) {
+                for place in (looked_up..places).take(if self.reads == Reads::OneByOne { 1 } else { places }) {
                     match place.checked_sub(1) {
                         None => view.list = state.now.list,
                         Some(place) => view.tags[place] = state.now.tags[place],
@@ -241,7 +249,7 @@ impl Scenario {
         match self.catalog.advance(handler, answer) {
             Progress::Calls(next) => insert(&mut state.handlers, next),
             Progress::Ends(Ok(ImageTagging::List(..))) => {
-                if !self.immutable && !self.reads_one_by_one && !state.now.is_tagged() {
+                if !self.immutable && self.reads == Reads::AtOnce && !state.now.is_tagged() {
                     state.violation = Some(Violation::FalseAnswer);
                 }
             }
