@@ -180,6 +180,7 @@ fn parameters_accept_the_values_that_settings_accept() {
                     r#"[{"aliases":"latest"}, {"releases":"main-(?<build>\\d+)-[0-9a-f]{7,40}","aliases":"main"}]"#,
                 ],
             ),
+            (Variable::ImageTags, &["", "{version}_{platform}", "i_{version}_{platform}"]),
             (Variable::Accounts, &["", "111122223333", "111122223333,444455556666"]),
             (Variable::Regions, &["", "eu-west-1", "us-gov-west-1,ap-southeast-2"]),
             (
@@ -227,6 +228,7 @@ fn parameters_reject_the_values_that_settings_reject() {
             (Variable::Attestations, &["", "Keep", "yes"]),
             (Variable::Aliases, &["latest,", "a/b", "latest;1", "{major} {minor}"]),
             (Variable::Streams, &["latest", "{}", r#"["latest"]"#, r#"{"aliases":"latest"}"#, r#"[{"release":"x"}]"#]),
+            (Variable::ImageTags, &["{version}", "{version}_{arch}", "-{version}_{platform}", "{version}/{platform}"]),
             (Variable::Accounts, &["123", "1111222233334", "a"]),
             (Variable::Regions, &["eu", "EU-west-1", "eu-west-1/x"]),
             (Variable::Rules, &["{", r#"{"repositories":["a*"]}"#, "none"]),

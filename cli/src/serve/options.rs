@@ -30,6 +30,10 @@ pub struct Options {
     #[arg(long, value_name = "JSON", default_value = "", hide_default_value = true, conflicts_with = "aliases")]
     pub streams: String,
 
+    /// The template of a tag for each image inside a list, such as {version}_{platform}; none by default
+    #[arg(long, value_name = "TEMPLATE", default_value = "", hide_default_value = true)]
+    pub image_tags: String,
+
     /// Make all tags immutable
     #[arg(long)]
     pub immutable: bool,
