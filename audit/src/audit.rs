@@ -9,6 +9,7 @@ use crate::coverage::{Coverage, Timeline};
 use crate::finding::{Finding, Request, RequestTarget};
 use crate::guess::Guess;
 use crate::image::tagged;
+use crate::listed_images::ListedImages;
 use crate::problem::Kind;
 use crate::report::{AuditFailure, AuditedVersion, KindReport, Report, RepositoryReport, Totals};
 use crate::scan::RepositoryScan;
@@ -69,6 +70,7 @@ impl Audit {
             name: scan.name.clone(),
             guess,
             settings: suggestion.map(|suggestion| suggestion.text),
+            listed_images: ListedImages::of(scan, &versions),
             findings: findings.len(),
             request: self.sweep(&scan.name, &findings),
             versions: versions.all.iter().map(|version| AuditedVersion::of(version, self.now)).collect(),

@@ -16,6 +16,7 @@
 //! * [`versions`]: its versions, and the [`platforms`] that each has and that others like it have;
 //! * [`aliases`]: the tags that follow its releases, each an [`alias`]; [`streams`]: the numberings beside releases of
 //!   three numbers, each the [`numbering`] of a [`series`] of [`numbered_tag`]s;
+//! * [`listed_images`]: the images inside its lists that image tags would name;
 //! * [`settings`]: those of the function for a repository, and for all of them; [`suggested_streams`]: those of `ALIASES`
 //!   and `STREAMS`;
 //! * [`judge`]: what the function would do with a version under these settings, by the word of the function's core;
@@ -34,6 +35,7 @@ pub mod finding;
 pub mod guess;
 pub mod image;
 pub mod judge;
+pub mod listed_images;
 pub mod numbered_tag;
 pub mod numbering;
 pub mod page;

@@ -10,6 +10,7 @@ use crate::coverage::{Coverage, Timeline};
 use crate::finding::{Finding, Request};
 use crate::guess::Guess;
 use crate::image::Image;
+use crate::listed_images::ListedImages;
 use crate::problem::{Kind, KindTexts};
 use crate::settings::SuggestedSettings;
 use crate::text::serialize_rfc_3339;
@@ -96,6 +97,9 @@ pub struct RepositoryReport {
     pub guess: Guess,
     /// Settings for it; `None` if it needs no lists.
     pub settings: Option<SuggestedSettings>,
+    /// Its images inside lists; `None`, where lists were not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listed_images: Option<ListedImages>,
     /// How many findings it has.
     pub findings: usize,
     /// The request that fixes all findings that requests fix.

@@ -5,6 +5,7 @@
 //! `CHAOS_RUNS=300` makes that many runs of each test, `CHAOS_SEED=7` the one of that seed. A seed reproduces the
 //! schedule, not how the threads and processes interleave.
 
+mod image_tags;
 mod releases;
 mod schedule;
 mod versions;
@@ -102,4 +103,9 @@ fn aliases_end_on_the_highest_release() {
 #[test]
 fn aliases_end_on_the_highest_build_of_each_branch() {
     check(|seed| releases::run(&releases::BUILDS, seed));
+}
+
+#[test]
+fn image_tags_end_on_the_images_of_each_list() {
+    check(image_tags::run);
 }

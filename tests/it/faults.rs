@@ -4,6 +4,7 @@
 //! covered without a change here.
 
 mod alias_scenario;
+mod image_tag_scenario;
 mod scenario;
 
 use std::collections::BTreeMap;
@@ -108,7 +109,7 @@ impl FaultTestBed {
 
     fn start_function(&self, scenario: Scenario) -> Function {
         let function = FunctionBuilder::new(&self.ecr).env("SWEEP_PUTS_PER_SECOND", "1000");
-        function.env("ALIASES", scenario.aliases).start()
+        function.env("ALIASES", scenario.aliases).env("IMAGE_TAGS", scenario.image_tags).start()
     }
 
     /// A repository name that no other case has.
@@ -207,7 +208,7 @@ fn inject_all(name: &str, scenario: Scenario, (operation, position): &Position) 
         let again = outcome_of(&function.invoke(&scenario.repair.map_or(input, |repair| repair(&repository))));
         let is_expected = match (scenario.expected_outcome, again.as_str()) {
             _ if scenario.repair.is_some() => again == "swept",
-            ("published" | "yanked", "unchanged") => true,
+            ("published" | "tagged" | "yanked", "unchanged") => true,
             (expected, again) => again == expected,
         };
         assert!(is_expected, "{label}: {again}");
@@ -268,4 +269,8 @@ fault_tests! {
     pushed_marker_survives_faults: alias_scenario::PUSHED_MARKER,
     sweep_of_release_with_aliases_survives_faults: alias_scenario::SWEEP_OF_RELEASE,
     sweep_of_marker_survives_faults: alias_scenario::SWEEP_OF_MARKER,
+    image_tags_of_pushed_list_survive_faults: image_tag_scenario::PUSHED_LIST,
+    image_tags_of_moved_list_survive_faults: image_tag_scenario::MOVED_LIST,
+    image_tags_of_published_list_survive_faults: image_tag_scenario::PUBLISHED_LIST,
+    sweep_of_pushed_list_survives_faults: image_tag_scenario::SWEEP_OF_PUSHED_LIST,
 }

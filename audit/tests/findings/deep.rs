@@ -214,3 +214,33 @@ fn list_of_conversions_is_no_finding() {
     // The same configs in other manifests.
     list_of_others(20, "tagged").check(&[]);
 }
+
+#[test]
+fn images_that_would_get_an_image_tag_are_counted() {
+    let scan = Scan::new()
+        .built("1.0.0", 1, "r1")
+        .listed("1.0.0", 1)
+        .built("1.1.0", 2, "r2")
+        .listed("1.1.0", 2)
+        .alias("1.1.0-arm64", "1.1.0_arm64")
+        .config_image("a", 2, &config("amd64", "r3"))
+        .config_image("b", 2, &config("arm64", "r3"))
+        .list("1.2.0", 3, &[entry("a", "amd64"), entry("b", "arm64")])
+        .untag("a")
+        .untag("b");
+    assert_eq!(scan.report()["repositories"][0].get("listed_images"), None);
+    let report = scan.read().report();
+    assert_eq!(report["repositories"][0]["listed_images"], json!({"would_be_tagged": 5, "untagged": 2}));
+}
+
+#[test]
+fn image_tags_are_not_findings() {
+    let mut scan = Scan::new();
+    for version in ["1.0.0", "1.1.0"] {
+        scan = scan.built(version, 1, version).listed(version, 1);
+        for part in ["amd64", "arm64"] {
+            scan = scan.alias(&format!("{version}-{part}"), &format!("{version}_{part}"));
+        }
+    }
+    scan.read().check(&[]);
+}

@@ -7,6 +7,7 @@ use comfy_table::presets::NOTHING;
 use ecr_multiarch_audit::coverage::{Coverage, Unit};
 use ecr_multiarch_audit::finding::{ASSEMBLE_COMMAND, DRY_RUN_COMMAND, Finding, Request, SWEEP_COMMAND};
 use ecr_multiarch_audit::guess::{GuessedAlias, GuessedStream};
+use ecr_multiarch_audit::listed_images::ListedImages;
 use ecr_multiarch_audit::report::{Report, RepositoryReport};
 use ecr_multiarch_audit::text::{counted, plain};
 
@@ -80,6 +81,13 @@ impl ReportText<'_> {
         }
         for GuessedStream { releases, aliases, evidence, .. } in &guess.streams {
             writeln!(f, " stream: {releases}, aliases: {}\n  {evidence}", counts(aliases))?;
+        }
+        if let Some(ListedImages { would_be_tagged: images @ 1.., untagged }) = repository.listed_images {
+            let images = counted(images, "image", "images");
+            writeln!(
+                f,
+                " {images} inside lists would get a tag with IMAGE_TAGS={{version}}_{{platform}}; {untagged} have none"
+            )?;
         }
         for warning in &guess.warnings {
             writeln!(f, " warning: {}", plain(warning))?;

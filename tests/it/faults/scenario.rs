@@ -33,6 +33,8 @@ pub struct ExpectedTag {
 pub struct Scenario {
     /// The alias templates of the function; empty for none.
     pub aliases: &'static str,
+    /// The template of its image tags; empty for none.
+    pub image_tags: &'static str,
     /// Fills the repository.
     pub prepare: fn(&Fixture<'_>) -> Vec<ExpectedTag>,
     /// The function's input for a repository.
@@ -96,6 +98,7 @@ pub fn next_list(fixture: &Fixture<'_>, kind: ImageKind) -> ExpectedTag {
 /// The event of the last push of a version, in an empty repository.
 pub const EVENT: Scenario = Scenario {
     aliases: "",
+    image_tags: "",
     prepare: |_| Vec::new(),
     input: push,
     repair: None,
