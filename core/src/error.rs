@@ -167,7 +167,11 @@ impl fmt::Display for InvocationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.confirmed {
             None => self.error.fmt(f),
-            Some(tag) => write!(f, "{tag} names its manifest list, but not all tags that follow it do: {}", self.error),
+            Some(tag) => write!(
+                f,
+                "{tag} names its manifest list, but its aliases or image tags are not reconciled: {}",
+                self.error
+            ),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! The peak memory of the process, with the largest images that a repository can hold.
 
+// Lists and images of image tags.
+mod image_tags;
+
 use std::ops::Range;
 use std::time::Duration;
 

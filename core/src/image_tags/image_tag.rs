@@ -6,11 +6,14 @@ use super::outcome::ImageTagConflict;
 use crate::excerpt::ImageText;
 use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
-use crate::oci::manifest::Index;
+use crate::oci::manifest::{Index, MAX_ENTRIES};
 use crate::oci::tag::Tag;
 use crate::reconcile::right_list::images;
 use crate::settings::RepositorySettings;
 use crate::settings::tag_scheme::MAX_PLATFORMS;
+
+/// How many images of a list an answer names: as many as the index of an image may have entries.
+const MAX_REPORTED: usize = MAX_ENTRIES;
 
 /// An image of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,18 +37,26 @@ impl ImageTag {
 }
 
 /// The images of a version's list that state a platform, each once: those that clients can select. Attestations and artifacts
-/// are not among them.
+/// are not among them. Of a list that has too many, the first ones.
 pub(super) fn image_tags(settings: &RepositorySettings, version: &Tag, index: &Index) -> Vec<ImageTag> {
     let platforms: Vec<_> = settings.tag_scheme.platforms().iter().collect();
     let meant = images(index, &platforms);
+    let entries = || index.manifests.iter().filter(|entry| entry.is_image_of_a_platform());
+    let stated = || entries().filter_map(|entry| Some((entry, entry.specified_platform()?)));
+    let count = stated().count();
     let (mut image_tags, mut seen) = (Vec::new(), BTreeSet::new());
-    for entry in index.manifests.iter().filter(|entry| entry.is_image_of_a_platform()) {
-        let Some(stated) = entry.specified_platform() else { continue };
+    for (entry, stated) in stated().take(MAX_REPORTED) {
         let is_meant = |image: Option<&Descriptor>| image.is_some_and(|image| std::ptr::eq(image, entry));
         let configured = meant.iter().position(|image| is_meant(*image)).map(|position| platforms[position]);
         let configured = configured.or_else(|| platforms.iter().copied().find(|platform| platform.matches(stated)));
         let Some(tag) = settings.image_tag(version, configured, stated) else { continue };
         let tag = tag.map_err(|unusable| (unusable.text, ImageTagConflict::NotAnImageTag(unusable.reason)));
+        let tag = match tag {
+            Ok(tag) if count > MAX_PLATFORMS => {
+                Err((tag.as_str().into(), ImageTagConflict::TooManyImages { images: count, max: MAX_PLATFORMS }))
+            }
+            tag => tag,
+        };
         let (platform, digest) = (stated.normalized().to_string().into(), entry.digest);
         let image_tag = ImageTag { platform, tag, digest };
         if seen.insert((image_tag.name().to_owned(), digest)) {
@@ -56,22 +67,17 @@ pub(super) fn image_tags(settings: &RepositorySettings, version: &Tag, index: &I
     image_tags
 }
 
-/// Refuses the tags that would name several images, and all where there are too many.
+/// Refuses the tags that would name several images.
 fn refuse_ambiguous(image_tags: &mut [ImageTag]) {
     let mut counts = BTreeMap::<Tag, usize>::new();
     for tag in image_tags.iter().filter_map(|image_tag| image_tag.tag.as_ref().ok()) {
         *counts.entry(tag.clone()).or_default() += 1;
     }
-    let count = image_tags.len();
     for image_tag in image_tags {
-        let Ok(tag) = &image_tag.tag else { continue };
-        let conflict = if count > MAX_PLATFORMS {
-            ImageTagConflict::TooManyImages { images: count, max: MAX_PLATFORMS }
-        } else if counts.get(tag) > Some(&1) {
-            ImageTagConflict::SeveralImages
-        } else {
-            continue;
-        };
-        image_tag.tag = Err((tag.as_str().into(), conflict));
+        if let Ok(tag) = &image_tag.tag
+            && counts.get(tag) > Some(&1)
+        {
+            image_tag.tag = Err((tag.as_str().into(), ImageTagConflict::SeveralImages));
+        }
     }
 }

@@ -131,12 +131,16 @@ impl ObserveTags {
     /// Continues with the manifests that exist.
     ///
     /// # Errors
-    /// [`Error::NotYetVisible`], if the version's tag must exist and stays missing; [`Error::Contended`], if others keep
-    /// changing the tags.
+    /// [`Error::NotYetVisible`], if the version's tag must exist and stays missing; [`Error::CorruptImage`], if the bytes of
+    /// the list are not its own; [`Error::Contended`], if others keep changing the tags.
     pub fn resume(self, mut manifests: Manifests) -> Result<ImageTagStep, Error> {
         let Self { context, tags, .. } = self;
         let version = Reference::Tag(context.request.version.clone());
-        let (list, index) = match context.list(manifests.remove(&version), manifests.archived.contains(&version)) {
+        let stored = manifests.remove(&version);
+        if let Some(Err(reason)) = stored.as_ref().map(StoredManifest::check_digest) {
+            return Err(Error::CorruptImage { image: context.request.target(), reason });
+        }
+        let (list, index) = match context.list(stored, manifests.archived.contains(&version)) {
             Ok(list) => list,
             Err(NoList::Absent(_)) if context.request.is_expected => {
                 let image = UnseenImage::Named(context.request.target());

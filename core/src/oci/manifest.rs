@@ -108,6 +108,18 @@ impl StoredManifest {
         (!is_image_config(&image.config.media_type)).then(|| stated.as_str().into())
     }
 
+    /// Compares its bytes with its digest.
+    ///
+    /// # Errors
+    /// [`Corruption::Digest`], if they differ.
+    pub fn check_digest(&self) -> Result<(), Corruption> {
+        let actual = Digest::sha256(&*self.text);
+        if actual == self.digest {
+            return Ok(());
+        }
+        Err(Corruption::Digest { part: Part::Manifest, actual, expected: self.digest })
+    }
+
     /// Parses the manifest, after comparing its bytes with its digest.
     ///
     /// # Errors
@@ -126,12 +138,9 @@ impl StoredManifest {
         if !self.media_type.is_empty() && self.known_media_type().is_none() {
             return Err(unsupported());
         }
-        let actual = Digest::sha256(&*self.text);
-        if actual != self.digest && schema_version(&self.text) == Some(1) {
-            return Err(unsupported());
-        }
-        if actual != self.digest {
-            return Err(Corruption::Digest { part: Part::Manifest, actual, expected: self.digest }.into());
+        if let Err(corruption) = self.check_digest() {
+            let is_schema_1 = schema_version(&self.text) == Some(1);
+            return Err(if is_schema_1 { unsupported() } else { corruption.into() });
         }
         let Some(media_type) = self.known_media_type() else {
             check_json(&self.text)?;

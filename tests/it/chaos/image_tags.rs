@@ -38,7 +38,8 @@ fn violation(registry: &RegistryHandle, version: &str) -> Option<String> {
 /// Makes the run of a seed and returns its violations.
 pub fn run(seed: u64) -> Vec<String> {
     let mut rng = Rng::with_seed(seed);
-    let workload = Workload { is_immutable: false, ..Workload::random(&VERSIONS, 0.0, &mut rng) };
+    let mut workload = Workload::random(&VERSIONS, 0.0, &mut rng);
+    workload.is_immutable = false;
     let ecr = LocalEcr::start(Options::default()).unwrap();
     let registry = ecr.home();
     let functions = start_functions(&ecr, &[("IMAGE_TAGS", "{version}_{platform}")]);
