@@ -23,9 +23,9 @@ def statement($sid; $roles; $actions):
     "EcrMultiarchImages";
     [$assembler, $sweeper];
     ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer", "ecr:PutImage"]
-      + if $ARGS.named.signatures == "true" then
-          ["ecr:BatchCheckLayerAvailability", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart"]
-        else [] end
+      + if $ARGS.named.signatures != "true" then [] else [
+          "ecr:BatchCheckLayerAvailability", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart"
+        ] end
   ),
   # A repository policy cannot allow it: it is about all repositories.
   (if $registry == "" then empty

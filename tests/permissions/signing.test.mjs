@@ -4,7 +4,8 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 
 import {
-  FOREIGN, HUB, LISTED, READ_AND_WRITE, UPLOADS, actionsOn, isAllowed, render, repositoryActions, requestContext, session
+  FOREIGN, HUB, LISTED, READ_AND_WRITE, UPLOADS, actionsOn, isAllowed, render, repositoryActions, requestContext,
+  session
 } from './simulation.mjs'
 
 // Each with a Region, a further one that the hub serves, and one that it does not.

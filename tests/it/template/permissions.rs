@@ -17,8 +17,8 @@ const HUB_ROLES: [(&str, &str); 2] = [
     ("SweeperRoleArn", "arn:aws:iam::999999999999:role/images-sweeper"),
 ];
 
-/// What ECR managed signing needs of the principal that pushes, besides `ecr:PutImage` and `signer:SignPayload`, according
-/// to the ECR user guide, "Managed signing".
+/// What ECR managed signing needs of the principal that pushes, besides `ecr:PutImage` and `signer:SignPayload` (user
+/// guide of ECR, "Managed signing").
 const SIGNATURE_UPLOAD: [&str; 4] =
     ["ecr:BatchCheckLayerAvailability", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart"];
 
