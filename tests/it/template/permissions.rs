@@ -17,6 +17,11 @@ const HUB_ROLES: [(&str, &str); 2] = [
     ("SweeperRoleArn", "arn:aws:iam::999999999999:role/images-sweeper"),
 ];
 
+/// What ECR managed signing needs of the principal that pushes, besides `ecr:PutImage` and `signer:SignPayload` (user
+/// guide of ECR, "Managed signing").
+const SIGNATURE_UPLOAD: [&str; 4] =
+    ["ecr:BatchCheckLayerAvailability", "ecr:CompleteLayerUpload", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart"];
+
 fn named(actions: &[IamAction]) -> BTreeSet<String> {
     actions.iter().map(ToString::to_string).collect()
 }
@@ -26,11 +31,20 @@ fn actions<'a>(statements: impl IntoIterator<Item = &'a Value>) -> BTreeSet<Stri
     statements.into_iter().flat_map(|statement| strings(&statement["Action"])).map(str::to_owned).collect()
 }
 
+/// All statements of a role.
+fn statements(role: &Value) -> impl Iterator<Item = &Value> {
+    let policies = role["Policies"].as_array().unwrap().iter();
+    policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap())
+}
+
 /// The actions on ECR that a role is allowed.
 fn ecr_actions(role: &Value) -> BTreeSet<String> {
-    let policies = role["Policies"].as_array().unwrap().iter();
-    let statements = policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap());
-    actions(statements).into_iter().filter(|action| action.starts_with("ecr:")).collect()
+    actions(statements(role)).into_iter().filter(|action| action.starts_with("ecr:")).collect()
+}
+
+/// The actions of calls, and those by which ECR managed signing uploads a signature.
+fn with_signatures(calls: &[IamAction]) -> BTreeSet<String> {
+    named(calls).into_iter().chain(SIGNATURE_UPLOAD.map(str::to_owned)).collect()
 }
 
 /// The actions that a policy of a member allows to one of the hub's roles.
@@ -54,17 +68,20 @@ fn functions_are_allowed_the_actions_that_they_call() {
 fn a_member_allows_the_roles_of_its_hub_what_they_call() {
     let member = member();
     let access = [("RegistryPolicy", "create"), ("CreateOnPushPrefix", "team-a")];
-    let stack = member.deploy(&[&[HUB][..], &HUB_ROLES, &access].concat());
-    let registry = &stack.resource("HubAccess")["PolicyText"];
-    let [assembler, sweeper] = HUB_ROLES.map(|(_, role)| allowed_to(registry, role));
-    assert_eq!(assembler, named(&IamAction::ASSEMBLE));
-    assert_eq!(sweeper, named(&IamAction::SWEEP));
+    for signatures in ["false", "true"] {
+        let allowed = if signatures == "true" { with_signatures } else { named };
+        let stack = member.deploy(&[&[HUB, ("UploadSignatures", signatures)][..], &HUB_ROLES, &access].concat());
+        let registry = &stack.resource("HubAccess")["PolicyText"];
+        let [assembler, sweeper] = HUB_ROLES.map(|(_, role)| allowed_to(registry, role));
+        assert_eq!(assembler, allowed(&IamAction::ASSEMBLE), "{signatures}");
+        assert_eq!(sweeper, allowed(&IamAction::SWEEP), "{signatures}");
 
-    let created = stack.resource("CreatedOnPush");
-    assert_eq!((&created["Prefix"], &created["AppliedFor"]), (&"team-a".into(), &json!(["CREATE_ON_PUSH"])));
-    let repository: Value = serde_json::from_str(created["RepositoryPolicy"].as_str().unwrap()).unwrap();
-    for (_, role) in HUB_ROLES {
-        assert_eq!(allowed_to(&repository, role), named(&IamAction::ASSEMBLE), "{role}");
+        let created = stack.resource("CreatedOnPush");
+        assert_eq!((&created["Prefix"], &created["AppliedFor"]), (&"team-a".into(), &json!(["CREATE_ON_PUSH"])));
+        let repository: Value = serde_json::from_str(created["RepositoryPolicy"].as_str().unwrap()).unwrap();
+        for (_, role) in HUB_ROLES {
+            assert_eq!(allowed_to(&repository, role), allowed(&IamAction::ASSEMBLE), "{signatures} {role}");
+        }
     }
 }
 
@@ -88,9 +105,30 @@ fn registry_access_needs_the_roles_of_the_hub() {
 }
 
 #[test]
-fn a_signing_profile_cannot_be_a_wildcard() {
-    let wildcard = "arn:aws:signer:eu-central-1:123456789012:/signing-profiles/*";
-    assert!(!template().accepts("SigningProfileArn", wildcard));
+fn signing_profiles_allow_signing_and_uploads_of_signatures() {
+    let profiles = ["eu-central-1", "eu-west-1"]
+        .map(|region| format!("arn:aws:signer:{region}:{ACCOUNT}:/signing-profiles/images"));
+    let template = template();
+    let stack = template.deploy(&[PLATFORMS, ("SigningProfileArn", &profiles.join(","))]);
+    let roles = FUNCTION_ROLES.map(|role| stack.resource(role));
+    assert_eq!(roles.each_ref().map(ecr_actions), [&IamAction::ASSEMBLE[..], &IamAction::SWEEP].map(with_signatures));
+    for role in &roles {
+        let signs = |statement: &&Value| strings(&statement["Action"]) == ["signer:SignPayload"];
+        let signing: Vec<_> = statements(role).filter(signs).map(|statement| strings(&statement["Resource"])).collect();
+        assert_eq!(signing, [profiles.each_ref()]);
+    }
+}
+
+#[test]
+fn a_signing_profile_is_of_any_partition_but_not_a_wildcard() {
+    for (profile, expected) in [
+        ("arn:aws:signer:eu-central-1:123456789012:/signing-profiles/images", true),
+        ("arn:aws-cn:signer:cn-north-1:123456789012:/signing-profiles/images", true),
+        ("arn:aws-us-gov:signer:us-gov-west-1:123456789012:/signing-profiles/images", true),
+        ("arn:aws:signer:eu-central-1:123456789012:/signing-profiles/*", false),
+    ] {
+        assert_eq!(template().accepts("SigningProfileArn", profile), expected, "{profile}");
+    }
 }
 
 /// The alias is known to the code by its name, and follows each deployment.
