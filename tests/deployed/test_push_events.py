@@ -3,7 +3,7 @@
 import json
 
 from support.emulator import ACCOUNT, REGION, Emulator
-from support.local_ecr import LocalEcr
+from support.local_ecr import INDEX, LocalEcr
 from patterns import PUSHES, matched
 from support.stack import Stack
 from support.waiting import eventually
@@ -14,6 +14,16 @@ def test_a_push_of_all_platforms_publishes_the_version(stack: Stack, ecr: LocalE
     published = eventually("the version is published", lambda: ecr.platforms("app", "1.0.0"))
     assert published == digests
     eventually("the events are deleted", stack.queue("PushQueue").is_empty)
+
+
+def test_the_images_of_a_list_that_buildx_pushed_get_tags(stack: Stack, ecr: LocalEcr) -> None:
+    images = ecr.push_list("team-a/buildx", "1.0.0")
+    stack.announce_push("team-a/buildx", "1.0.0", **{"manifest-media-type": INDEX})
+    eventually("the images have tags", lambda: "1.0.0_arm64" in ecr.digests("team-a/buildx"))
+    named = ecr.digests("team-a/buildx")
+    assert {architecture: named[f"1.0.0_{architecture}"] for architecture in images} == images
+    [line] = eventually("the tags are logged", lambda: stack.log("team-a/buildx"))
+    assert (line["outcome"], line["image_tags_moved"]) == ("tagged", "1.0.0_amd64,1.0.0_arm64")
 
 
 def test_only_pushes_of_served_repositories_reach_the_queue(stack: Stack) -> None:

@@ -80,6 +80,26 @@ fn burst_is_published_with_few_throttled_calls() {
     assert!(throttled <= 30, "{throttled} of {puts} calls were throttled for 60 lists");
 }
 
+/// Three writes for each version share the quota.
+#[test]
+fn burst_with_image_tags_keeps_within_the_quota() {
+    let burst = Burst::new(20, 1);
+    burst.ecr.faults().add(Fault::on("PutImage", FaultKind::RateLimit { per_second: 10.0, burst: 10.0 }));
+    burst.queue.close();
+    let function = |_| FunctionBuilder::new(&burst.ecr).env("ACCOUNTS", "*").env("IMAGE_TAGS", IMAGE_TAGS).start();
+    burst.queue.deliver(&(0..CONCURRENCY).map(function).collect::<Vec<_>>());
+    assert_eq!((burst.published(), burst.queue.dead().len()), (20, 0), "at the first delivery");
+    for (registry, repository, version) in &burst.versions {
+        let is_tagged = |part: &&str| {
+            let tag = registry.tag(repository, &format!("{version}_{part}"));
+            tag.is_some() && tag == registry.tag(repository, &format!("{version}-{part}"))
+        };
+        assert!(PLATFORMS.iter().all(|part| is_tagged(&part)), "{repository}:{version}");
+    }
+    let (puts, throttled) = burst.puts();
+    assert!(throttled <= 30, "{throttled} of {puts} calls were throttled for 60 writes");
+}
+
 /// Each registry has a gate of its own, also if ECR counts the calls of the account that calls, so that the registries
 /// of a hub share one quota.
 #[test]
@@ -129,6 +149,7 @@ const BUILDS: usize = 3;
 /// The versions of a storm by repository: versions without aliases, and builds of a trunk in ascending order.
 const STORM: [(&str, [&str; 3]); 2] =
     [("app-0", ["1.0", "1.1", "1.2"]), ("app-1", ["main-9-fffffff", "main-10-c0ffee1", "main-101-0badc0d"])];
+const IMAGE_TAGS: &str = "{version}_{platform}";
 /// What follows the builds of the trunk.
 const STREAMS: &str = r#"[{"releases":"main-(?<build>[0-9]+)-[0-9a-f]{7,40}","aliases":"main"}]"#;
 
@@ -149,7 +170,7 @@ fn add_faults(ecr: &LocalEcr, rng: &mut Rng) {
 
 /// Pushes all builds of several versions while their events are delivered, some of them twice, by functions of which
 /// one is killed in the middle of a batch. Returns the versions whose tag does not name the list of the last builds,
-/// and the alias, if it does not name that of the highest build of the trunk.
+/// the image tags that do not name the last builds, and the alias, if it does not name that of the highest build of the trunk.
 fn storm(seed: u64) -> Vec<String> {
     let mut rng = Rng::with_seed(seed);
     let ecr = LocalEcr::start(Options::default()).unwrap();
@@ -163,7 +184,7 @@ fn storm(seed: u64) -> Vec<String> {
     let (deliveries, is_killed) = (AtomicUsize::new(0), AtomicBool::new(false));
     // The function that is killed fails the invocation, and the next one has a new environment.
     let deliver = |kill_at: usize| {
-        let start = || FunctionBuilder::new(&ecr).env("STREAMS", STREAMS).start();
+        let start = || FunctionBuilder::new(&ecr).env("STREAMS", STREAMS).env("IMAGE_TAGS", IMAGE_TAGS).start();
         let mut function = start();
         queue.deliver_to(|input| {
             if deliveries.fetch_add(1, Ordering::SeqCst) == kill_at {
@@ -202,8 +223,15 @@ fn storm(seed: u64) -> Vec<String> {
     };
     let expected = versions.iter().map(|(repository, version)| (*repository, *version, last_list(version)));
     let (trunk, [.., highest]) = STORM[1];
-    let expected = expected.chain([(trunk, "main", last_list(highest))]);
-    let wrong = expected.filter(|(repository, tag, list)| ecr.home().tag(repository, tag).as_ref() != Some(list));
+    let expected = expected.map(|(repository, tag, list)| (repository, tag.to_owned(), list));
+    let image_tags = versions.iter().flat_map(|(repository, version)| {
+        PLATFORMS.map(|part| {
+            let last = image(version, part, BUILDS - 1).children[0].digest();
+            (*repository, format!("{version}_{part}"), last)
+        })
+    });
+    let expected = expected.chain(image_tags).chain([(trunk, "main".to_owned(), last_list(highest))]);
+    let wrong = expected.filter(|(repository, tag, named)| ecr.home().tag(repository, tag).as_ref() != Some(named));
     wrong.map(|(repository, tag, _)| format!("STORM_SEED={seed}: {repository}:{tag}")).collect()
 }
 

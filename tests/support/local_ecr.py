@@ -37,29 +37,29 @@ class LocalEcr:
     def push(self, repository: str, tag: str, architecture: str, registry: Registry = HOME) -> str:
         """Pushes an OCI image of an architecture, and returns its digest. Creates the repository if it is absent."""
         self._create(registry, repository)
-        layer = f"{repository}:{tag}".encode()
-        diff_id = digest(layer)
-        config = {
-            "os": "linux",
-            "architecture": architecture,
-            "config": {},
-            "rootfs": {"type": "layers", "diff_ids": [diff_id]},
-        }
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "config": self._upload(registry, repository, CONFIG, json.dumps(config).encode()),
-            "layers": [self._upload(registry, repository, LAYER, layer)],
-        }
-        body = json.dumps(manifest)
-        self._client(registry).put_image(
-            registryId=registry.account,
-            repositoryName=repository,
-            imageManifest=body,
-            imageManifestMediaType=MANIFEST,
-            imageTag=tag,
-        )
+        body = self._image(repository, tag, architecture, registry)
+        self._put(registry, repository, MANIFEST, body, imageTag=tag)
         return digest(body.encode())
+
+    def push_list(self, repository: str, tag: str) -> dict[str, str]:
+        """Pushes a list of attested images in one go, as buildx does, and returns the digests of its images by
+        architecture. The images have no tags."""
+        self._create(HOME, repository)
+        images, attestations, digests = [], [], {}
+        for architecture in ("amd64", "arm64"):
+            image = self._untagged(repository, f"{tag} {architecture}", architecture)
+            digests[architecture] = image["digest"]
+            images.append({**image, "platform": {"os": "linux", "architecture": architecture}})
+            attestation = self._untagged(repository, f"provenance of {tag} {architecture}", "unknown")
+            annotations = {
+                "vnd.docker.reference.type": "attestation-manifest",
+                "vnd.docker.reference.digest": image["digest"],
+            }
+            platform = {"os": "unknown", "architecture": "unknown"}
+            attestations.append({**attestation, "platform": platform, "annotations": annotations})
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": images + attestations}
+        self._put(HOME, repository, INDEX, json.dumps(index), imageTag=tag)
+        return digests
 
     def push_version(self, repository: str, version: str, registry: Registry = HOME) -> dict[str, str]:
         """Pushes both platforms of a version, and returns their digests by architecture."""
@@ -94,6 +94,39 @@ class LocalEcr:
             client.create_repository(registryId=registry.account, repositoryName=repository)
         except client.exceptions.RepositoryAlreadyExistsException:
             pass
+
+    def _image(self, repository: str, content: str, architecture: str, registry: Registry) -> str:
+        """Uploads the blobs of an image with this content, and returns its manifest."""
+        layer = f"{repository}:{content}".encode()
+        diff_id = digest(layer)
+        config = {
+            "os": "linux",
+            "architecture": architecture,
+            "config": {},
+            "rootfs": {"type": "layers", "diff_ids": [diff_id]},
+        }
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": self._upload(registry, repository, CONFIG, json.dumps(config).encode()),
+            "layers": [self._upload(registry, repository, LAYER, layer)],
+        }
+        return json.dumps(manifest)
+
+    def _untagged(self, repository: str, content: str, architecture: str) -> dict[str, Any]:
+        """Pushes an image without a tag, and returns its descriptor."""
+        body = self._image(repository, content, architecture, HOME)
+        self._put(HOME, repository, MANIFEST, body, imageDigest=digest(body.encode()))
+        return {"mediaType": MANIFEST, "digest": digest(body.encode()), "size": len(body)}
+
+    def _put(self, registry: Registry, repository: str, media_type: str, body: str, **reference: str) -> None:
+        self._client(registry).put_image(
+            registryId=registry.account,
+            repositoryName=repository,
+            imageManifest=body,
+            imageManifestMediaType=media_type,
+            **reference,
+        )
 
     def _upload(self, registry: Registry, repository: str, media_type: str, content: bytes) -> dict[str, Any]:
         """Uploads a blob in one part unless it is there, and returns its descriptor."""

@@ -24,6 +24,7 @@ ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
 PARAMETERS = {
     "Architecture": ARCHITECTURE,
     "Platforms": "linux/amd64,linux/arm64",
+    "ImageTags": "{version}_{platform}",
     "Repositories": "app,team-a/*",
     "Accounts": MEMBER_ACCOUNT,
     "FurtherRegions": ",".join(FURTHER_REGIONS),

@@ -56,6 +56,19 @@ impl Image {
         }
     }
 
+    /// What `docker buildx build --platform` pushes: one index of several images, each followed by its provenance.
+    pub fn list(attested: [Self; 2]) -> Self {
+        let mut entries = Vec::new();
+        let mut children = Vec::new();
+        for index in attested {
+            let document: Value = serde_json::from_slice(&index.manifest).unwrap();
+            entries.extend(document["manifests"].as_array().unwrap().clone());
+            children.extend(index.children);
+        }
+        let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries});
+        Self { media_type: OCI_INDEX, manifest: index.to_string().into_bytes(), blobs: Vec::new(), children }
+    }
+
     fn new(platform: &str, [media_type, config_type, layer_type]: [&'static str; 3]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("platform"), platform).unwrap();

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use local_ecr::digest_of;
-use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX};
+use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX, OCI_MANIFEST};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -112,4 +112,25 @@ fn list_can_be_copied_with_attestations() {
     for image in images.iter().flat_map(|(_, index)| &index.children) {
         assert!(is_stored(&image.manifest) && image.blobs.iter().all(|blob| is_stored(blob)));
     }
+}
+
+/// What AWS Lambda takes as an image, and a list as buildx pushes it: in one command, with attestations.
+#[test]
+#[ignore = "needs a program that .ci/clients installs"]
+fn image_tag_of_an_attested_list_is_a_plain_image() {
+    let platforms = ["linux/amd64", "linux/arm64"];
+    let mut live =
+        LiveRegistry::with(&platforms.join(","), |function| function.env("IMAGE_TAGS", "{version}_{platform}"));
+    let images = platforms.map(Image::attested);
+    let list = Image::list(images);
+    push(&list, &live, "1");
+    let tagged = live.deliver_events().into_iter().filter(|answer| answer["outcome"] == "tagged").count();
+    assert_eq!(tagged, 1);
+    for (platform, image) in platforms.iter().zip(list.children.iter().step_by(2)) {
+        let name = live.reference(&format!("1_{}", platform.trim_start_matches("linux/")));
+        let manifest: Value = serde_json::from_slice(&inspect(&name)).unwrap();
+        assert_eq!(manifest["mediaType"], OCI_MANIFEST);
+        image.assert_in(pull(&name, platform).path());
+    }
+    assert!(live.deliver_events().iter().all(|answer| answer["outcome"] == "ignored"), "the pushes of the image tags");
 }
