@@ -132,7 +132,8 @@ impl Catalog {
         Ok(read.resume(&images))
     }
 
-    fn manifests(&self, references: &[Reference], view: View) -> Manifests {
+    /// The manifests that a read of these references returns.
+    pub fn manifests(&self, references: &[Reference], view: View) -> Manifests {
         let found = |reference: &Reference| {
             let Reference::Tag(tag) = reference else { return None };
             let stored = match self.place(tag) {

@@ -11,6 +11,7 @@ mod handler;
 #[path = "../support/handlers.rs"]
 mod handlers;
 mod scenario;
+mod transcripts;
 
 use catalog::Catalog;
 use exploration::{check, counterexample};
