@@ -3,7 +3,7 @@
 import json
 
 from support.emulator import ACCOUNT, REGION, Emulator
-from support.local_ecr import INDEX, LocalEcr
+from support.local_ecr import INDEX, MANIFEST, LocalEcr
 from patterns import PUSHES, matched
 from support.stack import Stack
 from support.waiting import eventually
@@ -35,7 +35,7 @@ def test_only_pushes_of_served_repositories_reach_the_queue(stack: Stack) -> Non
         stack.announce_push("team-a/filtered", "1.0.0-amd64", result="FAILURE")
         stack.announce_push("team-a/filtered", "")
         # The only one that matches, and the last, so that the others would be there by now.
-        stack.announce_push("team-a/filtered", "not-a-platform-tag")
+        stack.announce_push("team-a/filtered", "not-a-platform-tag", **{"manifest-media-type": MANIFEST})
         [message] = eventually("an event is in the queue", queue.messages)
         assert queue.size() == 1
     event = json.loads(message["Body"])

@@ -146,11 +146,15 @@ pub fn aliases(bytes: &[u8]) {
         return;
     };
     let variable = if templates.starts_with('[') { "STREAMS" } else { "ALIASES" };
-    let settings = Settings::from_lookup(|name| match name {
-        "TAG_TEMPLATE" => Some(tag_template.to_owned()),
-        "PLATFORMS" => Some(platforms.to_owned()),
-        _ => (name == variable).then(|| templates.to_owned()),
-    });
+    let settings = |image_tags: &str| {
+        Settings::from_lookup(|name| match name {
+            "TAG_TEMPLATE" => Some(tag_template.to_owned()),
+            "PLATFORMS" => Some(platforms.to_owned()),
+            "IMAGE_TAGS" => Some(image_tags.to_owned()),
+            _ => (name == variable).then(|| templates.to_owned()),
+        })
+    };
+    let settings = settings("{version}_{platform}").or_else(|_| settings(""));
     let tags: Vec<Tag> = lines.take(8).filter_map(|line| line.parse().ok()).collect();
     let releases: Vec<_> = tags.iter().filter_map(Release::from_tag).collect();
     assert_ordered(&releases);
@@ -164,10 +168,21 @@ pub fn aliases(bytes: &[u8]) {
     };
     for tag in &tags {
         assert_one_meaning(&settings, tag);
+        assert_image_tags_are_recognized(&settings, tag);
         let Some(release) = settings.streams.release(tag) else { continue };
         for alias in settings.aliases(&release).into_iter().flatten() {
             assert!(matches!(settings.meaning(&alias), TagMeaning::Alias(_)), "{alias} of {release} is not recognized");
             assert_one_meaning(&settings, &alias);
+        }
+    }
+}
+
+/// Asserts that what is written under an image tag of this version is taken for one.
+fn assert_image_tags_are_recognized(settings: &RepositorySettings, version: &Tag) {
+    for platform in settings.tag_scheme.platforms() {
+        if let Some(Ok(tag)) = settings.image_tag(version, Some(platform), platform.platform()) {
+            let TagMeaning::Image(parsed) = settings.meaning(&tag) else { panic!("{tag} is not only an image tag") };
+            assert_eq!((&parsed.version, parsed.platform), (version, platform));
         }
     }
 }
@@ -178,7 +193,10 @@ fn assert_one_meaning(settings: &RepositorySettings, tag: &Tag) {
     match settings.meaning(tag) {
         TagMeaning::Alias(template) => {
             assert!(
-                !is_release && !is_marker && settings.tag_scheme.parse(tag).is_none(),
+                !is_release
+                    && !is_marker
+                    && settings.tag_scheme.parse(tag).is_none()
+                    && settings.image_tags.as_ref().is_none_or(|scheme| scheme.parse(tag).is_none()),
                 "{tag} is not only an alias"
             );
             assert!(template.gives(tag), "{tag}");
