@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ecr_multiarch_core::alias::outcome::AliasOutcomeKind;
 use ecr_multiarch_core::answer::aliases_of_kind;
+use ecr_multiarch_core::image_tags::outcome::{ImageTagOutcomeKind, image_tags_of_kind};
 use ecr_multiarch_core::{AliasReport, Answer, InvocationError, OutcomeKind, Release, Tag, VersionReport};
 use serde_json::Value;
 
@@ -42,7 +43,9 @@ pub fn event_line(event: &ImageEvent, result: &Result<Answer, InvocationError>) 
 /// The function's result in a few words.
 pub fn summary(result: &Result<Answer, InvocationError>) -> String {
     match result {
-        Ok(answer @ Answer::Version(report)) => outcome(report) + &aliases(answer, report.version.as_ref()),
+        Ok(answer @ Answer::Version(report)) => {
+            outcome(report) + &image_tags(answer) + &aliases(answer, report.version.as_ref())
+        }
         Ok(Answer::Sweep(report)) => format!(
             "swept {} versions of {} repositories: {} published, {} incomplete, {} failed",
             report.versions, report.repositories, report.published, report.incomplete.total, report.failed.total
@@ -54,6 +57,16 @@ pub fn summary(result: &Result<Answer, InvocationError>) -> String {
         Ok(Answer::Registries(report)) => format!("serves {} registries", report.registries.len()),
         Err(error) => format!("{}: {error}", Style::Failure.paint(error.error_type().name())),
     }
+}
+
+/// The image tags that were moved, or could not be.
+fn image_tags(answer: &Answer) -> String {
+    let part = |kind: ImageTagOutcomeKind| {
+        let tags = image_tags_of_kind(answer.image_tags().unwrap_or_default(), kind).map(|one| one.tag.as_str());
+        let tags: Vec<_> = tags.collect();
+        if tags.is_empty() { String::new() } else { format!("; {} {}", kind.name(), tags.join(", ")) }
+    };
+    part(ImageTagOutcomeKind::Moved) + &part(ImageTagOutcomeKind::Conflict)
 }
 
 /// The aliases that were moved, or could not be, with their release if it is not this version.
