@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use ecr_multiarch_core::timestamp::utc;
 use serde::Serialize;
 use time::{Date, UtcDateTime};
-
-use crate::text::utc;
 
 /// How long a period is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

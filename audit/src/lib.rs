@@ -22,7 +22,7 @@
 //! * [`judge`]: what the function would do with a version under these settings, by the word of the function's core;
 //! * [`finding`]: a [`problem`] of a tag, and what fixes it; [`checks`] find them;
 //! * [`coverage`]: the share of versions with each platform over time;
-//! * [`text`]: texts and times, as a person reads them;
+//! * [`text`]: texts, as a person reads them;
 //! * [`audit`]: all of it together; [`report`]: its result, which serializes as the JSON of `--json`; [`page`]: the
 //!   same as one HTML file.
 

@@ -3,10 +3,9 @@
 use std::time::SystemTime;
 
 use ecr_multiarch_core::Digest;
+use ecr_multiarch_core::timestamp::{self, rfc_3339};
 use serde::Serialize;
 use strum::{EnumDiscriminants, VariantArray};
-
-use crate::text::{rfc_3339, serialize_rfc_3339};
 
 /// How many revisions a message shows: more than most versions have platforms. A hostile list can have a thousand.
 const REVISIONS_SHOWN: usize = 8;
@@ -90,10 +89,10 @@ pub enum Problem {
         /// The platform tags of the newer images.
         platform_tags: Vec<String>,
         /// When the list was pushed.
-        #[serde(serialize_with = "serialize_rfc_3339")]
+        #[serde(serialize_with = "timestamp::serialize")]
         list_pushed_at: SystemTime,
         /// When the newest image was pushed.
-        #[serde(serialize_with = "serialize_rfc_3339")]
+        #[serde(serialize_with = "timestamp::serialize")]
         image_pushed_at: SystemTime,
     },
     /// The images of a version were built from different revisions.

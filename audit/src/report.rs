@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use ecr_multiarch_core::{RegistryId, RepositoryName};
+use ecr_multiarch_core::{RegistryId, RepositoryName, timestamp};
 use serde::Serialize;
 
 use crate::coverage::{Coverage, Timeline};
@@ -13,7 +13,6 @@ use crate::image::Image;
 use crate::listed_images::ListedImages;
 use crate::problem::{Kind, KindTexts};
 use crate::settings::SuggestedSettings;
-use crate::text::serialize_rfc_3339;
 use crate::versions::Version;
 
 /// The result of an audit.
@@ -22,7 +21,7 @@ pub struct Report {
     /// What was audited. Its account is `None`, where ECR did not tell that of the credentials.
     pub registry: RegistryId,
     /// When.
-    #[serde(serialize_with = "serialize_rfc_3339")]
+    #[serde(serialize_with = "timestamp::serialize")]
     pub audited_at: SystemTime,
     /// Whether manifests were read.
     pub deep: bool,
@@ -129,7 +128,7 @@ pub struct AuditedVersion {
     /// Its tag.
     pub tag: String,
     /// When its newest image was pushed.
-    #[serde(serialize_with = "serialize_rfc_3339")]
+    #[serde(serialize_with = "timestamp::serialize")]
     pub pushed_at: SystemTime,
     /// The positions of its platforms in those of the repository; `None`, where nothing tells them.
     pub platforms: Option<Vec<usize>>,

@@ -50,6 +50,7 @@ pub mod reconcile;
 pub mod scan;
 pub mod settings;
 pub mod time_span;
+pub mod timestamp;
 pub mod work;
 
 pub use access::Access;

@@ -7,7 +7,7 @@ mod purity;
 
 #[test]
 fn core_depends_on_nothing_that_does_io() {
-    let allowed = "regex-lite serde serde_json serde_path_to_error sha2 strum thiserror";
+    let allowed = "regex-lite serde serde_json serde_path_to_error sha2 strum thiserror time";
     purity::assert_dependencies(include_str!("../Cargo.toml"), allowed);
 }
 

@@ -19,7 +19,7 @@ pub fn image_tag_conflict(registry: &RegistryId, repository: &str, version: &Tag
 
 /// Logs a version that has been incomplete for too long.
 pub(crate) fn incomplete(version: &IncompleteVersion) {
-    let IncompleteVersion { registry, repository, version, missing, reason } = version;
+    let IncompleteVersion { registry, repository, version, missing, reason, .. } = version;
     let (account, region) = registry.fields();
     let missing = missing.join(",");
     tracing::warn!(account, region, %repository, %version, missing, reason, "incomplete");

@@ -108,7 +108,14 @@ pub async fn sweep(
         report = sweep.reporter.into_report();
         if let Err(error) = scanned {
             let registry = registry.id().clone();
-            errors.push(Failed { registry, repository: None, version: None, error, versions_remaining: None });
+            errors.push(Failed {
+                registry,
+                repository: None,
+                version: None,
+                error,
+                since: None,
+                versions_remaining: None,
+            });
             continue;
         }
         let lacked = sweep.missing.into_inner();

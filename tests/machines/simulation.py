@@ -25,6 +25,8 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 # AWS Step Functions developer guide, "Step Functions service quotas".
 MAX_STATE_BYTES = 256 << 10
 MAX_EVENTS = 25_000
+# Amazon EventBridge API reference, "PutEvents".
+MAX_PUT_EVENTS = 10
 # The events that a state adds to the history of an execution, and an iteration of a map.
 EVENTS = {"Task": 5, "Wait": 2, "Choice": 2, "Pass": 2, "Map": 4, "Succeed": 2, "Fail": 1}
 EVENTS_OF_ITERATION = 2
@@ -64,6 +66,10 @@ class Execution:
     output: Json = None
     failure: Failed | None = None
     events: int = 0
+
+    def arn(self) -> str:
+        """Its ARN."""
+        return f"{self.machine}:{self.name}"
 
     def is_running(self) -> bool:
         """Whether it has not ended."""
@@ -120,6 +126,9 @@ class Simulation:
     now: float = 0.0
     executions: list[Execution] = field(default_factory=list)
     metrics: list[tuple[float, float]] = field(default_factory=list)
+    # The entries on the event bus, and how many calls it will refuse.
+    events: list[Json] = field(default_factory=list)
+    refused_puts: int = 0
     most_at_a_time: int = 0
     _queue: list[tuple[float, int, Steps]] = field(default_factory=list)
     _order: Iterator[int] = field(default_factory=itertools.count)
@@ -159,7 +168,7 @@ class Simulation:
         started = START.timestamp() + self.now
         context = {
             "Execution": {
-                "Id": f"{machine}:{name}",
+                "Id": execution.arn(),
                 "Input": parameters,
                 "StartTime": datetime.fromtimestamp(started, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
             },
@@ -183,10 +192,18 @@ class Simulation:
                     raise answer
                 return {"Payload": answer}
             case "aws-sdk:sfn:listExecutions":
-                assert arguments["StatusFilter"] == "RUNNING"
-                running = self.running(arguments["StateMachineArn"], self.now - self.list_lag)
-                listed = running[: arguments["MaxResults"]]
-                return {"Executions": [{"Name": execution.name} for execution in listed]}
+                return self._listed(**arguments)
+            case "aws-sdk:sfn:describeExecution":
+                [described] = [one for one in self.executions if one.arn() == arguments["ExecutionArn"]]
+                return {"Name": described.name, "Output": json.dumps(described.output)}
+            case "events:putEvents":
+                entries = arguments["Entries"]
+                assert 1 <= len(entries) <= MAX_PUT_EVENTS
+                if self.refused_puts > 0:
+                    self.refused_puts -= 1
+                    raise Failed("EventBridge.FailedEntry")
+                self.events += entries
+                return {"FailedEntryCount": 0}
             case "states:startExecution.sync:2":
                 execution = yield from self._execution(
                     arguments["StateMachineArn"], arguments["Name"], arguments["Input"], by
@@ -201,6 +218,20 @@ class Simulation:
                 return {}
             case other:
                 raise AssertionError(f"unknown task {other}")
+
+
+    def _listed(self, StateMachineArn: str, StatusFilter: str, MaxResults: int, NextToken: str = "0") -> Json:
+        """A page of the executions of a machine that run or have succeeded, the latest first."""
+        if StatusFilter == "RUNNING":
+            listed = self.running(StateMachineArn, self.now - self.list_lag)
+        else:
+            assert StatusFilter == "SUCCEEDED"
+            ended = [one for one in self.of(StateMachineArn) if not one.is_running() and one.failure is None]
+            listed = sorted(ended, key=lambda one: one.started, reverse=True)
+        begin = int(NextToken)
+        page = listed[begin : begin + MaxResults]
+        rest = {"NextToken": str(begin + MaxResults)} if len(listed) > begin + MaxResults else {}
+        return {"Executions": [{"Name": one.name, "ExecutionArn": one.arn()} for one in page], **rest}
 
 
 @dataclass
@@ -227,7 +258,7 @@ class Scope:
     def _state(self, state: Json, value: Json) -> Iterator[Any]:
         match state["Type"]:
             case "Succeed":
-                return value, None
+                return self._output(state, value, None), None
             case "Fail":
                 error, cause = (self._value(state[part], value, None) for part in ("Error", "Cause"))
                 raise Failed(error, cause)
@@ -322,6 +353,7 @@ class Scope:
         expression = compiled(template[2:-2].strip())
         now = int((START.timestamp() + self.simulation.now) * 1_000)
         expression.register_lambda("millis", lambda: now)
+        expression.register_lambda("parse", json.loads)
         expression.register_lambda("uuid", lambda: f"{len(self.simulation.executions):036}")
         known = {"input": value, "result": result, "context": self.context, **(states or {})}
         evaluated = expression.evaluate(None, {**self.variables, "states": known})

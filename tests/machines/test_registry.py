@@ -40,6 +40,10 @@ class Registry:
         self.requests.append({name: value for name, value in request.items() if name not in REQUEST})
         return 60.0, self.answers[min(len(self.requests), len(self.answers)) - 1]
 
+    def output(self) -> Json:
+        """Its output, without the keys of what it found."""
+        return {name: value for name, value in self.execution.output.items() if name not in ("keys", "cut")}
+
     def error(self) -> tuple[str, str]:
         """How it failed."""
         assert self.execution.failure
@@ -55,7 +59,7 @@ def complete(failed_total: int = 0) -> Json:
 def test_rounds_follow_next_to_its_end() -> None:
     registry = Registry(swept(next="b", failed_total=2), swept(next="c"), swept(failed_total=1))
     assert registry.requests == [{}, {"from": "b"}, {"from": "c"}]
-    assert registry.execution.output == complete(3)
+    assert registry.output() == complete(3)
 
 
 def test_what_is_unfinished_is_sent_again_at_the_end() -> None:
@@ -68,7 +72,7 @@ def test_what_is_unfinished_is_sent_again_at_the_end() -> None:
     )
     named = [["a", "c", "z"], ["c", "z"], ["z"]]
     assert registry.requests == [{}, {"from": "m"}, *({"repositories": names} for names in named)]
-    assert registry.execution.output == complete()
+    assert registry.output() == complete()
 
 
 def test_what_publishes_nothing_is_not_sent_again() -> None:
@@ -81,7 +85,7 @@ def test_repositories_are_sent_again_twenty_at_a_time() -> None:
     names = [f"r{index:02}" for index in range(33)]
     registry = Registry(swept(next="r20", unfinished=names[:20]), swept(unfinished=names[20:]), swept())
     assert registry.requests[2:] == [{"repositories": names[:20]}, {"repositories": names[20:]}]
-    assert registry.execution.output == complete()
+    assert registry.output() == complete()
 
 
 def test_named_repositories_that_were_not_begun_are_sent_again() -> None:
@@ -96,7 +100,7 @@ def test_names_beyond_the_twenty_are_swept_in_another_pass() -> None:
     cut = swept(published=7, unfinished=names, unfinished_total=31)
     registry = Registry(cut, swept(published=3), swept(published=1), **{"from": "b"})
     assert registry.requests == [{"from": "b"}, {"repositories": names}, {"from": "b"}]
-    assert registry.execution.output == complete()
+    assert registry.output() == complete()
 
 
 def test_a_pass_that_published_nothing_is_the_last() -> None:
@@ -121,7 +125,7 @@ def test_a_round_that_may_succeed_is_tried_again_three_times(error: str) -> None
     failed = Failed(error)
     registry = Registry(swept(next="b"), failed, failed, failed, swept())
     assert registry.requests == [{}, *4 * [{"from": "b"}]]
-    assert registry.execution.output == complete()
+    assert registry.output() == complete()
     assert registry.execution.ended == 5 * 60 + 30 + 60 + 120
     assert Registry(failed).error()[0] == error
 
@@ -130,7 +134,7 @@ def test_a_round_that_may_succeed_is_tried_again_three_times(error: str) -> None
 def test_a_function_that_is_not_ready_is_invoked_for_ten_minutes(error: str) -> None:
     failed = Failed(f"Lambda.{error}")
     registry = Registry(*10 * [failed], swept())
-    assert registry.execution.output == complete()
+    assert registry.output() == complete()
     assert registry.execution.ended == 11 * 60 + 2 + 4 + 8 + 16 + 32 + 64 + 4 * 120
     assert Registry(failed).error()[0] == failed.error
 
@@ -153,7 +157,10 @@ def test_the_longest_names_fit_the_limits_of_a_state() -> None:
             first = next(rounds) * 20
             names = [f"{first + index:05}".ljust(256, "x") for index in range(20)]
             super().answer(request)
-            return 60.0, swept(published=1, next=names[-1], unfinished=names, failed=["x" * 100_000])
+            message, since = "x" * 700, f"2026-01-01T00:00:{len(self.requests):02}Z"
+            failed = [{"repository": f"{index:03}{names[0][3:]}", "version": "v" * 128} for index in range(100)]
+            entries = [{**entry, "message": message, "since": since} for entry in failed]
+            return 60.0, swept(published=1, next=names[-1], unfinished=names, failed=entries)
 
     registry = Large(swept())
     assert len(registry.requests) == 50

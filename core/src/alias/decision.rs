@@ -1,6 +1,7 @@
 //! What is due for an alias or a yank marker: a pure function of what was seen and tried.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
 use super::line::{Line, Lines};
 use super::outcome::{AliasConflict, AliasOutcome, AliasPending, PassedOver};
@@ -161,6 +162,11 @@ impl<'a> Decider<'a> {
             }
             Target::Unusable(_) => None,
         }
+    }
+
+    /// When the newest image under one of the platform tags of a release was pushed.
+    pub(super) fn newest_platform(&self, release: &Release) -> Option<SystemTime> {
+        self.snapshot.scan.newest_platform(release)
     }
 
     /// The highest release above the one whose list a target is to name that is passed over.

@@ -15,7 +15,8 @@ pub(super) fn end(targets: &[Target], decider: &Decider<'_>, attempts: &Attempts
             Decision::Settled(outcome, release) => {
                 let is_followed = !matches!(outcome, AliasOutcome::Conflict(_) | AliasOutcome::Pending(_));
                 let passed_over = decider.passed_over(target).filter(|_| is_followed).cloned();
-                end.add(target, AliasReport { passed_over, ..AliasReport::new(target, outcome, release) });
+                let since = release.as_ref().and_then(|release| decider.newest_platform(release));
+                end.add(target, AliasReport { passed_over, since, ..AliasReport::new(target, outcome, release) });
             }
             Decision::Failed(error) => end.fail(target, error),
             Decision::Read(_) | Decision::Scan | Decision::Write(_) => {

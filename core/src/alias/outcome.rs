@@ -1,5 +1,7 @@
 //! How the reconciliation of aliases ends.
 
+use std::time::SystemTime;
+
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
@@ -173,12 +175,14 @@ pub struct AliasReport {
     pub release: Option<Release>,
     /// The highest release above that one that is passed over.
     pub passed_over: Option<PassedOver>,
+    /// When the newest image under one of the platform tags of its release was pushed, as far as a scan shows it.
+    pub since: Option<SystemTime>,
 }
 
 impl AliasReport {
     /// The report of an alias for which no release is passed over.
     pub(super) fn new(target: &Target, outcome: AliasOutcome, release: Option<Release>) -> Self {
-        Self { tag: target.name().into(), outcome, release, passed_over: None }
+        Self { tag: target.name().into(), outcome, release, passed_over: None, since: None }
     }
 
     /// Why the alias is left alone, or deferred to the sweep, or names a lower release than the highest.

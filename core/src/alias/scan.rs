@@ -34,6 +34,8 @@ pub struct AliasScan {
 struct ScannedRelease {
     /// The platforms whose tags exist.
     platforms: PlatformSet,
+    /// When the newest of their images was pushed.
+    newest_platform: Option<SystemTime>,
     /// What its own tag names. An image may have a thousand tags, which share it.
     target: Option<Arc<TagTarget>>,
 }
@@ -112,7 +114,9 @@ impl<'a> AliasScanBuilder<'a> {
                 let is_served =
                     |release: &Release| scan.releases.contains_key(release) || settings.serves(release.tag());
                 if let Some(release) = settings.streams.release(&parsed.version).filter(is_served) {
-                    scan.releases.entry(release).or_default().platforms.insert(parsed.position);
+                    let scanned = scan.releases.entry(release).or_default();
+                    scanned.platforms.insert(parsed.position);
+                    scanned.newest_platform = scanned.newest_platform.max(Some(image.pushed_at));
                 }
             }
             TagMeaning::Version(_) => {
@@ -191,6 +195,11 @@ impl AliasScan {
     /// The releases that are served, without what the scan shows of them.
     pub(super) fn into_releases(self) -> impl Iterator<Item = Release> {
         self.releases.into_keys()
+    }
+
+    /// When the newest image under one of the platform tags of a release was pushed.
+    pub(super) fn newest_platform(&self, release: &Release) -> Option<SystemTime> {
+        self.releases.get(release)?.newest_platform
     }
 
     /// Whether all of so many platform tags of a release exist. The function has then seen to its list.

@@ -1,6 +1,7 @@
 //! The answer to a `sweep` request: its lists, and how many bytes they may have.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
@@ -9,6 +10,7 @@ use crate::error::{Error, ErrorType};
 use crate::excerpt::ImageText;
 use crate::name::{RegistryId, RepositoryName, RepositoryStart};
 use crate::oci::tag::Tag;
+use crate::timestamp;
 
 /// How many entries each list of a sweep's answer has at most: enough to act on.
 pub const MAX_ENTRIES: usize = 100;
@@ -62,6 +64,9 @@ pub struct IncompleteVersion {
     /// Why it is held back, where no platform is missing; or that its own tag names a single image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// When the newest image under one of its platform tags was pushed.
+    #[serde(serialize_with = "timestamp::serialize_option")]
+    pub since: Option<SystemTime>,
 }
 
 /// A version, a whole repository or a whole registry that failed.
@@ -75,6 +80,8 @@ pub struct Failed {
     pub version: Option<Tag>,
     /// The error.
     pub error: Error,
+    /// When the newest image under one of the version's platform tags was pushed, if that is known.
+    pub since: Option<SystemTime>,
     /// How many versions remain for the next sweep because the repository failed.
     pub versions_remaining: Option<usize>,
 }
@@ -144,6 +151,9 @@ pub struct ConflictingAlias {
     pub tag: ImageText,
     /// Why it was left alone.
     pub reason: String,
+    /// When the newest image under one of the platform tags of its release was pushed, if that is known.
+    #[serde(serialize_with = "timestamp::serialize_option")]
+    pub since: Option<SystemTime>,
 }
 
 /// What a sweep did about aliases.
@@ -238,13 +248,14 @@ impl SweepReport {
 
 impl Serialize for Failed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Failed", 6)?;
+        let mut row = serializer.serialize_struct("Failed", 7)?;
         row.serialize_field("account", &self.registry.account)?;
         row.serialize_field("region", &self.registry.region)?;
         row.serialize_field("repository", &self.repository)?;
         row.serialize_field("version", &self.version)?;
         row.serialize_field("error", self.error.error_type().name())?;
         row.serialize_field("message", &self.message())?;
+        row.serialize_field("since", &self.since.map(timestamp::rfc_3339))?;
         row.end()
     }
 }

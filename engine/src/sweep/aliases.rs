@@ -24,7 +24,13 @@ impl Reporter<'_> {
             if matches!(alias.outcome, AliasOutcome::Conflict(_)) {
                 let reason = alias.reason().unwrap_or_default();
                 let (registry, repository) = (self.registry.clone(), repository.name.clone());
-                self.add_conflict(ConflictingAlias { registry, repository, tag: alias.tag, reason });
+                self.add_conflict(ConflictingAlias {
+                    registry,
+                    repository,
+                    tag: alias.tag,
+                    reason,
+                    since: alias.since,
+                });
             }
         }
         for failure in end.failed {

@@ -44,7 +44,7 @@ impl RegistrySweep<'_> {
             End::Done(tagging) => self.reporter.image_tags(repository, &version, &tagging.into_image_tags()),
             End::Failed(failure) => {
                 repository.write_failed(&failure.error);
-                self.reporter.add_failed(&repository.name, Some(&version), failure.error, None);
+                self.reporter.add_failed(&repository.name, Some((&version, None)), failure.error, None);
             }
             End::Abandoned(_) => abandoned.set(abandoned.get() + 1),
             End::OutOfTime(_) => is_out_of_time.set(true),

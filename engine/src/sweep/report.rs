@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use ecr_multiarch_core::answer::sweep::{
     ArchivedVersion, ConflictingAlias, Failed, IgnoredVersion, IncompleteVersion, MAX_ENTRIES, PendingVersion,
@@ -135,7 +136,10 @@ impl<'a> Reporter<'a> {
             End::Failed(InvocationError { error, .. }) if error.is_of_newer_images() => {
                 self.add_ignored(repository, version.tag.clone(), error.to_string());
             }
-            End::Failed(error) => self.add_failed(&repository.name, Some(&version.tag), error.error, None),
+            End::Failed(error) => {
+                let version = (&version.tag, version.newest_platform);
+                self.add_failed(&repository.name, Some(version), error.error, None);
+            }
             End::Abandoned(_) => repository.version_abandoned(),
             End::OutOfTime(error) => repository.version_out_of_time(true, error.as_ref()),
         }
@@ -180,7 +184,7 @@ impl<'a> Reporter<'a> {
         let mut report = self.report.borrow_mut();
         let Some(aliases) = &mut report.aliases else { return };
         if aliases.conflicts.total < MAX_ENTRIES {
-            let ConflictingAlias { registry, repository, tag, reason } = &conflict;
+            let ConflictingAlias { registry, repository, tag, reason, .. } = &conflict;
             log::conflict(registry, repository.as_str(), tag, reason);
         }
         aliases.conflicts.push(conflict);
@@ -212,8 +216,9 @@ impl<'a> Reporter<'a> {
             return;
         }
         let missing: Vec<_> = missing.map(ToString::to_string).collect();
-        let (registry, repository, version) = (self.registry.clone(), repository.name.clone(), version.tag.clone());
-        let incomplete = IncompleteVersion { registry, repository, version, missing, reason };
+        let (registry, repository, since) = (self.registry.clone(), repository.name.clone(), version.newest_platform);
+        let incomplete =
+            IncompleteVersion { registry, repository, version: version.tag.clone(), missing, reason, since };
         let mut report = self.report.borrow_mut();
         if report.incomplete.total < MAX_ENTRIES {
             log::incomplete(&incomplete);
@@ -221,16 +226,17 @@ impl<'a> Reporter<'a> {
         report.incomplete.push(incomplete);
     }
 
+    /// Adds what failed: a version, with the push of its newest platform where that is known, or a whole repository.
     pub(super) fn add_failed(
         &self,
         repository: &RepositoryName,
-        version: Option<&Tag>,
+        version: Option<(&Tag, Option<SystemTime>)>,
         error: Error,
         versions_remaining: Option<usize>,
     ) {
         let (registry, repository) = (self.registry.clone(), Some(repository.clone()));
-        let version = version.cloned();
-        let failed = Failed { registry, repository, version, error, versions_remaining };
+        let (version, since) = version.map(|(version, since)| (version.clone(), since)).unzip();
+        let failed = Failed { registry, repository, version, error, since: since.flatten(), versions_remaining };
         add_failed(&mut self.report.borrow_mut(), failed);
     }
 }
@@ -252,6 +258,6 @@ pub(super) fn add_missing_repository(report: &mut SweepReport, registry: &Regist
     let registry = registry.clone();
     add_failed(
         report,
-        Failed { registry, repository: Some(repository), version: None, error, versions_remaining: None },
+        Failed { registry, repository: Some(repository), version: None, error, since: None, versions_remaining: None },
     );
 }

@@ -58,8 +58,11 @@ fn sweep_reports_conflicts_and_not_as_failures() {
     let row = &swept["alias_conflicts"][0];
     let reason = row["reason"].as_str().unwrap();
     assert!(reason.contains("not a manifest list"), "{reason}");
-    let expected =
-        json!({"account": ACCOUNT, "region": REGION, "repository": "app", "tag": "latest", "reason": reason});
+    let since = &row["since"];
+    let expected = json!({
+        "account": ACCOUNT, "region": REGION, "repository": "app", "tag": "latest", "reason": reason, "since": since,
+    });
+    assert!(since.is_string(), "{row}");
     assert_eq!(row, &expected);
     let lines = bed.function.final_log_lines();
     let metrics = lines.iter().rfind(|line| line.get("_aws").is_some()).unwrap();

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use aws_sdk_ecr::primitives::{DateTime, DateTimeFormat};
 use local_ecr::image::Image;
 use local_ecr::media_type::OCI_MANIFEST;
 use local_ecr::{Fault, FaultKind};
@@ -11,6 +12,11 @@ use super::{counts, fast_bed};
 use crate::support::assertions::{assert_contains, only_metrics};
 use crate::support::function::{ACCOUNT, REGION};
 use crate::support::test_bed::TestBed;
+
+/// A time as entries have it: in UTC, to the second.
+fn rfc_3339(time: SystemTime) -> String {
+    DateTime::from_secs(DateTime::from(time).secs()).fmt(DateTimeFormat::DateTime).unwrap()
+}
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -74,10 +80,11 @@ fn incomplete_versions_are_reported_within_age_limits() {
     }
     let swept = bed.sweep(&json!({}));
     assert_eq!(counts(&swept), [4, 0, 0, 2, 0]);
-    assert_eq!(
-        incomplete_entry(&swept, "due"),
-        &json!({"account": ACCOUNT, "region": REGION, "repository": "app", "version": "due", "missing": ["linux/arm64"]})
-    );
+    let expected = json!({
+        "account": ACCOUNT, "region": REGION, "repository": "app", "version": "due", "missing": ["linux/arm64"],
+        "since": rfc_3339(now - HOUR * 2),
+    });
+    assert_eq!(incomplete_entry(&swept, "due"), &expected);
     assert!(incomplete_entry(&swept, "mixed")["reason"].as_str().unwrap().contains("abc"));
     let lines = bed.function.final_log_lines();
     assert_eq!(lines.iter().filter(|line| line["level"] == "WARN").count(), 2);
@@ -99,13 +106,15 @@ fn image_under_the_tag_of_an_incomplete_version_is_reported() {
 #[test]
 fn listed_image_that_cannot_be_read_is_missing() {
     let bed = fast_bed();
-    bed.ecr.clock().set(SystemTime::now() - HOUR * 2);
+    let pushed_at = SystemTime::now() - HOUR * 2;
+    bed.ecr.clock().set(pushed_at);
     bed.store_images("1");
     bed.registry.hide("app", "1-arm64", u32::MAX);
     let swept = bed.sweep(&json!({}));
-    let expected = json!([
-        {"account": ACCOUNT, "region": REGION, "repository": "app", "version": "1", "missing": ["linux/arm64"]}
-    ]);
+    let expected = json!([{
+        "account": ACCOUNT, "region": REGION, "repository": "app", "version": "1", "missing": ["linux/arm64"],
+        "since": rfc_3339(pushed_at),
+    }]);
     assert_eq!(swept["incomplete"], expected);
 }
 
@@ -174,4 +183,24 @@ fn answer_with_long_messages_is_limited() {
     assert!(swept.to_string().len() < 128 << 10, "{} bytes", swept.to_string().len());
     assert_eq!((&swept["failed_total"], &swept["incomplete_total"]), (&json!(240), &json!(120)));
     assert!(!swept["failed"].as_array().unwrap().is_empty() && !swept["incomplete"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn entries_say_when_the_newest_platform_was_pushed() {
+    let bed = TestBed::with(|function| function.env("ALIASES", "latest").env("SWEEP_PUTS_PER_SECOND", "1000"));
+    let pushed_at = SystemTime::now() - Duration::from_hours(2);
+    bed.ecr.clock().set(pushed_at - Duration::from_hours(1));
+    let image = |part: &str, content: &str| Image::oci(&format!("linux/{part}")).content(content);
+    bed.registry.push("app", Some("wrong-arm64"), &image("amd64", "a"));
+    bed.ecr.clock().set(pushed_at);
+    bed.registry.push("app", Some("1-amd64"), &image("amd64", "b"));
+    bed.registry.push("app", Some("wrong-amd64"), &image("amd64", "c"));
+    bed.store_images("1.0.0");
+    bed.ecr.clock().set(SystemTime::now());
+    bed.registry.push("app", Some("latest"), &image("amd64", "d"));
+    let swept = bed.sweep(&json!({}));
+    let since = json!(rfc_3339(pushed_at));
+    for list in ["incomplete", "failed", "alias_conflicts"] {
+        assert_eq!((swept[list].as_array().unwrap().len(), &swept[list][0]["since"]), (1, &since), "{swept:#}");
+    }
 }
