@@ -10,6 +10,7 @@ pub mod variable;
 pub mod yank_marker;
 
 mod accounts;
+mod list_annotations;
 mod named_groups;
 mod numbering;
 mod repository;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use crate::name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName};
 pub use accounts::Accounts;
+pub use list_annotations::ListAnnotations;
 pub use repository::{Attestations, RepositorySettings, Revisions};
 use rule::{RuleSettings, UnparsedRepositorySettings, parse_rules};
 pub use setting::InvalidSetting;
@@ -90,6 +92,12 @@ impl Settings {
     /// Whether any repository can have aliases.
     pub fn has_aliases(&self) -> bool {
         self.rules.iter().map(|(_, settings)| settings).chain([&self.defaults]).any(|one| one.has_aliases())
+    }
+
+    /// The keys that lists of any repository take over from their images.
+    pub fn taken_over(&self) -> BTreeSet<String> {
+        let settings = self.rules.iter().map(|(_, settings)| settings).chain([&self.defaults]);
+        settings.flat_map(|settings| settings.annotations.taken_over()).map(str::to_owned).collect()
     }
 
     /// The repositories that are served, by name or glob.

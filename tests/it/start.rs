@@ -11,7 +11,7 @@ use crate::support::input::assemble_request;
 use crate::support::test_bed::push_images;
 
 /// Variables with an invalid value, and what the message must say about valid ones.
-const INVALID_SETTINGS: [(&str, &str, &str); 12] = [
+const INVALID_SETTINGS: [(&str, &str, &str); 13] = [
     ("PLATFORMS", "amd64", "os[(os.version)]/arch"),
     ("TAG_TEMPLATE", "{version}", "{platform}"),
     ("REPOSITORIES", "No Such", "team-a/*"),
@@ -19,6 +19,7 @@ const INVALID_SETTINGS: [(&str, &str, &str); 12] = [
     ("REVISIONS", "some", "same or any"),
     ("ATTESTATIONS", "maybe", "keep or drop"),
     ("STREAMS", r#"[{"name":"main"}]"#, "\"releases\""),
+    ("ANNOTATIONS", "org.opencontainers.image.created", "equal images must give equal lists"),
     ("ACCOUNTS", "1", "12 digits"),
     ("RULES", "[{}]", "JSON array"),
     ("SWEEP_PUTS_PER_SECOND", "fast", "0.01 to 1000"),

@@ -8,10 +8,11 @@ use super::cause::cause_of_missing;
 use super::manifest_list::{ManifestList, Origin, SourceImage};
 use super::outcome::{PlatformImage, Waiting};
 use super::request::ReconcileRequest;
-use super::revision::Revision;
+use super::revision::{Place, Revision};
 use super::right_list::{Comparison, CompleteList, PushTimes};
 use crate::error::{Error, PlatformSource};
 use crate::name::Reference;
+use crate::oci::annotations::Annotations;
 use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
 use crate::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES};
@@ -19,6 +20,7 @@ use crate::oci::invalid_image::{InvalidImage, Unsupported};
 use crate::oci::manifest::{ImageManifest, Manifest, ParsedManifest, StoredManifest};
 use crate::oci::media_type::is_image_config;
 use crate::oci::tag::Tag;
+use crate::settings::ListAnnotations;
 use crate::settings::configured_platform::ConfiguredPlatform;
 use crate::settings::tag_scheme::PlatformTag;
 
@@ -94,34 +96,49 @@ struct Candidate {
     origin: Origin,
     /// The image's manifest; for an image within an index, once that was read.
     manifest: Option<ImageManifest>,
-    /// The revision that the index states of it.
-    revision: Option<String>,
+    /// The annotations of the index.
+    of_index: Annotations,
 }
 
 impl Candidate {
     fn new(tag: &Tag, platform: &ConfiguredPlatform, parsed: ParsedManifest) -> Result<Self, InvalidImage> {
         let (descriptor, manifest) = parsed?;
-        let (origin, manifest, revision) = match manifest {
+        let (origin, manifest, of_index) = match manifest {
             Manifest::Image(image) => {
                 let origin = Origin { image: descriptor, is_index: false, attached: Vec::new() };
-                (origin, Some(validate_image(image)?), None)
+                (origin, Some(validate_image(image)?), Annotations::default())
             }
             Manifest::Index(index) => {
                 let origin = Origin::select(&index, platform)?;
-                let revision = origin.image.annotations.revision().map(str::to_owned).or(index.revision);
-                (origin, None, revision)
+                (origin, None, index.annotations)
             }
         };
-        Ok(Self { platform: platform.clone(), tag: tag.clone(), origin, manifest, revision })
+        Ok(Self { platform: platform.clone(), tag: tag.clone(), origin, manifest, of_index })
     }
 
     fn digest(&self) -> Digest {
         self.origin.image.digest
     }
 
+    /// What the image states of itself, in the order of the places.
+    fn statements<'a>(&'a self, config: &'a ImageConfig) -> impl DoubleEndedIterator<Item = (&'a Annotations, Place)> {
+        let of_index = [&self.origin.image.annotations, &self.of_index].map(|annotations| (annotations, Place::Index));
+        let of_manifest = self.manifest.iter().map(|manifest| (&manifest.annotations, Place::Manifest));
+        of_index.into_iter().chain(of_manifest).chain([(&config.labels, Place::Config)])
+    }
+
     fn revision(&self, config: &ImageConfig) -> Option<Revision> {
-        let of_manifest = self.manifest.as_ref().and_then(|manifest| manifest.revision.as_deref());
-        Revision::of(self.revision.as_deref(), of_manifest, config.revision.as_deref())
+        Revision::of(self.statements(config).map(|(annotations, place)| (annotations.revision(), place)))
+    }
+
+    /// What the image states of the keys that a list takes over.
+    fn taken_over(&self, config: &ImageConfig, annotations: &ListAnnotations) -> BTreeMap<String, String> {
+        let mut stated = BTreeMap::new();
+        // From the last place to the first, which replaces what the others state.
+        for (place, _) in self.statements(config).rev() {
+            stated.extend(place.of_keys(annotations.taken_over()));
+        }
+        stated.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
     }
 }
 
@@ -358,6 +375,7 @@ impl Observation {
             Ok(SourceImage {
                 platform: candidate.platform.clone(),
                 revision: candidate.revision(&config),
+                taken_over: candidate.taken_over(&config, &request.annotations),
                 origin: candidate.origin.clone(),
                 config_platform: config.platform,
             })

@@ -1,5 +1,6 @@
 //! The settings of one repository.
 
+use super::list_annotations::ListAnnotations;
 use super::streams::Streams;
 use super::tag_expression::TagExpression;
 use super::tag_scheme::TagScheme;
@@ -35,4 +36,6 @@ pub struct RepositorySettings {
     pub attestations: Attestations,
     /// The streams of its releases, which aliases follow.
     pub streams: Streams,
+    /// The annotations of its manifest lists.
+    pub annotations: ListAnnotations,
 }

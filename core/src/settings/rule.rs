@@ -25,6 +25,7 @@ pub(super) struct UnparsedRepositorySettings {
     attestations: Setting,
     aliases: Setting,
     streams: Setting,
+    annotations: Setting,
 }
 
 impl UnparsedRepositorySettings {
@@ -37,6 +38,7 @@ impl UnparsedRepositorySettings {
             attestations: Setting::lookup(Variable::Attestations, lookup)?,
             aliases: Setting::lookup(Variable::Aliases, lookup)?,
             streams: Setting::lookup(Variable::Streams, lookup)?,
+            annotations: Setting::lookup(Variable::Annotations, lookup)?,
         })
     }
 
@@ -46,6 +48,7 @@ impl UnparsedRepositorySettings {
         let has_pattern = !self.version_pattern.is_empty();
         Ok(RepositorySettings {
             streams: Streams::parse(&self.aliases, &self.streams, &tag_scheme)?,
+            annotations: self.annotations.parse()?,
             tag_scheme,
             version_pattern: has_pattern.then(|| self.version_pattern.parse()).transpose()?,
             revisions: self.revisions.choice(&[("same", Revisions::Same), ("any", Revisions::Any)])?,
@@ -66,6 +69,7 @@ struct Rule {
     attestations: Option<String>,
     aliases: Option<String>,
     streams: Option<Value>,
+    annotations: Option<String>,
 }
 
 /// Parses the rules, each on top of the variables.
@@ -92,6 +96,7 @@ pub(super) fn parse_rules(
         settings.version_pattern.override_with(at("version_pattern"), rule.version_pattern.as_ref());
         settings.revisions.override_with(at("revisions"), rule.revisions.as_ref());
         settings.attestations.override_with(at("attestations"), rule.attestations.as_ref());
+        settings.annotations.override_with(at("annotations"), rule.annotations.as_ref());
         let streams = rule.streams.as_ref().map(|streams| match streams {
             Value::String(text) => text.clone(),
             json => json.to_string(),

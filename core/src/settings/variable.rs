@@ -24,6 +24,8 @@ pub enum Variable {
     Aliases,
     /// The ways of numbering, each with the templates of its aliases.
     Streams,
+    /// The annotations of manifest lists.
+    Annotations,
     /// Additional accounts whose registries are served.
     Accounts,
     /// Additional Regions whose registries are served.
@@ -58,6 +60,7 @@ impl Variable {
             Self::VersionPattern | Self::Aliases | Self::Streams | Self::Accounts | Self::Regions | Self::Rules => {
                 Some("")
             }
+            Self::Annotations => Some(""),
             Self::Revisions => Some("same"),
             Self::Attestations => Some("keep"),
             Self::SweepPutsPerSecond => Some("2"),
@@ -96,6 +99,11 @@ impl Variable {
                  tags in which the groups may stand, as {name}), such as \
                  [{\"releases\":\"main-(?<build>\\\\d+)-[0-9a-f]{7,40}\",\"aliases\":\"main\"}]; or nothing"
             }
+            Self::Annotations => {
+                "a comma-separated list of keys, which are taken over from the images, and of key=value, such as \
+                 org.opencontainers.image.source,org.opencontainers.image.vendor=Example, each key once, of letters, \
+                 digits and . _ - /, and at most 4,096 bytes in all; a comma within a value is written \\,; or nothing"
+            }
             Self::Accounts => {
                 "a comma-separated list of account ids of 12 digits, such as 111122223333,444455556666; * alone for any \
                  account whose events arrive; or nothing"
@@ -103,7 +111,8 @@ impl Variable {
             Self::Regions => "a comma-separated list of AWS Regions, such as eu-west-1,us-east-1, or nothing",
             Self::Rules => {
                 "a JSON array of objects with \"repositories\" (an array of names or globs) and any of \"platforms\", \
-                 \"tag_template\", \"version_pattern\", \"revisions\", \"attestations\", \"aliases\", \"streams\""
+                 \"tag_template\", \"version_pattern\", \"revisions\", \"attestations\", \"aliases\", \"streams\", \
+                 \"annotations\""
             }
             Self::SweepPutsPerSecond => "a number from 0.01 to 1000, such as 2 or 0.5",
             Self::SettledAfter | Self::IncompleteAfter => "a whole number with s, m, h or d, such as 90m or 7d",
