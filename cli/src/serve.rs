@@ -26,6 +26,7 @@ pub async fn run(options: &Options) -> Result<(), String> {
         (Variable::TagTemplate, &options.tag_template),
         (Variable::Aliases, &options.aliases),
         (Variable::Streams, &options.streams),
+        (Variable::Annotations, &options.annotations),
     ];
     let settings = LocalStack::settings(&variables).map_err(|error| error.to_string())?;
     let ecr = start_ecr(options)?;

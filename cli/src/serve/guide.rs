@@ -48,7 +48,8 @@ pub fn print(options: &Options, ecr: &LocalEcr, settings: &Settings) {
     headline("Run the function as Lambda does, with those variables and these");
     println!("  export AWS_ENDPOINT_URL_ECR={url}");
     println!("  export PLATFORMS='{}' TAG_TEMPLATE='{}'", options.platforms, options.tag_template);
-    for (name, value) in [("ALIASES", &options.aliases), ("STREAMS", &options.streams)] {
+    let others = [("ALIASES", &options.aliases), ("STREAMS", &options.streams), ("ANNOTATIONS", &options.annotations)];
+    for (name, value) in others {
         if !value.is_empty() {
             println!("  export {name}='{value}'");
         }

@@ -170,6 +170,9 @@ impl<'de> Visitor<'de> for AnnotationsVisitor {
                 let kept = (!self.is_short || text.len() <= MAX_TAKEN_OVER_BYTES).then(|| text.clone());
                 revision = (!text.trim().is_empty()).then(|| bounded(text).into());
                 kept
+            } else if self.is_short && bytes > max {
+                entries.next_value::<IgnoredAny>()?;
+                continue;
             } else if self.is_short {
                 entries.next_value::<ShortText>()?.0
             } else {
@@ -274,5 +277,47 @@ mod tests {
     fn what_exceeds_the_limit_is_counted_and_not_kept() {
         let long = parse(&format!(r#"{{"a":"{}","b":"c"}}"#, "x".repeat(MAX_ENTRY_BYTES)));
         assert_eq!((long.bytes(), &*long.json), (MAX_ENTRY_BYTES + 15, ""));
+    }
+
+    fn short(text: &str) -> Annotations {
+        short_annotations(&mut serde_json::Deserializer::from_str(text)).unwrap()
+    }
+
+    #[test]
+    fn what_a_list_cannot_take_over_is_known_and_not_kept() {
+        let (last, long) = ("x".repeat(MAX_TAKEN_OVER_BYTES), "x".repeat(MAX_TAKEN_OVER_BYTES + 1));
+        let others = r#""n":7,"f":0.5,"m":-1,"t":true,"s":["a"],"o":{"a":"b"}"#;
+        let text = format!(r#"{{"long":"{long}","last":"{last}","null":null,"blank":" \n",{others}}}"#);
+        let stated = short(&text).of_keys(["long", "last", "null", "blank", "n", "f", "m", "t", "s", "o", "absent"]);
+        let (kept, dropped): (Vec<_>, Vec<_>) = stated.iter().partition(|(_, value)| value.is_some());
+        assert_eq!(kept, [(&"last", &Some(last))]);
+        assert_eq!(dropped.iter().map(|(key, _)| **key).collect::<Vec<_>>(), ["f", "long", "m", "n", "o", "s", "t"]);
+        assert_eq!(parse(&format!(r#"{{"a":"{long}"}}"#)).of_keys(["a"]), BTreeMap::from([("a", None)]));
+    }
+
+    #[test]
+    fn place_with_too_many_values_states_all_keys() {
+        let pairs = |size: usize| format!(r#"{{"a":"1",{}"b":"2"}}"#, r#""k":"xxxx","#.repeat(size / 11));
+        let (fits, cut) = (short(&pairs(MAX_SHORT_BYTES - 20)), short(&pairs(MAX_SHORT_BYTES + 20)));
+        assert_eq!(fits.of_keys(["a", "c"]), BTreeMap::from([("a", Some("1".to_owned()))]));
+        assert_eq!(cut.of_keys(["a", "c"]), BTreeMap::from([("a", None), ("c", None)]));
+        assert_eq!(cut.only(["a"]).of_keys(["a", "c"]), cut.of_keys(["a", "c"]));
+    }
+
+    #[test]
+    fn revision_is_known_however_much_is_stated() {
+        let many = r#""k":"xxxx","#.repeat(MAX_SHORT_BYTES);
+        let stating = |revision: &str| short(&format!(r#"{{{many}"{REVISION}":"{revision}"}}"#));
+        assert_eq!(stating("abc").only([]).revision(), Some("abc"));
+        assert_eq!(stating(" ").revision(), None);
+        let long = stating(&"r".repeat(MAX_SHORT_BYTES));
+        assert!(long.revision().is_some_and(|revision| revision.contains('\u{2026}') && revision.len() < 400));
+    }
+
+    #[test]
+    fn narrowed_labels_are_those_of_the_keys() {
+        let labels = short(r#"{"a":"1","b":"2","c":"3"}"#);
+        assert_eq!(labels.only(["c", "a", "d"]), short(r#"{"a":"1","c":"3"}"#));
+        assert_eq!(labels.only([]), Annotations::default());
     }
 }

@@ -115,3 +115,55 @@ fn check_key(key: &str) -> Result<(), InvalidListAnnotations> {
         _ => Err(InvalidListAnnotations::Key(key.to_owned())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_taken_over_and_values_are_fixed() {
+        let fixed = |value: &str| Value::Fixed(value.to_owned());
+        for (text, expected) in [
+            ("", vec![]),
+            ("a", vec![("a", Value::TakenOver)]),
+            (" b.c/d-e_f , a = x ", vec![("a", fixed("x")), ("b.c/d-e_f", Value::TakenOver)]),
+            ("a=,b==x=", vec![("a", fixed("")), ("b", fixed("=x="))]),
+            (r"a=x\,y\,,b=\,", vec![("a", fixed("x,y,")), ("b", fixed(","))]),
+            (r"a=\\,b=\n,c=\", vec![("a", fixed(r"\,b=\n")), ("c", fixed("\\"))]),
+        ] {
+            let expected = expected.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+            assert_eq!(text.parse(), Ok(ListAnnotations(expected)), "{text}");
+        }
+    }
+
+    #[test]
+    fn invalid_keys_and_sizes_are_refused() {
+        let key = |key: &str| InvalidListAnnotations::Key(key.to_owned());
+        for (text, expected) in [
+            (" ", InvalidListAnnotations::Empty),
+            ("a,", InvalidListAnnotations::Empty),
+            (",a", InvalidListAnnotations::Empty),
+            ("=x", InvalidListAnnotations::Empty),
+            ("a b", key("a b")),
+            (r"a\,b", key("a,b")),
+            ("index:a=x", key("index:a")),
+            ("-a", key("-a")),
+            ("\u{e4}=x", key("\u{e4}")),
+            ("a=x,b,a", InvalidListAnnotations::Duplicate("a".to_owned())),
+            ("org.opencontainers.image.created", InvalidListAnnotations::Created),
+            ("org.opencontainers.image.created=2026-01-01T00:00:00Z", InvalidListAnnotations::Created),
+        ] {
+            assert_eq!(text.parse::<ListAnnotations>(), Err(expected), "{text}");
+        }
+        let of_size = |size: usize| format!("a={}", "x".repeat(size - 2)).parse::<ListAnnotations>();
+        assert!(of_size(MAX_BYTES).is_ok());
+        assert_eq!(of_size(MAX_BYTES + 1), Err(InvalidListAnnotations::TooLarge(MAX_BYTES + 1)));
+        assert_eq!(MAX_BYTES, 4_096, "as the expected value says");
+    }
+
+    #[test]
+    fn list_of_no_images_takes_nothing_over() {
+        let annotations: ListAnnotations = "a,b=x".parse().unwrap();
+        assert_eq!(annotations.of_images(&[]), BTreeMap::from([("b", "x")]));
+    }
+}

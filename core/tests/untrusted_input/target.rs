@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ecr_multiarch_core::input::{ImageAction, invalid_event};
 use ecr_multiarch_core::oci::descriptor::Descriptor;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
+use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::reconcile::right_list::CompleteList;
 use ecr_multiarch_core::settings::Streams;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
@@ -76,6 +77,10 @@ pub fn config(bytes: &[u8]) {
         assert_ne!(config.labels.revision(), Some(""));
         let normalized = config.platform.normalized();
         assert_eq!(normalized, normalized.normalized());
+        let labels = ["a", "org.opencontainers.image.revision"];
+        let fewer = config.clone().with_labels(labels);
+        assert_eq!(fewer.labels.of_keys(labels), config.labels.of_keys(labels));
+        assert_eq!(fewer.labels.revision(), config.labels.revision());
     }
     assert!(ImageConfig::parse(Digest::sha256("other bytes"), bytes).is_err());
 }
@@ -248,12 +253,14 @@ pub fn version(bytes: &[u8]) {
     published_list(bytes);
 }
 
-/// A line with any platforms, and the texts of [`version`] for them: a manifest list names each platform once.
+/// A line with any platforms and annotations, and the texts of [`version`] for them: a manifest list names each platform once,
+/// and has these annotations at most.
 pub fn platforms(bytes: &[u8]) {
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let Ok(platforms) = std::str::from_utf8(line) else { return };
     if let Some(list) = published_list_of(platforms, bytes.get(line.len() + 1..).unwrap_or_default()) {
         assert_names_each_platform_once(&list);
+        assert_is_annotated(&list, platforms.split_once('|').map_or("", |(_, annotations)| annotations));
     }
 }
 
@@ -284,6 +291,14 @@ fn assert_complete(list: &ManifestList) {
     for entry in entries {
         assert!(entry["platform"]["os.features"].is_null() && entry["platform"]["features"].is_null());
     }
+}
+
+/// Asserts that a list has annotations of these keys only, and is of OCI if it has some.
+fn assert_is_annotated(list: &ManifestList, setting: &str) {
+    let document: serde_json::Value = serde_json::from_str(&list.text).unwrap();
+    let Some(annotations) = document["annotations"].as_object() else { return };
+    assert!(!annotations.is_empty() && list.media_type == MediaType::OciIndex, "{}", list.text);
+    assert!(annotations.keys().all(|key| setting.contains(key.as_str())), "{}", list.text);
 }
 
 /// Asserts that a client finds one image of each platform, where it takes an open variant of arm for v7, as containerd

@@ -204,4 +204,30 @@ mod tests {
         let kept = cells.iter().enumerate().rev().filter(|kept| is_kept(*kept)).count();
         assert!(kept >= MAX_CONFIGS / 2, "{kept}");
     }
+
+    #[test]
+    fn labels_that_are_kept_have_a_bounded_size() {
+        let cache = ConfigCache::default();
+        let value = "x".repeat(1_000);
+        for number in 0..MAX_CONFIGS {
+            let labels: Vec<_> = (0..10).map(|label| format!(r#""{label}":"{value}""#)).collect();
+            let text = format!(
+                r#"{{"os":"linux","architecture":"amd64","n":{number},"config":{{"Labels":{{{}}}}}}}"#,
+                labels.join(",")
+            );
+            let cell = cache.cell(digest(number));
+            let config = ImageConfig::parse(Digest::sha256(&text), text.as_bytes());
+            cache.add_labels(&config);
+            cell.set(config).unwrap();
+            // Found in the older half, it moves to the newer one with its labels.
+            cache.cell(digest(number / 2));
+            if number % 64 != 0 {
+                continue;
+            }
+            let generations = cache.generations.lock().unwrap();
+            let kept = generations.newer.values().chain(generations.older.values());
+            let bytes: usize = kept.filter_map(|cell| cell.get()).map(label_bytes).sum();
+            assert!(bytes <= MAX_LABEL_BYTES + (1 << 20), "{bytes} bytes after {number}");
+        }
+    }
 }
