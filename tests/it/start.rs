@@ -94,6 +94,24 @@ fn invalid_streams_fail_the_start_with_one_message() {
     assert_is_invalid(&both, &["STREAMS is", "aliases are set, too"]);
 }
 
+/// What stops the start in `ANNOTATIONS`, with what the message says.
+#[test]
+fn invalid_annotations_fail_the_start_with_one_message() {
+    let large = format!("a={}", "x".repeat(4_095));
+    for (annotations, reason) in [
+        ("a,", "a key is empty"),
+        ("index:a=b", "\"index:a\" is not a key"),
+        ("a=b, c,a", "the key a stands twice"),
+        (&large, "4097 bytes, more than 4096"),
+    ] {
+        let parts = [&format!("ANNOTATIONS is \"{annotations}\""), reason, "of key=value"];
+        assert_is_invalid(&run_to_exit(|function| function.env("ANNOTATIONS", annotations)), &parts);
+    }
+    let rules = r#"[{"repositories":["app"],"annotations":"a,a"}]"#;
+    let exit = run_to_exit(|function| function.env("RULES", rules));
+    assert_is_invalid(&exit, &["RULES[0].annotations is \"a,a\"", "stands twice"]);
+}
+
 #[test]
 fn empty_endpoint_is_absent() {
     let ecr = LocalEcr::start(Options::default()).unwrap();

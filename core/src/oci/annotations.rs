@@ -70,11 +70,13 @@ impl Annotations {
     /// Those of these keys that are stated, each with its value, or `None` if it is not kept, or longer than a list takes
     /// over. White space alone states nothing. If the annotations were cut, any key may be among them.
     pub fn of_keys<'k>(&self, keys: impl IntoIterator<Item = &'k str>) -> BTreeMap<&'k str, Option<String>> {
-        if self.is_cut {
-            return keys.into_iter().map(|key| (key, None)).collect();
+        let mut keys = keys.into_iter().peekable();
+        // Without keys, nothing need be parsed.
+        if self.is_cut || keys.peek().is_none() {
+            return keys.map(|key| (key, None)).collect();
         }
         let mut map = self.map();
-        let stated = keys.into_iter().filter_map(|key| Some((key, map.remove(key)?)));
+        let stated = keys.filter_map(|key| Some((key, map.remove(key)?)));
         let is_taken_over = |value: &String| value.len() <= MAX_TAKEN_OVER_BYTES;
         let stated = stated.map(|(key, value)| (key, value.filter(is_taken_over)));
         stated.filter(|(_, value)| value.as_ref().is_none_or(|value| !value.trim().is_empty())).collect()

@@ -105,6 +105,7 @@ fn lists_have_the_bytes_of_the_docker_tools() {
     }
 }
 
+/// Made by buildx 0.36.1 (`imagetools create --annotation index:…`) and manifest-tool 2.2.1 (`push --type oci`).
 #[test]
 fn annotated_lists_have_the_bytes_of_the_tools() {
     let annotations = r"org.opencontainers.image.vendor=Example\, Inc., org.opencontainers.image.title,
