@@ -8,7 +8,8 @@ use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::invalid_image::{InvalidImage, Unsupported};
 use ecr_multiarch_core::oci::manifest::{ConfigDescriptor, Manifest, StoredManifest};
 use ecr_multiarch_core::oci::platform::Platform;
-use ecr_multiarch_core::reconcile::observation::{ImageConfigs, validate_image};
+use ecr_multiarch_core::reconcile::candidate::validate_image;
+use ecr_multiarch_core::reconcile::observation::ImageConfigs;
 use ecr_multiarch_core::reconcile::revision::{Place, Revision};
 
 use crate::image::{Image, tagged};

@@ -91,13 +91,18 @@ impl Settings {
 
     /// Whether any repository can have aliases.
     pub fn has_aliases(&self) -> bool {
-        self.rules.iter().map(|(_, settings)| settings).chain([&self.defaults]).any(|one| one.has_aliases())
+        self.of_any_repository().any(|settings| settings.has_aliases())
     }
 
     /// The keys that lists of any repository take over from their images.
     pub fn taken_over(&self) -> BTreeSet<String> {
-        let settings = self.rules.iter().map(|(_, settings)| settings).chain([&self.defaults]);
-        settings.flat_map(|settings| settings.annotations.taken_over()).map(str::to_owned).collect()
+        let keys = self.of_any_repository().flat_map(|settings| settings.annotations.taken_over());
+        keys.map(str::to_owned).collect()
+    }
+
+    /// The settings of the rules, and those of all other repositories.
+    fn of_any_repository(&self) -> impl Iterator<Item = &RepositorySettings> {
+        self.rules.iter().map(|(_, settings)| &**settings).chain([&*self.defaults])
     }
 
     /// The repositories that are served, by name or glob.

@@ -24,7 +24,7 @@ pub struct ImageConfig {
 }
 
 impl ImageConfig {
-    /// The same with the labels of these keys, and the revision.
+    /// The same with the labels of these keys only, and with the revision.
     #[must_use]
     pub fn with_labels<'k>(self, keys: impl IntoIterator<Item = &'k str>) -> Self {
         Self { labels: self.labels.only(keys), ..self }
