@@ -91,7 +91,7 @@ impl Settings {
 
     /// Whether any repository can have aliases.
     pub fn has_aliases(&self) -> bool {
-        self.of_any_repository().any(|settings| settings.has_aliases())
+        self.of_any_repository().any(RepositorySettings::has_aliases)
     }
 
     /// The keys that lists of any repository take over from their images.
