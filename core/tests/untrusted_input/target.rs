@@ -109,6 +109,7 @@ pub fn settings(bytes: &[u8]) {
     let variables: BTreeMap<_, _> = text.lines().filter_map(|line| line.split_once('=')).collect();
     match Settings::from_lookup(|name| variables.get(name).map(|value| (*value).to_owned())) {
         Ok(settings) => {
+            assert!(!settings.taken_over().contains("org.opencontainers.image.created"));
             for repository in ["app", "team-a/app"] {
                 let repository = repository.parse().unwrap();
                 let Some(of_repository) = settings.for_repository(&repository) else { continue };
