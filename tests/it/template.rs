@@ -182,7 +182,14 @@ fn parameters_accept_the_values_that_settings_accept() {
             ),
             (
                 Variable::Annotations,
-                &["", "org.opencontainers.image.source", "a, b=c,d/e_f-g.h=", r"a=Example\, Inc., b=x=y", r"a=\n\\,,b=\,", "a = b"],
+                &[
+                    "",
+                    "org.opencontainers.image.source",
+                    "a, b=c,d/e_f-g.h=",
+                    r"a=Example\, Inc., b=x=y",
+                    r"a=\n\\,,b=\,",
+                    "a = b",
+                ],
             ),
             (Variable::Accounts, &["", "111122223333", "111122223333,444455556666"]),
             (Variable::Regions, &["", "eu-west-1", "us-gov-west-1,ap-southeast-2"]),
