@@ -23,7 +23,7 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), StartError> {
     let settings = Settings::from_lookup(|name| std::env::var(name).ok())?;
-    let registries = Registries::from_environment(settings.sweep().puts_per_second)?;
+    let registries = Registries::from_environment(settings.sweep().puts_per_second)?.with_labels(settings.taken_over());
     registries.warm_up();
     let handler = &Handler::new(settings, registries);
     runtime::serve(async |payload, invocation| handler.respond(payload, &invocation).await).await

@@ -8,8 +8,9 @@ use ecr_multiarch_core::Digest;
 use ecr_multiarch_core::oci::invalid_image::{InvalidImage, Unsupported};
 use ecr_multiarch_core::oci::manifest::{ConfigDescriptor, Manifest, StoredManifest};
 use ecr_multiarch_core::oci::platform::Platform;
-use ecr_multiarch_core::reconcile::observation::{ImageConfigs, validate_image};
-use ecr_multiarch_core::reconcile::revision::Revision;
+use ecr_multiarch_core::reconcile::candidate::validate_image;
+use ecr_multiarch_core::reconcile::observation::ImageConfigs;
+use ecr_multiarch_core::reconcile::revision::{Place, Revision};
 
 use crate::image::{Image, tagged};
 
@@ -55,14 +56,15 @@ impl Content {
             Manifest::Image(image) => {
                 let image = validate_image(image)?;
                 let ConfigDescriptor { digest: config, size: config_size, .. } = image.config;
-                Ok(Self::Image { config, config_size, revision: image.revision })
+                let revision = image.annotations.revision().map(str::to_owned);
+                Ok(Self::Image { config, config_size, revision })
             }
             Manifest::Index(index) => {
                 let images = index.manifests.iter().filter(|entry| entry.is_image_of_a_platform());
                 let entries = images.map(|entry| ListEntry {
                     digest: entry.digest,
                     platform: entry.specified_platform().map(Platform::normalized),
-                    revision: entry.annotations.revision().or(index.revision.as_deref()).map(str::to_owned),
+                    revision: entry.annotations.revision().or(index.annotations.revision()).map(str::to_owned),
                 });
                 Ok(Self::List(entries.collect()))
             }
@@ -159,9 +161,9 @@ impl Reading {
         };
         let of_entry = entry.and_then(|entry| entry.revision.as_deref());
         Some(self.configs.get(config)?.as_ref().map(|config| {
-            let config_label = config.revision.as_deref();
-            let revision = Revision::of(of_entry, of_manifest, config_label);
-            ImageFacts { platform: config.platform.clone(), revision }
+            let of_config = (config.labels.revision(), Place::Config);
+            let places = [(of_entry, Place::Index), (of_manifest, Place::Manifest), of_config];
+            ImageFacts { platform: config.platform.clone(), revision: Revision::of(places) }
         }))
     }
 

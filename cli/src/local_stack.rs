@@ -43,7 +43,7 @@ impl LocalStack {
     }
 
     pub async fn new(ecr: LocalEcr, settings: Settings) -> Self {
-        let registries = registries(&ecr, settings.sweep().puts_per_second).await;
+        let registries = registries(&ecr, settings.sweep().puts_per_second).await.with_labels(settings.taken_over());
         Self { ecr, handler: Handler::new(settings, registries).with_metrics(|_, _| ()) }
     }
 

@@ -27,6 +27,7 @@ pub async fn run(options: &Options) -> Result<(), String> {
         (Variable::Aliases, &options.aliases),
         (Variable::Streams, &options.streams),
         (Variable::ImageTags, &options.image_tags),
+        (Variable::Annotations, &options.annotations),
     ];
     let settings = LocalStack::settings(&variables).map_err(|error| error.to_string())?;
     let ecr = start_ecr(options)?;

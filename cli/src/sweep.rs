@@ -27,7 +27,7 @@ const DEADLINE: Duration = Duration::from_hours(24);
 pub async fn run(options: &Options) -> Result<bool, String> {
     let settings = Settings::from_lookup(|name| options.setting(name)).map_err(|error| error.to_string())?;
     let registries = Registries::from_terminal(settings.sweep().puts_per_second).await;
-    let registries = registries.map_err(|error| error.to_string())?;
+    let registries = registries.map_err(|error| error.to_string())?.with_labels(settings.taken_over());
     let id = options.registry.id(&registries)?;
     let deadline = Instant::now() + DEADLINE;
     let swept = [registries.open(&id, Priority::Background, deadline)];

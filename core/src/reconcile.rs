@@ -1,5 +1,6 @@
 //! The reconciliation of one version: observe, assemble, publish, confirm.
 
+pub mod candidate;
 mod cause;
 pub mod machine;
 pub mod manifest_list;

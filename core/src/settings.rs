@@ -11,6 +11,7 @@ pub mod variable;
 pub mod yank_marker;
 
 mod accounts;
+mod list_annotations;
 mod named_groups;
 mod numbering;
 mod repository;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use crate::name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName};
 pub use accounts::Accounts;
+pub use list_annotations::ListAnnotations;
 pub use repository::{Attestations, RepositorySettings, Revisions};
 use rule::{RuleSettings, UnparsedRepositorySettings, parse_rules};
 pub use setting::InvalidSetting;
@@ -90,16 +92,23 @@ impl Settings {
 
     /// Whether any repository can have aliases.
     pub fn has_aliases(&self) -> bool {
-        self.any_repository(RepositorySettings::has_aliases)
+        self.of_any_repository().any(RepositorySettings::has_aliases)
     }
 
     /// Whether the images inside manifest lists of any repository get tags.
     pub fn has_image_tags(&self) -> bool {
-        self.any_repository(|one| one.image_tags.is_some())
+        self.of_any_repository().any(|settings| settings.image_tags.is_some())
     }
 
-    fn any_repository(&self, has: impl Fn(&RepositorySettings) -> bool) -> bool {
-        self.rules.iter().map(|(_, settings)| settings).chain([&self.defaults]).any(|one| has(one))
+    /// The keys that lists of any repository take over from their images.
+    pub fn taken_over(&self) -> BTreeSet<String> {
+        let keys = self.of_any_repository().flat_map(|settings| settings.annotations.taken_over());
+        keys.map(str::to_owned).collect()
+    }
+
+    /// The settings of the rules, and those of all other repositories.
+    fn of_any_repository(&self) -> impl Iterator<Item = &RepositorySettings> {
+        self.rules.iter().map(|(_, settings)| &**settings).chain([&*self.defaults])
     }
 
     /// The repositories that are served, by name or glob.

@@ -75,6 +75,8 @@ pub struct Registry {
     client: Client,
     id: RegistryId,
     gate: Arc<Gate>,
+    /// The labels of image configs that are kept.
+    labels: Arc<BTreeSet<String>>,
     shared: Arc<SharedState>,
     throttle_deadline: Instant,
 }

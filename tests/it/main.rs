@@ -12,6 +12,8 @@ mod support;
 
 // Aliases and yanks. If you add something that moves an alias, or leaves it alone, test it here.
 mod aliases;
+// Annotations of lists. If you change where they come from, test it here.
+mod annotations;
 // What is published, when, and the content of lists. If you add behaviour of a push or a request, test it here.
 mod assemble;
 // SQS batches: what is reconciled once, and what goes back. If you change how records are joined, test it here.

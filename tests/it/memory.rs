@@ -173,6 +173,33 @@ fn published_configs_of_maximal_size_fit() {
     assert_peak_memory(&bed);
 }
 
+/// The largest values that lists take over, from entries, indexes, manifests and configs that are as large as they may be.
+#[test]
+fn annotations_of_maximal_size_fit() {
+    let keys: Vec<_> = (0..15).map(|key| format!("key-{key}")).collect();
+    let value = "x".repeat(1_000);
+    let pairs = keys.iter().map(|key| format!(r#""{key}":"{value}""#)).collect::<Vec<_>>().join(",");
+    let bed = TestBed::with(|function| function.env("ANNOTATIONS", &keys.join(",")));
+    for platform in PLATFORMS {
+        let before = format!(r#"{{"architecture":"{platform}","os":"linux","config":{{"Labels":{{{pairs}}}}},"x":{{"#);
+        let config = fill(&before, field, "}}");
+        let manifest = manifest_with(&bed.registry, "app", &config, "");
+        let manifest = manifest.replacen(r#""annotations":{"#, &format!(r#""annotations":{{{pairs},"#), 1);
+        let digest = bed.registry.store_raw("app", None, OCI_MANIFEST, manifest.clone(), None);
+        let platform_of_entry = format!(r#"{{"os":"linux","architecture":"{platform}"}}"#);
+        let before = format!(
+            r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"{OCI_MANIFEST}","size":{},"digest":"{digest}","platform":{platform_of_entry},"annotations":{{{pairs}}}}}],"annotations":{{{pairs}}},"x":{{"#,
+            manifest.len()
+        );
+        let index = fill_to(&before, field, "}}", 1 << 20);
+        bed.registry.store_raw("app", Some(&format!("1-{platform}")), OCI_INDEX, index, None);
+    }
+    assert_outcome(&bed.assemble("1"), "published");
+    let list = bed.list("1");
+    assert!(keys.iter().all(|key| list["annotations"][key] == value));
+    assert_peak_memory(&bed);
+}
+
 /// The manifest of an image with this config, which is stored with it.
 fn manifest_with(registry: &RegistryHandle, repository: &str, config: &str, annotation: &str) -> String {
     registry.store_blob(repository, config.to_owned(), None);

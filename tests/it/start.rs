@@ -11,7 +11,7 @@ use crate::support::input::assemble_request;
 use crate::support::test_bed::push_images;
 
 /// Variables with an invalid value, and what the message must say about valid ones.
-const INVALID_SETTINGS: [(&str, &str, &str); 13] = [
+const INVALID_SETTINGS: [(&str, &str, &str); 14] = [
     ("PLATFORMS", "amd64", "os[(os.version)]/arch"),
     ("TAG_TEMPLATE", "{version}", "{platform}"),
     ("REPOSITORIES", "No Such", "team-a/*"),
@@ -20,6 +20,7 @@ const INVALID_SETTINGS: [(&str, &str, &str); 13] = [
     ("ATTESTATIONS", "maybe", "keep or drop"),
     ("STREAMS", r#"[{"name":"main"}]"#, "\"releases\""),
     ("IMAGE_TAGS", "{version}-{platform}", "which is a platform tag"),
+    ("ANNOTATIONS", "org.opencontainers.image.created", "equal images must give equal lists"),
     ("ACCOUNTS", "1", "12 digits"),
     ("RULES", "[{}]", "JSON array"),
     ("SWEEP_PUTS_PER_SECOND", "fast", "0.01 to 1000"),
@@ -92,6 +93,24 @@ fn invalid_streams_fail_the_start_with_one_message() {
     }
     let both = run_to_exit(|function| function.env("STREAMS", "[{}]").env("ALIASES", "latest"));
     assert_is_invalid(&both, &["STREAMS is", "aliases are set, too"]);
+}
+
+/// What stops the start in `ANNOTATIONS`, with what the message says.
+#[test]
+fn invalid_annotations_fail_the_start_with_one_message() {
+    let large = format!("a={}", "x".repeat(4_095));
+    for (annotations, reason) in [
+        ("a,", "a key is empty"),
+        ("index:a=b", "\"index:a\" is not a key"),
+        ("a=b, c,a", "the key a stands twice"),
+        (&large, "4097 bytes, more than 4096"),
+    ] {
+        let parts = [&format!("ANNOTATIONS is \"{annotations}\""), reason, "of key=value"];
+        assert_is_invalid(&run_to_exit(|function| function.env("ANNOTATIONS", annotations)), &parts);
+    }
+    let rules = r#"[{"repositories":["app"],"annotations":"a,a"}]"#;
+    let exit = run_to_exit(|function| function.env("RULES", rules));
+    assert_is_invalid(&exit, &["RULES[0].annotations is \"a,a\"", "stands twice"]);
 }
 
 #[test]

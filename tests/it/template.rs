@@ -181,6 +181,17 @@ fn parameters_accept_the_values_that_settings_accept() {
                 ],
             ),
             (Variable::ImageTags, &["", "{version}_{platform}", "i_{version}_{platform}"]),
+            (
+                Variable::Annotations,
+                &[
+                    "",
+                    "org.opencontainers.image.source",
+                    "a, b=c,d/e_f-g.h=",
+                    r"a=Example\, Inc., b=x=y",
+                    r"a=\n\\,,b=\,",
+                    "a = b",
+                ],
+            ),
             (Variable::Accounts, &["", "111122223333", "111122223333,444455556666"]),
             (Variable::Regions, &["", "eu-west-1", "us-gov-west-1,ap-southeast-2"]),
             (
@@ -229,6 +240,7 @@ fn parameters_reject_the_values_that_settings_reject() {
             (Variable::Aliases, &["latest,", "a/b", "latest;1", "{major} {minor}"]),
             (Variable::Streams, &["latest", "{}", r#"["latest"]"#, r#"{"aliases":"latest"}"#, r#"[{"release":"x"}]"#]),
             (Variable::ImageTags, &["{version}", "{version}_{arch}", "-{version}_{platform}", "{version}/{platform}"]),
+            (Variable::Annotations, &[",", "a,", "=b", "a=b,=c", "a b", "index:a=b", r"a\,b=c", ".a=b", " "]),
             (Variable::Accounts, &["123", "1111222233334", "a"]),
             (Variable::Regions, &["eu", "EU-west-1", "eu-west-1/x"]),
             (Variable::Rules, &["{", r#"{"repositories":["a*"]}"#, "none"]),

@@ -1,8 +1,10 @@
 //! What the function would do with a version decides whether a request fixes it: in its own words.
 
+use std::collections::BTreeMap;
+
 use ecr_multiarch_core::reconcile::manifest_list::{Origin, SourceImage};
-use ecr_multiarch_core::settings::Attestations;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
+use ecr_multiarch_core::settings::{Attestations, ListAnnotations};
 use ecr_multiarch_core::{Digest, ManifestList};
 use serde_json::{Value, json};
 
@@ -89,9 +91,16 @@ fn assembled(scan: Scan, version: &str, day: u32) -> Scan {
         let platform: ConfiguredPlatform = format!("linux/{part}").parse().unwrap();
         let image = scan.descriptor(&format!("{version}-{part}"), &entry("", part).1);
         let origin = Origin { image: serde_json::from_value(image).unwrap(), is_index: false, attached: Vec::new() };
-        SourceImage { config_platform: platform.platform().clone(), platform, revision: None, origin }
+        SourceImage {
+            config_platform: platform.platform().clone(),
+            platform,
+            revision: None,
+            taken_over: BTreeMap::new(),
+            origin,
+        }
     };
-    let list = ManifestList::assemble(&["amd64", "arm64"].map(source), Attestations::Keep).unwrap();
+    let list = ManifestList::assemble(&["amd64", "arm64"].map(source), Attestations::Keep, &ListAnnotations::default());
+    let list = list.unwrap();
     scan.index(version, day, &list.text)
 }
 

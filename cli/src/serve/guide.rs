@@ -48,7 +48,12 @@ pub fn print(options: &Options, ecr: &LocalEcr, settings: &Settings) {
     headline("Run the function as Lambda does, with those variables and these");
     println!("  export AWS_ENDPOINT_URL_ECR={url}");
     println!("  export PLATFORMS='{}' TAG_TEMPLATE='{}'", options.platforms, options.tag_template);
-    let others = [("ALIASES", &options.aliases), ("STREAMS", &options.streams), ("IMAGE_TAGS", &options.image_tags)];
+    let others = [
+        ("ALIASES", &options.aliases),
+        ("STREAMS", &options.streams),
+        ("IMAGE_TAGS", &options.image_tags),
+        ("ANNOTATIONS", &options.annotations),
+    ];
     for (name, value) in others {
         if !value.is_empty() {
             println!("  export {name}='{value}'");

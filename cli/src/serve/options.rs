@@ -34,6 +34,10 @@ pub struct Options {
     #[arg(long, value_name = "TEMPLATE", default_value = "", hide_default_value = true)]
     pub image_tags: String,
 
+    /// The annotations of lists, comma-separated: a key, which is taken over from the images, or key=value; none by default
+    #[arg(long, value_name = "LIST", default_value = "", hide_default_value = true)]
+    pub annotations: String,
+
     /// Make all tags immutable
     #[arg(long)]
     pub immutable: bool,

@@ -12,8 +12,8 @@ use crate::registry_options::RegistryOptions;
 /// Does what the function's sweep does, with your own AWS credentials; --dry-run shows what that would be.
 ///
 /// Settings are the function's environment variables (PLATFORMS, TAG_TEMPLATE, VERSION_PATTERN, REVISIONS,
-/// ATTESTATIONS, ALIASES, STREAMS, IMAGE_TAGS, RULES, SWEEP_PUTS_PER_SECOND, ...). AWS_ENDPOINT_URL_ECR points to another ECR, such as a
-/// local one.
+/// ATTESTATIONS, ALIASES, STREAMS, IMAGE_TAGS, ANNOTATIONS, RULES, SWEEP_PUTS_PER_SECOND, ...). AWS_ENDPOINT_URL_ECR points
+/// to another ECR, such as a local one.
 ///
 /// The exit code is 0, or 1 if anything failed.
 #[derive(Debug, Args)]

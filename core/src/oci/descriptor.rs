@@ -1,12 +1,8 @@
 //! Content descriptors: the entries of an index, and their annotations.
 
-use std::fmt;
+use serde::{Deserialize, Serialize};
 
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
-
-use super::annotations::{Annotations, REVISION};
-use super::bounded::bounded;
+use super::annotations::Annotations;
 use super::digest::Digest;
 use super::media_type::{MediaType, is_artifact_type};
 use super::platform::{Platform, null_as_default};
@@ -109,41 +105,6 @@ impl Descriptor {
     /// The platform, if it specifies at least os and architecture.
     pub fn specified_platform(&self) -> Option<&Platform> {
         self.platform.as_ref().filter(|platform| !platform.is_unspecified())
-    }
-}
-
-/// Deserializes the revision out of annotations or labels, in bounded length, and drops the others.
-pub(crate) fn only_revision<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    struct Revision(Option<String>);
-
-    impl<'de> Deserialize<'de> for Revision {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_map(RevisionVisitor).map(Self)
-        }
-    }
-
-    Ok(Option::<Revision>::deserialize(deserializer)?.and_then(|Revision(revision)| revision.map(bounded)))
-}
-
-struct RevisionVisitor;
-
-impl<'de> Visitor<'de> for RevisionVisitor {
-    type Value = Option<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map of strings")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Option<String>, A::Error> {
-        let mut revision = None;
-        while let Some(key) = map.next_key::<String>()? {
-            if key == REVISION {
-                revision = Some(map.next_value::<Option<String>>()?.unwrap_or_default());
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(revision)
     }
 }
 

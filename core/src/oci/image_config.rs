@@ -1,9 +1,9 @@
-//! The config of an image, which states its platform and the revision from which it was built.
+//! The config of an image, which states its platform and has labels.
 
 use serde::Deserialize;
 
+use super::annotations::{Annotations, short_annotations};
 use super::bounded::bounded;
-use super::descriptor::only_revision;
 use super::digest::Digest;
 use super::invalid_image::{Corruption, InvalidImage, Part, Unsupported};
 use super::platform::Platform;
@@ -19,11 +19,17 @@ pub const MAX_CONFIG_BYTES: u64 = 4 << 20;
 pub struct ImageConfig {
     /// The platform of the image.
     pub platform: Platform,
-    /// The revision label, if there is one.
-    pub revision: Option<String>,
+    /// The labels, without long ones.
+    pub labels: Annotations,
 }
 
 impl ImageConfig {
+    /// The same with the labels of these keys only, and with the revision.
+    #[must_use]
+    pub fn with_labels<'k>(self, keys: impl IntoIterator<Item = &'k str>) -> Self {
+        Self { labels: self.labels.only(keys), ..self }
+    }
+
     /// Parses the config with this digest.
     ///
     /// # Errors
@@ -35,8 +41,8 @@ impl ImageConfig {
         }
         #[derive(Deserialize)]
         struct Execution {
-            #[serde(rename = "Labels", default, deserialize_with = "only_revision")]
-            revision: Option<String>,
+            #[serde(rename = "Labels", default, deserialize_with = "short_annotations")]
+            labels: Annotations,
         }
 
         let actual = Digest::sha256(bytes);
@@ -52,7 +58,7 @@ impl ImageConfig {
             return Err(Unsupported::PlatformUnspecified.into());
         }
         // A second pass that may fail: labels of another shape, or of invalid UTF-8, do not make an image invalid.
-        let revision = serde_json::from_slice(bytes).ok().and_then(|document: Document| document.config?.revision);
+        let labels = serde_json::from_slice(bytes).ok().and_then(|document: Document| Some(document.config?.labels));
         let Platform { architecture, os, os_version, variant } = platform;
         let platform = Platform {
             architecture: bounded(architecture),
@@ -60,7 +66,7 @@ impl ImageConfig {
             os_version: bounded(os_version),
             variant: bounded(variant),
         };
-        Ok(Self { platform, revision: revision.filter(|revision| !revision.is_empty()) })
+        Ok(Self { platform, labels: labels.unwrap_or_default() })
     }
 }
 
@@ -80,14 +86,14 @@ mod tests {
         )
         .unwrap();
         assert_eq!(config.platform.to_string(), "windows(10.0.1)/amd64");
-        assert_eq!(config.revision.as_deref(), Some("abc"));
+        assert_eq!(config.labels.revision(), Some("abc"));
     }
 
     #[test]
     fn labels_are_optional() {
         for rest in ["", r#","config":null"#, r#","config":{}"#, r#","config":{"Labels":null}"#, r#","config":7"#] {
             let config = parse(&format!(r#"{{"architecture":"arm64","os":"linux"{rest}}}"#)).unwrap();
-            assert_eq!(config.revision, None, "{rest}");
+            assert_eq!(config.labels, Annotations::default(), "{rest}");
         }
     }
 
@@ -96,7 +102,7 @@ mod tests {
         let mut bytes = br#"{"architecture":"arm64","os":"linux","config":{"Labels":{"a":"x"}}}"#.to_vec();
         let value = bytes.iter().rposition(|byte| *byte == b'x').unwrap();
         bytes[value] = 0xff;
-        assert_eq!(ImageConfig::parse(Digest::sha256(&bytes), &bytes).unwrap().revision, None);
+        assert_eq!(ImageConfig::parse(Digest::sha256(&bytes), &bytes).unwrap().labels, Annotations::default());
     }
 
     #[test]
@@ -105,9 +111,9 @@ mod tests {
             let text = format!("ü{}{end}", "x".repeat(1 << 20));
             let labels = format!(r#"{{"org.opencontainers.image.revision":"{text}"}}"#);
             let config = parse(&format!(r#"{{"os":"linux","architecture":"{text}","config":{{"Labels":{labels}}}}}"#));
-            let ImageConfig { platform, revision } = config.unwrap();
+            let ImageConfig { platform, labels } = config.unwrap();
             assert!(platform.architecture.len() < 400 && platform.architecture.contains('…'));
-            revision.unwrap()
+            labels.revision().unwrap().to_owned()
         };
         assert_ne!(revision("1"), revision("2"));
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::annotations::MAX_ENTRY_BYTES;
+use super::annotations::{Annotations, MAX_ENTRY_BYTES, short_annotations};
 use super::bounded::bounded_text;
-use super::descriptor::{Descriptor, only_revision};
+use super::descriptor::Descriptor;
 use super::digest::Digest;
 use super::invalid_image::{Corruption, InvalidImage, Part, Unsupported};
 use super::media_type::{MediaType, is_image_config};
@@ -54,9 +54,9 @@ pub struct ImageManifest {
     /// The type of an artifact whose config says nothing, in bounded length.
     #[serde(default, rename = "artifactType", deserialize_with = "bounded_text")]
     pub artifact_type: String,
-    /// The revision that its annotations state; other annotations are dropped.
-    #[serde(default, rename = "annotations", deserialize_with = "only_revision")]
-    pub revision: Option<String>,
+    /// Its annotations, without long ones.
+    #[serde(default, deserialize_with = "short_annotations")]
+    pub annotations: Annotations,
 }
 
 /// The descriptor of an image config: the three properties that are required.
@@ -81,9 +81,9 @@ pub struct Index {
     /// Its entries.
     #[serde(deserialize_with = "null_as_default")]
     pub manifests: Vec<Descriptor>,
-    /// The revision that its annotations state; other annotations are dropped.
-    #[serde(default, rename = "annotations", deserialize_with = "only_revision")]
-    pub revision: Option<String>,
+    /// Its annotations, without long ones.
+    #[serde(default, deserialize_with = "short_annotations")]
+    pub annotations: Annotations,
 }
 
 impl StoredManifest {

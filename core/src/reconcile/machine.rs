@@ -247,7 +247,7 @@ impl Context {
         let sources = observation.sources(request, configs)?;
         let images = observation.images();
         let target = observation.target.as_ref();
-        let list = match ManifestList::assemble(&sources, request.attestations) {
+        let list = match ManifestList::assemble(&sources, request.attestations, &request.annotations) {
             Ok(list) if target.is_some_and(|target| target.digest == list.digest) => {
                 return Ok(self.confirmed_list(list, images));
             }

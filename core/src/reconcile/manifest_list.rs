@@ -2,7 +2,7 @@
 //!
 //! It is JSON as Go's `encoding/json` indents and escapes it, which is what the docker tools write.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use serde::Serialize;
@@ -15,8 +15,8 @@ use crate::oci::invalid_image::Unsupported;
 use crate::oci::manifest::{Index, StoredManifest};
 use crate::oci::media_type::MediaType;
 use crate::oci::platform::Platform;
-use crate::settings::Attestations;
 use crate::settings::configured_platform::ConfiguredPlatform;
+use crate::settings::{Attestations, ListAnnotations};
 
 /// The validated image of one platform.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,6 +27,8 @@ pub struct SourceImage {
     pub config_platform: Platform,
     /// The revision from which it was built, if it states one.
     pub revision: Option<Revision>,
+    /// What it states of the keys that the list takes over.
+    pub taken_over: BTreeMap<String, String>,
     /// Where it comes from.
     pub origin: Origin,
 }
@@ -78,6 +80,12 @@ impl Origin {
         }
     }
 
+    /// The image, and what follows it in the list.
+    fn described(&self, attestations: Attestations) -> impl Iterator<Item = &Descriptor> {
+        let kept = self.attached.iter().filter(move |_| attestations == Attestations::Keep);
+        std::iter::once(&self.image).chain(kept)
+    }
+
     /// The entries of an index that belong to one of its images: the attestations of it; the artifacts that name it in an
     /// annotation, or are of its platform; and what is `unknown/unknown` and names nobody, where no other image can be
     /// meant, since `soci convert` strips the annotations of attestations.
@@ -110,6 +118,8 @@ enum Layout {
     /// `docker manifest push`: three spaces, size before digest, platforms as the configs state them in the names that
     /// clients compare.
     DockerManifest,
+    /// `manifest-tool push --type oci`: two spaces, digest before size, platforms as the configs state them.
+    ManifestTool,
     /// `docker buildx imagetools create`: two spaces, digest before size, platforms normalized.
     Imagetools,
 }
@@ -133,17 +143,27 @@ impl ManifestList {
     ///
     /// # Errors
     /// [`Unsupported::ListSize`], if ECR would refuse the list. No more of it is kept in memory.
-    pub fn assemble(sources: &[SourceImage], attestations: Attestations) -> Result<Self, Unsupported> {
-        let is_plain_docker = |source: &SourceImage| {
-            !source.origin.is_index && source.origin.image.media_type == MediaType::DockerManifest.as_str()
+    pub fn assemble(
+        sources: &[SourceImage],
+        attestations: Attestations,
+        annotations: &ListAnnotations,
+    ) -> Result<Self, Unsupported> {
+        let stated: Vec<_> = sources.iter().map(|source| &source.taken_over).collect();
+        let annotations = annotations.of_images(&stated);
+        let mut described = sources.iter().flat_map(|source| source.origin.described(attestations));
+        let is_docker = described.all(|entry| entry.media_type.starts_with("application/vnd.docker."));
+        let layout = match (is_docker, annotations.is_empty()) {
+            (true, false) => Layout::ManifestTool,
+            (true, true) if !sources.iter().any(|source| source.origin.is_index) => Layout::DockerManifest,
+            _ => Layout::Imagetools,
         };
-        let layout = if sources.iter().all(is_plain_docker) { Layout::DockerManifest } else { Layout::Imagetools };
         let entry =
             |source: &SourceImage| layout.entries(source, has_other_arm_platform(source, sources), attestations);
         let entries: Vec<_> = sources.iter().flat_map(entry).collect();
-        let is_docker = entries.iter().all(|entry| entry.media_type.starts_with("application/vnd.docker."));
-        let media_type = if is_docker { MediaType::DockerManifestList } else { MediaType::OciIndex };
-        let text = layout.render(media_type, &entries)?;
+        // Docker's media type has no annotations.
+        let is_docker_list = is_docker && annotations.is_empty();
+        let media_type = if is_docker_list { MediaType::DockerManifestList } else { MediaType::OciIndex };
+        let text = layout.render(media_type, &entries, &annotations)?;
         Ok(Self { media_type, digest: Digest::sha256(&text), text })
     }
 }
@@ -185,7 +205,7 @@ fn has_other_arm_platform(source: &SourceImage, sources: &[SourceImage]) -> bool
 
 impl Layout {
     fn entries(self, source: &SourceImage, is_ambiguous: bool, attestations: Attestations) -> Vec<Descriptor> {
-        let Origin { image, is_index, attached } = &source.origin;
+        let Origin { image, is_index, .. } = &source.origin;
         let of_index = image.specified_platform().filter(|_| *is_index).cloned();
         // imagetools copies what an index states. Where no index does, it writes v7 for an open variant of arm,
         // whatever the image is; the configured platform of its tag is more reliable.
@@ -196,24 +216,30 @@ impl Layout {
             platform.variant = source.platform.platform().normalized().variant;
         }
         let image = Descriptor { platform: Some(platform), ..image.clone() };
-        let kept = attached.iter().filter(|_| attestations == Attestations::Keep).cloned();
-        std::iter::once(image).chain(kept).collect()
+        std::iter::once(image).chain(source.origin.described(attestations).skip(1).cloned()).collect()
     }
 
     fn config_platform(self, source: &SourceImage) -> Platform {
         match self {
-            Self::DockerManifest => source.config_platform.respelled(),
+            Self::DockerManifest | Self::ManifestTool => source.config_platform.respelled(),
             Self::Imagetools => source.config_platform.normalized(),
         }
     }
 
-    fn render(self, media_type: MediaType, entries: &[Descriptor]) -> Result<String, Unsupported> {
+    fn render(
+        self,
+        media_type: MediaType,
+        entries: &[Descriptor],
+        annotations: &BTreeMap<&str, &str>,
+    ) -> Result<String, Unsupported> {
         match self {
             Self::DockerManifest => {
-                let entries: Vec<_> = entries.iter().map(DockerDescriptor::from).collect();
-                to_go_json("   ", &Document { schema_version: 2, media_type, manifests: &entries })
+                let manifests: Vec<_> = entries.iter().map(DockerDescriptor::from).collect();
+                to_go_json("   ", &Document { schema_version: 2, media_type, manifests: &manifests, annotations })
             }
-            Self::Imagetools => to_go_json("  ", &Document { schema_version: 2, media_type, manifests: entries }),
+            Self::ManifestTool | Self::Imagetools => {
+                to_go_json("  ", &Document { schema_version: 2, media_type, manifests: entries, annotations })
+            }
         }
     }
 }
@@ -224,6 +250,8 @@ struct Document<'a, D> {
     schema_version: u8,
     media_type: MediaType,
     manifests: &'a [D],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: &'a BTreeMap<&'a str, &'a str>,
 }
 
 /// A descriptor in the order in which `docker manifest push` writes it.

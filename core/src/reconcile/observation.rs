@@ -4,22 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Deref, DerefMut};
 use std::time::SystemTime;
 
+use super::candidate::{Candidate, validate_image};
 use super::cause::cause_of_missing;
-use super::manifest_list::{ManifestList, Origin, SourceImage};
+use super::manifest_list::{ManifestList, SourceImage};
 use super::outcome::{PlatformImage, Waiting};
 use super::request::ReconcileRequest;
-use super::revision::Revision;
 use super::right_list::{Comparison, CompleteList, PushTimes};
 use crate::error::{Error, PlatformSource};
 use crate::name::Reference;
 use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
-use crate::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES};
+use crate::oci::image_config::ImageConfig;
 use crate::oci::invalid_image::{InvalidImage, Unsupported};
-use crate::oci::manifest::{ImageManifest, Manifest, ParsedManifest, StoredManifest};
-use crate::oci::media_type::is_image_config;
+use crate::oci::manifest::{Manifest, StoredManifest};
 use crate::oci::tag::Tag;
-use crate::settings::configured_platform::ConfiguredPlatform;
 use crate::settings::tag_scheme::PlatformTag;
 
 /// The manifests of a read. References to nothing are not among them.
@@ -85,59 +83,6 @@ pub type ConfigResult = Result<ImageConfig, InvalidImage>;
 
 /// The configs of a read.
 pub type ImageConfigs = BTreeMap<Digest, ConfigResult>;
-
-/// The image of one platform, as far as it is known.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Candidate {
-    platform: ConfiguredPlatform,
-    tag: Tag,
-    origin: Origin,
-    /// The image's manifest; for an image within an index, once that was read.
-    manifest: Option<ImageManifest>,
-    /// The revision that the index states of it.
-    revision: Option<String>,
-}
-
-impl Candidate {
-    fn new(tag: &Tag, platform: &ConfiguredPlatform, parsed: ParsedManifest) -> Result<Self, InvalidImage> {
-        let (descriptor, manifest) = parsed?;
-        let (origin, manifest, revision) = match manifest {
-            Manifest::Image(image) => {
-                let origin = Origin { image: descriptor, is_index: false, attached: Vec::new() };
-                (origin, Some(validate_image(image)?), None)
-            }
-            Manifest::Index(index) => {
-                let origin = Origin::select(&index, platform)?;
-                let revision = origin.image.annotations.revision().map(str::to_owned).or(index.revision);
-                (origin, None, revision)
-            }
-        };
-        Ok(Self { platform: platform.clone(), tag: tag.clone(), origin, manifest, revision })
-    }
-
-    fn digest(&self) -> Digest {
-        self.origin.image.digest
-    }
-
-    fn revision(&self, config: &ImageConfig) -> Option<Revision> {
-        let of_manifest = self.manifest.as_ref().and_then(|manifest| manifest.revision.as_deref());
-        Revision::of(self.revision.as_deref(), of_manifest, config.revision.as_deref())
-    }
-}
-
-/// Checks that an image manifest is that of a container image, with a config that is not too large to read.
-///
-/// # Errors
-/// [`InvalidImage`], if it is not.
-pub fn validate_image(image: ImageManifest) -> Result<ImageManifest, InvalidImage> {
-    if !is_image_config(&image.config.media_type) {
-        return Err(Unsupported::Artifact(image.config.media_type.into()).into());
-    }
-    if image.config.size > MAX_CONFIG_BYTES {
-        return Err(Unsupported::ConfigSize { size: image.config.size, max: MAX_CONFIG_BYTES }.into());
-    }
-    Ok(image)
-}
 
 /// A version as ECR holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -358,6 +303,7 @@ impl Observation {
             Ok(SourceImage {
                 platform: candidate.platform.clone(),
                 revision: candidate.revision(&config),
+                taken_over: candidate.taken_over(&config, &request.annotations),
                 origin: candidate.origin.clone(),
                 config_platform: config.platform,
             })

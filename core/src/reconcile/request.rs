@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use crate::name::{ImageReference, Reference, RepositoryName};
 use crate::oci::tag::Tag;
 use crate::settings::tag_scheme::PlatformTag;
-use crate::settings::{Attestations, RepositorySettings, Revisions, VersionNotServed};
+use crate::settings::{Attestations, ListAnnotations, RepositorySettings, Revisions, VersionNotServed};
 
 /// A version to be reconciled, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,6 +21,8 @@ pub struct ReconcileRequest {
     pub revisions: Revisions,
     /// What to do with attestations.
     pub attestations: Attestations,
+    /// The annotations of the list.
+    pub annotations: ListAnnotations,
     /// Whether to write nothing.
     pub dry_run: bool,
     /// Whether to replace what is not replaced otherwise, and a list that is right, with the function's own.
@@ -50,6 +52,7 @@ impl ReconcileRequest {
             version,
             revisions: settings.revisions,
             attestations: settings.attestations,
+            annotations: settings.annotations.clone(),
             dry_run: false,
             force: false,
             pushed: BTreeSet::new(),

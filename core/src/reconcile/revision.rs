@@ -9,13 +9,13 @@ const MIN_ABBREVIATION: usize = 7;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Revision {
     text: Box<str>,
-    place: RevisionPlace,
+    place: Place,
 }
 
-/// Where a revision is stated: the first of these that states one counts. What an image says of itself precedes the
-/// label of its config, which it may have from its base image.
+/// Where an image states its revision and what else a list takes over: the first of these that states it counts. What an
+/// image says of itself precedes the label of its config, which it may have from its base image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display)]
-pub enum RevisionPlace {
+pub enum Place {
     /// In the index of the image.
     #[strum(to_string = "annotation of its index")]
     Index,
@@ -30,9 +30,7 @@ pub enum RevisionPlace {
 impl Revision {
     /// The revision of an image by what each place states, if one of them states any. White space around it does not
     /// count.
-    pub fn of(index: Option<&str>, manifest: Option<&str>, config: Option<&str>) -> Option<Self> {
-        let places =
-            [(index, RevisionPlace::Index), (manifest, RevisionPlace::Manifest), (config, RevisionPlace::Config)];
+    pub fn of<'a>(places: impl IntoIterator<Item = (Option<&'a str>, Place)>) -> Option<Self> {
         let mut stated = places.into_iter().filter_map(|(text, place)| Some((text?.trim(), place)));
         let (text, place) = stated.find(|(text, _)| !text.is_empty())?;
         Some(Self { text: text.into(), place })
@@ -78,7 +76,7 @@ mod tests {
     use super::*;
 
     fn revision(text: &str) -> Revision {
-        Revision::of(None, None, Some(text)).unwrap()
+        Revision::of([(Some(text), Place::Config)]).unwrap()
     }
 
     #[test]
@@ -107,7 +105,8 @@ mod tests {
             (None, Some(""), None, None),
             (None, Some("a\nb\u{1b}"), None, Some("a\\nb\\u{1b} (annotation of its manifest)")),
         ] {
-            assert_eq!(Revision::of(index, manifest, config).map(|it| it.describe()).as_deref(), expected);
+            let places = [(index, Place::Index), (manifest, Place::Manifest), (config, Place::Config)];
+            assert_eq!(Revision::of(places).map(|it| it.describe()).as_deref(), expected);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The settings of one repository.
 
+use super::list_annotations::ListAnnotations;
 use super::streams::Streams;
 use super::tag_expression::TagExpression;
 use super::tag_scheme::TagScheme;
@@ -37,4 +38,6 @@ pub struct RepositorySettings {
     pub streams: Streams,
     /// The scheme of the tags of the images inside its manifest lists, if these get tags.
     pub image_tags: Option<TagScheme>,
+    /// The annotations of its manifest lists.
+    pub annotations: ListAnnotations,
 }

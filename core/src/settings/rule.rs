@@ -27,6 +27,7 @@ pub(super) struct UnparsedRepositorySettings {
     aliases: Setting,
     streams: Setting,
     image_tags: Setting,
+    annotations: Setting,
 }
 
 impl UnparsedRepositorySettings {
@@ -40,6 +41,7 @@ impl UnparsedRepositorySettings {
             aliases: Setting::lookup(Variable::Aliases, lookup)?,
             streams: Setting::lookup(Variable::Streams, lookup)?,
             image_tags: Setting::lookup(Variable::ImageTags, lookup)?,
+            annotations: Setting::lookup(Variable::Annotations, lookup)?,
         })
     }
 
@@ -50,6 +52,7 @@ impl UnparsedRepositorySettings {
         let streams = Streams::parse(&self.aliases, &self.streams, &tag_scheme)?;
         Ok(RepositorySettings {
             image_tags: image_tag::parse(&self.image_tags, &tag_scheme, &streams)?,
+            annotations: self.annotations.parse()?,
             tag_scheme,
             streams,
             version_pattern: has_pattern.then(|| self.version_pattern.parse()).transpose()?,
@@ -72,6 +75,7 @@ struct Rule {
     aliases: Option<String>,
     streams: Option<Value>,
     image_tags: Option<String>,
+    annotations: Option<String>,
 }
 
 /// Parses the rules, each on top of the variables.
@@ -99,6 +103,7 @@ pub(super) fn parse_rules(
         settings.revisions.override_with(at("revisions"), rule.revisions.as_ref());
         settings.attestations.override_with(at("attestations"), rule.attestations.as_ref());
         settings.image_tags.override_with(at("image_tags"), rule.image_tags.as_ref());
+        settings.annotations.override_with(at("annotations"), rule.annotations.as_ref());
         let streams = rule.streams.as_ref().map(|streams| match streams {
             Value::String(text) => text.clone(),
             json => json.to_string(),

@@ -26,6 +26,8 @@ pub enum Variable {
     Streams,
     /// The form of the tags of the images inside manifest lists.
     ImageTags,
+    /// The annotations of manifest lists.
+    Annotations,
     /// Additional accounts whose registries are served.
     Accounts,
     /// Additional Regions whose registries are served.
@@ -61,6 +63,7 @@ impl Variable {
             | Self::Aliases
             | Self::Streams
             | Self::ImageTags
+            | Self::Annotations
             | Self::Accounts
             | Self::Regions
             | Self::Rules => Some(""),
@@ -106,6 +109,11 @@ impl Variable {
                 "{version} and {platform}, each exactly once and in either order, such as {version}_{platform}, which gives \
                  no platform tag, alias or yank marker; or nothing"
             }
+            Self::Annotations => {
+                "a comma-separated list of keys, which are taken over from the images, and of key=value, such as \
+                 org.opencontainers.image.source,org.opencontainers.image.vendor=Example, each key once, of letters, \
+                 digits and . _ - /, and at most 4,096 bytes in all; a comma within a value is written \\,; or nothing"
+            }
             Self::Accounts => {
                 "a comma-separated list of account ids of 12 digits, such as 111122223333,444455556666; * alone for any \
                  account whose events arrive; or nothing"
@@ -114,7 +122,7 @@ impl Variable {
             Self::Rules => {
                 "a JSON array of objects with \"repositories\" (an array of names or globs) and any of \"platforms\", \
                  \"tag_template\", \"version_pattern\", \"revisions\", \"attestations\", \"aliases\", \"streams\", \
-                 \"image_tags\""
+                 \"image_tags\", \"annotations\""
             }
             Self::SweepPutsPerSecond => "a number from 0.01 to 1000, such as 2 or 0.5",
             Self::SettledAfter | Self::IncompleteAfter => "a whole number with s, m, h or d, such as 90m or 7d",

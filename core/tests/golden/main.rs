@@ -25,7 +25,12 @@ impl Input {
 
 /// Assembles the images of these platforms in a dry run, each an input of this name, in ascending order of their tags.
 fn assemble(images: &[(&str, &str)]) -> String {
-    match reconcile(&inputs(), images, None) {
+    assemble_annotated(images, "")
+}
+
+/// The same with this value of `ANNOTATIONS`.
+fn assemble_annotated(images: &[(&str, &str)], annotations: &str) -> String {
+    match reconcile_annotated(&inputs(), images, None, annotations) {
         Outcome::WouldPublish(proposal) => proposal.list.text,
         other => panic!("{other:?}"),
     }
@@ -33,11 +38,25 @@ fn assemble(images: &[(&str, &str)]) -> String {
 
 /// Reconciles the images of these platforms in a dry run, where the version's tag names this list, if any.
 fn reconcile(inputs: &BTreeMap<String, Input>, images: &[(&str, &str)], list: Option<StoredManifest>) -> Outcome {
+    reconcile_annotated(inputs, images, list, "")
+}
+
+/// The same with this value of `ANNOTATIONS`.
+fn reconcile_annotated(
+    inputs: &BTreeMap<String, Input>,
+    images: &[(&str, &str)],
+    list: Option<StoredManifest>,
+    annotations: &str,
+) -> Outcome {
     let mut stored = Manifests::default();
     let mut configs = ImageConfigs::new();
     let platforms = images.iter().enumerate().map(|(index, (platform, _))| format!("{platform}={index}"));
     let platforms = platforms.collect::<Vec<_>>().join(",");
-    let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| platforms.clone())).unwrap();
+    let settings = Settings::from_lookup(|name| match name {
+        "PLATFORMS" => Some(platforms.clone()),
+        name => (name == "ANNOTATIONS").then(|| annotations.to_owned()),
+    });
+    let settings = settings.unwrap();
     let repository: RepositoryName = "app".parse().unwrap();
     let settings = settings.for_repository(&repository).unwrap();
     let request = ReconcileRequest::new(repository, "1".parse().unwrap(), settings).unwrap();
@@ -83,6 +102,21 @@ fn lists_have_the_bytes_of_the_docker_tools() {
     ];
     for (images, golden) in of_single_images.into_iter().chain(of_attested_images) {
         assert_eq!(assemble(&parse(images)), golden, "{images}");
+    }
+}
+
+/// Made by buildx 0.36.1 (`imagetools create --annotation index:…`) and manifest-tool 2.2.1 (`push --type oci`).
+#[test]
+fn annotated_lists_have_the_bytes_of_the_tools() {
+    let annotations = r"org.opencontainers.image.vendor=Example\, Inc., org.opencontainers.image.title,
+        org.opencontainers.image.source=https://example.com/team-a/app?a=1&b=<2>";
+    for (images, golden) in [
+        ("linux/amd64 oci-amd64, linux/arm64 oci-arm64", include_str!("buildx-imagetools.ann_oci.json")),
+        ("linux/amd64 oci-amd64, linux/arm64 dkr-arm64", include_str!("buildx-imagetools.ann_mixed.json")),
+        ("linux/amd64 att-amd64, linux/arm64 att-arm64", include_str!("buildx-imagetools.ann_attested.json")),
+        ("linux/amd64 dkr-amd64, linux/arm64 dkr-arm64", include_str!("manifest-tool.ann_dkr.json")),
+    ] {
+        assert_eq!(assemble_annotated(&parse(images), annotations), golden, "{images}");
     }
 }
 

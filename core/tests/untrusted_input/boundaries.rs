@@ -72,7 +72,7 @@ fn image_configs_are_those_of_docker_and_oci() {
 #[test]
 fn empty_revision_is_absent() {
     let text = r#"{"architecture":"amd64","os":"linux","config":{"Labels":{"org.opencontainers.image.revision":""}}}"#;
-    assert_eq!(ImageConfig::parse(Digest::sha256(text), text.as_bytes()).unwrap().revision, None);
+    assert_eq!(ImageConfig::parse(Digest::sha256(text), text.as_bytes()).unwrap().labels.revision(), None);
 }
 
 #[test]

@@ -20,7 +20,8 @@ struct Filling {
 }
 
 /// The ways to fill a document: with many small values, with a large one, or with what grows once it is written.
-const FILLERS: &str = "pairs,long pair,escapes,revision,attested,urls,data,types,platform,numbers,objects,nested,twice";
+const FILLERS: &str =
+    "pairs,values,long pair,escapes,revision,attested,urls,data,types,platform,numbers,objects,nested,twice";
 
 /// What fills about so many bytes in this way.
 fn filling(filler: &str, bytes: usize) -> Filling {
@@ -29,6 +30,7 @@ fn filling(filler: &str, bytes: usize) -> Filling {
     let long = |text: &str| format!("#{{{}*{text}}}#", bytes / text.len());
     match filler {
         "pairs" => pairs(joined(bytes, r##""#n":"""##)),
+        "values" => pairs(joined(bytes, &format!(r##""#n":"{}""##, "x".repeat(1_000)))),
         "long pair" => pairs(format!(r#""a":"{}""#, long("x"))),
         "escapes" => pairs(format!(r#""a":"{}""#, long("<"))),
         "revision" => pairs(format!(r#""org.opencontainers.image.revision":"{}""#, long("r"))),
@@ -207,6 +209,8 @@ proptest! {
         list in prop::option::of(hostile()),
         (image, config) in prop_oneof![3 => Just((SMALL, SMALL)), 1 => (hostile(), hostile())],
     ) {
-        target::version(version(&indexes, list.as_ref(), &image, &config).as_bytes());
+        let version = version(&indexes, list.as_ref(), &image, &config);
+        target::version(version.as_bytes());
+        repository::reconcile("linux/amd64,linux/arm64|a,0,1,2,3,f=v", version.as_bytes()).unwrap().ok();
     }
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 #![allow(unreachable_pub, reason = "a test crate exports nothing")]
 
+mod annotations;
 mod boundaries;
 mod hostile;
 #[path = "../support/memory.rs"]

@@ -22,7 +22,8 @@ const MAX_STEPS: usize = 40;
 /// grows. The annotations of one entry, of 64 KiB at most, are a map while they are parsed and written.
 const RECONCILIATION: Limit = Limit { per_byte: 5, constant: 512 << 10 };
 
-/// The manifest list that is published for these platforms, if any: their texts come first, then that of the version.
+/// The manifest list that is published for these platforms, if any: their texts come first, then that of the version. After a
+/// `|`, the platforms are followed by the value of `ANNOTATIONS`.
 pub fn published_list_of(platforms: &str, bytes: &[u8]) -> Option<ManifestList> {
     published(reconcile(platforms, bytes)?)
 }
@@ -81,7 +82,12 @@ pub fn run(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<Result<O
 }
 
 fn reconciled(platforms: &str, texts: &[Option<StoredManifest>]) -> Option<Result<Outcome, Error>> {
-    let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| platforms.to_owned())).ok()?;
+    let (platforms, annotations) = platforms.split_once('|').unwrap_or((platforms, ""));
+    let settings = Settings::from_lookup(|name| match name {
+        "PLATFORMS" => Some(platforms.to_owned()),
+        name => (name == "ANNOTATIONS").then(|| annotations.to_owned()),
+    });
+    let settings = settings.ok()?;
     let repository = "app".parse().unwrap();
     let of_repository = settings.for_repository(&repository).unwrap();
     // A tag part may leave no room for the version, which is then not served.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ecr_multiarch_core::input::{ImageAction, invalid_event};
 use ecr_multiarch_core::oci::descriptor::Descriptor;
 use ecr_multiarch_core::oci::image_config::ImageConfig;
+use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::reconcile::right_list::CompleteList;
 use ecr_multiarch_core::settings::Streams;
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
@@ -35,8 +36,9 @@ pub const ALL: [Target; 8] = [
 ];
 
 /// A config is dropped while it is parsed, except for short texts. The parser copies a string that has escapes, into a
-/// buffer that takes up to three times as much as it grows.
-const CONFIG: Limit = Limit { per_byte: 4, constant: 4 << 10 };
+/// buffer that takes up to three times as much as it grows. The labels that are kept, of 16 KiB at most, are a map, of which
+/// short strings take some thirteen bytes for each of their own.
+const CONFIG: Limit = Limit { per_byte: 4, constant: 256 << 10 };
 /// An entry of 115 bytes takes 288, and all of them three times as much as their vector grows. The annotations of one of
 /// them, of 64 KiB at most, are a map, of which short strings take some twelve bytes for each of their own.
 const MANIFEST: Limit = Limit { per_byte: 8, constant: 512 << 10 };
@@ -72,9 +74,13 @@ pub fn config(bytes: &[u8]) {
     let digest = Digest::sha256(bytes);
     if let Ok(config) = CONFIG.check(bytes.len(), || ImageConfig::parse(digest, bytes)) {
         assert!(!config.platform.is_unspecified());
-        assert_ne!(config.revision.as_deref(), Some(""));
+        assert_ne!(config.labels.revision(), Some(""));
         let normalized = config.platform.normalized();
         assert_eq!(normalized, normalized.normalized());
+        let labels = ["a", "org.opencontainers.image.revision"];
+        let fewer = config.clone().with_labels(labels);
+        assert_eq!(fewer.labels.of_keys(labels), config.labels.of_keys(labels));
+        assert_eq!(fewer.labels.revision(), config.labels.revision());
     }
     assert!(ImageConfig::parse(Digest::sha256("other bytes"), bytes).is_err());
 }
@@ -103,6 +109,7 @@ pub fn settings(bytes: &[u8]) {
     let variables: BTreeMap<_, _> = text.lines().filter_map(|line| line.split_once('=')).collect();
     match Settings::from_lookup(|name| variables.get(name).map(|value| (*value).to_owned())) {
         Ok(settings) => {
+            assert!(!settings.taken_over().contains("org.opencontainers.image.created"));
             for repository in ["app", "team-a/app"] {
                 let repository = repository.parse().unwrap();
                 let Some(of_repository) = settings.for_repository(&repository) else { continue };
@@ -265,12 +272,14 @@ pub fn version(bytes: &[u8]) {
     published_list(bytes);
 }
 
-/// A line with any platforms, and the texts of [`version`] for them: a manifest list names each platform once.
+/// A line with any platforms and annotations, and the texts of [`version`] for them: a manifest list names each platform once,
+/// and has these annotations at most.
 pub fn platforms(bytes: &[u8]) {
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let Ok(platforms) = std::str::from_utf8(line) else { return };
     if let Some(list) = published_list_of(platforms, bytes.get(line.len() + 1..).unwrap_or_default()) {
         assert_names_each_platform_once(&list);
+        assert_is_annotated(&list, platforms.split_once('|').map_or("", |(_, annotations)| annotations));
     }
 }
 
@@ -301,6 +310,14 @@ fn assert_complete(list: &ManifestList) {
     for entry in entries {
         assert!(entry["platform"]["os.features"].is_null() && entry["platform"]["features"].is_null());
     }
+}
+
+/// Asserts that a list has annotations of these keys only, and is of OCI if it has some.
+fn assert_is_annotated(list: &ManifestList, setting: &str) {
+    let document: serde_json::Value = serde_json::from_str(&list.text).unwrap();
+    let Some(annotations) = document["annotations"].as_object() else { return };
+    assert!(!annotations.is_empty() && list.media_type == MediaType::OciIndex, "{}", list.text);
+    assert!(annotations.keys().all(|key| setting.contains(key.as_str())), "{}", list.text);
 }
 
 /// Asserts that a client finds one image of each platform, where it takes an open variant of arm for v7, as containerd

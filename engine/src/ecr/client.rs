@@ -1,7 +1,7 @@
 //! Clients of the SDK, one for each Region, and the gates of the registries, kept while the execution environment is
 //! warm.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -84,6 +84,7 @@ pub struct Registries {
     clients: Mutex<HashMap<Region, Client>>,
     gates: Mutex<HashMap<(RegistryId, Priority), Arc<Gate>>>,
     sweep_puts_per_second: f64,
+    labels: Arc<BTreeSet<String>>,
     shared: Arc<SharedState>,
 }
 
@@ -126,8 +127,15 @@ impl Registries {
             clients: Mutex::default(),
             gates: Mutex::default(),
             sweep_puts_per_second,
+            labels: Arc::default(),
             shared: Arc::new(shared),
         }
+    }
+
+    /// The same, keeping these labels of image configs.
+    #[must_use]
+    pub fn with_labels(self, labels: BTreeSet<String>) -> Self {
+        Self { labels: Arc::new(labels), ..self }
     }
 
     /// The function's own Region, if the environment names one.
@@ -158,6 +166,7 @@ impl Registries {
             client: self.client(&id.region),
             id: id.clone(),
             gate: Arc::clone(gate),
+            labels: Arc::clone(&self.labels),
             shared: Arc::clone(&self.shared),
             throttle_deadline,
         }

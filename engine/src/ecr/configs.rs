@@ -15,8 +15,11 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use super::{MAX_PARALLEL_CALLS, Registry, error, image};
 use crate::blob::BlobError;
 
-/// How many configs are kept. Each has less than 2 KiB, so they have 8 MiB at most, and less than 1 MiB usually.
+/// How many configs are kept. Each has less than 2 KiB without its labels, so they have 8 MiB at most, and less than 1 MiB
+/// usually.
 const MAX_CONFIGS: usize = 4_096;
+/// How many bytes the labels of all configs have that are kept: 2 KiB each.
+const MAX_LABEL_BYTES: usize = 8 << 20;
 /// How many KiB of configs are read at a time, by all versions of all repositories: six of the largest, and any number of
 /// usual ones, which have kilobytes. The assembler has 128 MB for everything.
 const MAX_KIB_IN_FLIGHT: u32 = 24 << 10;
@@ -52,12 +55,29 @@ impl From<Error> for NotKept {
 struct Generations {
     newer: HashMap<Digest, ConfigCell>,
     older: HashMap<Digest, ConfigCell>,
+    /// How many bytes the labels of the newer one have.
+    label_bytes: usize,
+}
+
+impl Generations {
+    /// Makes room for a config, or for the labels of one.
+    fn make_room(&mut self, label_bytes: usize) {
+        if self.newer.len() >= MAX_CONFIGS / 2 || self.label_bytes + label_bytes > MAX_LABEL_BYTES / 2 {
+            self.older = std::mem::take(&mut self.newer);
+            self.label_bytes = 0;
+        }
+        self.label_bytes += label_bytes;
+    }
 }
 
 impl Default for ConfigCache {
     fn default() -> Self {
         Self { generations: Mutex::default(), kib_in_flight: Semaphore::new(MAX_KIB_IN_FLIGHT as usize) }
     }
+}
+
+fn label_bytes(config: &ConfigResult) -> usize {
+    config.as_ref().map_or(0, |config| config.labels.bytes())
 }
 
 impl ConfigCache {
@@ -68,11 +88,17 @@ impl ConfigCache {
             return Arc::clone(cell);
         }
         let cell = generations.older.remove(&digest).unwrap_or_default();
-        if generations.newer.len() >= MAX_CONFIGS / 2 {
-            generations.older = std::mem::take(&mut generations.newer);
-        }
+        generations.make_room(cell.get().map_or(0, label_bytes));
         generations.newer.insert(digest, Arc::clone(&cell));
         cell
+    }
+
+    /// Makes room for the labels of a config that was read.
+    fn add_labels(&self, config: &ConfigResult) {
+        let bytes = label_bytes(config);
+        if bytes > 0 {
+            self.generations.lock().unwrap_or_else(PoisonError::into_inner).make_room(bytes);
+        }
     }
 
     /// Waits until so many bytes may be read.
@@ -140,7 +166,12 @@ impl Registry {
         };
         match ImageConfig::parse(digest, &bytes) {
             Err(InvalidImage::Corrupt(corruption @ Corruption::Digest { .. })) => Err(NotKept::Corrupt(corruption)),
-            config => Ok(config),
+            config => {
+                // Only what the lists of any repository take over, since all share the configs.
+                let config = config.map(|config| config.with_labels(self.labels.iter().map(String::as_str)));
+                self.shared.configs.add_labels(&config);
+                Ok(config)
+            }
         }
     }
 }
@@ -172,5 +203,31 @@ mod tests {
         let is_kept = |(number, cell): (usize, &ConfigCell)| Arc::ptr_eq(&cache.cell(digest(number)), cell);
         let kept = cells.iter().enumerate().rev().filter(|kept| is_kept(*kept)).count();
         assert!(kept >= MAX_CONFIGS / 2, "{kept}");
+    }
+
+    #[test]
+    fn labels_that_are_kept_have_a_bounded_size() {
+        let cache = ConfigCache::default();
+        let value = "x".repeat(1_000);
+        for number in 0..MAX_CONFIGS {
+            let labels: Vec<_> = (0..10).map(|label| format!(r#""{label}":"{value}""#)).collect();
+            let text = format!(
+                r#"{{"os":"linux","architecture":"amd64","n":{number},"config":{{"Labels":{{{}}}}}}}"#,
+                labels.join(",")
+            );
+            let cell = cache.cell(digest(number));
+            let config = ImageConfig::parse(Digest::sha256(&text), text.as_bytes());
+            cache.add_labels(&config);
+            cell.set(config).unwrap();
+            // Found in the older half, it moves to the newer one with its labels.
+            cache.cell(digest(number / 2));
+            if number % 64 != 0 {
+                continue;
+            }
+            let generations = cache.generations.lock().unwrap();
+            let kept = generations.newer.values().chain(generations.older.values());
+            let bytes: usize = kept.filter_map(|cell| cell.get()).map(label_bytes).sum();
+            assert!(bytes <= MAX_LABEL_BYTES + (1 << 20), "{bytes} bytes after {number}");
+        }
     }
 }

@@ -23,9 +23,9 @@ fn store(input: &Input, live: &LiveRegistry, tag: Option<&str>) {
 
 /// Publishes the list of these images, of amd64 and arm64, and asserts that it has the bytes of the golden file.
 #[track_caller]
-fn check(sources: [&str; 2], golden: &str) {
+fn check(sources: [&str; 2], annotations: &str, golden: &str) {
     let inputs = inputs();
-    let mut live = LiveRegistry::new("linux/amd64,linux/arm64");
+    let mut live = LiveRegistry::with(|function| function.env("ANNOTATIONS", annotations));
     for (name, tag) in sources.into_iter().zip(["1-amd64", "1-arm64"]) {
         store(&inputs[name], &live, Some(tag));
         live.deliver(&push_event("app", tag));
@@ -43,6 +43,20 @@ fn lists_have_the_bytes_of_the_docker_tools() {
         (["att-amd64", "att-arm64"], include_str!("../../../core/tests/golden/buildx-imagetools.b3.json")),
         (["art-amd64", "art-arm64"], include_str!("../../../core/tests/golden/buildx-imagetools.b4.json")),
     ] {
-        check(sources, golden);
+        check(sources, "", golden);
+    }
+}
+
+#[test]
+fn annotated_lists_have_the_bytes_of_the_tools() {
+    let annotations = r"org.opencontainers.image.vendor=Example\, Inc.,org.opencontainers.image.title,
+        org.opencontainers.image.source=https://example.com/team-a/app?a=1&b=<2>";
+    for (sources, golden) in [
+        (["oci-amd64", "oci-arm64"], include_str!("../../../core/tests/golden/buildx-imagetools.ann_oci.json")),
+        (["oci-amd64", "dkr-arm64"], include_str!("../../../core/tests/golden/buildx-imagetools.ann_mixed.json")),
+        (["att-amd64", "att-arm64"], include_str!("../../../core/tests/golden/buildx-imagetools.ann_attested.json")),
+        (["dkr-amd64", "dkr-arm64"], include_str!("../../../core/tests/golden/manifest-tool.ann_dkr.json")),
+    ] {
+        check(sources, annotations, golden);
     }
 }

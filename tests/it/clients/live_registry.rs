@@ -18,11 +18,11 @@ pub struct LiveRegistry {
 impl LiveRegistry {
     /// A registry whose lists have these platforms.
     pub fn new(platforms: &str) -> Self {
-        Self::with(platforms, |function| function)
+        Self::with(|function| function.env("PLATFORMS", platforms))
     }
 
-    /// The same, with a function of other settings.
-    pub fn with(platforms: &str, settings: impl FnOnce(FunctionBuilder) -> FunctionBuilder) -> Self {
+    /// A registry whose function has these settings.
+    pub fn with(settings: impl FnOnce(FunctionBuilder) -> FunctionBuilder) -> Self {
         let ecr = LocalEcr::start(Options { create_on_push: true, ..Options::default() }).unwrap();
         let url = ecr.url();
         Self {
@@ -30,7 +30,7 @@ impl LiveRegistry {
             address: url.replace("http://127.0.0.1", "localhost"),
             url,
             events: ecr.events(),
-            function: settings(FunctionBuilder::new(&ecr).env("PLATFORMS", platforms)).start(),
+            function: settings(FunctionBuilder::new(&ecr)).start(),
         }
     }
 

@@ -119,8 +119,9 @@ fn list_can_be_copied_with_attestations() {
 #[ignore = "needs a program that .ci/clients installs"]
 fn image_tag_of_an_attested_list_is_a_plain_image() {
     let platforms = ["linux/amd64", "linux/arm64"];
-    let mut live =
-        LiveRegistry::with(&platforms.join(","), |function| function.env("IMAGE_TAGS", "{version}_{platform}"));
+    let mut live = LiveRegistry::with(|function| {
+        function.env("PLATFORMS", &platforms.join(",")).env("IMAGE_TAGS", "{version}_{platform}")
+    });
     let images = platforms.map(Image::attested);
     let list = Image::list(images);
     push(&list, &live, "1");
