@@ -255,6 +255,9 @@ const TRACE = ['xray:PutTelemetryRecords', 'xray:PutTraceSegments']
 // Step Functions learns by this rule that an execution for which another one waits has ended.
 const RULE = `arn:aws:events:${REGION}:${HUB}:rule/StepFunctionsGetEventsForStepFunctionsExecutionRule`
 
+// What the events of the sweep are, as IAM sees a call that puts some.
+const EVENT = { 'events:source': ['ecr-multiarch'], 'events:detail-type': ['ECR Version Failed', 'ECR Alias Conflict'] }
+
 // What a state machine needs to be allowed for each of its tasks. One that is not here fails the tests.
 const CALLS_OF_TASKS = {
   'lambda:invoke': [[['lambda:InvokeFunction'], lambda('Sweeper')]],
@@ -264,6 +267,8 @@ const CALLS_OF_TASKS = {
     [['events:DescribeRule', 'events:PutRule', 'events:PutTargets'], RULE]
   ],
   'aws-sdk:sfn:listExecutions': [[['states:ListExecutions'], machine('RegistrySweepMachine')]],
+  'aws-sdk:sfn:describeExecution': [[['states:DescribeExecution'], executions('RegistrySweepMachine')]],
+  'events:putEvents': [[['events:PutEvents'], BUS]],
   'aws-sdk:cloudwatch:putMetricData': [[['cloudwatch:PutMetricData'], '*']],
   'aws-sdk:organizations:listAccounts': [[['organizations:ListAccounts'], '*']]
 }
@@ -330,13 +335,31 @@ for (const setName of Object.keys(SETS)) {
       for (const [action, resource] of calls()) {
         const expected = isMeantToCall(SETS[setName], name, action, resource)
         const account = resource === '*' ? HUB : resource.split(':')[4]
-        const context = { ...requestContext(arn, { account }), 'cloudwatch:namespace': 'EcrMultiarch' }
+        const own = { 'cloudwatch:namespace': 'EcrMultiarch', ...EVENT }
+        const context = { ...requestContext(arn, { account }), ...own }
         const request = { role, principal: session(arn), account, action, resource, context }
         assert.equal(await isAllowed(request), expected, `${name} ${action} ${resource}`)
       }
     }
   })
 }
+
+test('a state machine may put its own events only', async () => {
+  const role = rolesOf(stacks.default).RegistrySweepMachineRole
+  const arn = `arn:aws:iam::${HUB}:role/RegistrySweepMachineRole`
+  const mayPut = (event, resource = BUS) => {
+    const context = { ...requestContext(arn, { account: HUB }), ...event }
+    return isAllowed({ role, principal: session(arn), account: HUB, action: 'events:PutEvents', resource, context })
+  }
+  assert.ok(await mayPut(EVENT))
+  const { 'events:source': source, ...withoutSource } = EVENT
+  const others = [
+    {}, withoutSource, { 'events:source': source }, { ...EVENT, 'events:source': ['aws.ecr'] },
+    { ...EVENT, 'events:source': [...source, 'other'] }, { ...EVENT, 'events:detail-type': ['ECR Image Action'] }
+  ]
+  for (const event of others) assert.ok(!(await mayPut(event)), JSON.stringify(event))
+  assert.ok(!(await mayPut(EVENT, BUS.replace('default', 'other'))))
+})
 
 test('a state machine may write metrics of its own namespace only', async () => {
   const role = stacks.default.SweepMachineRole
