@@ -10,8 +10,9 @@ import pytest
 
 from support.background import ROOT
 from support.emulator import ACCOUNT, REGION, Emulator
+from support.events import PUSHES
 from support.local_ecr import LocalEcr
-from patterns import PUSHES, matched
+from patterns import matched
 from support.registry import Registry
 from support.stack import PARAMETERS, Stack, announce_push, deploy
 from support.state_machine import StateMachine
