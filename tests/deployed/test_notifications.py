@@ -83,6 +83,7 @@ def test_people_read_a_sentence_about_each_new_entry(aws: Emulator) -> None:
         '"ecr-multiarch: app:2.0.0 (123456789012, eu-central-1) lacks [linux/amd64]. Its newest image was pushed at '
         '2026-06-02T09:10:11Z."',
         f'"ecr-multiarch: team-a/web:3.2.0 {member} is not published: {text("incomplete-held-back", "reason")}"',
+        f'"ecr-multiarch: team-a/web:3.3.0 {member} is not published: {text("incomplete-single-image", "reason")}"',
         '"ecr-multiarch: app:1.0.0 (123456789012, eu-central-1) failed with TagConflict: '
         f'{text("failed", "message")}"',
         f'"ecr-multiarch: the repository team-a/web {member} failed with AccessDenied: '
@@ -106,6 +107,7 @@ def test_chats_get_custom_notifications(aws: Emulator) -> None:
     assert contents.keys() == {
         "app:2.0.0 (123456789012, eu-central-1) lacks [linux/amd64]",
         "team-a/web:3.2.0 (111122223333, eu-west-1) is not published",
+        "team-a/web:3.3.0 (111122223333, eu-west-1) is not published",
         "app:1.0.0 (123456789012, eu-central-1) failed with TagConflict",
         "The repository team-a/web (111122223333, eu-west-1) failed with AccessDenied",
         "The registry of 111122223333 in eu-west-1 failed with AccessDenied",
@@ -118,7 +120,7 @@ def test_chats_get_custom_notifications(aws: Emulator) -> None:
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
-        ("Incomplete", {"incomplete", "incomplete-held-back"}),
+        ("Incomplete", {"incomplete", "incomplete-held-back", "incomplete-single-image"}),
         ("Failed", {"failed", "failed-repository", "failed-registry"}),
         ("AliasConflicts", {"alias-conflict"}),
     ],

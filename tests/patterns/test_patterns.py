@@ -20,7 +20,7 @@ Expected = dict[str, set[str]]
 
 TOLD: Expected = {
     "IncompleteRule": {"incomplete"},
-    "HeldBackRule": {"incomplete-held-back"},
+    "HeldBackRule": {"incomplete-held-back", "incomplete-single-image"},
     "FailedVersionRule": {"failed"},
     "FailedRepositoryRule": {"failed-repository"},
     "FailedRegistryRule": {"failed-registry"},
@@ -28,7 +28,7 @@ TOLD: Expected = {
 }
 NOT_TOLD: Expected = {rule: set() for rule in TOLD}
 TEAM_A = ("HeldBackRule", "FailedRepositoryRule")
-"""Those of the rules whose example is about a repository of `team-a/*`."""
+"""Those of the rules whose examples are about a repository of `team-a/*`."""
 
 STACK = {"Platforms": "linux/amd64", "Repositories": "app,team-a/*"}
 MEMBER = {"HubAccountId": OTHER, "HubRegion": "eu-central-1"}
