@@ -8,35 +8,22 @@ from typing import Any
 import pytest
 
 from support.background import ROOT
+from support.cloudformation import create, delete
 from support.emulator import Emulator
 from support.events import ecr_events, sweep_events
 from support.stack import Queue
+from support.state_machine import StateMachine
 from support.waiting import eventually
 
 EVENTS = {name: json.loads(text) for name, text in {**ecr_events(), **sweep_events()}.items()}
 
 
-def deploy(aws: Emulator, name: str, parameters: dict[str, str]) -> dict[str, str]:
-    """Deploys the stack, and returns its outputs."""
-    cloudformation = aws.client("cloudformation")
-    cloudformation.create_stack(
-        StackName=name,
-        TemplateBody=(ROOT / "docs" / "notifications.yaml").read_text(),
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-        Capabilities=["CAPABILITY_IAM"],
-    )
-    cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-    [stack] = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-
-
 @contextmanager
 def deployed(aws: Emulator, name: str, parameters: dict[str, str]) -> Iterator[dict[str, str]]:
-    """Deploys the stack, and deletes it at the end."""
-    yield deploy(aws, name, parameters)
+    """The outputs of the stack, which exists meanwhile."""
     cloudformation = aws.client("cloudformation")
-    cloudformation.delete_stack(StackName=name)
-    cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    yield create(cloudformation, name, (ROOT / "docs" / "notifications.yaml").read_text(), parameters)
+    delete(cloudformation, name)
 
 
 def subscribed(aws: Emulator, topic: str) -> Queue:
@@ -154,7 +141,6 @@ def test_a_published_list_starts_a_state_machine(aws: Emulator) -> None:
     arn = machine["stateMachineArn"]
     with deployed(aws, "start", {"StartArn": arn, "Repositories": "app"}):
         put(aws, "push-amd64", "push-attested", "push-soci-index", "push-other-repository", "push-own-list")
-        executions = lambda: states.list_executions(stateMachineArn=arn)["executions"]
-        [execution] = eventually("an execution starts", executions)
-        event = json.loads(states.describe_execution(executionArn=execution["executionArn"])["input"])
+        [execution] = eventually("an execution starts", StateMachine(aws, arn).executions)
+        event = json.loads(execution.description()["input"])
     assert event["detail"] == EVENTS["push-own-list"]["detail"]
