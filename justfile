@@ -44,6 +44,10 @@ machines:
 permissions:
     .ci/permissions
 
+# Match the event patterns with the example events.
+patterns:
+    .ci/patterns
+
 # Deploy the stack to an emulator of AWS, and test it there.
 deployed:
     .ci/deployed

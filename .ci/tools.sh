@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Sourced by the scripts beside it: installs what they need, and builds what several of them run. All that is installed
-# from PyPI and npm is in directories below target/, which are kept. Needs python3 with venv, and cargo.
+# from PyPI, npm and Maven Central is in directories below target/, which are kept. Needs python3 with venv, and cargo.
 
 as_root() { if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi; }
 
@@ -12,8 +12,8 @@ install_packages() {
 
 # The packages of the programs that the scripts need. Text is drawn, and so its contrast is measured, only with a font.
 declare -A packages=(
-  [busybox]=busybox [chromium]='chromium fonts-dejavu-core' [dash]=dash [docker-registry]=docker-registry [jq]=jq
-  [node]=nodejs [npm]=npm [skopeo]=skopeo [valgrind]=valgrind
+  [busybox]=busybox [chromium]='chromium fonts-dejavu-core' [dash]=dash [docker-registry]=docker-registry
+  [javac]=default-jdk-headless [jq]=jq [mvn]=maven [node]=nodejs [npm]=npm [skopeo]=skopeo [valgrind]=valgrind
 )
 
 # install_missing PROGRAM...: the packages of those that are not there.
@@ -27,7 +27,7 @@ install_missing() {
 }
 
 # python_tools DIRECTORY FILE: installs the requirements of a file into a virtual environment.
-# Neither this nor the next one asks the network if all is there.
+# Neither this nor the next two ask the network if all is there.
 python_tools() {
   cmp -s "$2" "$1/installed" && return
   python3 -c 'import ensurepip, venv' 2>/dev/null || install_packages python3-venv
@@ -43,6 +43,15 @@ node_tools() {
   cp "$2/package.json" "$2/package-lock.json" "$1"
   npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --prefer-offline --silent
   cp "$2/package-lock.json" "$1/installed"
+}
+
+# maven_tools DIRECTORY FOLDER: copies the dependencies of the project in a folder.
+maven_tools() {
+  cmp -s "$2/pom.xml" "$1/installed" && return
+  rm -rf "$1"
+  mvn --quiet --batch-mode --strict-checksums --file "$2" "-Dmaven.repo.local=$1/repository" \
+    dependency:copy-dependencies "-DoutputDirectory=$1/jars"
+  cp "$2/pom.xml" "$1/installed"
 }
 
 # Puts SAM, and what it builds and checks with, into PATH.

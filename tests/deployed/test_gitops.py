@@ -4,8 +4,8 @@ import pytest
 
 from patterns import matched
 from support.background import ROOT
+from support.cloudformation import create
 from support.emulator import Emulator
-from support.waiting import eventually
 
 
 @pytest.mark.parametrize(
@@ -27,17 +27,7 @@ def test_only_the_push_of_a_list_is_announced(
     # The emulator has no API destinations.
     rule_alone = text[: text.index("      Targets:\n")] + text[text.index("Outputs:\n") :]
     required = {"Endpoint": "https://updater.example.com/webhook?type=cloudevents", "Secret": "s3cret"}
-    client = aws.client("cloudformation")
-    client.create_stack(
-        StackName=name,
-        TemplateBody=rule_alone,
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in {**required, **parameters}.items()],
-    )
-
-    def outputs() -> dict[str, str]:
-        [stack] = client.describe_stacks(StackName=name)["Stacks"]
-        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-
-    rule = eventually("the stack is created", outputs)["ListRuleArn"].rpartition("/")[2]
+    outputs = create(aws.client("cloudformation"), name, rule_alone, {**required, **parameters})
+    rule = outputs["ListRuleArn"].rpartition("/")[2]
     pattern = aws.client("events").describe_rule(Name=rule)["EventPattern"]
     assert matched(aws, pattern) == expected

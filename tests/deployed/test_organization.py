@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from support.background import ROOT
+from support.cloudformation import create, delete
 from support.emulator import ACCOUNT, REGION, Emulator
+from support.events import PUSHES
 from support.local_ecr import LocalEcr
-from patterns import PUSHES, matched
+from patterns import matched
 from support.registry import Registry
 from support.stack import PARAMETERS, Stack, announce_push, deploy
 from support.state_machine import StateMachine
@@ -40,14 +42,7 @@ class Member:
 
     def deploy(self) -> "Member":
         parameters = {"HubAccountId": ACCOUNT, "HubRegion": REGION}
-        cloudformation = self.client("cloudformation")
-        cloudformation.create_stack(
-            StackName=self.NAME,
-            TemplateBody=(ROOT / "member.yaml").read_text(),
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-            Capabilities=["CAPABILITY_IAM"],
-        )
-        cloudformation.get_waiter("stack_create_complete").wait(StackName=self.NAME, WaiterConfig={"Delay": 1})
+        create(self.client("cloudformation"), self.NAME, (ROOT / "member.yaml").read_text(), parameters)
         return self
 
     def resources(self) -> set[str]:
@@ -56,12 +51,6 @@ class Member:
 
     def delete(self) -> None:
         delete(self.client("cloudformation"), self.NAME)
-
-
-def delete(cloudformation: Any, name: str) -> None:
-    """Deletes a stack."""
-    cloudformation.delete_stack(StackName=name)
-    cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,9 @@
 import json
 
 from support.emulator import ACCOUNT, REGION, Emulator
+from support.events import PUSHES
 from support.local_ecr import INDEX, MANIFEST, LocalEcr
-from patterns import PUSHES, matched
+from patterns import matched
 from support.stack import Stack
 from support.waiting import eventually
 

@@ -24,6 +24,7 @@ ARNS = {
     "AWS::Events::Rule": "arn:{partition}:events:{region}:{account}:rule/{name}",
     "AWS::Lambda::Function": "arn:{partition}:lambda:{region}:{account}:function:{name}",
     "AWS::Logs::LogGroup": "arn:{partition}:logs:{region}:{account}:log-group:{name}:*",
+    "AWS::SNS::Topic": "arn:{partition}:sns:{region}:{account}:{name}",
     "AWS::SQS::Queue": "arn:{partition}:sqs:{region}:{account}:{name}",
     "AWS::StepFunctions::StateMachine": "arn:{partition}:states:{region}:{account}:stateMachine:{name}",
 }
@@ -144,7 +145,7 @@ class Stack:
             return self.parameters[name]
         assert name in self.template["Resources"], f"unknown reference {name}"
         resource = self.template["Resources"][name]
-        if resource["Type"] == "AWS::StepFunctions::StateMachine":
+        if resource["Type"] in ("AWS::SNS::Topic", "AWS::StepFunctions::StateMachine"):
             return self.attribute(name, "Arn")
         if resource["Type"] == "AWS::Lambda::Alias":
             function, alias = self.evaluate(resource["Properties"]["FunctionName"]), resource["Properties"]["Name"]
