@@ -258,7 +258,7 @@ class Scope:
     def _state(self, state: Json, value: Json) -> Iterator[Any]:
         match state["Type"]:
             case "Succeed":
-                return self._output(state, value, None), None
+                return value, None
             case "Fail":
                 error, cause = (self._value(state[part], value, None) for part in ("Error", "Cause"))
                 raise Failed(error, cause)
