@@ -81,6 +81,15 @@ def test_what_publishes_nothing_is_not_sent_again() -> None:
     assert registry.error() == ("NotFinished", "not complete after 2 sweeps")
 
 
+def test_what_writes_image_tags_only_is_sent_again() -> None:
+    tagged = swept(unfinished=["a"], image_tags_moved=3)
+    registry = Registry(tagged, tagged, tagged, swept(image_tags_moved=1))
+    assert registry.requests == [{}, *3 * [{"repositories": ["a"]}]]
+    assert registry.output() == complete()
+    registry = Registry(tagged, swept(unfinished=["a"], image_tags_moved=0))
+    assert registry.error()[0] == "NotFinished"
+
+
 def test_repositories_are_sent_again_twenty_at_a_time() -> None:
     names = [f"r{index:02}" for index in range(33)]
     registry = Registry(swept(next="r20", unfinished=names[:20]), swept(unfinished=names[20:]), swept())
