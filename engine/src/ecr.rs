@@ -4,6 +4,7 @@ mod client;
 mod configs;
 mod error;
 mod gate;
+mod put;
 mod scan;
 mod stored;
 
@@ -20,20 +21,17 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 pub(crate) use client::QUOTA_CODE;
 pub use client::{OPERATION_TIMEOUT, Priority, Registries, behavior_version};
 pub use gate::{Gate, WritePermit};
+pub(crate) use put::PutManifest;
 pub use scan::Page;
 pub use stored::StoredRepository;
 
-use aws_sdk_ecr::operation::put_image::{PutImageError, PutImageOutput};
 use client::{ResponseLimit, SharedState, is_too_large};
 use ecr_multiarch_core::error::{Resource, Unavailable};
 use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::oci::media_type::MediaType;
 use ecr_multiarch_core::reconcile::observation::Manifests;
-use ecr_multiarch_core::reconcile::step::PutResponse;
 use ecr_multiarch_core::settings::tag_scheme::MAX_BATCH_IDS;
-use ecr_multiarch_core::{
-    Digest, Error, IamAction, ImageReference, ManifestList, Reference, RegistryId, RepositoryName, Tag,
-};
+use ecr_multiarch_core::{Digest, Error, IamAction, ImageReference, Reference, RegistryId, RepositoryName};
 use tokio::time::{Instant, timeout_at};
 
 /// How many calls for one version are in flight at a time: enough that the configs of every usual version take one
@@ -289,96 +287,6 @@ impl Registry {
         };
         let omitted = references.iter().filter(is_omitted).cloned().collect();
         Ok((found, omitted))
-    }
-
-    /// Writes a manifest under a tag.
-    ///
-    /// # Errors
-    /// Every error of ECR except those that [`PutResponse`] covers.
-    pub(crate) async fn put_manifest(
-        &self,
-        repository: &RepositoryName,
-        tag: &Tag,
-        manifest: PutManifest<'_>,
-    ) -> Result<PutResponse, Error> {
-        let send = self.put_image(repository, tag, manifest);
-        put_response(self.call(IamAction::PutImage, send).await, repository, tag)
-    }
-
-    /// Writes a manifest list under a tag, in a call that has passed the gate. `None`, if ECR throttles it.
-    ///
-    /// # Errors
-    /// As [`Self::put_manifest`].
-    pub async fn put_manifest_list_once(
-        &self,
-        repository: &RepositoryName,
-        tag: &Tag,
-        list: &ManifestList,
-    ) -> Result<Option<PutResponse>, Error> {
-        match self.send_once(IamAction::PutImage, self.put_image(repository, tag, list.into())).await {
-            Err(error) if error::is_throttling(&error) => Ok(None),
-            result => put_response(result, repository, tag).map(Some),
-        }
-    }
-
-    fn put_image(
-        &self,
-        repository: &RepositoryName,
-        tag: &Tag,
-        manifest: PutManifest<'_>,
-    ) -> impl AsyncFn(&Client) -> Result<PutImageOutput, SdkError<PutImageError, HttpResponse>> {
-        async move |client: &Client| {
-            client
-                .put_image()
-                .set_registry_id(self.account())
-                .repository_name(repository.as_str())
-                .image_tag(tag.as_str())
-                .image_manifest(manifest.text)
-                .image_manifest_media_type(manifest.media_type)
-                .image_digest(manifest.digest.to_string())
-                .send()
-                .await
-        }
-    }
-}
-
-/// A manifest that is written under a tag.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PutManifest<'a> {
-    text: &'a str,
-    media_type: &'a str,
-    digest: Digest,
-}
-
-impl<'a> From<&'a ManifestList> for PutManifest<'a> {
-    fn from(list: &'a ManifestList) -> Self {
-        Self { text: &list.text, media_type: list.media_type.as_str(), digest: list.digest }
-    }
-}
-
-impl<'a> From<&'a StoredManifest> for PutManifest<'a> {
-    fn from(stored: &'a StoredManifest) -> Self {
-        let known = stored.known_media_type().map(|media_type| -> &'static str { media_type.as_str() });
-        let media_type = known.unwrap_or(&stored.media_type);
-        Self { text: &stored.text, media_type, digest: stored.digest }
-    }
-}
-
-/// What the response to a write says.
-fn put_response(
-    result: Result<PutImageOutput, SdkError<PutImageError, HttpResponse>>,
-    repository: &RepositoryName,
-    tag: &Tag,
-) -> Result<PutResponse, Error> {
-    let Err(error) = result else { return Ok(PutResponse::Stored) };
-    match error::error_code(&error) {
-        Some("ImageAlreadyExistsException") => Ok(PutResponse::Stored),
-        Some("ImageTagAlreadyExistsException") => Ok(PutResponse::TagImmutable),
-        Some("ReferencedImagesNotFoundException") => Ok(PutResponse::ReferencedImageNotFound),
-        _ => {
-            let resource = image(repository, Reference::Tag(tag.clone()));
-            Err(error::classify(IamAction::PutImage, resource, &error))
-        }
     }
 }
 

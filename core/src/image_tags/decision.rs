@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::conflict::ImageTagConflict;
 use super::image_tag::ImageTag;
-use super::outcome::{ImageTagConflict, ImageTagOutcome};
+use super::outcome::ImageTagOutcome;
 use crate::name::Reference;
 use crate::oci::digest::Digest;
 use crate::oci::tag::Tag;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::outcome::ImageTagConflict;
+use super::conflict::ImageTagConflict;
 use crate::excerpt::ImageText;
 use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;

@@ -18,9 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::conflict::ImageTagConflict;
 use super::decision::{Attempts, Decision};
 use super::image_tag::{ImageTag, image_tags};
-use super::outcome::{ImageTagConflict, ImageTagOutcome, ImageTagReport, ImageTagging, NoList};
+use super::outcome::{ImageTagOutcome, ImageTagReport, ImageTagging, NoList};
 use super::request::ImageTagRequest;
 use crate::error::{Error, UnseenImage};
 use crate::name::Reference;
