@@ -140,7 +140,10 @@ impl Planner<'_> {
                 let is_expected = is_recent(time, self.now);
                 Ok(Work::List(registry, ImageTagRequest { is_expected, ..request }))
             }
-            TagMeaning::Image(_) | TagMeaning::Alias(_) | TagMeaning::Version(_) | TagMeaning::NotServed(_) => {
+            TagMeaning::Image(parsed) => {
+                Err(ignored(format!("{tag} is the tag of an image inside the manifest list of {}", parsed.version)))
+            }
+            TagMeaning::Alias(_) | TagMeaning::Version(_) | TagMeaning::NotServed(_) => {
                 Err(ignored(format!("{tag} is not the tag of a configured platform")))
             }
         }
