@@ -94,7 +94,7 @@ fn burst_with_image_tags_keeps_within_the_quota() {
             let tag = registry.tag(repository, &format!("{version}_{part}"));
             tag.is_some() && tag == registry.tag(repository, &format!("{version}-{part}"))
         };
-        assert!(PLATFORMS.iter().all(|part| is_tagged(part)), "{repository}:{version}");
+        assert!(PLATFORMS.iter().all(is_tagged), "{repository}:{version}");
     }
     let (puts, throttled) = burst.puts();
     assert!(throttled <= 30, "{throttled} of {puts} calls were throttled for 60 writes");
