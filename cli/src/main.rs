@@ -1,4 +1,5 @@
-//! `ecr-multiarch` at a terminal: audits and sweeps a registry, and shows the function at work on a local one.
+//! `ecr-multiarch` at a terminal: audits and sweeps a registry, checks settings, and shows the function at work on a
+//! local registry.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 #![allow(unreachable_pub, reason = "a program exports nothing")]
@@ -11,6 +12,7 @@ mod local_stack;
 mod published_list;
 mod registry_options;
 mod serve;
+mod settings;
 mod sweep;
 mod terminal;
 
@@ -32,6 +34,7 @@ Examples:
   ecr-multiarch demo
   ecr-multiarch audit --repositories 'team-a/*' --html audit.html
   ecr-multiarch sweep --platforms linux/amd64,linux/arm64 --dry-run
+  ecr-multiarch settings check --parameters Platforms=linux/amd64,linux/arm64 Aliases=latest --repository app
   ecr-multiarch serve --port 5055 --data ./registry
   ecr-multiarch completions bash > ~/.local/share/bash-completion/completions/ecr-multiarch
 
@@ -41,6 +44,8 @@ Examples:
 enum Command {
     Audit(audit::Options),
     Sweep(sweep::Options),
+    #[command(subcommand)]
+    Settings(settings::SettingsCommand),
     /// Watch the function at work on a local ECR
     ///
     /// Pushes versions, platform by platform, shows the function's outcome for each event, and checks the published lists
@@ -59,6 +64,7 @@ async fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Audit(options) => audit::run(&options).await.into(),
         Command::Sweep(options) => exit_code(sweep::run(&options).await),
+        Command::Settings(command) => exit_code(settings::run(&command).map(|()| true)),
         Command::Demo => exit_code(demo::run().await.map(|()| true)),
         Command::Serve(options) => exit_code(serve::run(&options).await.map(|()| true)),
         Command::Completions { shell } => exit_code(print_completions(shell).map(|()| true)),

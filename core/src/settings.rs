@@ -85,9 +85,15 @@ impl Settings {
 
     /// The settings of a repository, if it is served.
     pub fn for_repository(&self, repository: &RepositoryName) -> Option<&Arc<RepositorySettings>> {
-        let any_matches = |globs: &[RepositoryGlob]| globs.iter().any(|glob| glob.matches(repository));
-        let rule = || self.rules.iter().find(|(globs, _)| any_matches(globs)).map(|(_, settings)| settings);
-        any_matches(&self.repositories).then(|| rule().unwrap_or(&self.defaults))
+        let is_served = self.repositories.iter().any(|glob| glob.matches(repository));
+        let rule = || self.rule_for(repository).map(|(index, _)| &self.rules[index].1);
+        is_served.then(|| rule().unwrap_or(&self.defaults))
+    }
+
+    /// The position of the rule for a repository, and the glob of it that matches. `None`, where no rule applies.
+    pub fn rule_for(&self, repository: &RepositoryName) -> Option<(usize, &RepositoryGlob)> {
+        let mut rules = self.rules.iter().enumerate();
+        rules.find_map(|(index, (globs, _))| Some((index, globs.iter().find(|glob| glob.matches(repository))?)))
     }
 
     /// Whether any repository can have aliases.
@@ -216,7 +222,9 @@ mod tests {
 
     #[test]
     fn missing_platforms_are_an_error() {
-        let message = parse(&[]).unwrap_err().to_string();
+        let error = parse(&[]).unwrap_err();
+        assert_eq!(error.variable(), Some(Variable::Platforms));
+        let message = error.to_string();
         assert!(message.contains("PLATFORMS") && message.contains("linux/amd64,linux/arm64"), "{message}");
     }
 
@@ -285,6 +293,9 @@ mod tests {
         assert_eq!(repository("team-a/y").unwrap().attestations, Attestations::Keep);
         assert_eq!(repository("team-a/y").unwrap().revisions, Revisions::Any);
         assert!(repository("other").is_none(), "a rule serves no repository that REPOSITORIES leaves out");
+        let rule = |text| settings.rule_for(&name(text)).map(|(index, glob)| format!("{index} {glob}"));
+        let rules = ["team-a/x", "team-a/y", "team-b/x"].map(rule);
+        assert_eq!(rules, [Some("0 team-a/x".to_owned()), Some("1 team-a/*".to_owned()), None]);
     }
 
     #[track_caller]
@@ -325,7 +336,9 @@ mod tests {
             (r#"[{"repositories":["b*"],"platforms":"linux/amd64,linux/amd64"}]"#, "[0].platforms", "linux/amd64"),
             (r#"[{"repositories":["a*"],"aliases":"{major}-amd64"}]"#, "[0].aliases", "{major}-amd64"),
         ] {
-            let message = error("RULES", rules);
+            let error = parse(&[("PLATFORMS", "linux/amd64"), ("RULES", rules)]).unwrap_err();
+            assert_eq!(error.variable(), Some(Variable::Rules));
+            let message = error.to_string();
             assert!(message.contains(&format!("RULES{path}")) && message.contains(expected), "{message}");
         }
     }

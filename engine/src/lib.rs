@@ -4,7 +4,7 @@
 //! * [`executor`]: carries out the tasks of events, records and requests, each to its [`end`]. `group` reconciles versions
 //!   that share their first read, `image_tags` and `alias` execute the steps of the tags that follow them;
 //! * [`sweep`]: scans whole registries, and reconciles what needs it;
-//! * [`ecr`] and [`blob`]: the calls to AWS, over [`connections`].
+//! * [`ecr`] and [`blob`]: the calls to AWS, over [`connections`], by the variables of the [`sdk_environment`].
 
 mod alias;
 mod alias_task;
@@ -17,5 +17,5 @@ mod group;
 mod image_tags;
 pub mod log;
 mod puts;
-mod sdk_environment;
+pub mod sdk_environment;
 pub mod sweep;

@@ -22,7 +22,7 @@ const USE_DUAL_STACK: &str = "AWS_USE_DUALSTACK_ENDPOINT";
 /// Where calls to ECR go, by the variables of the SDK (AWS SDKs and Tools Reference Guide, "Service-specific
 /// endpoints", "AWS Region" and "Dual-stack and FIPS endpoints"). An empty variable counts as absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct SdkEnvironment {
+pub struct SdkEnvironment {
     /// In place of the Region's own endpoint.
     endpoint_url: Option<String>,
     /// Whether an endpoint variable is there and empty, which the SDK takes for an endpoint.
@@ -38,7 +38,7 @@ impl SdkEnvironment {
     /// # Errors
     /// [`InvalidSetting`], for the first variable with an invalid value. The SDK panics at such an endpoint, and takes
     /// such a flag for absent.
-    pub(crate) fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSetting> {
         let has_empty_endpoint_url = ENDPOINT_URLS.into_iter().filter_map(&lookup).any(|value| value.is_empty());
         let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
         // Each is checked, also one that another one precedes.

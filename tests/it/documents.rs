@@ -179,3 +179,20 @@ fn every_field_case_has_tests_and_sources() {
         assert!(sources.split(", ").all(|text| source.is_match(text)), "{case}: {sources}");
     }
 }
+
+#[test]
+fn every_claim_of_the_security_review_has_a_test_or_a_document() {
+    let review = fs::read_to_string(root().join("docs/security-review.md")).unwrap();
+    let rows: Vec<_> = prose(&review).lines().filter(|line| line.starts_with("| ")).map(str::to_owned).collect();
+    let claims: Vec<_> =
+        rows.iter().filter(|row| !row.ends_with("| shown by |") && !row.starts_with("| ---")).collect();
+    assert!(claims.len() > 15, "{claims:?}");
+    let test = regex_lite::Regex::new("`([a-z0-9_]+::[a-z0-9_]+)`").unwrap();
+    let existing = tests();
+    for claim in claims {
+        let proof = claim.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        assert!(proof.contains("](") || test.is_match(proof), "{claim}");
+    }
+    let named: Vec<_> = test.captures_iter(&review).map(|found| found[1].to_owned()).collect();
+    assert_eq!(named.iter().filter(|name| !existing.contains(*name)).collect::<Vec<_>>(), [""; 0]);
+}

@@ -8,25 +8,8 @@ use serde_json::{Value, json};
 use crate::support::assertions::{assert_contains, assert_failure, assert_outcome};
 use crate::support::function::{Exit, FunctionBuilder, REGION};
 use crate::support::input::assemble_request;
+use crate::support::invalid_settings::{INVALID_ENDPOINTS, INVALID_SETTINGS, INVALID_STREAMS, INVALID_TOGETHER};
 use crate::support::test_bed::push_images;
-
-/// Variables with an invalid value, and what the message must say about valid ones.
-const INVALID_SETTINGS: [(&str, &str, &str); 14] = [
-    ("PLATFORMS", "amd64", "os[(os.version)]/arch"),
-    ("TAG_TEMPLATE", "{version}", "{platform}"),
-    ("REPOSITORIES", "No Such", "team-a/*"),
-    ("VERSION_PATTERN", "(", "regular expression"),
-    ("REVISIONS", "some", "same or any"),
-    ("ATTESTATIONS", "maybe", "keep or drop"),
-    ("STREAMS", r#"[{"name":"main"}]"#, "\"releases\""),
-    ("IMAGE_TAGS", "{version}-{platform}", "which is a platform tag"),
-    ("ANNOTATIONS", "org.opencontainers.image.created", "equal images must give equal lists"),
-    ("ACCOUNTS", "1", "12 digits"),
-    ("RULES", "[{}]", "JSON array"),
-    ("SWEEP_PUTS_PER_SECOND", "fast", "0.01 to 1000"),
-    ("INCOMPLETE_AFTER", "soon", "7d"),
-    ("INCOMPLETE_UNTIL", "never", "7d"),
-];
 
 /// Starts a function whose settings are invalid.
 fn run_to_exit(settings: impl FnOnce(FunctionBuilder) -> FunctionBuilder) -> Exit {
@@ -52,16 +35,6 @@ fn assert_is_invalid(exit: &Exit, parts: &[&str]) {
     assert_eq!((&reported["errorType"], &reported["errorMessage"]), (&json!("InvalidSetting"), &line["message"]));
 }
 
-/// The endpoint variables of the SDK, with invalid values and a part of what is expected.
-const INVALID_ENDPOINTS: [(&str, &[&str], &str); 4] = [
-    ("AWS_ENDPOINT_URL_ECR", INVALID_URLS, "https://"),
-    ("AWS_ENDPOINT_URL", INVALID_URLS, "https://"),
-    ("AWS_USE_FIPS_ENDPOINT", &["yes"], "not a boolean. Expected true or false"),
-    ("AWS_USE_DUALSTACK_ENDPOINT", &["1"], "not a boolean. Expected true or false"),
-];
-const INVALID_URLS: &[&str] =
-    &["not a url", "localhost:4566", "ftp://ecr.example", "http://", "https://a b", "http://a?b=c"];
-
 #[test]
 fn invalid_setting_fails_the_start_with_one_message() {
     let endpoints = INVALID_ENDPOINTS
@@ -73,26 +46,21 @@ fn invalid_setting_fails_the_start_with_one_message() {
     }
 }
 
-/// What stops the start in `STREAMS`, with what the message says.
 #[test]
 fn invalid_streams_fail_the_start_with_one_message() {
-    for (streams, parts) in [
-        (r#"[{"releases":"main-("}]"#, ["STREAMS[0].releases is \"main-(\"", "without closing"]),
-        (r#"[{"releases":"main-.*"}]"#, ["STREAMS[0].releases is \"main-.*\"", "no number to order versions by"]),
-        (
-            r#"[{},{"releases":"b(?<n>[0-9]+)","aliases":"b{build}"}]"#,
-            ["STREAMS[1].aliases", "only the placeholders {n}"],
-        ),
-        (
-            r#"[{"releases":"b(?<n>[0-9]+)","aliases":"b{n}"}]"#,
-            ["STREAMS[0].aliases", "can give b1, which is a release"],
-        ),
-        ("[{},{}]", ["STREAMS is", "a second stream has no \"releases\""]),
-    ] {
+    for (streams, parts) in INVALID_STREAMS {
         assert_is_invalid(&run_to_exit(|function| function.env("STREAMS", streams)), &parts);
     }
-    let both = run_to_exit(|function| function.env("STREAMS", "[{}]").env("ALIASES", "latest"));
-    assert_is_invalid(&both, &["STREAMS is", "aliases are set, too"]);
+}
+
+#[test]
+fn settings_that_contradict_each_other_fail_the_start() {
+    for (settings, parts) in INVALID_TOGETHER {
+        let set = |function: FunctionBuilder| {
+            settings.iter().fold(function, |function, (variable, value)| function.env(variable.name(), value))
+        };
+        assert_is_invalid(&run_to_exit(set), &parts);
+    }
 }
 
 /// What stops the start in `ANNOTATIONS`, with what the message says.

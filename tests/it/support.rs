@@ -8,6 +8,8 @@ pub mod expected_list;
 pub mod function;
 // Events and requests. If you add a form of input, put its constructor here.
 pub mod input;
+// Invalid settings, also for the tests of the terminal program. If you add a setting, put its invalid values here.
+pub mod invalid_settings;
 // A queue and its deliveries. If AWS delivers in another way, add it here.
 pub mod queue;
 // A TCP relay that forgets its connections, as a NAT gateway does. If you need another fault of a network, put it here.

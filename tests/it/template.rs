@@ -12,6 +12,7 @@ use ecr_multiarch_core::Settings;
 use ecr_multiarch_core::settings::variable::Variable;
 use serde_json::{Value, json};
 
+use crate::support::invalid_settings::{INVALID_TOGETHER, REJECTED_BY_THE_TEMPLATE};
 use stack::{Stack, Template};
 
 const PLATFORMS: (&str, &str) = ("Platforms", "linux/amd64,linux/arm64");
@@ -43,16 +44,6 @@ fn environment(stack: &Stack<'_>) -> BTreeMap<String, String> {
 fn settings(environment: &BTreeMap<String, String>) -> Result<String, String> {
     let settings = Settings::from_lookup(|name| environment.get(name).cloned());
     settings.map(|settings| format!("{settings:?}")).map_err(|error| error.to_string())
-}
-
-/// The parameter of a variable, such as `TagTemplate` of `TAG_TEMPLATE`.
-fn parameter_name(variable: Variable) -> String {
-    if variable == Variable::Regions {
-        // The name that the parameter had before the variable existed.
-        return "FurtherRegions".to_owned();
-    }
-    let capitalized = |word: &str| format!("{}{}", &word[..1], word[1..].to_lowercase());
-    variable.name().split('_').map(capitalized).collect()
 }
 
 /// A string or an array of strings, as a list.
@@ -124,7 +115,7 @@ fn an_organization_id_is_one_of_aws_organizations() {
 fn check_values(values: &[(Variable, &[&str])], accepted: bool) {
     let template = template();
     for &(variable, values) in values {
-        let parameter = parameter_name(variable);
+        let parameter = variable.parameter();
         let mut expected = environment(&template.deploy(&[PLATFORMS]));
         for value in values {
             assert_eq!(template.accepts(&parameter, value), accepted, "parameter {parameter}: {value:?}");
@@ -138,6 +129,7 @@ fn check_values(values: &[(Variable, &[&str])], accepted: bool) {
                 let required = [PLATFORMS].into_iter().filter(|(name, _)| *name != parameter);
                 let parameters: Vec<_> = required.chain([(parameter.as_str(), *value)]).collect();
                 assert_eq!(environment(&template.deploy(&parameters)), expected, "{parameter}");
+                assert_eq!(variables_by_parameters(&parameters), expected, "{parameter}");
             }
         }
     }
@@ -209,48 +201,39 @@ fn parameters_accept_the_values_that_settings_accept() {
 
 #[test]
 fn parameters_reject_the_values_that_settings_reject() {
-    check_values(
-        &[
-            (
-                Variable::Platforms,
-                &[
-                    "",
-                    "amd64",
-                    "linux/amd64,",
-                    "linux/amd64;linux/arm64",
-                    "Linux/amd64",
-                    "linux/amd64=a/b",
-                    "windows(/amd64",
-                ],
-            ),
-            (
-                Variable::TagTemplate,
-                &[
-                    "",
-                    "{version}",
-                    "{version}-{platform}-{platform}",
-                    "{version}/{platform}",
-                    "-{version}-{platform}",
-                    "x",
-                ],
-            ),
-            (Variable::Repositories, &["", "Team", "team a", "app:1", "app,", "a?"]),
-            (Variable::Revisions, &["", "Same", "none"]),
-            (Variable::Attestations, &["", "Keep", "yes"]),
-            (Variable::Aliases, &["latest,", "a/b", "latest;1", "{major} {minor}"]),
-            (Variable::Streams, &["latest", "{}", r#"["latest"]"#, r#"{"aliases":"latest"}"#, r#"[{"release":"x"}]"#]),
-            (Variable::ImageTags, &["{version}", "{version}_{arch}", "-{version}_{platform}", "{version}/{platform}"]),
-            (Variable::Annotations, &[",", "a,", "=b", "a=b,=c", "a b", "index:a=b", r"a\,b=c", ".a=b", " "]),
-            (Variable::Accounts, &["123", "1111222233334", "a"]),
-            (Variable::Regions, &["eu", "EU-west-1", "eu-west-1/x"]),
-            (Variable::Rules, &["{", r#"{"repositories":["a*"]}"#, "none"]),
-            (Variable::SweepPutsPerSecond, &["", "0", "-1", "1001", "NaN", "inf", "two"]),
-            (Variable::SettledAfter, &["", "3", "3 h"]),
-            (Variable::IncompleteAfter, &["", "1", "h", "1w", "+1h", "1.5h", "1 h"]),
-            (Variable::IncompleteUntil, &["", "7", "d", "1w", "-1d"]),
-        ],
-        false,
-    );
+    check_values(&REJECTED_BY_THE_TEMPLATE, false);
+}
+
+#[test]
+fn rules_reject_settings_that_contradict_each_other() {
+    let template = template();
+    for (settings, _) in INVALID_TOGETHER {
+        let parameters = settings.map(|(variable, value)| (variable.parameter(), value));
+        let [one, other] = parameters.each_ref().map(|(name, value)| (name.as_str(), *value));
+        assert_eq!(template.deploy(&[PLATFORMS, one, other]).violations().len(), 1, "{one:?} {other:?}");
+        for alone in [one, other] {
+            assert_eq!(template.deploy(&[PLATFORMS, alone]).violations().len(), 0, "{alone:?}");
+        }
+    }
+}
+
+/// What `ecr-multiarch settings check` takes for the variables of a stack with these parameters.
+fn variables_by_parameters(parameters: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let given = |name: &str| parameters.iter().find(|(given, _)| *given == name).map(|(_, value)| (*value).to_owned());
+    let value = |variable: &Variable| variable.value_from(given).or_else(|| variable.default().map(str::to_owned));
+    Variable::ALL.iter().map(|variable| (variable.to_string(), value(variable).unwrap())).collect()
+}
+
+#[test]
+fn the_terminal_program_knows_which_parameter_sets_what() {
+    let template = template();
+    let accounts = ("Accounts", "111122223333, 444455556666");
+    let sets: [&[(&str, &str)]; 4] =
+        [&[accounts], &[ORGANIZATION], &[ORGANIZATION, accounts], &[("OrganizationId", "")]];
+    for set in sets {
+        let parameters = [&[PLATFORMS], set].concat();
+        assert_eq!(variables_by_parameters(&parameters), environment(&template.deploy(&parameters)), "{set:?}");
+    }
 }
 
 #[test]

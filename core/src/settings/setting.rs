@@ -32,6 +32,19 @@ pub enum InvalidSetting {
     },
 }
 
+impl InvalidSetting {
+    /// The variable that is invalid, also where it is a part of its JSON. `None` for a variable of the SDK.
+    pub fn variable(&self) -> Option<Variable> {
+        match self {
+            Self::Missing { variable, .. } => Some(*variable),
+            Self::Value { name, .. } => {
+                let name = name.split('[').next()?;
+                Variable::ALL.iter().copied().find(|variable| variable.name() == name)
+            }
+        }
+    }
+}
+
 /// A setting that is not parsed yet.
 #[derive(Debug, Clone)]
 pub(super) struct Setting {

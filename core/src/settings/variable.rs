@@ -4,6 +4,9 @@
 
 use strum::VariantArray;
 
+/// The parameter of the deployment template with which any account is served whose events arrive.
+const ORGANIZATION: &str = "OrganizationId";
+
 /// An environment variable of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray, strum::Display, strum::IntoStaticStr)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
@@ -51,6 +54,26 @@ impl Variable {
     /// The name of the variable.
     pub fn name(self) -> &'static str {
         self.into()
+    }
+
+    /// The name of the parameter of the deployment template that sets it.
+    pub fn parameter(self) -> String {
+        match self {
+            // The name that the parameter had before the variable existed.
+            Self::Regions => "FurtherRegions".to_owned(),
+            variable => format!("{variable:?}"),
+        }
+    }
+
+    /// The value that the deployment template sets, by the parameters that are given. `None`, where it is the default.
+    pub fn value_from(self, parameter: impl Fn(&str) -> Option<String>) -> Option<String> {
+        if self == Self::Accounts && parameter(ORGANIZATION).is_some_and(|organization| !organization.is_empty()) {
+            return Some("*".to_owned());
+        }
+        let value = parameter(&self.parameter())?;
+        // CloudFormation trims the entries of a list.
+        let is_list = matches!(self, Self::Repositories | Self::Accounts | Self::Regions);
+        Some(if is_list { value.split(',').map(str::trim).collect::<Vec<_>>().join(",") } else { value })
     }
 
     /// The value that is assumed where the variable is not set; `None`, if it is required.
@@ -130,5 +153,25 @@ impl Variable {
                 "a whole number with s, m, h or d, such as 7d, that is longer than INCOMPLETE_AFTER"
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_set_variables() {
+        let accounts = |organization: &str| {
+            Variable::Accounts.value_from(|name| match name {
+                "OrganizationId" => Some(organization.to_owned()),
+                _ => Some(format!("1, {name}")),
+            })
+        };
+        assert_eq!(accounts("o-a1b2c3d4e5").as_deref(), Some("*"));
+        assert_eq!(accounts("").as_deref(), Some("1,Accounts"));
+        assert_eq!(Variable::Regions.value_from(|name| Some(name.to_owned())).as_deref(), Some("FurtherRegions"));
+        assert_eq!(Variable::TagTemplate.value_from(|name| Some(format!(" {name}"))).as_deref(), Some(" TagTemplate"));
+        assert_eq!(Variable::Aliases.value_from(|_| None), None);
     }
 }
