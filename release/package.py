@@ -39,7 +39,7 @@ TIME = (1980, 1, 1, 0, 0, 0)
 GLIBC = (2, 34)
 """That of Amazon Linux 2023, on which the functions run."""
 
-LARGEST = 6_900_000
+LARGEST = 7_400_000
 """Bytes of the binary, which a cold start loads: a few percent above what it has, so that growth is noticed."""
 
 
