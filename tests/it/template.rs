@@ -3,6 +3,7 @@
 mod delivery;
 mod monitoring;
 mod permissions;
+mod price;
 mod stack;
 mod sweep;
 
