@@ -74,6 +74,19 @@ fn functions_receive_the_defaults_of_all_settings() {
 }
 
 #[test]
+fn endpoints_of_the_sdk_are_set_on_demand() {
+    let template = template();
+    for (parameter, variable) in
+        [("UseFipsEndpoints", "AWS_USE_FIPS_ENDPOINT"), ("UseDualStackEndpoints", "AWS_USE_DUALSTACK_ENDPOINT")]
+    {
+        let default = environment(&template.deploy(&[PLATFORMS]));
+        let chosen = environment(&template.deploy(&[PLATFORMS, (parameter, "true")]));
+        let added: Vec<_> = chosen.iter().filter(|(name, _)| !default.contains_key(*name)).collect();
+        assert_eq!(added, [(&variable.to_owned(), &"true".to_owned())]);
+    }
+}
+
+#[test]
 fn both_functions_share_one_environment() {
     let template = template();
     let functions = template.deploy(&[PLATFORMS]).resources(FUNCTION);
