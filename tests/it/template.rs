@@ -2,6 +2,7 @@
 
 mod delivery;
 mod monitoring;
+mod network_and_encryption;
 mod permissions;
 mod price;
 mod stack;

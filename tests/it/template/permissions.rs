@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::stack::ACCOUNT;
 use super::{HUB, PLATFORMS, member, strings, template};
 
-const FUNCTION_ROLES: [&str; 2] = ["AssemblerRole", "SweeperRole"];
+pub const FUNCTION_ROLES: [&str; 2] = ["AssemblerRole", "SweeperRole"];
 
 const HUB_ROLES: [(&str, &str); 2] = [
     ("AssemblerRoleArn", "arn:aws:iam::999999999999:role/images-assembler"),
@@ -32,7 +32,7 @@ fn actions<'a>(statements: impl IntoIterator<Item = &'a Value>) -> BTreeSet<Stri
 }
 
 /// All statements of a role.
-fn statements(role: &Value) -> impl Iterator<Item = &Value> {
+pub fn statements(role: &Value) -> impl Iterator<Item = &Value> {
     let policies = role["Policies"].as_array().unwrap().iter();
     policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap())
 }
