@@ -81,8 +81,8 @@ fn roles_use_the_key_of_the_stack() {
     let template = template();
     let stack = template.deploy(&[PLATFORMS, ("KmsKeyArn", KEY)]);
     let roles = stack.resources("AWS::IAM::Role");
-    let uses = |role: &&str| !allowed_on(&stack, role, "kms:Decrypt").is_empty();
-    let users: BTreeSet<_> = roles.keys().map(String::as_str).filter(uses).collect();
+    let decrypts = |role: &&str| !allowed_on(&stack, role, "kms:Decrypt").is_empty();
+    let users: BTreeSet<_> = roles.keys().map(String::as_str).filter(decrypts).collect();
     assert_eq!(users, ["AssemblerRole", "SweepScheduleRole", "SweeperRole"].into());
     for role in users {
         for action in ["kms:Decrypt", "kms:GenerateDataKey"] {
