@@ -31,7 +31,7 @@ const MAX_VALUES: usize = 100;
 pub mod name {
     /// Manifest lists published.
     pub const PUBLISHED: &str = "Published";
-    /// Versions that were up to date, and lists that others pushed.
+    /// Versions of events and requests that were up to date, and lists that others pushed.
     pub const UNCHANGED: &str = "Unchanged";
     /// Events and requests for versions that lack a platform or are held back.
     pub const WAITING: &str = "Waiting";
@@ -47,12 +47,10 @@ pub mod name {
     pub const RETURNED: &str = "Returned";
     /// Milliseconds from the push event to the published manifest list, for events of the last day.
     pub const PUSH_TO_PUBLISHED: &str = "PushToPublished";
-    /// Milliseconds that the invocation took.
+    /// Milliseconds that the invocation took, except for a sweep.
     pub const RECONCILE_DURATION: &str = "ReconcileDuration";
-    /// Calls to ECR.
+    /// Calls to ECR, except those of a sweep.
     pub const ECR_CALLS: &str = "EcrCalls";
-    /// Versions that a sweep saw.
-    pub const VERSIONS: &str = "Versions";
     /// Versions that a sweep reports as incomplete.
     pub const INCOMPLETE_VERSIONS: &str = "IncompleteVersions";
     /// Versions with all of their platform tags that a sweep does not publish, which is not a failure.
@@ -70,8 +68,11 @@ pub mod name {
     /// metric with its own dimension.
     pub const SWEEP_COMPLETE: &str = "SweepComplete";
 
+    /// What every sweep of a registry writes: alarms watch it, and need to learn that nothing is wrong any more.
+    pub const OF_EVERY_SWEEP: [&str; 2] = [INCOMPLETE_VERSIONS, FAILED];
+
     /// All of them, except those of single error types.
-    pub const ALL: [&str; 19] = [
+    pub const ALL: [&str; 18] = [
         PUBLISHED,
         UNCHANGED,
         WAITING,
@@ -83,7 +84,6 @@ pub mod name {
         PUSH_TO_PUBLISHED,
         RECONCILE_DURATION,
         ECR_CALLS,
-        VERSIONS,
         INCOMPLETE_VERSIONS,
         IGNORED_VERSIONS,
         ALIASES_MOVED,
@@ -113,9 +113,13 @@ struct Metric {
 
 impl Metrics {
     /// The metrics of an invocation.
+    ///
+    /// The scheduled sweep runs each hour, also where nothing happens, and a metric is billed for each hour in which it
+    /// has a value. So what a sweep took is in its log line only.
     pub fn of(record: &InvocationRecord<'_>) -> Self {
         let mut metrics = Self::default();
-        if let Some(cost) = record.cost {
+        let is_scheduled = matches!(record.result, Ok(Answer::Sweep(_) | Answer::Registries(_)));
+        if let Some(cost) = record.cost.filter(|_| !is_scheduled) {
             metrics.add_cost(cost);
         }
         metrics.add(record, None);
@@ -197,27 +201,32 @@ impl Metrics {
         }
     }
 
+    /// Adds what a sweep did and found: what alarms watch always, what else it counts only where there is any.
     fn add_sweep(&mut self, report: &SweepReport) {
-        let mut count = |name: &str, value: usize| self.count(name, value as u64);
-        count(name::VERSIONS, report.versions);
-        count(name::PUBLISHED, report.published);
-        count(name::UNCHANGED, report.unchanged);
-        count(name::INCOMPLETE_VERSIONS, report.incomplete.total);
-        count(name::IGNORED_VERSIONS, report.ignored.total);
-        count(name::FAILED, report.failed.total);
+        self.count(name::INCOMPLETE_VERSIONS, report.incomplete.total as u64);
+        self.count(name::FAILED, report.failed.total as u64);
+        self.count_any(name::PUBLISHED, report.published);
+        self.count_any(name::IGNORED_VERSIONS, report.ignored.total);
         if let Some(pending) = &report.pending {
-            count(name::WOULD_PUBLISH, pending.total);
+            self.count_any(name::WOULD_PUBLISH, pending.total);
         }
         if let Some(aliases) = &report.aliases {
-            count(name::ALIASES_MOVED, aliases.moved);
-            count(name::ALIAS_CONFLICTS, aliases.conflicts.total);
+            self.count(name::ALIAS_CONFLICTS, aliases.conflicts.total as u64);
+            self.count_any(name::ALIASES_MOVED, aliases.moved);
         }
         if let Some(image_tags) = &report.image_tags {
-            count(name::IMAGE_TAGS_MOVED, image_tags.moved);
-            count(name::IMAGE_TAG_CONFLICTS, image_tags.conflicts);
+            self.count_any(name::IMAGE_TAGS_MOVED, image_tags.moved);
+            self.count_any(name::IMAGE_TAG_CONFLICTS, image_tags.conflicts);
         }
         for (error_type, failed) in &report.failed_by_type {
-            count(&failed_of_type(*error_type), *failed);
+            self.count_any(&failed_of_type(*error_type), *failed);
+        }
+    }
+
+    /// Adds to a number, unless there is nothing to add.
+    fn count_any(&mut self, name: &str, number: usize) {
+        if number > 0 {
+            self.count(name, number as u64);
         }
     }
 
@@ -250,8 +259,11 @@ impl Metrics {
     }
 }
 
-/// Writes the metrics of an invocation to standard output, which on Lambda is the log.
+/// Writes the metrics of an invocation, if it has any, to standard output, which on Lambda is the log.
 pub fn emit(request_id: &str, metrics: &Metrics) {
+    if metrics.0.is_empty() {
+        return;
+    }
     let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "ecr-multiarch".to_owned());
     let line = metrics.line(request_id, &function, SystemTime::now());
     // Where the log cannot be written, nothing can be reported.

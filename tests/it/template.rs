@@ -2,7 +2,9 @@
 
 mod delivery;
 mod monitoring;
+mod network_and_encryption;
 mod permissions;
+mod price;
 mod stack;
 mod sweep;
 
@@ -61,6 +63,19 @@ fn functions_receive_the_defaults_of_all_settings() {
     let expected = defaults.map(|(name, default)| (name, default.unwrap_or(PLATFORMS.1).to_owned())).collect();
     assert_eq!(environment(&template.deploy(&[PLATFORMS])), expected);
     assert!(template.section("Parameters")["Platforms"].get("Default").is_none());
+}
+
+#[test]
+fn endpoints_of_the_sdk_are_set_on_demand() {
+    let template = template();
+    for (parameter, variable) in
+        [("UseFipsEndpoints", "AWS_USE_FIPS_ENDPOINT"), ("UseDualStackEndpoints", "AWS_USE_DUALSTACK_ENDPOINT")]
+    {
+        let default = environment(&template.deploy(&[PLATFORMS]));
+        let chosen = environment(&template.deploy(&[PLATFORMS, (parameter, "true")]));
+        let added: Vec<_> = chosen.iter().filter(|(name, _)| !default.contains_key(*name)).collect();
+        assert_eq!(added, [(&variable.to_owned(), &"true".to_owned())]);
+    }
 }
 
 #[test]

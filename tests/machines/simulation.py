@@ -66,6 +66,8 @@ class Execution:
     output: Json = None
     failure: Failed | None = None
     events: int = 0
+    # The states that it entered.
+    transitions: int = 0
 
     def arn(self) -> str:
         """Its ARN."""
@@ -249,6 +251,7 @@ class Scope:
         while True:
             state = definition["States"][name]
             self.execution.added(EVENTS[state["Type"]])
+            self.execution.transitions += 1
             value, following = yield from self._state(state, value)
             self._check_size(name, value)
             if following is None:

@@ -182,6 +182,16 @@ def test_two_executions_of_the_same_second_share_the_registries() -> None:
     assert all(execution.failure is None for execution in simulated.executions)
 
 
+def test_the_guide_states_the_transitions_of_an_idle_sweep() -> None:
+    """The Rust test of the price takes them from there."""
+    [stated] = re.findall(r"720 × \((\d+) \+ (\d+) for each registry\)", OPERATIONS.read_text())
+    simulated = Hub(seconds=30, hostile=[])
+    simulated.run_hours(1)
+    once, of_registry = map(int, stated)
+    transitions = sum(execution.transitions for execution in simulated.executions)
+    assert transitions == once + of_registry * len(REGISTRIES)
+
+
 def test_the_design_states_how_long_executions_take() -> None:
     rows = []
     for seconds in (10, 30, 60):

@@ -170,23 +170,24 @@ test('the documented merge keeps what is there', () => {
 // The event bus.
 
 const BUS = `arn:aws:events:${REGION}:${HUB}:event-bus/default`
-const PUSH = { source: 'aws.ecr', detailType: 'ECR Image Action' }
+const PUSH = { source: 'aws.ecr', detailType: 'ECR Image Action', invocation: 'true' }
 
 /** The context of an event, of which IAM describes both keys as lists. */
-function eventContext({ source, detailType }) {
+function eventContext({ source, detailType, invocation }) {
   return {
+    ...(invocation && { 'events:eventBusInvocation': invocation }),
     ...(source && { 'events:source': [source] }),
     ...(detailType && { 'events:detail-type': [detailType] })
   }
 }
 
 /** Whether the rule of a member's stack may send an event to the hub's bus. */
-function maySend(setName, account, { source, detailType } = PUSH, changes = {}) {
+function maySend(setName, account, event = PUSH, changes = {}) {
   const arn = `arn:aws:iam::${account}:role/SenderRole`
   const statement = stacks[setName].SendersPolicy?.Properties.Statement
   return isAllowed({
     role: stacks[account].SenderRole, principal: session(arn), account: HUB, action: 'events:PutEvents', resource: BUS,
-    context: { ...requestContext(arn, { account: HUB }), ...eventContext({ source, detailType }) },
+    context: { ...requestContext(arn, { account: HUB }), ...eventContext(event) },
     resourcePolicy: statement && policy(statement),
     ...changes
   })
@@ -209,6 +210,14 @@ for (const [setName, senders] of Object.entries(SENDERS)) {
       ]
       for (const event of others) {
         assert.equal(await maySend(setName, account, event), false, JSON.stringify(event))
+      }
+    }
+  })
+
+  test(`${setName}: members may send events of rules, not of calls`, async () => {
+    for (const account of senders) {
+      for (const [invocation, expected] of [['true', true], [undefined, true], ['false', false]]) {
+        assert.equal(await maySend(setName, account, { ...PUSH, invocation }), expected, String(invocation))
       }
     }
   })

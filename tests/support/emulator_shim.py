@@ -106,7 +106,7 @@ def read_templates_from_the_host_of_a_bucket() -> None:
 
 
 def accept_alarms_on_expressions() -> None:
-    """An alarm on an expression over metrics, which ministack refuses, becomes one on the metric in the expression."""
+    """An alarm on an expression over metrics, which ministack refuses, becomes one on the last of them."""
     record = provisioners._cw_metric_alarm_record
 
     def record_of_one_metric(name: str, properties: Properties) -> Any:

@@ -28,6 +28,9 @@ PARAMETERS = {
     "Repositories": "app,team-a/*",
     "Accounts": MEMBER_ACCOUNT,
     "FurtherRegions": ",".join(FURTHER_REGIONS),
+    # So that the stack has all that it can have.
+    "AlarmTopicArn": "arn:aws:sns:eu-central-1:111122223333:on-call",
+    "CreateDashboard": "true",
     # A test enables it.
     "SweepState": "DISABLED",
     "SweepSchedule": "rate(1 minute)",

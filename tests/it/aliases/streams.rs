@@ -126,9 +126,10 @@ fn sweep_reports_aliases_of_another_meaning() {
         assert_eq!((&swept["published"], &swept["failed_total"]), (&json!(1), &json!(0)), "{swept:#}");
         let [row] = swept["alias_conflicts"].as_array().unwrap().as_slice() else { panic!("{swept:#}") };
         assert_contains(row["reason"].as_str().unwrap(), &[words]);
-        let reason = &row["reason"];
-        let expected =
-            json!({"account": ACCOUNT, "region": REGION, "repository": "app", "tag": alias, "reason": reason});
+        let (reason, since) = (&row["reason"], &row["since"]);
+        let expected = json!({
+            "account": ACCOUNT, "region": REGION, "repository": "app", "tag": alias, "reason": reason, "since": since,
+        });
         assert_eq!(row, &expected);
     }
 }

@@ -114,7 +114,7 @@ fn no_call_is_begun_after_the_stop() {
     let calls = bed.ecr.journal();
     let span = calls.last().unwrap().started - calls[0].started;
     assert!(calls.len() < 1_000 && span < Duration::from_millis(1_700), "{} calls in {span:?}", calls.len());
-    let begun = bed.function.final_log_lines().iter().find_map(|line| line.get("EcrCalls")?.as_u64()).unwrap();
+    let begun = bed.function.final_log_lines().iter().find_map(|line| line.get("ecr_calls")?.as_u64()).unwrap();
     assert!(begun <= calls.len() as u64 + 4, "{begun} calls were begun, and {} reached ECR", calls.len());
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_ecr::primitives::{DateTime, DateTimeFormat};
+use ecr_multiarch::metrics::name::OF_EVERY_SWEEP;
 use local_ecr::image::Image;
 use local_ecr::media_type::OCI_MANIFEST;
 use local_ecr::{Fault, FaultKind};
@@ -42,6 +43,26 @@ fn bad_versions_are_reported_and_stop_no_other() {
     let metrics = only_metrics(&lines);
     assert_eq!((&metrics["Failed"], &metrics["FailedTagConflict"]), (&json!(4), &json!(1)));
     assert_eq!(metrics["SweepComplete"], 1);
+}
+
+/// A metric is billed for each hour in which it has a value, and the sweep runs each hour. Alarms need to learn that
+/// nothing failed; all else is in the log line.
+#[test]
+fn idle_sweep_writes_only_what_alarms_watch() {
+    let bed = fast_bed();
+    bed.store_images("1");
+    bed.sweep(&json!({}));
+    bed.function.invoke(&json!({"action": "registries"})).unwrap();
+    bed.sweep(&json!({"account": ACCOUNT, "region": REGION}));
+    let lines = bed.function.final_log_lines();
+    let metrics: Vec<_> = lines.iter().filter_map(|line| line.get("_aws")).collect();
+    let [_, idle] = metrics[..] else { panic!("{metrics:?}") };
+    let names = idle["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().iter().map(|metric| &metric["Name"]);
+    assert_eq!(names.collect::<Vec<_>>(), OF_EVERY_SWEEP);
+    let swept = lines.iter().rfind(|line| line["outcome"] == "swept").unwrap();
+    for name in ["versions", "unchanged", "ecr_calls", "milliseconds"] {
+        assert!(swept[name].is_u64(), "{name}: {swept}");
+    }
 }
 
 #[test]

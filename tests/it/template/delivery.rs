@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use ecr_multiarch_core::access::WAIT_QUALIFIER;
 use serde_json::{Value, json};
 
 use super::stack::{ACCOUNT, REGION, Stack, Template};
@@ -156,6 +157,20 @@ fn failed_invocations_go_to_a_dead_letter_queue() {
         let destination = &function["EventInvokeConfig"]["DestinationConfig"]["OnFailure"];
         assert_eq!(*destination, json!({"Type": "SQS", "Destination": "FailedQueue.Arn"}), "{name}");
     }
+}
+
+/// Lambda has a configuration for each alias.
+#[test]
+fn failed_invocations_by_the_alias_go_there_as_well() {
+    let template = template();
+    let stack = template.deploy(&[PLATFORMS]);
+    let of_alias = stack.resource("WaitInvokeConfig");
+    assert_eq!((&of_alias["FunctionName"], &of_alias["Qualifier"]), (&"Assembler".into(), &WAIT_QUALIFIER.into()));
+    let of_function = &stack.resource("Assembler")["EventInvokeConfig"];
+    for limit in ["MaximumRetryAttempts", "MaximumEventAgeInSeconds"] {
+        assert_eq!(of_alias[limit], of_function[limit], "{limit}");
+    }
+    assert_eq!(of_alias["DestinationConfig"]["OnFailure"], json!({"Destination": "FailedQueue.Arn"}));
 }
 
 #[test]

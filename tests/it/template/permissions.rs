@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::stack::ACCOUNT;
 use super::{HUB, PLATFORMS, member, strings, template};
 
-const FUNCTION_ROLES: [&str; 2] = ["AssemblerRole", "SweeperRole"];
+pub const FUNCTION_ROLES: [&str; 2] = ["AssemblerRole", "SweeperRole"];
 
 const HUB_ROLES: [(&str, &str); 2] = [
     ("AssemblerRoleArn", "arn:aws:iam::999999999999:role/images-assembler"),
@@ -32,7 +32,7 @@ fn actions<'a>(statements: impl IntoIterator<Item = &'a Value>) -> BTreeSet<Stri
 }
 
 /// All statements of a role.
-fn statements(role: &Value) -> impl Iterator<Item = &Value> {
+pub fn statements(role: &Value) -> impl Iterator<Item = &Value> {
     let policies = role["Policies"].as_array().unwrap().iter();
     policies.flat_map(|policy| policy["PolicyDocument"]["Statement"].as_array().unwrap())
 }
@@ -102,6 +102,19 @@ fn registry_access_needs_the_roles_of_the_hub() {
         assert!(member.deploy(&[HUB, HUB_ROLES[0], HUB_ROLES[1], access]).violations().is_empty(), "{access:?}");
     }
     assert!(member.deploy(&[HUB]).violations().is_empty());
+}
+
+/// `Prefix` of ECR's API has the pattern
+/// `^([a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*\/?|ROOT)$`.
+#[test]
+fn a_prefix_of_created_repositories_is_one_of_ecr() {
+    let member = member();
+    for prefix in ["", "ROOT", "team-a", "team-a/", "a--b", "a__b/c.d", "a/b_c/"] {
+        assert!(member.accepts("CreateOnPushPrefix", prefix), "{prefix}");
+    }
+    for prefix in ["/", "Team", "a..b", "a___b", "-a", "a-", "a//b", "ROOT/"] {
+        assert!(!member.accepts("CreateOnPushPrefix", prefix), "{prefix}");
+    }
 }
 
 #[test]
@@ -186,4 +199,15 @@ fn reads_leave_the_pull_time_alone_only_if_configured() {
     };
     assert_eq!(excluded("false"), [""; 0]);
     assert_eq!(excluded("true"), FUNCTION_ROLES.map(|role| format!("{role}.Arn")));
+}
+
+/// `PrincipalArn` of `PullTimeUpdateExclusion` has at most 200 characters, and no rule of a template measures text.
+#[test]
+fn a_documented_role_path_fits_into_an_exclusion() {
+    let template = template();
+    let description = template.section("Parameters")["ExcludeFromPullTime"]["Description"].as_str().unwrap();
+    assert!(description.ends_with("at most 200 characters, so RolePath must have at most 99."), "{description}");
+    let longest_name = 64;
+    let longest = "arn:aws-us-gov:iam::123456789012:role".len() + 99 + longest_name;
+    assert_eq!(longest, 200);
 }

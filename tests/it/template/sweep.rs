@@ -9,13 +9,14 @@ use ecr_multiarch_core::{ErrorType, Input};
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
+use super::monitoring::watched;
 use super::stack::{ACCOUNT, REGION};
 use super::{PLATFORMS, function_property, strings, template};
 use crate::support::input::with_fields;
 
 const MACHINES: [&str; 2] = ["SweepMachine", "RegistrySweepMachine"];
 
-fn definition(name: &str) -> Value {
+pub fn definition(name: &str) -> Value {
     let file = template().deploy(&[PLATFORMS]).resource(name)["DefinitionUri"].as_str().unwrap().to_owned();
     serde_json::from_slice(&fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()).unwrap()
 }
@@ -31,7 +32,7 @@ fn states(definition: &Value) -> Vec<(&str, &Value)> {
 }
 
 /// A state of a definition, by name.
-fn state(definition: &Value, name: &str) -> Value {
+pub fn state(definition: &Value, name: &str) -> Value {
     let states = states(definition);
     let (_, state) = states.iter().find(|(other, _)| *other == name).unwrap_or_else(|| panic!("missing state {name}"));
     (*state).clone()
@@ -190,7 +191,7 @@ fn every_error_of_a_registry_is_caught() {
 fn the_sweep_alarm_watches_what_the_state_machine_writes() {
     let arguments = &state(&definition("SweepMachine"), "WriteMetric")["Arguments"];
     let [written] = arguments["MetricData"].as_array().unwrap().as_slice() else { panic!("{arguments}") };
-    let alarm = template().deploy(&[PLATFORMS]).resource("SweepAlarm");
+    let alarm = &watched(&template().deploy(&[PLATFORMS]).resource("SweepAlarm"))[0];
     assert_eq!((&alarm["Namespace"], &alarm["MetricName"]), (&arguments["Namespace"], &written["MetricName"]));
     assert_eq!(written["MetricName"], metrics::name::SWEEP_COMPLETE);
     assert_eq!(
