@@ -12,7 +12,7 @@ from support.background import ROOT
 from support.cloudformation import create, delete
 from support.emulator import ACCOUNT, REGION, Emulator
 from support.events import PUSHES
-from support.local_ecr import LocalEcr
+from support.local_ecr import MANIFEST, LocalEcr
 from patterns import matched
 from support.registry import Registry
 from support.stack import PARAMETERS, Stack, announce_push, deploy
@@ -133,7 +133,8 @@ def test_a_foreign_region_and_repository_are_left_alone(hub: Stack, aws: Emulato
         announce_push(member.client("events"), "org/app", "1.0.0-amd64")
         announce_push(aws.client("events", SIBLING, REGION), "other/app", "1.0.0-amd64")
         # The only one that matches, and the last, so that the others would be there by now.
-        announce_push(aws.client("events", SIBLING, REGION), "org/app", "not-a-platform-tag")
+        image = {"manifest-media-type": MANIFEST}
+        announce_push(aws.client("events", SIBLING, REGION), "org/app", "not-a-platform-tag", **image)
         [message] = eventually("an event is in the queue", queue.messages)
     assert (json.loads(message["Body"])["account"], json.loads(message["Body"])["region"]) == (SIBLING, REGION)
     eventually("the event is deleted", queue.is_empty)

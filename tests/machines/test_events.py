@@ -116,9 +116,9 @@ def test_beyond_five_hundred_keys_the_time_decides() -> None:
 
 def test_only_a_sweep_that_finished_the_same_registry_counts() -> None:
     found, not_served = answer([incomplete("1")]), {"outcome": "ignored"}
-    hours = Hours(found, *[answer() for _ in range(150)], found, not_served, found)
+    hours = Hours(found, *[answer() for _ in range(300)], found, not_served, found)
     assert firsts(hours.sweep()) == ["1"]
-    for _ in range(150):
+    for _ in range(300):
         hours.sweep(OTHER)
     assert firsts(hours.sweep()) == [], "it is on the second page"
     hours.sweep()
