@@ -28,7 +28,7 @@ impl Registry {
     /// Writes a manifest list under a tag, in a call that has passed the gate. `None`, if ECR throttles it.
     ///
     /// # Errors
-    /// As [`Self::put_manifest`].
+    /// Every error of ECR except those that [`PutResponse`] covers.
     pub async fn put_manifest_list_once(
         &self,
         repository: &RepositoryName,
