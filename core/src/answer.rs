@@ -69,8 +69,17 @@ impl VersionReport {
         repository: Option<String>,
         version: Option<Tag>,
     ) -> Self {
-        let (outcome, images) = (Outcome::Ignored(reason), Vec::new());
-        let (aliases, image_tags) = (None, None);
+        Self::with_outcome(Outcome::Ignored(reason), registry, repository, version)
+    }
+
+    /// An answer that has nothing but an outcome.
+    fn with_outcome(
+        outcome: Outcome,
+        registry: Option<RegistryId>,
+        repository: Option<String>,
+        version: Option<Tag>,
+    ) -> Self {
+        let (images, aliases, image_tags) = (Vec::new(), None, None);
         Self { outcome, registry, repository, version, images, aliases, image_tags, replaced: None, reason: None }
     }
 
@@ -79,8 +88,8 @@ impl VersionReport {
         let Reconciliation { outcome, images, replaced } = reconciliation;
         let (repository, version) = (request.repository.to_string(), request.version.clone());
         let reason = replaced.filter(|_| request.force).map(|digest| format!("it replaced {digest}"));
-        let empty = Self::ignored(String::new(), Some(registry), Some(repository), Some(version));
-        Self { outcome, images, replaced, reason, ..empty }
+        let report = Self::with_outcome(outcome, Some(registry), Some(repository), Some(version));
+        Self { images, replaced, reason, ..report }
     }
 
     /// The answer to the push of a list, whose images were tagged.
@@ -98,7 +107,8 @@ impl VersionReport {
             ImageTagging::NoList(no_list) => (Outcome::Ignored(no_list.to_string()), None),
         };
         let (repository, version) = (request.repository.to_string(), request.version.clone());
-        Self { outcome, image_tags, ..Self::ignored(String::new(), Some(registry), Some(repository), Some(version)) }
+        let report = Self::with_outcome(outcome, Some(registry), Some(repository), Some(version));
+        Self { image_tags, ..report }
     }
 }
 

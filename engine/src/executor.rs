@@ -216,16 +216,20 @@ impl<'a> Executor<'a> {
         }
     }
 
+    /// Carries out the only task of these, which is about this tag.
+    async fn carry_out_one(&self, target: ImageReference, task: Tasks<()>) -> Result<Answer, InvocationError> {
+        let end = RefCell::new(End::OutOfTime(None));
+        self.carry_out(&target.repository, task, |(), ended| *end.borrow_mut() = ended).await;
+        answer(end.into_inner(), Resource::Image(target))
+    }
+
     /// Reconciles one version, and then the tags that follow it.
     ///
     /// # Errors
     /// That of the version or of these tags.
     pub async fn reconcile_one(&self, task: VersionTask) -> Result<Answer, InvocationError> {
-        let (repository, target) = (task.request.repository.clone(), task.request.target());
-        let end = RefCell::new(End::OutOfTime(None));
-        let tasks = Tasks { versions: vec![((), task)], ..Tasks::default() };
-        self.carry_out(&repository, tasks, |(), ended| *end.borrow_mut() = ended).await;
-        answer(end.into_inner(), Resource::Image(target))
+        let target = task.request.target();
+        self.carry_out_one(target, Tasks { versions: vec![((), task)], ..Tasks::default() }).await
     }
 
     /// Tags the images of a list that was pushed.
@@ -233,11 +237,8 @@ impl<'a> Executor<'a> {
     /// # Errors
     /// That of the image tags.
     pub async fn tag_list(&self, request: ImageTagRequest) -> Result<Answer, InvocationError> {
-        let (repository, target) = (request.repository.clone(), request.target());
-        let end = RefCell::new(End::OutOfTime(None));
-        let tasks = Tasks { lists: vec![((), request)], ..Tasks::default() };
-        self.carry_out(&repository, tasks, |(), ended| *end.borrow_mut() = ended).await;
-        answer(end.into_inner(), Resource::Image(target))
+        let target = request.target();
+        self.carry_out_one(target, Tasks { lists: vec![((), request)], ..Tasks::default() }).await
     }
 
     /// Reconciles the aliases of a release whose marker was pushed.
@@ -245,11 +246,8 @@ impl<'a> Executor<'a> {
     /// # Errors
     /// That of the aliases.
     pub async fn mark(&self, task: MarkerTask) -> Result<Answer, InvocationError> {
-        let (repository, target) = (task.aliases.repository.clone(), task.aliases.image(task.marker.tag()));
-        let end = RefCell::new(End::OutOfTime(None));
-        let tasks = Tasks { markers: vec![((), task)], ..Tasks::default() };
-        self.carry_out(&repository, tasks, |(), ended| *end.borrow_mut() = ended).await;
-        answer(end.into_inner(), Resource::Image(target))
+        let target = task.aliases.image(task.marker.tag());
+        self.carry_out_one(target, Tasks { markers: vec![((), task)], ..Tasks::default() }).await
     }
 
     /// Yanks a release, or finds out whether it is yanked, and reconciles its aliases.

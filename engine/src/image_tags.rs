@@ -121,7 +121,7 @@ impl Run<'_> {
                 ImageTagStep::Read(read) => match self.read_at_most(&read.references(), MAX_READ_BYTES).await {
                     Ok(Some(None)) if read.references().len() > 1 => Ok(Some(Ok(ImageTagStep::Read(read.half())))),
                     Ok(Some(None)) => {
-                        let large = self.read(&read.references(), read.request()).await;
+                        let large = self.read_large(&read.references(), read.request()).await;
                         large.map(|large| large.map(|manifests| read.resume(&manifests)))
                     }
                     Ok(Some(Some(manifests))) => Ok(Some(read.resume(&manifests))),
@@ -146,10 +146,17 @@ impl Run<'_> {
     /// Reads manifests, by itself if they are too large to be read beside those of others. `None`, if time is up before.
     async fn read(&mut self, references: &[Reference], request: &ImageTagRequest) -> Result<Option<Manifests>, Error> {
         match self.read_at_most(references, MAX_READ_BYTES).await? {
-            None => return Ok(None),
-            Some(Some(manifests)) => return Ok(Some(manifests)),
-            Some(None) => {}
+            Some(None) => self.read_large(references, request).await,
+            read => Ok(read.flatten()),
         }
+    }
+
+    /// Reads manifests that are too large to be read beside those of others. `None`, if time is up before.
+    async fn read_large(
+        &mut self,
+        references: &[Reference],
+        request: &ImageTagRequest,
+    ) -> Result<Option<Manifests>, Error> {
         if self.large.is_none() {
             self.large = before(self.read_until(), self.tagger.large_versions.acquire()).await.and_then(Result::ok);
         }

@@ -65,13 +65,15 @@ impl Attempts {
         if let Some(reason) = self.unusable.get(&image_tag.digest) {
             return conflict(reason);
         }
-        match found {
-            Some(found) if !force && found.is_list() => conflict(&ImageTagConflict::ManifestList(found.digest)),
-            Some(found) if !force && found.artifact_type().is_some() => conflict(&ImageTagConflict::Artifact {
-                digest: found.digest,
-                artifact_type: found.artifact_type().unwrap_or_else(|| "".into()),
-            }),
-            _ => Decision::Write,
+        if let Some(found) = found.filter(|_| !force) {
+            let digest = found.digest;
+            if found.is_list() {
+                return conflict(&ImageTagConflict::ManifestList(digest));
+            }
+            if let Some(artifact_type) = found.artifact_type() {
+                return conflict(&ImageTagConflict::Artifact { digest, artifact_type });
+            }
         }
+        Decision::Write
     }
 }
