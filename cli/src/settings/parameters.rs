@@ -9,7 +9,7 @@ use serde_json::Value;
 /// The deployment template, of which only the names of the parameters are read.
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 
-/// The table of a configuration file of SAM that `sam deploy` reads, unless it is told to read another one.
+/// The table of a configuration file of SAM that `sam deploy` reads, unless another one is given.
 const SAM_TABLE: &str = "[default.deploy.parameters]";
 
 /// The value of each parameter that is given.
