@@ -17,9 +17,10 @@ use tokio::time::{Instant, sleep_until};
 const MIN_SPACING: Duration = Duration::from_millis(250);
 /// The longest spacing of background calls: of a call that is throttled for minutes, a few attempts per minute remain.
 const MAX_BACKGROUND_SPACING: Duration = Duration::from_secs(8);
-/// The longest spacing of interactive calls: short, so that each version of a batch has a turn before the deadline of its
-/// invocation, also where another execution environment takes most of what ECR admits.
-const MAX_INTERACTIVE_SPACING: Duration = Duration::from_secs(1);
+/// The longest spacing of interactive calls: short, so that the thirty writes of a batch of ten versions with image tags
+/// have their turns before the deadline of its invocation, also where another execution environment takes most of what
+/// ECR admits.
+const MAX_INTERACTIVE_SPACING: Duration = Duration::from_millis(500);
 /// Below this, a spacing that shrinks has no effect any more and is dropped.
 const NEGLIGIBLE_SPACING: Duration = Duration::from_millis(20);
 
@@ -192,9 +193,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn pauses_double_up_to_the_longest_spacing() {
         let background: &[u128] = &[250, 500, 1_000, 2_000, 4_000, 8_000, 8_000];
-        for (gate, pauses) in
-            [(Gate::background(1_000.0), background), (Gate::interactive(), &[250, 500, 1_000, 1_000])]
-        {
+        for (gate, pauses) in [(Gate::background(1_000.0), background), (Gate::interactive(), &[250, 500, 500])] {
             for expected in pauses {
                 gate.record(PUT, true);
                 let waited = wait(&gate, PUT).await;
