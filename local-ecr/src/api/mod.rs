@@ -90,6 +90,7 @@ fn run(state: &SharedState, call: &CallInfo) -> OperationResult {
         "BatchGetImage" => with(context, request, images::batch_get),
         "CompleteLayerUpload" => with(context, request, layer_uploads::complete),
         "CreateRepository" => with(context, request, repositories::create),
+        "DeleteRepository" => with(context, request, repositories::delete),
         "DescribeImages" => with(context, request, listing::describe_images),
         "DescribeRepositories" => with(context, request, repositories::describe),
         "GetAuthorizationToken" => with(context, request, authorization::get_token),

@@ -29,6 +29,15 @@ pub(super) struct CreateRepository {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct DeleteRepository {
+    registry_id: Option<Account>,
+    repository_name: RepositoryName,
+    #[serde(default)]
+    force: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct DescribeRepositories {
     registry_id: Option<Account>,
     repository_names: Option<List<RepositoryName, 1, 100>>,
@@ -75,6 +84,25 @@ pub(super) fn create(context: &mut Context<'_>, request: &CreateRepository) -> O
     let repository = Repository::new(context.now, mutability);
     let answer = json!({"repository": description(&registry, name, &repository)});
     repositories.insert(name.to_owned(), repository);
+    Ok(answer)
+}
+
+pub(super) fn delete(context: &mut Context<'_>, request: &DeleteRepository) -> OperationResult {
+    let registry = context.registry(request.registry_id.as_ref());
+    let name = &*request.repository_name;
+    let repository = context.store.repository(&registry, name)?;
+    if !repository.images.is_empty() && !request.force {
+        let account = &registry.account;
+        return Err(ApiError::new(
+            "RepositoryNotEmptyException",
+            format!(
+                "The repository with name '{name}' in registry with id '{account}' cannot be deleted because it still \
+                 contains images"
+            ),
+        ));
+    }
+    let answer = json!({"repository": description(&registry, name, repository)});
+    context.store.repositories(&registry).remove(name);
     Ok(answer)
 }
 

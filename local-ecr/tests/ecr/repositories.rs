@@ -1,7 +1,22 @@
 //! Repositories.
 
-use crate::client::{call, start};
+use crate::client::{call, error_code, start};
+use local_ecr::image::Image;
 use serde_json::json;
+
+#[test]
+fn repository_with_images_is_deleted_by_force_alone() {
+    let ecr = start();
+    ecr.home().push("ab", Some("1"), &Image::oci("linux/amd64"));
+    ecr.home().create("other");
+    let name = json!({"repositoryName": "ab"});
+    assert_eq!(error_code(&ecr, "DeleteRepository", &name), "RepositoryNotEmptyException");
+    let deleted = call(&ecr, "DeleteRepository", &json!({"repositoryName": "ab", "force": true}));
+    assert_eq!(deleted["repository"]["repositoryName"], "ab");
+    assert_eq!(error_code(&ecr, "DeleteRepository", &name), "RepositoryNotFoundException");
+    call(&ecr, "DeleteRepository", &json!({"repositoryName": "other"}));
+    assert_eq!(call(&ecr, "DescribeRepositories", &json!({}))["repositories"], json!([]));
+}
 
 #[test]
 fn mutability_is_described_with_its_filters() {
