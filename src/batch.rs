@@ -7,6 +7,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use ecr_multiarch_core::batch::{BatchTasks, ReceivedMessage, RepositoryTasks, TaskRecords};
@@ -18,7 +19,7 @@ use futures_util::{StreamExt as _, stream};
 
 use super::metrics::{Metrics, name};
 use super::payload::Record;
-use super::record::{Cost, InvocationRecord, milliseconds};
+use super::record::{BatchTask, Cost, InvocationRecord, Scope, milliseconds};
 
 /// How many repositories of a registry are worked off at a time: enough that a slow one does not hold up the others, and
 /// few enough that a registry that fails costs few calls.
@@ -106,6 +107,7 @@ fn is_redelivered(end: &TaskEnd, message: &ReceivedMessage) -> bool {
 /// The log of a batch.
 pub(super) struct BatchLog<'a> {
     request_id: &'a str,
+    begun_at: SystemTime,
     records: usize,
     tasks: usize,
     returned: usize,
@@ -113,9 +115,9 @@ pub(super) struct BatchLog<'a> {
 }
 
 impl<'a> BatchLog<'a> {
-    /// The log of a batch of so many records.
+    /// The log of a batch of so many records, on which work begins now.
     pub(super) fn new(request_id: &'a str, records: usize) -> Self {
-        Self { request_id, records, tasks: 0, returned: 0, metrics: Metrics::default() }
+        Self { request_id, begun_at: SystemTime::now(), records, tasks: 0, returned: 0, metrics: Metrics::default() }
     }
 
     /// Logs and counts a task that has ended.
@@ -132,9 +134,10 @@ impl<'a> BatchLog<'a> {
             End::OutOfTime(error) => return self.log_returned(records, &out_of_time(error.as_ref())),
         };
         let (request_id, subject) = (self.request_id, &records.subject);
-        let record = InvocationRecord { request_id, subject, cost: None, records: Some(records), result };
+        let task = BatchTask { records, begun_at: self.begun_at, ended_at: at.unwrap_or_else(SystemTime::now) };
+        let record = InvocationRecord { request_id, subject, scope: Scope::Task(task), result };
         record.log();
-        self.metrics.add(&record, at);
+        self.metrics.add(&record);
         if result.is_err() && returned < records.messages.len().max(1) {
             self.metrics.count(name::FAILED_PERMANENTLY, 1);
         }
@@ -159,7 +162,7 @@ impl<'a> BatchLog<'a> {
 
     /// Ends the batch: logs it, and counts what it took.
     pub(super) fn end(&mut self, cost: Cost) {
-        let Self { request_id, records, tasks, returned, metrics } = self;
+        let Self { request_id, records, tasks, returned, metrics, .. } = self;
         metrics.add_cost(cost);
         metrics.count(name::RETURNED, *returned as u64);
         metrics.count(name::FAILED_PERMANENTLY, 0);

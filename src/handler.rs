@@ -21,7 +21,7 @@ use super::batch::{BatchLog, BatchRun};
 use super::invocation::Invocation;
 use super::metrics::{self, Metrics};
 use super::payload::{self, Record};
-use super::record::{Cost, InvocationRecord};
+use super::record::{Cost, InvocationRecord, Scope};
 
 /// The pauses between two looks at a version that a request waits for: short at first, since most versions are complete
 /// within seconds, and then long enough that a minute of waiting takes some twenty reads.
@@ -113,7 +113,7 @@ impl Handler {
         invocation: &Invocation,
     ) {
         let request_id = &invocation.request_id;
-        let record = InvocationRecord { request_id, subject, cost: Some(cost), records: None, result };
+        let record = InvocationRecord { request_id, subject, scope: Scope::Invocation(cost), result };
         record.log();
         (self.emit_metrics)(request_id, &Metrics::of(&record));
     }

@@ -119,10 +119,10 @@ impl Metrics {
     pub fn of(record: &InvocationRecord<'_>) -> Self {
         let mut metrics = Self::default();
         let is_scheduled = matches!(record.result, Ok(Answer::Sweep(_) | Answer::Registries(_)));
-        if let Some(cost) = record.cost.filter(|_| !is_scheduled) {
+        if let Some(cost) = record.cost().filter(|_| !is_scheduled) {
             metrics.add_cost(cost);
         }
-        metrics.add(record, None);
+        metrics.add(record);
         metrics
     }
 
@@ -156,9 +156,9 @@ impl Metrics {
         &mut self.0[position]
     }
 
-    /// Adds the result of an invocation, or of a task of a batch that was done at this time, by default now.
-    pub fn add(&mut self, record: &InvocationRecord<'_>, at: Option<SystemTime>) {
-        let at = at.unwrap_or_else(SystemTime::now);
+    /// Adds the result of an invocation that has ended now, or of a task of a batch.
+    pub fn add(&mut self, record: &InvocationRecord<'_>) {
+        let at = record.task().map_or_else(SystemTime::now, |task| task.ended_at);
         match record.result {
             Ok(Answer::Version(report)) => {
                 let kind = report.outcome.kind();

@@ -3,7 +3,7 @@
 //!
 //! AWS Lambda developer guide, "Using Lambda with Amazon SQS".
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use aws_lambda_events::event::sqs::SqsMessage;
@@ -58,6 +58,9 @@ fn parse_image_action(mut payload: Value) -> Result<Input, Error> {
 const RECORD_FIELDS: [&str; 2] = ["messageId", "body"];
 /// The attribute with the number of times that a message was received. (Amazon SQS API reference, `ReceiveMessage`.)
 const RECEIVE_COUNT: &str = "/attributes/ApproximateReceiveCount";
+/// The attribute with the time at which a message was sent, in milliseconds since 1970. (Amazon SQS API reference,
+/// `ReceiveMessage`.)
+const SENT_TIMESTAMP: &str = "/attributes/SentTimestamp";
 
 /// A record of a batch.
 #[derive(Debug)]
@@ -82,7 +85,9 @@ impl Record {
     fn parse(mut record: Value) -> Self {
         let id = record.get("messageId").and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
         let receives = record.pointer(RECEIVE_COUNT).and_then(|count| count.as_str()?.parse().ok()).unwrap_or(1);
-        let message = id.map(|id| ReceivedMessage { id, receives });
+        let sent_at = record.pointer(SENT_TIMESTAMP).and_then(|timestamp| timestamp.as_str()?.parse().ok());
+        let sent_at = sent_at.and_then(|sent_at| UNIX_EPOCH.checked_add(Duration::from_millis(sent_at)));
+        let message = id.map(|id| ReceivedMessage { id, receives, sent_at });
         if let Some(fields) = record.as_object_mut() {
             fields.retain(|name, _| RECORD_FIELDS.contains(&name.as_str()));
         }
@@ -211,7 +216,7 @@ mod tests {
     #[test]
     fn record_has_message_id_and_input() {
         let record = record(&json!({}));
-        assert_eq!(record.message.unwrap(), ReceivedMessage { id: "1".to_owned(), receives: 1 });
+        assert_eq!(record.message.unwrap(), ReceivedMessage { id: "1".to_owned(), receives: 1, sent_at: None });
         assert!(matches!(record.input, Ok(Input::Assemble(_))));
     }
 
@@ -221,6 +226,19 @@ mod tests {
             [(json!({"ApproximateReceiveCount": "6"}), 6), (json!({"ApproximateReceiveCount": "x"}), 1), (json!(7), 1)]
         {
             assert_eq!(record(&json!({"attributes": attributes})).message.unwrap().receives, receives);
+        }
+    }
+
+    #[test]
+    fn time_of_sending_is_kept_where_the_record_says_so() {
+        let millisecond = UNIX_EPOCH + Duration::from_millis(1);
+        for (attributes, sent_at) in [
+            (json!({"SentTimestamp": "1"}), Some(millisecond)),
+            (json!({"SentTimestamp": "-1"}), None),
+            (json!({"SentTimestamp": u64::MAX.to_string()}), UNIX_EPOCH.checked_add(Duration::from_millis(u64::MAX))),
+            (json!(7), None),
+        ] {
+            assert_eq!(record(&json!({"attributes": attributes})).message.unwrap().sent_at, sent_at, "{attributes}");
         }
     }
 
@@ -246,7 +264,7 @@ mod tests {
         ] {
             let record = record(&json!({"body": body}));
             assert!(message(&record).contains(expected), "{body}: {}", message(&record));
-            assert_eq!(record.message.unwrap(), ReceivedMessage { id: "1".to_owned(), receives: 1 });
+            assert_eq!(record.message.unwrap(), ReceivedMessage { id: "1".to_owned(), receives: 1, sent_at: None });
         }
     }
 

@@ -1,6 +1,6 @@
 //! The record of an invocation, or of a task of a batch: what its log line and its metrics report.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use ecr_multiarch_core::alias::outcome::AliasOutcomeKind;
 use ecr_multiarch_core::answer::aliases_of_kind;
@@ -22,12 +22,30 @@ pub struct InvocationRecord<'a> {
     pub request_id: &'a str,
     /// What the input was about.
     pub subject: &'a Subject,
-    /// What the invocation took; `None` for a task of a batch, which shares it with others.
-    pub cost: Option<Cost>,
-    /// Of a task of a batch, the records that ask for it.
-    pub records: Option<&'a TaskRecords>,
+    /// What has ended.
+    pub scope: Scope<'a>,
     /// The answer, or the error.
     pub result: Result<&'a Answer, &'a InvocationError>,
+}
+
+/// What a record is of.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope<'a> {
+    /// A whole invocation.
+    Invocation(Cost),
+    /// A task of a batch, which shares the invocation with others.
+    Task(BatchTask<'a>),
+}
+
+/// A task of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct BatchTask<'a> {
+    /// The records that ask for it.
+    pub records: &'a TaskRecords,
+    /// When work on the batch began.
+    pub begun_at: SystemTime,
+    /// When the task ended.
+    pub ended_at: SystemTime,
 }
 
 /// What an invocation took.
@@ -42,10 +60,18 @@ pub struct Cost {
 impl InvocationRecord<'_> {
     /// Whether Lambda, or the queue, delivers the input again after this error.
     fn is_retried(&self, error: ErrorType) -> bool {
-        match self.records {
-            Some(records) => records.messages.iter().any(|message| message.is_redelivered(error)),
+        match self.task() {
+            Some(BatchTask { records, .. }) => records.messages.iter().any(|message| message.is_redelivered(error)),
             None => error.is_retryable(),
         }
+    }
+
+    pub(super) fn cost(&self) -> Option<Cost> {
+        if let Scope::Invocation(cost) = self.scope { Some(cost) } else { None }
+    }
+
+    pub(super) fn task(&self) -> Option<BatchTask<'_>> {
+        if let Scope::Task(task) = self.scope { Some(task) } else { None }
     }
 
     /// Writes a line for each alias and image tag that was left alone.
@@ -66,13 +92,20 @@ impl InvocationRecord<'_> {
     /// Writes the log line.
     pub fn log(&self) {
         let Self { request_id, subject, .. } = self;
-        let records = self.records.map(|records| records.count);
+        let task = self.task();
+        let records = task.map(|task| task.records.count);
+        let event_milliseconds = task.and_then(|task| task.records.event_took()).map(milliseconds);
+        let queue_milliseconds = task.and_then(|task| task.records.queue_took(task.begun_at)).map(milliseconds);
         let (account, region) = subject.registry.as_ref().map(RegistryId::fields).unzip();
         let account = account.flatten();
         let repository = subject.repository.as_deref();
         let version = subject.version.as_ref().map(Tag::as_str);
-        let milliseconds = self.cost.map(|cost| milliseconds(cost.duration));
-        let ecr_calls = self.cost.map(|cost| cost.ecr_calls);
+        let took = match self.scope {
+            Scope::Invocation(cost) => cost.duration,
+            Scope::Task(task) => task.ended_at.duration_since(task.begun_at).unwrap_or_default(),
+        };
+        let milliseconds = milliseconds(took);
+        let ecr_calls = self.cost().map(|cost| cost.ecr_calls);
         let aliases = |kind| self.result.ok().and_then(|answer| tags(answer.aliases()?, kind));
         let aliases_moved = aliases(AliasOutcomeKind::Moved);
         let alias_conflicts = aliases(AliasOutcomeKind::Conflict);
@@ -102,6 +135,8 @@ impl InvocationRecord<'_> {
                     aliases_pending,
                     image_tags_moved,
                     records,
+                    event_milliseconds,
+                    queue_milliseconds,
                     milliseconds,
                     ecr_calls,
                     request_id,
@@ -144,7 +179,7 @@ impl InvocationRecord<'_> {
                 repository,
                 version,
                 records,
-                message_ids = self.records.map(TaskRecords::logged_ids),
+                message_ids = task.map(|task| task.records.logged_ids()),
                 milliseconds,
                 ecr_calls,
                 request_id,
@@ -176,8 +211,8 @@ impl InvocationRecord<'_> {
             next = report.next.as_ref().map(RepositoryStart::as_str),
             unfinished = (!unfinished.is_empty()).then(|| unfinished.join(",")),
             unfinished_total = report.unfinished.len(),
-            milliseconds = self.cost.map(|cost| milliseconds(cost.duration)),
-            ecr_calls = self.cost.map(|cost| cost.ecr_calls),
+            milliseconds = self.cost().map(|cost| milliseconds(cost.duration)),
+            ecr_calls = self.cost().map(|cost| cost.ecr_calls),
             request_id = self.request_id,
             "swept"
         );

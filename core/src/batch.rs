@@ -1,6 +1,7 @@
 //! Joins the records of an SQS batch to tasks: one for each version, whatever it has records of.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
 use crate::answer::Answer;
 use crate::error::{Error, ErrorType, InvocationError};
@@ -48,6 +49,8 @@ pub struct ReceivedMessage {
     pub id: String,
     /// How often it was received, this time included.
     pub receives: u32,
+    /// When it was sent to the queue, if the record says so.
+    pub sent_at: Option<SystemTime>,
 }
 
 impl ReceivedMessage {
@@ -73,6 +76,20 @@ impl TaskRecords {
     pub fn logged_ids(&self) -> String {
         let ids: Vec<_> = self.messages.iter().take(MAX_LOGGED_IDS).map(|message| message.id.as_str()).collect();
         RegistryText::from(ids.join(",")).as_str().to_owned()
+    }
+
+    /// How long the event of the newest push took until it was in the queue. Its own time has whole seconds.
+    pub fn event_took(&self) -> Option<Duration> {
+        self.sent_at()?.duration_since(self.subject.pushed_at?).ok()
+    }
+
+    /// How long the newest message was in the queue when work on the batch began at this time.
+    pub fn queue_took(&self, begun_at: SystemTime) -> Option<Duration> {
+        begun_at.duration_since(self.sent_at()?).ok()
+    }
+
+    fn sent_at(&self) -> Option<SystemTime> {
+        self.messages.iter().filter_map(|message| message.sent_at).max()
     }
 
     /// Adds the records of another input for the same task. Its push is the newer one that completed the version.

@@ -5,7 +5,7 @@ mod aliases;
 // What becomes of a batch where calls about one image, repository or registry fail.
 mod neighbours;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use local_ecr::image::Image;
 use local_ecr::{Fault, FaultKind};
@@ -326,4 +326,23 @@ fn each_version_of_a_batch_has_its_log_line() {
     let expected = ["1", "2"].map(|version| (ACCOUNT, REGION, "app", version, "published", two));
     assert_eq!(fields, expected);
     assert_eq!(lines(&bed, "batch")[0]["tasks"], 2);
+}
+
+#[test]
+fn version_of_a_batch_says_how_long_its_newest_push_was_on_its_way() {
+    let bed = bed_with(&["1"]);
+    let ago = |seconds| SystemTime::now() - Duration::from_secs(seconds);
+    let ages = [(60, 40), (30, 10)];
+    let bodies = ages.map(|(pushed, _)| push_event_of_age("app", "1-arm64", Duration::from_secs(pushed)));
+    let mut input = batch(&bodies);
+    for (record, (_, sent)) in input["Records"].as_array_mut().unwrap().iter_mut().zip(ages) {
+        let sent = ago(sent).duration_since(UNIX_EPOCH).unwrap().as_millis();
+        record["attributes"]["SentTimestamp"] = sent.to_string().into();
+    }
+    bed.function.invoke(&input).unwrap();
+    let [line] = &lines(&bed, "reconciled")[..] else { panic!() };
+    let milliseconds = |field: &str| line[field].as_u64().unwrap();
+    assert!((19_000..=21_000).contains(&milliseconds("event_milliseconds")), "{line:#}");
+    assert!((10_000..20_000).contains(&milliseconds("queue_milliseconds")), "{line:#}");
+    assert!(milliseconds("milliseconds") < 10_000, "{line:#}");
 }
