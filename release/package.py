@@ -25,6 +25,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 COPIED = [
     "LICENSE-APACHE",
     "LICENSE-MIT",
+    "first-check",
     "pipelines/tag-state",
     "pipelines/wait-for-version",
     "member.yaml",

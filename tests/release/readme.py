@@ -5,15 +5,16 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from support.announcing import Announcing
 from support.artifacts import ARTIFACTS, archive
 from support.background import ROOT, environment
 from support.emulator import CREDENTIALS, Emulator
 from support.local_ecr import LocalEcr
-from support.stack import ARCHITECTURE
+from support.stack import ARCHITECTURE, announce_push
 
 
 def commands() -> tuple[str, str]:
-    """Those that deploy, and those that push two images and wait for their list."""
+    """Those that deploy, and those that check the deployment."""
     _, _, guide = (ROOT / "README.md").read_text().partition("**From a release**")
     guide, _, _ = guide.partition("**From source**")
     deploy, first_check = (block.partition("```")[0] for block in guide.split("```sh\n")[1:])
@@ -22,14 +23,16 @@ def commands() -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine of somebody who has the AWS tools, skopeo and the archive, but no compiler."""
+    """A machine of somebody who has the AWS tools and the archive, but no compiler."""
 
     folder: Path
     variables: dict[str, str]
 
     @classmethod
     def create(cls, folder: Path, aws: Emulator, ecr: LocalEcr) -> "Machine":
-        """Sets it up in a folder, with the emulator as AWS and the local ECR as ECR."""
+        """Sets it up in a folder, with the emulator as AWS and the local ECR, which announces pushes, as ECR."""
+        events = aws.client("events")
+        announcing = Announcing(ecr, lambda repository, tag: announce_push(events, repository, tag))
         programs = folder / "bin"
         programs.mkdir(parents=True)
         for name in ("aws", "sam"):
@@ -40,27 +43,12 @@ class Machine:
             shutil.copy(download, folder)
         path = f"{programs}:/usr/bin:/bin"
         assert shutil.which("cargo", path=path) is None
-        address = registry(ecr)
-        # The local ECR stands in for the public registry as well, and has no certificate.
-        configuration = folder / ".config" / "containers" / "registries.conf"
-        configuration.parent.mkdir(parents=True)
-        configuration.write_text(f"""\
-unqualified-search-registries = ["docker.io"]
-[[registry]]
-prefix = "docker.io"
-location = "{address}"
-insecure = true
-[[registry]]
-location = "{address}"
-insecure = true
-""")
         variables = {
             **CREDENTIALS,
             "AWS_ENDPOINT_URL": aws.url,
-            "AWS_ENDPOINT_URL_ECR": ecr.url,
+            "AWS_ENDPOINT_URL_ECR": announcing.url,
             "HOME": str(folder),
             "PATH": path,
-            "REGISTRY_AUTH_FILE": str(folder / "auth.json"),
             "SAM_CLI_TELEMETRY": "0",
         }
         return cls(folder, variables)
@@ -82,11 +70,6 @@ insecure = true
             file.seek(0)
             assert done.returncode == 0, f"{done.stdout}\n{file.read()}"
         return done.stdout
-
-
-def registry(ecr: LocalEcr) -> str:
-    """The name of the local ECR for clients of the registry protocol."""
-    return ecr.url.removeprefix("http://")
 
 
 def replaced(text: str, part: str, by: str) -> str:

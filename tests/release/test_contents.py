@@ -15,7 +15,7 @@ from support.artifacts import ARTIFACTS, VERSION, Release, archive
 from support.background import ROOT
 from package import make
 
-EXECUTABLE = {"tag-state", "wait-for-version"}
+EXECUTABLE = {"first-check", "tag-state", "wait-for-version"}
 TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -29,6 +29,7 @@ def expected_files(architecture: str) -> set[str]:
         "SHA256SUMS",
         f"ecr-multiarch-{architecture}.cdx.json",
         f"ecr-multiarch-{architecture}.zip",
+        "first-check",
         "member.yaml",
         "samconfig.toml",
         "tag-state",

@@ -88,6 +88,11 @@ class LocalEcr:
         images = [image for page in pages for image in page["imageDetails"]]
         return {tag: image["imageDigest"] for image in images for tag in image.get("imageTags", [])}
 
+    def repositories(self) -> list[str]:
+        """The names of the repositories of the home registry."""
+        pages = self._client(HOME).get_paginator("describe_repositories").paginate()
+        return [repository["repositoryName"] for page in pages for repository in page["repositories"]]
+
     def _create(self, registry: Registry, repository: str) -> None:
         client = self._client(registry)
         try:
