@@ -105,18 +105,6 @@ def rule_disabled(stack: Stack) -> Iterator[None]:
 
 
 @contextmanager
-def setting(stack: Stack, name: str, value: str) -> Iterator[None]:
-    """Gives the assembler another value of a setting."""
-    client, function = stack.emulator.client("lambda"), stack.output("AssemblerArn")
-    before = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-    client.update_function_configuration(FunctionName=function, Environment={"Variables": {**before, name: value}})
-    try:
-        yield
-    finally:
-        client.update_function_configuration(FunctionName=function, Environment={"Variables": before})
-
-
-@contextmanager
 def undelivered(stack: Stack) -> Iterator[None]:
     """Puts into the queue what EventBridge could not deliver."""
     sqs, url = stack.emulator.client("sqs"), stack.queue("UndeliveredQueue").url
@@ -146,8 +134,8 @@ Fault = Callable[[Stack, Relay], AbstractContextManager[None]]
 @pytest.mark.parametrize(
     ("fault", "arguments", "expected"),
     [
-        (lambda stack, _: setting(stack, "PLATFORMS", "linux"), (), "the function does not start"),
-        (lambda stack, _: setting(stack, "VERSION_PATTERN", "v.*"), (), "the settings of the stack leave"),
+        (lambda stack, _: stack.setting("PLATFORMS", "linux"), (), "the function does not start"),
+        (lambda stack, _: stack.setting("VERSION_PATTERN", "v.*"), (), "the settings of the stack leave"),
         (lambda _, relay: relay.refusing(HOME, DENIED, "PutImage"), (), "the function has no permission: "),
         (lambda _, relay: relay.refusing(HOME, DENIED), (), "the function has no permission: "),
         (lambda stack, _: stack.paused(), (), "the event source mapping is disabled"),

@@ -11,9 +11,15 @@ from support.background import ROOT
 from support.cloudformation import create, delete
 from support.emulator import Emulator
 from support.events import ecr_events, sweep_events
-from support.stack import Queue
+from support.local_ecr import LocalEcr
+from support.registry import REGISTRIES
+from support.relay import DENIED, Relay
+from support.stack import Queue, Stack
 from support.state_machine import StateMachine
 from support.waiting import eventually
+
+MEMBER = REGISTRIES[-1]
+"""A registry of another account and Region."""
 
 EVENTS = {name: json.loads(text) for name, text in {**ecr_events(), **sweep_events()}.items()}
 
@@ -54,6 +60,28 @@ def told(queue: Queue, count: int) -> set[str]:
     """What the topic was told, as soon as that is so much."""
     eventually("the topic was told", lambda: queue.size() >= count)
     return {message["Body"] for message in queue.messages()}
+
+
+def test_an_operator_is_told_once_without_having_looked(
+    aws: Emulator, stack: Stack, ecr: LocalEcr, relay: Relay
+) -> None:
+    ecr.push("team-a/unseen", "1.0.0-amd64", "amd64")
+    ecr.push("team-a/unseen", "2.0.0-amd64", "arm64")
+    ecr.push("team-a/unseen", "2.0.0-arm64", "arm64")
+    sweep = StateMachine(aws, stack.output("SweepMachineArn"))
+    # Of the other tests' repositories, it is told nothing.
+    with deployed(aws, "operator", {"Repositories": "team-a/unseen"}) as outputs:
+        queue = subscribed(aws, outputs["TopicArn"])
+        with stack.setting("INCOMPLETE_AFTER", "1s", "Sweeper"), relay.refusing(MEMBER, DENIED):
+            for _ in range(2):
+                assert sweep.start().error()[0] == "SweepIncomplete"
+        sentences = told(queue, 3)
+        assert queue.size() == 3
+    lacking, wrong, denied = sorted(sentences)
+    assert lacking.startswith('"ecr-multiarch: team-a/unseen:1.0.0 (123456789012, eu-central-1) lacks [linux/arm64]. ')
+    assert wrong.startswith('"ecr-multiarch: team-a/unseen:2.0.0 (123456789012, eu-central-1) failed with PlatformMismatch: ')
+    registry = f"the registry of {MEMBER.account} in {MEMBER.region}"
+    assert denied.startswith(f'"ecr-multiarch: {registry} failed with AccessDenied: ')
 
 
 def test_people_read_a_sentence_about_each_new_entry(aws: Emulator) -> None:

@@ -12,7 +12,7 @@ import pytest
 from support.local_ecr import LocalEcr
 from support.registry import HOME, MEMBER_ACCOUNT, REGISTRIES, Registry
 from support.relay import DENIED, THROTTLED, UNAVAILABLE, Relay
-from support.stack import Queue, Stack
+from support.stack import Stack
 from support.state_machine import StateMachine
 from support.waiting import eventually
 
@@ -95,24 +95,6 @@ def test_a_version_that_fails_does_not_fail_the_execution(sweep: StateMachine, e
     output = sweep.start().output()
     assert output["failed_total"] > 0
     assert output["not_swept"] == []
-
-
-def test_what_fails_is_told_on_the_event_bus(stack: Stack, sweep: StateMachine, ecr: LocalEcr) -> None:
-    ecr.push("team-a/told", "1.0.0-amd64", "arm64")
-    ecr.push("team-a/told", "1.0.0-arm64", "arm64")
-    events, sqs = stack.emulator.client("events"), stack.emulator.client("sqs")
-    queue = Queue(stack.emulator, sqs.create_queue(QueueName="told")["QueueUrl"])
-    pattern = {"source": ["ecr-multiarch"], "detail": {"repository": ["team-a/told"]}}
-    events.put_rule(Name="told", EventPattern=json.dumps(pattern))
-    events.put_targets(Rule="told", Targets=[{"Id": "queue", "Arn": queue.attribute("QueueArn")}])
-    for sweeps in (1, 2):
-        assert sweep.start().output()["not_swept"] == []
-        eventually("the event is in the queue", lambda: queue.size() == sweeps)  # noqa: B023
-    told = [json.loads(message["Body"]) for message in queue.messages()]
-    assert {event["detail-type"] for event in told} == {"ECR Version Failed"}
-    details = [event["detail"] for event in told]
-    assert sorted(detail["first"] for detail in details) == [False, True]
-    assert {(detail["version"], detail["error"]) for detail in details} == {("1.0.0", "PlatformMismatch")}
 
 
 def test_an_execution_skips_what_another_one_is_sweeping(

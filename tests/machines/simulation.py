@@ -77,6 +77,10 @@ class Execution:
         """Whether it has not ended."""
         return self.ended is None
 
+    def status(self) -> str:
+        """Its status, as Step Functions names it."""
+        return "RUNNING" if self.is_running() else "FAILED" if self.failure else "SUCCEEDED"
+
     def ran_at(self, time: float) -> bool:
         """Whether it ran at a time."""
         return self.started <= time and (self.ended is None or self.ended > time)
@@ -197,7 +201,9 @@ class Simulation:
                 return self._listed(**arguments)
             case "aws-sdk:sfn:describeExecution":
                 [described] = [one for one in self.executions if one.arn() == arguments["ExecutionArn"]]
-                return {"Name": described.name, "Output": json.dumps(described.output)}
+                if described.failure:
+                    return {"Error": described.failure.error, "Cause": described.failure.cause}
+                return {"Output": json.dumps(described.output)}
             case "events:putEvents":
                 entries = arguments["Entries"]
                 assert 1 <= len(entries) <= MAX_PUT_EVENTS
@@ -222,18 +228,18 @@ class Simulation:
                 raise AssertionError(f"unknown task {other}")
 
 
-    def _listed(self, StateMachineArn: str, StatusFilter: str, MaxResults: int, NextToken: str = "0") -> Json:
-        """A page of the executions of a machine that run or have succeeded, the latest first."""
-        if StatusFilter == "RUNNING":
+    def _listed(self, StateMachineArn: str, MaxResults: int, StatusFilter: str = "", NextToken: str = "0") -> Json:
+        """A page of the executions of a machine, or of those that run, the latest first."""
+        assert StatusFilter in ("", "RUNNING")
+        if StatusFilter:
             listed = self.running(StateMachineArn, self.now - self.list_lag)
         else:
-            assert StatusFilter == "SUCCEEDED"
-            ended = [one for one in self.of(StateMachineArn) if not one.is_running() and one.failure is None]
-            listed = sorted(ended, key=lambda one: one.started, reverse=True)
+            listed = sorted(self.of(StateMachineArn), key=lambda one: one.started, reverse=True)
         begin = int(NextToken)
         page = listed[begin : begin + MaxResults]
         rest = {"NextToken": str(begin + MaxResults)} if len(listed) > begin + MaxResults else {}
-        return {"Executions": [{"Name": one.name, "ExecutionArn": one.arn()} for one in page], **rest}
+        rows = [{"Name": one.name, "ExecutionArn": one.arn(), "Status": one.status()} for one in page]
+        return {"Executions": rows, **rest}
 
 
 @dataclass
@@ -278,6 +284,7 @@ class Scope:
                 except Failed as failure:
                     for catch in state.get("Catch", []):
                         states = {"errorOutput": {"Error": failure.error, "Cause": failure.cause}}
+                        self._assign(catch, value, None, states)
                         return self._value(catch["Output"], value, None, states), catch["Next"]
                     raise
             case "Map":
@@ -339,8 +346,8 @@ class Scope:
         default = value if result is None else result
         return self._value(state["Output"], value, result) if "Output" in state else default
 
-    def _assign(self, state: Json, value: Json, result: Json) -> None:
-        assigned = self._value(state.get("Assign", {}), value, result)
+    def _assign(self, state: Json, value: Json, result: Json, states: Json | None = None) -> None:
+        assigned = self._value(state.get("Assign", {}), value, result, states)
         for name, assignment in assigned.items():
             self._check_size(name, assignment)
         self.variables.update(assigned)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from simulation import Simulation, rendered
+from simulation import Failed, Simulation, rendered
 
 Json = Any
 HOUR = 3_600
@@ -26,13 +26,13 @@ def answer(found: Sequence[Json] = (), **fields: Any) -> Json:
 class Hours(Simulation):
     """A registry that is swept each hour, with these answers to its rounds, one after the other."""
 
-    def __init__(self, *answers: Json, refused_puts: int = 0) -> None:
+    def __init__(self, *answers: "Json | Failed", refused_puts: int = 0) -> None:
         super().__init__({"registry": rendered("registry-sweep.asl.json", SweeperArn="sweeper")}, self.answer)
         self.answers = iter(answers)
         self.refused_puts = refused_puts
         self.started = 0
 
-    def answer(self, request: Json) -> tuple[float, Json]:
+    def answer(self, request: Json) -> "tuple[float, Json | Failed]":
         """Takes a minute."""
         return 60.0, next(self.answers)
 
@@ -46,9 +46,14 @@ class Hours(Simulation):
         new = self.events[before:]
         assert {event["Source"] for event in new} <= {"ecr-multiarch"}
         return [
-            (event["DetailType"], event["Detail"].get("version") or event["Detail"]["tag"], event["Detail"]["first"])
+            (event["DetailType"], named(event["Detail"]), event["Detail"]["first"])
             for event in new
         ]
+
+
+def named(detail: Json) -> str:
+    """What an event is about: a version, an alias, or else an error of the registry."""
+    return detail.get("version") or detail.get("tag") or detail["error"]
 
 
 def firsts(events: list[tuple[str, str, bool]]) -> list[str]:
@@ -81,6 +86,56 @@ def test_what_several_rounds_find_is_told_once() -> None:
     found = [incomplete("1"), incomplete("2")]
     hours = Hours(answer(found, next="b", complete=False), answer([*found, incomplete("1", repository="b")]))
     assert firsts(hours.sweep()) == ["1", "2", "1"]
+
+
+def denied(error: str = "AccessDenied") -> Failed:
+    """The error of a sweep that could not scan the registry, as Lambda gives it."""
+    return Failed(error, f'{{"errorType":"{error}","errorMessage":"allow \\"it\\"","trace":[]}}')
+
+
+def test_a_registry_that_cannot_be_scanned_is_told_once() -> None:
+    hours = Hours(denied(), denied(), answer(), denied(), denied("Sandbox.OutOfMemory"), denied("Sandbox.OutOfMemory"))
+    kind = "ECR Version Failed"
+    assert hours.sweep() == [(kind, "AccessDenied", True)]
+    assert hours.events[-1]["Detail"] == {
+        **REGISTRY,
+        "repository": None,
+        "version": None,
+        "error": "AccessDenied",
+        "message": 'allow "it"',
+        "since": None,
+        "first": True,
+    }
+    assert hours.executions[-1].failure.error == "AccessDenied"
+    assert hours.sweep() == [(kind, "AccessDenied", False)]
+    assert hours.sweep() == []
+    assert hours.sweep() == [(kind, "AccessDenied", True)]
+    assert hours.sweep() == [(kind, "Sandbox.OutOfMemory", True)], "of another error"
+    assert hours.sweep() == [(kind, "Sandbox.OutOfMemory", False)]
+
+
+def test_a_failure_of_another_registry_does_not_count() -> None:
+    hours = Hours(denied(), denied())
+    assert firsts(hours.sweep()) == ["AccessDenied"]
+    assert firsts(hours.sweep(OTHER)) == ["AccessDenied"]
+
+
+def test_an_error_without_json_is_told_as_it_is() -> None:
+    hours = Hours(Failed("Lambda.AccessDeniedException", "not authorized"))
+    hours.sweep()
+    assert hours.events[-1]["Detail"]["message"] == "not authorized"
+
+
+def test_what_failed_before_and_after_a_failed_scan_is_known() -> None:
+    found = answer([incomplete("1")])
+    hours = Hours(found, denied(), found)
+    assert [firsts(hours.sweep()) for _ in range(3)] == [["1"], ["AccessDenied"], []]
+
+
+def test_a_refused_event_of_a_failure_does_not_hide_it() -> None:
+    hours = Hours(denied(), refused_puts=9)
+    assert hours.sweep() == []
+    assert hours.executions[-1].failure.error == "AccessDenied"
 
 
 def test_ten_events_are_put_in_a_call() -> None:

@@ -102,6 +102,17 @@ class Stack:
             self._set_enabled(True)
 
     @contextmanager
+    def setting(self, name: str, value: str, function: str = "Assembler") -> Iterator[None]:
+        """Gives a function another value of a setting."""
+        client, arn = self.emulator.client("lambda"), self.output(f"{function}Arn")
+        before = client.get_function_configuration(FunctionName=arn)["Environment"]["Variables"]
+        client.update_function_configuration(FunctionName=arn, Environment={"Variables": {**before, name: value}})
+        try:
+            yield
+        finally:
+            client.update_function_configuration(FunctionName=arn, Environment={"Variables": before})
+
+    @contextmanager
     def scheduled(self) -> Iterator[None]:
         """Enables the schedule of the sweep, and disables it again."""
         self._set_schedule("ENABLED")
