@@ -88,11 +88,11 @@ pub struct RequestTarget {
 
 /// The command that sends a sweep. A sweep takes up to 15 minutes; by default, the client gives up after
 /// one, and sends the request again.
-pub const SWEEP_COMMAND: &str = "aws lambda invoke --function-name SweeperArn --cli-read-timeout 0 \
-                                 --cli-binary-format raw-in-base64-out --payload 'REQUEST' /dev/stdout";
+pub const SWEEP_COMMAND: &str = "echo 'REQUEST' | aws lambda invoke --function-name SweeperArn \
+                                 --cli-read-timeout 0 --payload fileb:///dev/stdin /dev/stdout";
 /// The command that sends an assemble request, which takes 30 seconds at most.
-pub const ASSEMBLE_COMMAND: &str = "aws lambda invoke --function-name AssemblerArn \
-                                    --cli-binary-format raw-in-base64-out --payload 'REQUEST' /dev/stdout";
+pub const ASSEMBLE_COMMAND: &str = "echo 'REQUEST' | aws lambda invoke --function-name AssemblerArn \
+                                    --payload fileb:///dev/stdin /dev/stdout";
 /// The command that shows what a sweep would publish, before anything is deployed.
 pub const DRY_RUN_COMMAND: &str = "cargo run --release --bin ecr-multiarch -- sweep --dry-run";
 

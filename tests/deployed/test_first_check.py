@@ -4,7 +4,6 @@ import os
 import signal
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -15,6 +14,8 @@ import pytest
 
 from support.announcing import Announcing
 from support.background import ROOT, environment
+from support.commands import VERSION_1, VERSION_2
+from support.commands import program as aws_program
 from support.emulator import CREDENTIALS
 from support.local_ecr import LocalEcr
 from support.registry import HOME
@@ -23,13 +24,6 @@ from support.stack import Stack
 from support.waiting import eventually
 
 REPOSITORY = "team-a/first-check"
-
-VERSION_1 = Path(sys.executable).with_name("aws")
-"""The AWS CLI 1, of PyPI."""
-
-VERSION_2 = Path("/usr/bin/aws")
-"""The AWS CLI 2, of Debian's package."""
-
 
 class Outcome(NamedTuple):
     """How a check ended."""
@@ -66,14 +60,7 @@ def started(
     relay = Announcing(ecr, announce or stack.announce_push)
     options = ("--stack", stack.name, "--repository", REPOSITORY)
     with tempfile.TemporaryDirectory() as folder:
-        # Debian's version does not read AWS_ENDPOINT_URL.
-        aws = Path(folder, "aws")
-        aws.write_text(f"""\
-#!/bin/sh
-case $1 in ecr) url={relay.url} ;; *) url={stack.emulator.url} ;; esac
-exec {program} --endpoint-url "$url" "$@"
-""")
-        aws.chmod(0o755)
+        aws_program(Path(folder), program, stack.emulator.url, relay.url)
         variables = {**CREDENTIALS, "NO_PROXY": "127.0.0.1", "PATH": f"{folder}:{environment({})['PATH']}"}
         process = subprocess.Popen(
             [shutil.which(shell) or shell, ROOT / "first-check", *options, *arguments],

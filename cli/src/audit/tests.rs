@@ -331,8 +331,8 @@ async fn table_names_what_its_requests_need() {
         let (report, _) = audited(&ecr, &[], later()).await;
         ReportText { report: &report, rows: 20 }.to_string()
     };
-    let sweep = " sweep: aws lambda invoke --function-name SweeperArn --cli-read-timeout 0 ";
-    let assemble = " assemble: aws lambda invoke --function-name AssemblerArn ";
+    let sweep = " sweep: echo 'REQUEST' | aws lambda invoke --function-name SweeperArn --cli-read-timeout 0 ";
+    let assemble = " assemble: echo 'REQUEST' | aws lambda invoke --function-name AssemblerArn ";
     let forced = r#" request: {"action":"assemble","repository":"app","version":"1.0.0","force":true}"#;
     let found = |text: &str| [sweep, assemble, forced, "lambda:InvokeFunction"].map(|part| text.contains(part));
     assert_eq!(found(&text().await), [true, false, false, true]);

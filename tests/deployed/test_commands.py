@@ -1,0 +1,114 @@
+"""The commands of the AWS CLI in the documents: all are parsed by both versions, and those of an incident are run."""
+
+import shutil
+import socket
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from support.background import ROOT, environment
+from support.commands import VALUE, VERSION_1, VERSION_2, aws_commands, definitions, documents, section, shell_blocks
+from support.commands import program as aws_program
+from support.emulator import CREDENTIALS
+from support.local_ecr import LocalEcr
+from support.stack import Stack
+from support.state_machine import Execution, StateMachine
+from support.waiting import eventually
+
+NEWER_THAN_2_9 = {
+    "cloudformation activate-organizations-access",
+    "ecr describe-image-signing-status",
+    "ecr put-image-tag-mutability",
+    "ecr register-pull-time-update-exclusion",
+    "ecr update-image-storage-class",
+    "sqs list-message-move-tasks",
+    "sqs start-message-move-task",
+}
+"""What OPERATIONS.md says that version 2.9 lacks."""
+
+FILES = ["docs/gitops.yaml", "docs/notifications.yaml", "member.yaml"]
+"""What commands read."""
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
+    """The commands of all documents, each once."""
+    folder = tmp_path_factory.mktemp("commands")
+    scripts = [
+        f"{definitions()}\noutput AssemblerArn\n{block}" for path in documents() for block in shell_blocks(path.read_text())
+    ]
+    commands = {tuple(command) for script in scripts for command in aws_commands(script, folder)}
+    assert len(commands) > 40
+    return [list(command) for command in sorted(commands)]
+
+
+@pytest.mark.parametrize("program", [VERSION_1, VERSION_2])
+def test_both_versions_parse_the_commands_of_the_documents(
+    program: Path, parsed: list[list[str]], tmp_path: Path
+) -> None:
+    for name in FILES:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name, text in {"after.json": "{}", "template.yaml": "Resources: {}", "packaged.yaml": "Resources: {}"}.items():
+        (tmp_path / name).write_text(text)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    # Nobody listens there, which the AWS CLI says of a command that it has parsed and validated.
+    endpoint = ["--endpoint-url", f"http://127.0.0.1:{port}"]
+    variables = environment({**CREDENTIALS, "AWS_MAX_ATTEMPTS": "1"})
+
+    def refusal(command: list[str]) -> str | None:
+        done = subprocess.run(
+            [program, *command, *endpoint], cwd=tmp_path, env=variables, input="{}", capture_output=True, text=True
+        )
+        is_parsed = done.returncode == 0 or "Could not connect to the endpoint URL" in done.stderr
+        return None if is_parsed else done.stderr
+
+    with ThreadPoolExecutor(4) as threads:
+        refusals = zip(parsed, threads.map(refusal, parsed), strict=True)
+    refused = {" ".join(command[:2]): text for command, text in refusals if text}
+    assert refused.keys() == (NEWER_THAN_2_9 if program == VERSION_2 else set()), refused
+
+
+def test_the_guide_says_what_the_oldest_version_lacks() -> None:
+    guide = (ROOT / "OPERATIONS.md").read_text().partition("```sh")[0]
+    assert all(f"`{command}`" in " ".join(guide.split()) for command in NEWER_THAN_2_9)
+
+
+@pytest.fixture(scope="module")
+def sweep(stack: Stack, ecr: LocalEcr) -> Execution:
+    """A sweep that has published the versions that the guide names."""
+    for version in ("1.2.3", "1.2.4"):
+        ecr.push_version("app", version)
+    execution = StateMachine(stack.emulator, stack.output("SweepMachineArn")).start()
+    execution.output()
+    return execution
+
+
+@pytest.mark.parametrize("program", [VERSION_1, VERSION_2])
+def test_the_commands_of_the_runbook_succeed(
+    stack: Stack, ecr: LocalEcr, sweep: Execution, program: Path, tmp_path: Path
+) -> None:
+    aws_program(tmp_path, program, stack.emulator.url, ecr.url)
+    variables = environment({**CREDENTIALS, "PATH": f"{tmp_path}:{environment({})['PATH']}", "STACK": stack.name})
+    setup = definitions().replace("STACK=ecr-multiarch", "")
+    for heading in ("Roll back a release", "Why is my tag not there?", "Sweeps", "The queues"):
+        for block in shell_blocks(section(heading)):
+            if program == VERSION_2 and any(command in block for command in NEWER_THAN_2_9):
+                continue
+            script = setup + block.replace(VALUE, sweep.arn)
+            done = subprocess.run(
+                ["bash", "-eu", "-o", "pipefail", "-c", script],
+                cwd=tmp_path,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=120,
+            )
+            assert done.returncode == 0, f"{block}\n{done.stderr}"
+            assert "FunctionError" not in done.stdout, done.stdout
+    machines = [StateMachine(stack.emulator, stack.output(f"{name}Arn")) for name in ("SweepMachine", "RegistrySweepMachine")]
+    eventually("the sweeps end", lambda: not any(machine.executions("RUNNING") for machine in machines))
