@@ -11,7 +11,9 @@ install_packages() {
 }
 
 # The packages of the programs that the scripts need. Text is drawn, and so its contrast is measured, only with a font.
+# The AWS CLI 2 is not on PyPI, and version 1 has the same name.
 declare -A packages=(
+  [/usr/bin/aws]=awscli
   [busybox]=busybox [chromium]='chromium fonts-dejavu-core' [dash]=dash [docker-registry]=docker-registry
   [javac]=default-jdk-headless [jq]=jq [mvn]=maven [node]=nodejs [npm]=npm [skopeo]=skopeo [valgrind]=valgrind
 )
