@@ -1,11 +1,12 @@
-//! `ecr-multiarch` at a terminal: audits and sweeps a registry, checks settings, and shows the function at work on a
-//! local registry.
+//! `ecr-multiarch` at a terminal: audits and sweeps a registry, checks settings, shows the function at work on a local
+//! registry, and tries on a registry what it assumes of ECR.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 #![allow(unreachable_pub, reason = "a program exports nothing")]
 #![allow(clippy::doc_markdown, reason = "the documentation of the commands is the help text")]
 
 mod audit;
+mod conformance;
 mod demo;
 mod event_line;
 mod local_stack;
@@ -36,6 +37,7 @@ Examples:
   ecr-multiarch sweep --platforms linux/amd64,linux/arm64 --dry-run
   ecr-multiarch settings check --parameters Platforms=linux/amd64,linux/arm64 Aliases=latest --repository app
   ecr-multiarch serve --port 5055 --data ./registry
+  ecr-multiarch conformance --region eu-central-1
   ecr-multiarch completions bash > ~/.local/share/bash-completion/completions/ecr-multiarch
 
 `ecr-multiarch help COMMAND` says more of each.";
@@ -52,6 +54,7 @@ enum Command {
     /// and the aliases. Needs no AWS account and no Docker.
     Demo,
     Serve(serve::Options),
+    Conformance(conformance::Options),
     /// Print the completions for a shell
     Completions {
         /// Whose completions to print
@@ -66,6 +69,7 @@ async fn main() -> ExitCode {
         Command::Sweep(options) => exit_code(sweep::run(&options).await),
         Command::Settings(command) => exit_code(settings::run(&command).map(|()| true)),
         Command::Demo => exit_code(demo::run().await.map(|()| true)),
+        Command::Conformance(options) => conformance::run(&options).await.into(),
         Command::Serve(options) => exit_code(serve::run(&options).await.map(|()| true)),
         Command::Completions { shell } => exit_code(print_completions(shell).map(|()| true)),
     }

@@ -5,6 +5,7 @@ use crate::event::ImageAction;
 use crate::manifest::Manifest;
 use crate::registry_id::RegistryId;
 use crate::repository::Repository;
+use crate::rule::Rule;
 use crate::store::Store;
 use std::time::SystemTime;
 
@@ -26,8 +27,9 @@ pub(crate) fn delete_image(
     tag: Option<&str>,
     digest: Option<&str>,
     time: SystemTime,
+    broken: Option<Rule>,
 ) -> Result<Result<Vec<Deletion>, Failure>, ApiError> {
-    let deletions = delete(store.repository(registry, repository)?, tag, digest);
+    let deletions = delete(store.repository(registry, repository)?, tag, digest, broken);
     for deletion in deletions.iter().flatten() {
         store.events.announce_delete(&ImageAction {
             registry,
@@ -42,7 +44,12 @@ pub(crate) fn delete_image(
 }
 
 /// An image that a list names is not deleted.
-fn delete(repository: &mut Repository, tag: Option<&str>, digest: Option<&str>) -> Result<Vec<Deletion>, Failure> {
+fn delete(
+    repository: &mut Repository,
+    tag: Option<&str>,
+    digest: Option<&str>,
+    broken: Option<Rule>,
+) -> Result<Vec<Deletion>, Failure> {
     let reference = tag
         .or(digest)
         .ok_or(("MissingDigestAndTag", "Invalid request parameters: both tag and digest cannot be null"))?;
@@ -58,7 +65,7 @@ fn delete(repository: &mut Repository, tag: Option<&str>, digest: Option<&str>) 
         repository.remove_tag(tag);
         return Ok(vec![Deletion { digest: found, tag: Some(tag.to_owned()), manifest }]);
     }
-    if repository.is_referenced(&found) {
+    if repository.is_referenced(&found) && !Rule::ImagesOfAListStay.is_broken(broken) {
         return Err(("ImageReferencedByManifestList", "Requested image referenced by manifest list"));
     }
     repository.remove_image(&found);

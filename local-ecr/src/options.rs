@@ -3,6 +3,7 @@
 use crate::archived_answer::ArchivedAnswer;
 use crate::mutability::Mutability;
 use crate::push::RepushError;
+use crate::rule::Rule;
 use std::path::PathBuf;
 
 /// The settings of a server.
@@ -23,6 +24,8 @@ pub struct Options {
     /// Whether `BatchGetImage` answers two tags of one image with one entry, under the first of them. ECR documents
     /// neither this nor the contrary.
     pub merge_tags_of_an_image: bool,
+    /// A rule of ECR that the server breaks.
+    pub broken: Option<Rule>,
     /// Whether a push through the registry protocol creates its repository.
     pub create_on_push: bool,
     /// The tag mutability of repositories that a push creates.
@@ -43,6 +46,7 @@ impl Default for Options {
             archived: ArchivedAnswer::default(),
             refuses_filter_with_image_ids: false,
             merge_tags_of_an_image: false,
+            broken: None,
             create_on_push: false,
             mutability: Mutability::default(),
             data: None,

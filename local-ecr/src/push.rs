@@ -7,6 +7,7 @@ use crate::event::ImageAction;
 use crate::manifest::{Descriptor, Manifest};
 use crate::registry_id::RegistryId;
 use crate::repository::Repository;
+use crate::rule::Rule;
 use crate::store::Store;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,7 @@ pub(crate) struct PushTarget<'a> {
     pub(crate) repository: &'a str,
     pub(crate) repush_error: RepushError,
     pub(crate) archived: ArchivedAnswer,
+    pub(crate) broken: Option<Rule>,
     pub(crate) now: SystemTime,
 }
 
@@ -50,7 +52,7 @@ impl PushTarget<'_> {
         let repository = store.repository(self.registry, self.repository)?;
         let manifest = Manifest::parse(&push.bytes, push.media_type)?;
         let digest = digest_of(&push.bytes);
-        if push.digest.is_some_and(|given| given != digest) {
+        if push.digest.is_some_and(|given| given != digest) && !self.breaks(Rule::DigestsMatch) {
             return Err(ApiError::new(
                 "ImageDigestDoesNotMatchException",
                 format!(
@@ -62,7 +64,14 @@ impl PushTarget<'_> {
         self.check_content(repository, &manifest)?;
         self.check_tag(repository, push.tag, &digest)?;
         repository.insert_image(&digest, push.bytes.clone(), manifest.clone(), self.now);
-        if let Some(tag) = push.tag {
+        if self.breaks(Rule::PushTimesStay)
+            && let Some(image) = repository.images.get_mut(&digest)
+        {
+            image.pushed_at = self.now;
+        }
+        if let Some(tag) = push.tag
+            && !(self.breaks(Rule::TagsMove) && repository.tags.contains_key(tag))
+        {
             repository.set_tag(tag, &digest);
         }
         store.events.announce_push(&ImageAction {
@@ -88,13 +97,17 @@ impl PushTarget<'_> {
         if push.tag.is_none_or(|tag| tags.get(tag) == Some(&digest)) { Ok(digest) } else { Err(error) }
     }
 
+    fn breaks(self, rule: Rule) -> bool {
+        rule.is_broken(self.broken)
+    }
+
     /// All content that a manifest names must be in the same repository.
     fn check_content(self, repository: &Repository, manifest: &Manifest) -> Result<(), ApiError> {
         let layers = missing(manifest.blobs(), |digest| repository.blobs.contains(digest));
         let images = missing(manifest.children.iter(), |digest| repository.images.contains_key(digest));
         let (code, what, digests) = if !layers.is_empty() {
             ("LayersNotFoundException", "Layers", layers)
-        } else if !images.is_empty() {
+        } else if !images.is_empty() && !self.breaks(Rule::ImagesOfAListExist) {
             ("ReferencedImagesNotFoundException", "Images", images)
         } else {
             return Ok(());
@@ -121,7 +134,8 @@ impl PushTarget<'_> {
                 Ok(())
             };
         };
-        let may_move = repository.mutability.may_move(tag);
+        let may_move = repository.mutability.may_move(tag) || self.breaks(Rule::ImmutableTagsStay);
+        let exists = repository.images.contains_key(digest);
         match repository.tags.get(tag) {
             Some(named) if named == digest && is_restored => Ok(()),
             Some(named) if named == digest => match self.repush_error {
@@ -129,6 +143,7 @@ impl PushTarget<'_> {
                 _ => Err(self.image_exists(digest, Some(tag))),
             },
             Some(_) if !may_move => Err(self.tag_exists(tag)),
+            _ if exists && self.breaks(Rule::EqualBytesAddATag) => Err(self.image_exists(digest, Some(tag))),
             _ if is_archived && !is_restored => Err(self.image_exists(digest, Some(tag))),
             _ if repository.images.get(digest).is_some_and(|image| image.tags.len() >= TAGS_PER_IMAGE) => {
                 Err(ApiError::new(

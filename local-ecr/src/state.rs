@@ -67,6 +67,7 @@ impl SharedState {
             repository,
             repush_error: self.options.repush_error,
             archived: self.options.archived,
+            broken: self.options.broken,
             now: self.clock.now(),
         }
     }

@@ -14,6 +14,9 @@ mod support;
 mod aliases;
 // Annotations of lists. If you change where they come from, test it here.
 mod annotations;
+// Answers of ECR that nobody knows, or that may differ. If you learn of another one, switch it in local-ecr, and try it
+// here.
+mod answers;
 // What is published, when, and the content of lists. If you add behaviour of a push or a request, test it here.
 mod assemble;
 // SQS batches: what is reconciled once, and what goes back. If you change how records are joined, test it here.

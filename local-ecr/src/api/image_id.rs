@@ -3,6 +3,7 @@
 use super::parameter::Text;
 use crate::error::ApiError;
 use crate::name::is_tag;
+use crate::registry_id::RegistryId;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -39,6 +40,19 @@ pub(super) fn image_id(digest: Option<&str>, tag: Option<&str>) -> Value {
         id["imageTag"] = Value::from(tag);
     }
     id
+}
+
+/// The exception of an operation on one image that does not exist.
+pub(super) fn image_not_found(registry: &RegistryId, repository: &str, id: &ImageId) -> ApiError {
+    ApiError::new(
+        "ImageNotFoundException",
+        format!(
+            "The image with imageId {{imageDigest:'{}', imageTag:'{}'}} does not exist within the repository with name '{repository}' in the registry with id '{}'",
+            id.digest().unwrap_or("null"),
+            id.tag().unwrap_or("null"),
+            registry.account
+        ),
+    )
 }
 
 /// The tag of a request that accepts valid tags only.

@@ -1,16 +1,18 @@
 //! Images: `BatchGetImage`, `PutImage` and `BatchDeleteImage`.
 
 use super::context::{Context, OperationResult};
-use super::image_id::{ImageId, image_id, valid_tag};
+use super::image_id::{ImageId, image_id, image_not_found, valid_tag};
 use super::parameter::{Account, List, RepositoryName, Text};
 use crate::archived_answer::ArchivedAnswer;
 use crate::convert::{TypedManifest, convert};
 use crate::delete::delete_image;
 use crate::digest::{digest_of, is_digest};
+use crate::error::ApiError;
 use crate::media_type::{DOCKER_MANIFEST, OCI_MANIFEST};
 use crate::name::is_tag;
 use crate::push::Push;
 use crate::repository::Repository;
+use crate::rule::Rule;
 use crate::visibility::consume;
 use bytes::Bytes;
 use serde::Deserialize;
@@ -45,12 +47,29 @@ pub(super) struct BatchDeleteImage {
     image_ids: List<ImageId, 1, 100>,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct UpdateImageStorageClass {
+    registry_id: Option<Account>,
+    repository_name: RepositoryName,
+    image_id: ImageId,
+    target_storage_class: StorageClass,
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum StorageClass {
+    Standard,
+    Archive,
+}
+
 /// Why an image is not in the response: a failure code and its reason.
 type Failure = (String, String);
 
 pub(super) fn batch_get(context: &mut Context<'_>, request: &BatchGetImage) -> OperationResult {
     let registry = context.registry(request.registry_id.as_ref());
     let (now, archived) = (context.now, context.state.options.archived);
+    let breaks = |rule: Rule| rule.is_broken(context.state.options.broken);
     let repository = context.store.repository(&registry, &request.repository_name)?;
     let accepted: Vec<&str> = match &request.accepted_media_types {
         Some(types) => types.iter().map(|media_type| &**media_type).collect(),
@@ -72,7 +91,10 @@ pub(super) fn batch_get(context: &mut Context<'_>, request: &BatchGetImage) -> O
                 }
                 // ECR converts manifests for reads by tag only, not by digest.
                 let accepted = requested_digest.is_none().then_some(accepted.as_slice());
-                if let Some(TypedManifest { bytes, media_type }) = convert(repository, &digest, accepted) {
+                if let Some(TypedManifest { mut bytes, media_type }) = convert(repository, &digest, accepted) {
+                    if breaks(Rule::BytesStay) {
+                        bytes = with_a_space(&bytes);
+                    }
                     images.push(json!({
                         "registryId": registry.account,
                         "repositoryName": &*request.repository_name,
@@ -81,6 +103,9 @@ pub(super) fn batch_get(context: &mut Context<'_>, request: &BatchGetImage) -> O
                         "imageManifestMediaType": media_type,
                     }));
                 }
+            }
+            Err((code, _)) if code == "ImageNotFound" && breaks(Rule::AbsenceIsNoException) => {
+                return Err(image_not_found(&registry, &request.repository_name, id));
             }
             Err((code, reason)) => failures.push(json!({
                 "imageId": image_id(requested_digest, tag),
@@ -116,11 +141,12 @@ pub(super) fn put(context: &mut Context<'_>, request: &PutImage) -> OperationRes
 
 pub(super) fn batch_delete(context: &mut Context<'_>, request: &BatchDeleteImage) -> OperationResult {
     let registry = context.registry(request.registry_id.as_ref());
+    let broken = context.state.options.broken;
     let mut deleted = Vec::new();
     let mut failures = Vec::new();
     for id in request.image_ids.iter() {
         let (tag, digest) = (id.tag(), id.digest());
-        match delete_image(context.store, &registry, &request.repository_name, tag, digest, context.now)? {
+        match delete_image(context.store, &registry, &request.repository_name, tag, digest, context.now, broken)? {
             Ok(deletions) => {
                 deleted.extend(deletions.iter().map(|one| image_id(Some(&one.digest), one.tag.as_deref())));
             }
@@ -132,6 +158,33 @@ pub(super) fn batch_delete(context: &mut Context<'_>, request: &BatchDeleteImage
         }
     }
     Ok(json!({"imageIds": deleted, "failures": failures}))
+}
+
+/// Archives an image or restores it, at once.
+pub(super) fn update_storage_class(context: &mut Context<'_>, request: &UpdateImageStorageClass) -> OperationResult {
+    let registry = context.registry(request.registry_id.as_ref());
+    let name = &*request.repository_name;
+    let repository = context.store.repository(&registry, name)?;
+    let (tag, requested_digest) = (request.image_id.tag(), request.image_id.digest());
+    let digest = find(repository, tag, requested_digest).map_err(|(code, reason)| match code.as_str() {
+        "ImageNotFound" => image_not_found(&registry, name, &request.image_id),
+        _ => ApiError::invalid_parameter(reason),
+    })?;
+    let is_archived = request.target_storage_class == StorageClass::Archive;
+    if let Some(image) = repository.images.get_mut(&digest) {
+        image.is_archived = is_archived;
+    }
+    Ok(json!({
+        "registryId": registry.account,
+        "repositoryName": name,
+        "imageId": image_id(Some(&digest), tag),
+        "imageStatus": if is_archived { "ARCHIVED" } else { "ACTIVE" },
+    }))
+}
+
+/// The same JSON in other bytes.
+fn with_a_space(bytes: &[u8]) -> Bytes {
+    [bytes, b" "].concat().into()
 }
 
 /// The digest that an image id names for this read.

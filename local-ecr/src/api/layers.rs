@@ -7,6 +7,7 @@ use crate::error::ApiError;
 use crate::media_type::DOCKER_LAYER;
 use crate::presigned::presign;
 use crate::registry_id::RegistryId;
+use crate::rule::Rule;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -30,6 +31,7 @@ pub(super) struct BatchCheckLayerAvailability {
 pub(super) fn get_download_url(context: &mut Context<'_>, request: &GetDownloadUrlForLayer) -> OperationResult {
     let registry = context.registry(request.registry_id.as_ref());
     let (name, digest) = (&*request.repository_name, request.layer_digest.as_str());
+    let has_no_config = Rule::ConfigsHaveUrls.is_broken(context.state.options.broken);
     let repository = context.store.repository(&registry, name)?;
     if !is_digest(digest) {
         return Err(ApiError::invalid_parameter(
@@ -39,7 +41,7 @@ pub(super) fn get_download_url(context: &mut Context<'_>, request: &GetDownloadU
     let bytes = repository
         .blobs
         .get(digest)
-        .filter(|_| repository.is_referenced(digest))
+        .filter(|bytes| repository.is_referenced(digest) && !(has_no_config && bytes.starts_with(b"{")))
         .cloned()
         .ok_or_else(|| layer_not_found(&registry, name, digest))?;
     let url = presign(context.state, context.store, &registry, name, digest, bytes);

@@ -1,12 +1,13 @@
 //! Pages of images: `DescribeImages` and `ListImages`.
 
 use super::context::{Context, OperationResult};
-use super::image_id::{ImageId, image_id};
+use super::image_id::{ImageId, image_id, image_not_found};
 use super::parameter::{Account, List, PageSize, RepositoryName};
 use crate::clock::epoch_seconds;
 use crate::error::ApiError;
 use crate::registry_id::RegistryId;
 use crate::repository::{Repository, StoredImage};
+use crate::rule::Rule;
 use crate::token;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -111,6 +112,11 @@ pub(super) fn describe_images(context: &mut Context<'_>, request: &DescribeImage
         details.push(detail(&registry, name, digest, image));
         last = Some(digest);
     }
+    if Rule::AllTagsAreListed.is_broken(context.state.options.broken) {
+        for row in &mut details {
+            row["imageTags"] = row["imageTags"].get(0).into_iter().cloned().collect();
+        }
+    }
     let mut answer = json!({"imageDetails": details});
     if let (Some(last), Some(_)) = (last, rows.peek()) {
         answer["nextToken"] = token::encode(last).into();
@@ -175,15 +181,7 @@ fn describe_one(
         .filter(|(_, image)| filter.admits_status(image));
     match found {
         Some((digest, image)) => Ok(detail(registry, name, digest, image)),
-        None => Err(ApiError::new(
-            "ImageNotFoundException",
-            format!(
-                "The image with imageId {{imageDigest:'{}', imageTag:'{}'}} does not exist within the repository with name '{name}' in the registry with id '{}'",
-                digest.unwrap_or("null"),
-                tag.unwrap_or("null"),
-                registry.account
-            ),
-        )),
+        None => Err(image_not_found(registry, name, id)),
     }
 }
 

@@ -99,6 +99,7 @@ fn run(state: &SharedState, call: &CallInfo) -> OperationResult {
         "ListImages" => with(context, request, listing::list_images),
         "PutImage" => with(context, request, images::put),
         "PutImageTagMutability" => with(context, request, repositories::put_mutability),
+        "UpdateImageStorageClass" => with(context, request, images::update_storage_class),
         "UploadLayerPart" => with(context, request, layer_uploads::upload_part),
         _ => Err(ApiError::new("UnknownOperationException", "")),
     }

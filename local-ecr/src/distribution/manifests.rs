@@ -88,7 +88,15 @@ fn put(exchange: &mut Exchange<'_>, reference: &str) -> ExchangeResult {
 fn delete(exchange: &mut Exchange<'_>, reference: &str) -> ExchangeResult {
     exchange.repository()?;
     let (tag, digest) = if is_digest(reference) { (None, Some(reference)) } else { (Some(reference), None) };
-    match delete_image(exchange.store, exchange.registry, &exchange.route.name, tag, digest, exchange.now)? {
+    match delete_image(
+        exchange.store,
+        exchange.registry,
+        &exchange.route.name,
+        tag,
+        digest,
+        exchange.now,
+        exchange.state.options.broken,
+    )? {
         Ok(_) => Ok(Response::new(202)),
         Err(("ImageNotFound", reason)) => Err(manifest_unknown(reason)),
         Err((_, reason)) => Err(oci_error(405, "UNSUPPORTED", reason)),

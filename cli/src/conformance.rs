@@ -1,0 +1,117 @@
+//! What the product assumes of ECR, tried on a registry.
+
+mod options;
+mod text;
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_config::SdkConfig;
+use ecr_multiarch_conformance::bench::Bench;
+use ecr_multiarch_conformance::probe::OptIn;
+use ecr_multiarch_conformance::report::Report;
+use ecr_multiarch_conformance::run::run as try_all;
+use ecr_multiarch_engine::blob::BlobClient;
+use ecr_multiarch_engine::connections::Connections;
+use ecr_multiarch_engine::ecr::behavior_version;
+
+pub use options::Options;
+
+use crate::terminal::print;
+
+/// An assumption does not hold.
+const DIFFERS: u8 = 1;
+/// The run could not begin, was interrupted, or has left something behind.
+const FAILED: u8 = 2;
+
+/// Tries all assumptions, prints what was seen, and returns the exit code.
+pub async fn run(options: &Options) -> u8 {
+    match report(options).await {
+        Ok(report) if !report.left_behind.is_empty() => FAILED,
+        Ok(report) if report.differing().next().is_some() => DIFFERS,
+        Ok(_) => 0,
+        Err(message) => {
+            eprintln!("{message}");
+            FAILED
+        }
+    }
+}
+
+async fn report(options: &Options) -> Result<Report, String> {
+    let connections = Connections::from_environment();
+    let sdk = load(options, &connections).await;
+    let region = sdk.region().ok_or("no Region: pass --region or set AWS_REGION")?.to_string();
+    let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let bench = Bench::new(&sdk, BlobClient::new(connections), &format!("{:x}", began.as_millis()));
+    if !options.yes {
+        confirm(&bench, &region)?;
+    }
+    let mut report = Report {
+        version: env!("CARGO_PKG_VERSION"),
+        began_at: began.as_secs(),
+        region,
+        has_own_endpoint: ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECR"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some()),
+        findings: Vec::new(),
+        left_behind: Vec::new(),
+    };
+    let ended = tokio::select! {
+        ended = try_on(&bench, options, &mut report) => ended,
+        _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
+    };
+    report.left_behind = bench.tear_down().await;
+    for left in &report.left_behind {
+        eprintln!("could not be removed: {left}");
+    }
+    ended?;
+    let json = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())? + "\n";
+    if options.json {
+        print(json)?;
+    } else {
+        print(text::summary(&report))?;
+        write(&options.answers, &json)?;
+    }
+    Ok(report)
+}
+
+async fn load(options: &Options, connections: &Connections) -> SdkConfig {
+    let loader = aws_config::defaults(behavior_version()).http_client(connections.http_client());
+    match &options.region {
+        Some(region) => loader.region(aws_config::Region::new(region.to_string())).load().await,
+        None => loader.load().await,
+    }
+}
+
+async fn try_on(bench: &Bench, options: &Options, report: &mut Report) -> Result<(), String> {
+    bench.set_up().await?;
+    let allowed: &[OptIn] = if options.throttling { &[OptIn::Throttling] } else { &[] };
+    let mut printed = Ok(());
+    try_all(bench, allowed, |finding| {
+        if !options.json && printed.is_ok() {
+            printed = print(text::line(&finding));
+        }
+        report.findings.push(finding);
+    })
+    .await;
+    printed
+}
+
+/// Asks whether to begin.
+fn confirm(bench: &Bench, region: &str) -> Result<(), String> {
+    eprint!("{}", text::question(bench, region));
+    if !stdin().is_terminal() {
+        return Err("\nnobody can answer here: pass --yes".to_owned());
+    }
+    stderr().flush().map_err(|error| error.to_string())?;
+    let mut answer = String::new();
+    stdin().lock().read_line(&mut answer).map_err(|error| error.to_string())?;
+    if matches!(answer.trim(), "y" | "yes") { Ok(()) } else { Err("nothing was done".to_owned()) }
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    eprintln!("all answers, without accounts and URLs: {}", path.display());
+    Ok(())
+}

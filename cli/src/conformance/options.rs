@@ -1,0 +1,30 @@
+//! The options of `conformance`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ecr_multiarch_core::Region;
+
+/// Try on your registry what the function assumes of ECR
+///
+/// Makes two repositories of its own, tries each assumption on them, says what differs and what follows from it, and
+/// removes the repositories again. It touches no other repository. Exit code: 0 if all hold, 1 if one does not, 2 if it
+/// could not be tried.
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// The Region of the registry; that of your environment or profile by default
+    #[arg(long)]
+    pub region: Option<Region>,
+    /// Begin without asking
+    #[arg(long)]
+    pub yes: bool,
+    /// Also exceed the rate of PutImage of the account, for a second or two
+    #[arg(long)]
+    pub throttling: bool,
+    /// Write the report with all answers to standard output, as JSON, in place of the text
+    #[arg(long)]
+    pub json: bool,
+    /// The file for the report with all answers, as JSON
+    #[arg(long, value_name = "FILE", default_value = "conformance.json", conflicts_with = "json")]
+    pub answers: PathBuf,
+}

@@ -1,0 +1,16 @@
+//! What `ecr-multiarch` assumes of Amazon ECR, each tried on a registry: the user's own, or any endpoint.
+//!
+//! * [`assumption`]: an assumption, where the product relies on it, and what follows if it does not hold;
+//! * [`probe`]: tries one; the `probes` are all there are, in the order in which they are tried;
+//! * [`bench`](mod@bench): the two repositories on which they are tried, which are made and removed;
+//! * [`run`](mod@run): tries them all; [`exchange`]: the calls that were made, without secrets; [`report`]: what was seen.
+
+pub mod assumption;
+pub mod bench;
+pub mod exchange;
+pub mod probe;
+mod probes;
+pub mod report;
+pub mod run;
+
+pub use probes::all;

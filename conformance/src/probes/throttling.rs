@@ -1,0 +1,62 @@
+//! The rate of writes.
+
+use aws_sdk_ecr::config::Builder;
+use aws_sdk_ecr::config::retry::RetryConfig;
+use futures_util::{StreamExt as _, stream};
+
+use crate::assumption::{Assumption, Severity};
+use crate::bench::Bench;
+use crate::probe::{NotTried, OptIn, Probe, Seen, outcome};
+
+/// How many writes are sent: twice what a bucket of the default rate of ten a second can hold for two seconds.
+const WRITES: usize = 40;
+/// How many of them at a time.
+const PARALLEL: usize = 20;
+
+pub(super) const PROBES: [Probe; 1] = [Probe {
+    assumption: Assumption {
+        id: "throttling",
+        statement: "Too many calls fail with ThrottlingException and HTTP 400",
+        relied_on_by: "engine/src/ecr/error.rs",
+        severity: Severity::Slower,
+        consequence: "Throttled calls are not spaced, and end with their invocation.",
+    },
+    opt_in: Some(OptIn::Throttling),
+    run: |bench| Box::pin(throttling(bench)),
+}];
+
+async fn throttling(bench: &Bench) -> Result<Seen, NotTried> {
+    let image = bench.pushed("throttled", "linux/amd64").await?;
+    // Each write is of the same image under its tag, so that none has an effect.
+    let writes = stream::iter(0..WRITES).map(async |_| {
+        let call = bench
+            .client
+            .put_image()
+            .repository_name(&bench.repository)
+            .image_manifest(&image.text)
+            .image_manifest_media_type(image.media_type)
+            .image_tag("throttled")
+            .customize()
+            .config_override(Builder::new().retry_config(RetryConfig::disabled()));
+        outcome(call.send().await)
+    });
+    let answers: Vec<_> = writes.buffer_unordered(PARALLEL).collect().await;
+    let mut others = Vec::new();
+    let mut throttled = 0;
+    for answer in answers {
+        match answer? {
+            Err(exception) if exception.code == "ThrottlingException" && exception.status == 400 => throttled += 1,
+            Err(exception) if exception.code != "ImageAlreadyExistsException" => {
+                others.push(format!("HTTP {} {}", exception.status, exception.code));
+            }
+            _ => {}
+        }
+    }
+    others.sort_unstable();
+    others.dedup();
+    if throttled == 0 && others.is_empty() {
+        return Err(NotTried(format!("{WRITES} writes at once were not throttled")));
+    }
+    let text = format!("{throttled} of {WRITES} writes throttled");
+    Ok(Seen::new(others.is_empty(), [vec![text], others].concat().join(", ")))
+}
