@@ -56,6 +56,36 @@ maven_tools() {
   cp "$2/pom.xml" "$1/installed"
 }
 
+# go_tool PACKAGE MODULE VERSION: builds a program into a directory of its version, and puts it into PATH. It is built in a
+# module of its own: `go install` also asks for the list of all versions, which not every proxy has.
+go_tool() {
+  local directory
+  command -v go >/dev/null || { echo 'Go is missing: 1.26 or later' >&2; return 1; }
+  directory=$PWD/target/go-tools/${1##*/}-$3
+  if [[ ! -x $directory/${1##*/} ]]; then
+    mkdir -p "$directory/module"
+    printf 'module tools\n\ngo 1.24\n\nrequire %s %s\n' "$2" "$3" >"$directory/module/go.mod"
+    (cd "$directory/module" && CGO_ENABLED=0 GOFLAGS='-mod=mod -trimpath' go build -o "$directory/${1##*/}" "$1")
+  fi
+  PATH=$directory:$PATH
+}
+
+# The registry clients of .ci/clients that are written in Go.
+use_go_clients() {
+  go_tool github.com/google/go-containerregistry/cmd/crane github.com/google/go-containerregistry v0.21.9
+  go_tool github.com/regclient/regclient/cmd/regctl github.com/regclient/regclient v0.11.5
+  go_tool oras.land/oras/cmd/oras oras.land/oras v1.3.3
+  go_tool github.com/docker/buildx/cmd/buildx github.com/docker/buildx v0.36.1
+}
+
+# Those of .ci/nightly.
+use_go_signers() {
+  go_tool github.com/estesp/manifest-tool/v2/cmd/manifest-tool github.com/estesp/manifest-tool/v2 v2.2.1
+  go_tool github.com/sigstore/cosign/v2/cmd/cosign github.com/sigstore/cosign/v2 v2.6.4
+  go_tool github.com/notaryproject/notation/cmd/notation github.com/notaryproject/notation v1.3.2
+  go_tool github.com/google/ko github.com/google/ko v0.19.1
+}
+
 # Puts SAM, and what it builds and checks with, into PATH.
 use_sam() {
   python_tools "$PWD/target/sam-tools" .ci/sam-requirements.txt

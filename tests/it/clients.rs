@@ -23,9 +23,13 @@ mod boto3;
 mod docker;
 // Copies to another registry.
 mod docker_registry;
+// crane, regctl, oras and buildx. If you add a client that is written in Go, test it here.
+mod go_tools;
 // The function on moto. If you call another operation of ECR, check that moto has it here.
 mod moto;
 // The example that serves a registry at a terminal.
 mod serve;
+// Clients that `.ci/nightly` builds: signers, manifest-tool and ko.
+mod signers;
 // Pushes and pulls by platform.
 mod skopeo;

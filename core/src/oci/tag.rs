@@ -23,6 +23,21 @@ validated_string!(
     |text| (1..=MAX_LENGTH).contains(&text.len()) && !text.starts_with(['.', '-']) && text.bytes().all(is_tag_byte)
 );
 
+impl Tag {
+    /// Whether clients derive it from the digest of an image, for the list of what refers to it, or with a suffix for one of
+    /// these, as cosign does.
+    ///
+    /// OCI distribution specification, "Referrers Tag Schema".
+    pub fn names_referrers(&self) -> bool {
+        const HEX_DIGITS: usize = 64;
+        let Some(digest) = self.as_str().strip_prefix("sha256-") else { return false };
+        let (hex, suffix) = digest.split_at_checked(HEX_DIGITS).unwrap_or_default();
+        hex.len() == HEX_DIGITS
+            && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+            && (suffix.is_empty() || suffix.starts_with('.'))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

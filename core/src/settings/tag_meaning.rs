@@ -57,6 +57,9 @@ pub enum VersionNotServed {
     /// `VERSION_PATTERN` excludes it.
     #[error("version {0} does not match VERSION_PATTERN")]
     Pattern(Tag),
+    /// Clients derive it from the digest of an image, for what refers to that image.
+    #[error("{0} is the tag of what refers to an image, such as its signatures, and not a version")]
+    Referrers(Tag),
     /// It cannot have a manifest list under the tag template.
     #[error("version {0} cannot have a manifest list: {1}")]
     Invalid(Tag, InvalidVersion),
@@ -124,6 +127,9 @@ impl RepositorySettings {
         }
         if !is_admitted {
             return TagMeaning::NotServed(VersionNotServed::Pattern(tag.clone()));
+        }
+        if tag.names_referrers() {
+            return TagMeaning::NotServed(VersionNotServed::Referrers(tag.clone()));
         }
         match self.tag_scheme.platform_tags(tag) {
             Ok(platform_tags) => TagMeaning::Version(platform_tags),
@@ -225,6 +231,8 @@ mod tests {
             ("1.2.3-amd64 latest-amd64 yanked-1.2.3-amd64", "Platform"),
             ("1.2.3 yanked-1.2 1.2.3_ppc64le", "Version"),
             ("x1.2.3", "NotServed"),
+            (&format!("sha256-{0} sha256-{0}.sig", "0".repeat(64)), "NotServed"),
+            (&format!("sha256-{0} sha256-{0}g sha512-{0}0 sha256-{0}00", "0".repeat(63)), "Version"),
         ] {
             for tag in tags.split(' ') {
                 assert_eq!(meaning(tag, "{major}.{minor},latest"), expected, "{tag}");
