@@ -70,6 +70,8 @@ def started(
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # A shell cannot trap what was ignored when it began, as SIGINT is in the background of another shell.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             yield process
@@ -100,6 +102,14 @@ def undelivered(stack: Stack) -> Iterator[None]:
         yield
     finally:
         sqs.purge_queue(QueueUrl=url)
+
+
+@pytest.fixture(autouse=True)
+def clean_queues(stack: Stack) -> Iterator[None]:
+    """Waits until what was announced is handled, and deletes what was refused: it would meet the next tests."""
+    yield
+    eventually("the events are handled", stack.queue("PushQueue").is_empty)
+    stack.emulator.client("sqs").purge_queue(QueueUrl=stack.queue("PushDeadLetterQueue").url)
 
 
 @pytest.mark.parametrize(("program", "shell"), [(VERSION_1, "dash"), (VERSION_2, "bash")])
@@ -138,8 +148,6 @@ def test_a_fault_is_named(
         code, stdout, stderr = check(stack, ecr, "--timeout", "1", *arguments)
     assert (code, expected in stderr, len(stderr.splitlines())) == (1, True, 1), stdout + stderr
     assert not [name for name in ecr.repositories() if "first-check" in name]
-    # What was announced and not handled would meet the next test.
-    eventually("the events are deleted", stack.queue("PushQueue").is_empty)
 
 
 def test_an_event_that_does_not_come_is_told_from_one_that_is_not_delivered(stack: Stack, ecr: LocalEcr) -> None:
