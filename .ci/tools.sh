@@ -28,6 +28,21 @@ install_missing() {
   [[ ${#missing[@]} == 0 ]] || install_packages "${missing[@]}"
 }
 
+# The docker CLI, without the engine. Its `manifest` supports OCI images since version 23.
+use_docker() {
+  if ! command -v docker >/dev/null; then
+    as_root apt-get update -qq
+    # Newer releases have a separate package for the CLI.
+    if apt-cache show docker-cli >/dev/null 2>&1; then install_packages docker-cli; else install_packages docker.io; fi
+  fi
+  local version
+  version=$(docker --version | sed 's/[^0-9]*//')
+  if [[ ${version%%.*} -lt 23 ]]; then
+    echo "docker manifest supports OCI images since version 23; installed is $version" >&2
+    return 1
+  fi
+}
+
 # python_tools DIRECTORY FILE: installs the requirements of a file into a virtual environment.
 # Neither this nor the next two ask the network if all is there.
 python_tools() {
@@ -78,9 +93,13 @@ use_go_clients() {
   go_tool github.com/docker/buildx/cmd/buildx github.com/docker/buildx v0.36.1
 }
 
+use_manifest_tool() {
+  go_tool github.com/estesp/manifest-tool/v2/cmd/manifest-tool github.com/estesp/manifest-tool/v2 v2.2.1
+}
+
 # Those of .ci/nightly.
 use_go_signers() {
-  go_tool github.com/estesp/manifest-tool/v2/cmd/manifest-tool github.com/estesp/manifest-tool/v2 v2.2.1
+  use_manifest_tool
   go_tool github.com/sigstore/cosign/v2/cmd/cosign github.com/sigstore/cosign/v2 v2.6.4
   go_tool github.com/notaryproject/notation/cmd/notation github.com/notaryproject/notation v1.3.2
   go_tool github.com/google/ko github.com/google/ko v0.19.1

@@ -116,6 +116,7 @@ class ToolCandidate:
                 "PATH": os.environ["PATH"],
                 "HOME": home,
                 "DOCKER_CONFIG": home,
+                "BUILDX_CONFIG": home,
                 "SSL_CERT_FILE": str(endpoint.bundle),
                 "HTTPS_PROXY": endpoint.proxy,
                 # The relay serves no plain HTTP, so that a tool that falls back to it fails.
@@ -134,8 +135,24 @@ class ToolCandidate:
     def commands(self, repository: str, version: str, image_format: ImageFormat, home: str) -> list[list[str]]:
         target = f"{DOCUMENTATION_ADDRESS}/{repository}:{version}"
         images = [f"{target}-{architecture}" for architecture in ARCHITECTURES]
-        if self.name == "docker":
-            return [["docker", "manifest", "create", target, *images], ["docker", "manifest", "push", target]]
+        is_docker = image_format == DOCKER
+        match self.name:
+            case "docker":
+                return [["docker", "manifest", "create", target, *images], ["docker", "manifest", "push", target]]
+            case "imagetools":
+                return [["buildx", "imagetools", "create", "--tag", target, *images]]
+            case "crane":
+                sources = [part for image in images for part in ("--manifest", image)]
+                base = ["--docker-empty-base"] if is_docker else []
+                return [["crane", "index", "append", *base, *sources, "--tag", target]]
+            case "regctl":
+                sources = [part for image in images for part in ("--ref", image)]
+                return [["regctl", "index", "create", "--media-type", image_format.manifest_list, *sources, target]]
+            case "manifest-tool":
+                platforms = ",".join(f"linux/{architecture}" for architecture in ARCHITECTURES)
+                kind = ["--type", "docker" if is_docker else "oci"]
+                names = ["--platforms", platforms, "--template", f"{target}-ARCH", "--target", target]
+                return [["manifest-tool", "push", *kind, "from-args", *names]]
         formats = {DOCKER.name: "v2s2", OCI.name: "oci"}
         buildah = ["buildah", "--root", f"{home}/root", "--runroot", f"{home}/run", "--storage-driver", "vfs"]
         create = ["manifest", "create", "list", *(f"docker://{image}" for image in images)]
@@ -154,9 +171,10 @@ def candidates(function: Path) -> list[Candidate]:
     boto3 = {"PYTHONPATH": str(HERE), "LAMBDA_TASK_ROOT": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
     packages = ", ".join(requirement("boto3") + requirement("awslambdaric") + [f"Python {sys.version.split()[0]}"])
     platforms = {"PLATFORMS": "linux/amd64,linux/arm64"}
-    missing = [tool for tool in ("docker", "buildah") if not shutil.which(tool)]
+    tools = ("docker", "buildah", "buildx", "crane", "regctl", "manifest-tool")
+    missing = [tool for tool in tools if not shutil.which(tool)]
     if missing:
-        sys.exit(f"missing: {' and '.join(missing)}. benches/peers/run installs them with apt, as root")
+        sys.exit(f"missing: {' and '.join(missing)}. benches/peers/run installs or builds them")
     return [
         LambdaCandidate("function", "the function", [function], platforms, f"{function.stat().st_size:,} bytes"),
         LambdaCandidate("boto3", "boto3 handler", bootstrap, boto3, packages),
@@ -165,6 +183,10 @@ def candidates(function: Path) -> list[Candidate]:
         ),
         ToolCandidate("docker", "docker manifest create, push", tool_version("docker", "--version")),
         ToolCandidate("buildah", "buildah manifest create, push", tool_version("buildah", "--version")),
+        ToolCandidate("imagetools", "docker buildx imagetools create", built_version("buildx")),
+        ToolCandidate("crane", "crane index append", built_version("crane")),
+        ToolCandidate("regctl", "regctl index create", built_version("regctl")),
+        ToolCandidate("manifest-tool", "manifest-tool push from-args", built_version("manifest-tool")),
     ]
 
 
@@ -172,6 +194,12 @@ def requirement(package: str) -> list[str]:
     """The pinned version of a package of the peers."""
     lines = (HERE / "requirements.txt").read_text().splitlines()
     return [line.replace("==", " ") for line in lines if line.startswith(f"{package}==")]
+
+
+def built_version(tool: str) -> str:
+    """The version of a program that was built with Go, of which not all know their own: its folder is named after it."""
+    path = shutil.which(tool)
+    return Path(path or tool).parent.name.rpartition("-v")[2]
 
 
 def tool_version(*command: str) -> str:

@@ -16,16 +16,16 @@ Figures = dict[str, Any]
 
 # The colors of a light page. The function is the first of the candidates.
 BACKGROUND, TEXT, GRID, FLOOR = "#ffffff", "#1f2328", "#d1d9e0", "#1a7f37"
-CANDIDATES = ("#0969da", "#9a6700", "#bc4c00", "#6e7781", "#8250df")
+CANDIDATES = ("#0969da", "#9a6700", "#bc4c00", "#6e7781", "#8250df", "#1b7c83", "#bf3989", "#0a3069", "#4d2d00")
 # What each of them is on a dark page.
 DARK = {
     BACKGROUND: "#0d1117",
     TEXT: "#e6edf3",
     GRID: "#30363d",
     FLOOR: "#3fb950",
-    **dict(zip(CANDIDATES, ("#58a6ff", "#d29922", "#f0883e", "#8b949e", "#bc8cff"), strict=True)),
+    **dict(zip(CANDIDATES, ("#58a6ff", "#d29922", "#f0883e", "#8b949e", "#bc8cff", "#39c5cf", "#f778ba", "#a5d6ff", "#dbab79"), strict=True)),
 }
-MARKERS = ("o", "s", "^", "D", "v")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 STYLE: Any = {
     "svg.hashsalt": "ecr-multiarch",
     "svg.fonttype": "none",

@@ -19,7 +19,7 @@ INTRODUCTION = """\
 # Figures
 
 `benches/peers/run` measures everything on this page and writes it, with its plots; nothing here is written by hand. It
-needs cargo, python3 with venv, docker and buildah, and for the CPU shares root. The command above each table measures
+needs cargo, Go, python3 with venv, docker and buildah, and for the CPU shares root. The command above each table measures
 that table alone.
 
 All candidates use the same local ECR, over TLS with RSA certificates, as those of AWS are, through a relay that gives
@@ -31,9 +31,8 @@ entries, and the function's has docker's bytes.
 
 What it does not show: AWS itself. A call to ECR takes longer than here, a start on Lambda begins with the download of
 the package, and the processor is another one. The functions run under a small host of the Lambda Runtime API, the boto3
-handler with AWS's own runtime client for Python. `docker` and `buildah` run as a job of CI does, with empty stores; the
-job itself, its checkout and its `docker login` are left out. skopeo has no command that makes a list. crane, regctl,
-oras, manifest-tool and docker buildx are left out, since Debian 12 has no packages of them.
+handler with AWS's own runtime client for Python. The tools run as a job of CI does, with empty stores; the job itself,
+its checkout and its `docker login` are left out. skopeo has no command that makes a list.
 """
 
 
