@@ -6,7 +6,7 @@ use ecr_multiarch_core::alias::outcome::AliasOutcomeKind;
 use ecr_multiarch_core::answer::aliases_of_kind;
 use ecr_multiarch_core::batch::TaskRecords;
 use ecr_multiarch_core::image_tags::outcome::{ImageTagOutcomeKind, image_tags_of_kind};
-use ecr_multiarch_core::plan::Subject;
+use ecr_multiarch_core::plan::{InputKind, Subject};
 use ecr_multiarch_core::{
     AliasReport, Answer, ErrorType, InvocationError, RegistryId, RepositoryName, RepositoryStart, SweepReport, Tag,
 };
@@ -100,6 +100,8 @@ impl InvocationRecord<'_> {
         let account = account.flatten();
         let repository = subject.repository.as_deref();
         let version = subject.version.as_ref().map(Tag::as_str);
+        let tag = subject.tag.as_ref().map(Tag::as_str);
+        let input = subject.kind.map(InputKind::name);
         let took = match self.scope {
             Scope::Invocation(cost) => cost.duration,
             Scope::Task(task) => task.ended_at.duration_since(task.begun_at).unwrap_or_default(),
@@ -120,15 +122,19 @@ impl InvocationRecord<'_> {
             Ok(Answer::Version(report)) => {
                 let outcome = &report.outcome;
                 let missing: Vec<_> = outcome.missing().iter().map(|missing| missing.platform.to_string()).collect();
+                let expected_tags: Vec<_> = outcome.missing().iter().map(|missing| missing.tag.as_str()).collect();
                 tracing::info!(
                     outcome = outcome.kind().name(),
                     account,
                     region,
                     repository,
                     version,
+                    tag,
+                    input,
                     digest = outcome.manifest_list().map(|list| list.digest.to_string()),
                     replaced = report.replaced.map(|digest| digest.to_string()),
                     missing = (!missing.is_empty()).then(|| missing.join(",")),
+                    expected_tags = (!expected_tags.is_empty()).then(|| expected_tags.join(",")),
                     reason = outcome.reason(),
                     aliases_moved,
                     alias_conflicts,
@@ -149,6 +155,7 @@ impl InvocationRecord<'_> {
                 region,
                 repository,
                 version,
+                input,
                 digest = report.digest.map(|digest| digest.to_string()),
                 reason = report.reason.as_deref(),
                 aliases_moved,
@@ -163,6 +170,7 @@ impl InvocationRecord<'_> {
             Ok(Answer::Sweep(report)) => self.log_sweep(report),
             Ok(Answer::Registries(report)) => tracing::info!(
                 outcome = "registries",
+                input,
                 registries = report.registries.len(),
                 milliseconds,
                 ecr_calls,
@@ -178,6 +186,8 @@ impl InvocationRecord<'_> {
                 region,
                 repository,
                 version,
+                tag,
+                input,
                 records,
                 message_ids = task.map(|task| task.records.logged_ids()),
                 milliseconds,
@@ -193,6 +203,7 @@ impl InvocationRecord<'_> {
         let unfinished: Vec<_> = report.named_unfinished().into_iter().map(RepositoryName::as_str).collect();
         tracing::info!(
             outcome = "swept",
+            input = self.subject.kind.map(InputKind::name),
             account = account.flatten(),
             region,
             repositories = report.repositories,

@@ -42,10 +42,40 @@ pub struct Subject {
     pub repository: Option<String>,
     /// The version that the event or request is about.
     pub version: Option<Tag>,
+    /// The tag whose push the event announces.
+    pub tag: Option<Tag>,
+    /// What kind of input it is. `None`, if it is neither.
+    pub kind: Option<InputKind>,
     /// The time of the push event, if the input is one.
     pub pushed_at: Option<SystemTime>,
     /// Whether it is a sweep of everything that is served, and not a dry run.
     pub is_full_sweep: bool,
+}
+
+/// A kind of input, as log lines tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputKind {
+    /// An event.
+    Event,
+    /// A request.
+    Request,
+    /// A request that writes nothing.
+    DryRun,
+}
+
+impl InputKind {
+    /// Its name in log lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Request => "request",
+            Self::DryRun => "dry_run",
+        }
+    }
+
+    fn of_request(is_dry_run: bool) -> Option<Self> {
+        Some(if is_dry_run { Self::DryRun } else { Self::Request })
+    }
 }
 
 /// Why an input results in no work.
@@ -144,7 +174,8 @@ impl Planner<'_> {
                 Err(ignored(format!("{tag} is the tag of an image inside the manifest list of {}", parsed.version)))
             }
             TagMeaning::Alias(_) | TagMeaning::Version(_) | TagMeaning::NotServed(_) => {
-                Err(ignored(format!("{tag} is not the tag of a configured platform")))
+                let expected = settings.platform_tag_forms().join(" or ");
+                Err(ignored(format!("{tag} is not the tag of a configured platform: expected {expected}")))
             }
         }
     }
@@ -258,14 +289,17 @@ impl Planner<'_> {
             Input::Push(push) => Subject {
                 registry: Some(RegistryId { account: Some(push.account.clone()), region: push.region.clone() }),
                 repository: Some(push.repository.to_string()),
+                tag: Some(push.tag.clone()),
+                kind: Some(InputKind::Event),
                 pushed_at: push.time,
                 ..Subject::default()
             },
-            Input::Assemble(AssembleRequest { repository, version, account, region, .. })
-            | Input::Yank(_, ReleaseRequest { repository, version, account, region, .. }) => Subject {
+            Input::Assemble(AssembleRequest { repository, version, account, region, dry_run, .. })
+            | Input::Yank(_, ReleaseRequest { repository, version, account, region, dry_run }) => Subject {
                 registry: self.requested_registry(account.clone(), region.clone()).ok(),
                 repository: Some(repository.to_string()),
                 version: Some(version.clone()),
+                kind: InputKind::of_request(*dry_run),
                 ..Subject::default()
             },
             Input::Sweep(SweepRequest { account, region, repositories, dry_run, from, deep: _, max_age: _ }) => {
@@ -275,13 +309,17 @@ impl Planner<'_> {
                         && repositories.is_none()
                         && from.is_none()
                         && !dry_run,
+                    kind: InputKind::of_request(*dry_run),
                     ..Subject::default()
                 }
             }
-            Input::Registries(_) => Subject::default(),
-            Input::Ignored { registry, repository, .. } => {
-                Subject { registry: registry.clone(), repository: repository.clone(), ..Subject::default() }
-            }
+            Input::Registries(_) => Subject { kind: Some(InputKind::Request), ..Subject::default() },
+            Input::Ignored { registry, repository, .. } => Subject {
+                registry: registry.clone(),
+                repository: repository.clone(),
+                kind: Some(InputKind::Event),
+                ..Subject::default()
+            },
         }
     }
 }

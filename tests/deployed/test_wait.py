@@ -75,7 +75,7 @@ def test_the_digest_is_printed_once_the_other_platform_is_pushed(stack: Stack, e
     try:
         assert process.stderr is not None
         line = process.stderr.readline()
-        assert line.startswith(f"{repository}:1.0.0: waiting for linux/arm64 (missing for "), line
+        assert line.startswith(f"{repository}:1.0.0: waiting for linux/arm64 as 1.0.0-arm64 (missing for "), line
         ecr.push(repository, "1.0.0-arm64", "arm64")
         stdout, stderr = process.communicate(timeout=120)
     finally:
@@ -97,7 +97,7 @@ def test_a_version_that_stays_incomplete_is_a_timeout(stack: Stack, ecr: LocalEc
     ecr.push("team-a/incomplete", "1.0.0-arm64", "arm64")
     code, stdout, stderr = run(stack, "--timeout", "1", "--interval", "1", "team-a/incomplete", "1.0.0")
     assert (code, stdout) == (3, "")
-    assert stderr.splitlines()[-1] == "team-a/incomplete:1.0.0: not published within 1s: waiting for linux/amd64"
+    assert stderr.splitlines()[-1] == "team-a/incomplete:1.0.0: not published within 1s: waiting for linux/amd64 as 1.0.0-amd64"
 
 
 def test_what_no_later_look_mends_is_a_failure(stack: Stack, ecr: LocalEcr) -> None:

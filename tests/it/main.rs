@@ -44,6 +44,8 @@ mod inputs;
 mod logs;
 // The peak memory of the process. If you add a limit of what is read, test its effect on memory here.
 mod memory;
+// Why a tag is not there, by the guide's own commands. If people look for a cause in vain, play it here.
+mod mishaps;
 // Other writers between two calls of one reconciliation. If you add a fixed interleaving, put it here.
 mod races;
 // A queue between EventBridge and the function: bursts, outages, redelivery, dead letters. If you change what goes

@@ -146,9 +146,9 @@ def test_waiting_version_is_reported_on_change_and_once_a_minute(clocked: Waiter
     done = clocked.run("--function", "assembler", *APP, responses=responses)
     assert (done.returncode, done.stdout) == (0, f"{DIGEST}\n")
     assert done.stderr.splitlines() == [
-        "app:1.2.3: waiting for linux/amd64, linux/arm64 (missing for 0s)",
-        "app:1.2.3: waiting for linux/amd64, linux/arm64 (missing for 1m0s)",
-        "app:1.2.3: waiting for linux/arm64 (missing for 1m10s)",
+        "app:1.2.3: waiting for linux/amd64 as 1.2.3-amd64, linux/arm64 as 1.2.3-arm64 (missing for 0s)",
+        "app:1.2.3: waiting for linux/amd64 as 1.2.3-amd64, linux/arm64 as 1.2.3-arm64 (missing for 1m0s)",
+        "app:1.2.3: waiting for linux/arm64 as 1.2.3-arm64 (missing for 1m10s)",
         "app:1.2.3: Contended: what it says (trying again for 0s)",
         "app:1.2.3: waiting: the images have different revisions (for 1m25s)",
     ]
@@ -162,14 +162,14 @@ def test_spaces_between_fields_change_nothing(waiter: Waiter) -> None:
     responses = [answered(json.dumps(report)) for report in reports]
     done = waiter.run("--function", "assembler", "--interval", "1", *APP, responses=responses)
     assert done.returncode == 1, "the digest of a platform is taken for that of the version"
-    assert done.stderr.startswith("app:1.2.3: waiting for linux/amd64, linux/arm64 (missing for 0s)\n")
+    assert done.stderr.startswith("app:1.2.3: waiting for linux/amd64 as 1.2.3-amd64, linux/arm64 as 1.2.3-arm64 (missing for 0s)\n")
 
 
 def test_last_look_is_made_when_the_time_is_up(clocked: Waiter) -> None:
     arguments = ("--function", "assembler", "--timeout", "12", *APP)
     done = clocked.run(*arguments, responses=[waiting("linux/arm64")])
     assert done.returncode == 3
-    assert done.stderr.splitlines()[-1] == "app:1.2.3: not published within 12s: waiting for linux/arm64"
+    assert done.stderr.splitlines()[-1] == "app:1.2.3: not published within 12s: waiting for linux/arm64 as 1.2.3-arm64"
     # After 0, 5, 10 and 12 seconds.
     assert (len(clocked.calls()), clocked.time()) == (4, 12)
 

@@ -74,6 +74,7 @@ def version_report(outcome: str, **fields: Any) -> Json:
         "media_type": "application/vnd.oci.image.index.v1+json",
         "platforms": images,
         "missing": [],
+        **({"expected_tags": [f"1.2.3-{part.split('/')[1]}" for part in fields["missing"]]} if outcome == "waiting" else {}),
         "reason": None,
     }
     assert fields.keys() <= report.keys() | {"aliases"}

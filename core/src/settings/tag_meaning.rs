@@ -158,6 +158,13 @@ impl RepositorySettings {
         }
     }
 
+    /// The platform tags of any version, with `VERSION` in its place.
+    pub fn platform_tag_forms(&self) -> Vec<String> {
+        let version = "VERSION".parse().ok();
+        let tags = version.and_then(|version| self.tag_scheme.platform_tags(&version).ok()).unwrap_or_default();
+        tags.into_iter().map(|PlatformTag { tag, .. }| tag.to_string()).collect()
+    }
+
     /// The release that a version is, if it is served and the repository has aliases.
     pub fn release(&self, version: &Tag) -> Option<Release> {
         let release = self.streams.release(version)?;
