@@ -8,7 +8,7 @@ use ecr_multiarch_core::batch::TaskRecords;
 use ecr_multiarch_core::image_tags::outcome::{ImageTagOutcomeKind, image_tags_of_kind};
 use ecr_multiarch_core::plan::{InputKind, Subject};
 use ecr_multiarch_core::{
-    AliasReport, Answer, ErrorType, InvocationError, RegistryId, RepositoryName, RepositoryStart, SweepReport, Tag,
+    Answer, ErrorType, InvocationError, RegistryId, RepositoryName, RepositoryStart, SweepReport, Tag,
 };
 use ecr_multiarch_engine::log;
 
@@ -74,6 +74,14 @@ impl InvocationRecord<'_> {
         if let Scope::Task(task) = self.scope { Some(task) } else { None }
     }
 
+    /// How long the invocation took, or the task since work on its batch began.
+    fn took(&self) -> Duration {
+        match self.scope {
+            Scope::Invocation(cost) => cost.duration,
+            Scope::Task(task) => task.ended_at.duration_since(task.begun_at).unwrap_or_default(),
+        }
+    }
+
     /// Writes a line for each alias and image tag that was left alone.
     fn log_conflicts(&self) {
         let Subject { registry, repository, .. } = self.subject;
@@ -102,27 +110,22 @@ impl InvocationRecord<'_> {
         let version = subject.version.as_ref().map(Tag::as_str);
         let tag = subject.tag.as_ref().map(Tag::as_str);
         let input = subject.kind.map(InputKind::name);
-        let took = match self.scope {
-            Scope::Invocation(cost) => cost.duration,
-            Scope::Task(task) => task.ended_at.duration_since(task.begun_at).unwrap_or_default(),
-        };
-        let milliseconds = milliseconds(took);
+        let milliseconds = milliseconds(self.took());
         let ecr_calls = self.cost().map(|cost| cost.ecr_calls);
-        let aliases = |kind| self.result.ok().and_then(|answer| tags(answer.aliases()?, kind));
+        let aliases = |kind| {
+            let aliases = self.result.ok().and_then(Answer::aliases).unwrap_or_default();
+            joined(aliases_of_kind(aliases, kind).map(|alias| alias.tag.as_str()))
+        };
         let aliases_moved = aliases(AliasOutcomeKind::Moved);
         let alias_conflicts = aliases(AliasOutcomeKind::Conflict);
         let aliases_pending = aliases(AliasOutcomeKind::Pending);
         let image_tags = self.result.ok().and_then(Answer::image_tags).unwrap_or_default();
-        let image_tags_moved: Vec<_> = image_tags_of_kind(image_tags, ImageTagOutcomeKind::Moved)
-            .map(|image_tag| image_tag.tag.as_str())
-            .collect();
-        let image_tags_moved = (!image_tags_moved.is_empty()).then(|| image_tags_moved.join(","));
+        let moved = image_tags_of_kind(image_tags, ImageTagOutcomeKind::Moved);
+        let image_tags_moved = joined(moved.map(|image_tag| image_tag.tag.as_str()));
         self.log_conflicts();
         match self.result {
             Ok(Answer::Version(report)) => {
                 let outcome = &report.outcome;
-                let missing: Vec<_> = outcome.missing().iter().map(|missing| missing.platform.to_string()).collect();
-                let expected_tags: Vec<_> = outcome.missing().iter().map(|missing| missing.tag.as_str()).collect();
                 tracing::info!(
                     outcome = outcome.kind().name(),
                     account,
@@ -133,8 +136,8 @@ impl InvocationRecord<'_> {
                     input,
                     digest = outcome.manifest_list().map(|list| list.digest.to_string()),
                     replaced = report.replaced.map(|digest| digest.to_string()),
-                    missing = (!missing.is_empty()).then(|| missing.join(",")),
-                    expected_tags = (!expected_tags.is_empty()).then(|| expected_tags.join(",")),
+                    missing = joined(outcome.missing().iter().map(|missing| missing.platform.to_string())),
+                    expected_tags = joined(outcome.missing().iter().map(|missing| missing.tag.as_str())),
                     reason = outcome.reason(),
                     aliases_moved,
                     alias_conflicts,
@@ -230,10 +233,9 @@ impl InvocationRecord<'_> {
     }
 }
 
-/// The aliases of this outcome as a log line lists them. `None`, if there are none.
-fn tags(aliases: &[AliasReport], kind: AliasOutcomeKind) -> Option<String> {
-    let tags: Vec<_> = aliases_of_kind(aliases, kind).map(|alias| alias.tag.as_str()).collect();
-    (!tags.is_empty()).then(|| tags.join(","))
+/// Texts as a log line lists them. `None`, if there are none.
+fn joined(texts: impl Iterator<Item = impl AsRef<str>>) -> Option<String> {
+    texts.map(|text| text.as_ref().to_owned()).reduce(|all, text| all + "," + &text)
 }
 
 /// Whole milliseconds, as log lines and metrics report durations.

@@ -73,8 +73,8 @@ impl InputKind {
         }
     }
 
-    fn of_request(is_dry_run: bool) -> Option<Self> {
-        Some(if is_dry_run { Self::DryRun } else { Self::Request })
+    fn of_request(is_dry_run: bool) -> Self {
+        if is_dry_run { Self::DryRun } else { Self::Request }
     }
 }
 
@@ -299,7 +299,7 @@ impl Planner<'_> {
                 registry: self.requested_registry(account.clone(), region.clone()).ok(),
                 repository: Some(repository.to_string()),
                 version: Some(version.clone()),
-                kind: InputKind::of_request(*dry_run),
+                kind: Some(InputKind::of_request(*dry_run)),
                 ..Subject::default()
             },
             Input::Sweep(SweepRequest { account, region, repositories, dry_run, from, deep: _, max_age: _ }) => {
@@ -309,7 +309,7 @@ impl Planner<'_> {
                         && repositories.is_none()
                         && from.is_none()
                         && !dry_run,
-                    kind: InputKind::of_request(*dry_run),
+                    kind: Some(InputKind::of_request(*dry_run)),
                     ..Subject::default()
                 }
             }
