@@ -7,6 +7,7 @@
 
 mod audit;
 mod conformance;
+mod credentials;
 mod demo;
 mod event_line;
 mod local_stack;

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 pub use options::Options;
 use table::SweepTable;
 
+use crate::credentials;
 use crate::terminal::error_text;
 
 /// The deadline that the sweep requires. In a terminal, Ctrl-C ends it earlier.
@@ -28,6 +29,7 @@ pub async fn run(options: &Options) -> Result<bool, String> {
     let settings = Settings::from_lookup(|name| options.setting(name)).map_err(|error| error.to_string())?;
     let registries = Registries::from_terminal(settings.sweep().puts_per_second).await;
     let registries = registries.map_err(|error| error.to_string())?.with_labels(settings.taken_over());
+    credentials::check(registries.credentials_provider().as_ref()).await?;
     let id = options.registry.id(&registries)?;
     let deadline = Instant::now() + DEADLINE;
     let swept = [registries.open(&id, Priority::Background, deadline)];

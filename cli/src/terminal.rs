@@ -8,6 +8,8 @@ use std::time::Duration;
 use ecr_multiarch_core::Error;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::credentials;
+
 /// The style of a piece of text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
@@ -43,7 +45,10 @@ pub fn print(text: impl AsRef<[u8]>) -> Result<(), String> {
 
 /// An error of the function, with its type.
 pub fn error_text(error: &Error) -> String {
-    format!("{}: {error}", error.error_type())
+    match credentials::hint(error) {
+        Some(hint) => hint.to_owned(),
+        None => format!("{}: {error}", error.error_type()),
+    }
 }
 
 /// A bar without a length that counts these things on standard error. It hides itself where that is not a terminal.

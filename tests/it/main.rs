@@ -42,7 +42,8 @@ mod faults;
 mod inputs;
 // Log lines and metrics. If you add a field or a metric, test it here.
 mod logs;
-// The peak memory of the process. If you add a limit of what is read, test its effect on memory here.
+// The peak memory of the process, which Linux tells. If you add a limit of what is read, test its effect on memory here.
+#[cfg(target_os = "linux")]
 mod memory;
 // Why a tag is not there, by the guide's own commands. If people look for a cause in vain, play it here.
 mod mishaps;

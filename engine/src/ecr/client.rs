@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::interceptors::{
     BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextRef,
@@ -170,6 +171,11 @@ impl Registries {
             shared: Arc::clone(&self.shared),
             throttle_deadline,
         }
+    }
+
+    /// Where the credentials of the calls come from.
+    pub fn credentials_provider(&self) -> Option<SharedCredentialsProvider> {
+        self.sdk.credentials_provider()
     }
 
     /// How many calls were sent to ECR so far; each attempt of the SDK counts.
