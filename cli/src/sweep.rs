@@ -8,6 +8,7 @@ mod tests;
 
 use std::time::Duration;
 
+use ecr_multiarch_audit::text::plain;
 use ecr_multiarch_core::Settings;
 use ecr_multiarch_core::work::SweepScope;
 use ecr_multiarch_engine::ecr::{Priority, Registries};
@@ -49,6 +50,9 @@ pub async fn run(options: &Options) -> Result<bool, String> {
     };
     table.finish();
     println!("{table}");
+    for failure in table::failures(&report) {
+        println!("{}", plain(&failure));
+    }
     println!("{}", table::summary(&report, registries.calls()));
     if let Some(remainder) = table::remainder(&report) {
         println!("{remainder}");

@@ -6,6 +6,8 @@ use std::fmt;
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
+use ecr_multiarch_audit::text::counted;
+use ecr_multiarch_core::answer::sweep::Failed;
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
 use ecr_multiarch_core::reconcile::outcome::Waiting;
 use ecr_multiarch_core::settings::VersionNotServed;
@@ -17,6 +19,7 @@ use ecr_multiarch_engine::sweep::{SweepObserver, VersionEnd};
 use indicatif::ProgressBar;
 
 use super::alias_rows::AliasRows;
+use crate::credentials;
 use crate::terminal::progress_bar;
 
 /// Collects the versions of a sweep.
@@ -180,17 +183,31 @@ pub fn summary(report: &SweepReport, calls: u64) -> String {
     let aliases = report.aliases.as_ref().map_or_else(String::new, |aliases| {
         format!(", {} aliases moved, {} in conflict", aliases.moved, aliases.conflicts.total)
     });
+    let calls = counted(usize::try_from(calls).unwrap_or(usize::MAX), "call", "calls");
     format!(
-        "{} versions in {} repositories: {done}, {} up to date, {} incomplete or held back within the window, {} \
-         ignored, {} archived, {} failed{aliases}; {calls} calls to ECR",
-        report.versions,
-        report.repositories,
+        "{} in {}: {done}, {} up to date, {} incomplete or held back between INCOMPLETE_AFTER and INCOMPLETE_UNTIL, {} \
+         ignored, {} archived, {} failed{aliases}; {calls} to ECR",
+        counted(report.versions, "version", "versions"),
+        counted(report.repositories, "repository", "repositories"),
         report.unchanged,
         report.incomplete.total,
         report.ignored.total,
         report.archived.total,
         report.failed.total,
     )
+}
+
+/// What failed as a whole: a repository or the registry. The table has the versions that failed by themselves.
+pub fn failures(report: &SweepReport) -> Vec<String> {
+    let whole = report.failed.first.iter().filter(|failed| failed.version.is_none());
+    let line = |failed: &Failed| {
+        let subject = failed.repository.as_ref().map_or("the registry", RepositoryName::as_str);
+        match credentials::hint(&failed.error) {
+            Some(hint) => format!("{subject}: {hint}"),
+            None => format!("{subject}: {}: {}", failed.error.error_type(), failed.message()),
+        }
+    };
+    whole.map(line).collect()
 }
 
 /// What is left to do, if time was up before the end.

@@ -8,10 +8,10 @@ use ecr_multiarch_engine::ecr::Priority;
 use ecr_multiarch_engine::end::WorkTime;
 use ecr_multiarch_engine::sweep::sweep;
 use local_ecr::image::Image;
-use local_ecr::{LocalEcr, Options};
+use local_ecr::{Fault, FaultKind, LocalEcr, Options};
 use tokio::time::Instant;
 
-use super::table::{SweepTable, remainder, summary};
+use super::table::{SweepTable, failures, remainder, summary};
 use crate::local_stack::registries;
 
 const ALIASES: [(&str, &str); 1] = [("ALIASES", "{major}.{minor},latest")];
@@ -118,7 +118,11 @@ async fn summary_counts_aliases_where_there_are_any() {
     let ecr = start_ecr();
     push(&ecr, "1.2.3", &["amd64", "arm64"]);
     let (_, with) = swept(&ecr, &ALIASES, false, 50).await;
-    assert!(summary(&with, 9).contains(" 0 failed, 2 aliases moved, 0 in conflict; 9 calls"), "{}", summary(&with, 9));
+    assert!(
+        summary(&with, 9).contains(" 0 failed, 2 aliases moved, 0 in conflict; 9 calls to ECR"),
+        "{}",
+        summary(&with, 9)
+    );
     let (_, without) = swept(&ecr, &[], false, 50).await;
     assert!(!summary(&without, 9).contains("alias"), "{}", summary(&without, 9));
 }
@@ -145,4 +149,26 @@ async fn what_is_passed_over_is_shown_with_its_reason() {
     assert!(table.contains("archived") && table.contains("ignored: version feature-arm64"), "{table}");
     let summary = super::table::summary(&report, 0);
     assert!(summary.contains("1 ignored, 1 archived, 0 failed"), "{summary}");
+}
+
+#[tokio::test]
+async fn repository_that_fails_is_named_with_its_error() {
+    let ecr = start_ecr();
+    push(&ecr, "1.2.3", &["amd64"]);
+    ecr.faults().add(Fault::on("DescribeImages", FaultKind::client_error("AccessDeniedException", "denied")));
+    let (_, report) = swept(&ecr, &[], true, 50).await;
+    let [line] = &failures(&report)[..] else { panic!("{:?}", failures(&report)) };
+    assert!(line.starts_with("app: AccessDenied: ecr:DescribeImages on app was denied"), "{line}");
+    assert!(summary(&report, 1).starts_with("0 versions in 0 repositories: "), "{}", summary(&report, 1));
+    assert!(summary(&report, 1).ends_with("1 failed; 1 call to ECR"), "{}", summary(&report, 1));
+}
+
+#[tokio::test]
+async fn expired_credentials_are_told_as_such() {
+    let ecr = start_ecr();
+    push(&ecr, "1.2.3", &["amd64"]);
+    let expired = "The security token included in the request is expired";
+    ecr.faults().add(Fault::on("DescribeImages", FaultKind::client_error("ExpiredTokenException", expired)));
+    let (_, report) = swept(&ecr, &[], true, 50).await;
+    assert_eq!(failures(&report), ["app: The credentials have expired: sign in again, such as by `aws sso login`"]);
 }
