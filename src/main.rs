@@ -23,6 +23,9 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), StartError> {
     let settings = Settings::from_lookup(|name| std::env::var(name).ok())?;
+    for warning in settings.warnings() {
+        tracing::warn!("{warning}");
+    }
     let registries = Registries::from_environment(settings.sweep().puts_per_second)?.with_labels(settings.taken_over());
     registries.warm_up();
     let handler = &Handler::new(settings, registries);

@@ -40,7 +40,8 @@ fn check(options: &Options, environment: impl Fn(&str) -> Option<String>) -> Res
         let effect = Effect { settings: &settings, repository, version: &options.example };
         format!("\n{effect}")
     });
-    Ok(format!("The settings are valid.\n{}", effects.collect::<String>()))
+    let warnings = settings.warnings().into_iter().map(|warning| format!("Warning: {warning}\n"));
+    Ok(format!("The settings are valid.\n{}{}", warnings.collect::<String>(), effects.collect::<String>()))
 }
 
 /// What the function reads at its start, in the same order.

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::name::{AccountId, Region, RegistryId, RepositoryGlob, RepositoryName};
+use crate::oci::platform::KNOWN_ARCHITECTURES;
 pub use accounts::Accounts;
 pub use list_annotations::ListAnnotations;
 pub use repository::{Attestations, RepositorySettings, Revisions};
@@ -110,6 +111,18 @@ impl Settings {
     pub fn taken_over(&self) -> BTreeSet<String> {
         let keys = self.of_any_repository().flat_map(|settings| settings.annotations.taken_over());
         keys.map(str::to_owned).collect()
+    }
+
+    /// What is valid, and probably not meant: architectures that no tool builds for, so that every version would wait.
+    pub fn warnings(&self) -> BTreeSet<String> {
+        let platforms = self.of_any_repository().flat_map(|settings| settings.tag_scheme.platforms());
+        let unknown = platforms.filter(|configured| !configured.platform().has_known_architecture());
+        unknown
+            .map(|configured| {
+                let (platform, known) = (configured.platform(), KNOWN_ARCHITECTURES.join(", "));
+                format!("PLATFORMS names {platform}, whose architecture is none of Go's, which images state: {known}")
+            })
+            .collect()
     }
 
     /// The settings of the rules, and those of all other repositories.
@@ -207,6 +220,14 @@ mod tests {
 
     fn name(text: &str) -> RepositoryName {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn architecture_that_no_image_states_is_warned_of() {
+        let rules = r#"[{"repositories":["a"],"platforms":"linux/amd46"}]"#;
+        let warnings = parse(&[("PLATFORMS", "linux/amd64,windows/riscv64"), ("RULES", rules)]).unwrap().warnings();
+        let [warning] = &Vec::from_iter(warnings)[..] else { panic!() };
+        assert!(warning.starts_with("PLATFORMS names linux/amd46, ") && warning.ends_with("s390x, wasm"), "{warning}");
     }
 
     #[test]

@@ -141,6 +141,12 @@ fn the_guide_shows_what_is_printed() {
 }
 
 #[test]
+fn what_is_probably_not_meant_is_a_warning() {
+    let printed = checked(&["--parameters", "Platforms=linux/amd46"]).unwrap();
+    assert!(printed.starts_with("The settings are valid.\nWarning: PLATFORMS names linux/amd46, "), "{printed}");
+}
+
+#[test]
 fn another_example_shows_another_stream() {
     let streams = r#"[{"releases":"main-(?<build>[0-9]+)","aliases":"main"}]"#;
     let aliases = |example: &str, pattern: &str| {

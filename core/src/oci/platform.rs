@@ -4,6 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+/// The architectures that images may state: those of Go, by its names.
+///
+/// OCI image specification, "Image Configuration", `architecture`; <https://go.dev/doc/install/source#environment>.
+pub const KNOWN_ARCHITECTURES: [&str; 14] = [
+    "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64",
+    "s390x", "wasm",
+];
+
 /// A platform. An empty field is an absent one.
 ///
 /// OCI image specification, "Image Index", `platform`; the fields are in the order in which Go's tools write them.
@@ -29,6 +37,11 @@ impl Platform {
     /// Whether architecture or operating system is absent, so that it is unknown where the image runs.
     pub fn is_unspecified(&self) -> bool {
         self.architecture.is_empty() || self.os.is_empty()
+    }
+
+    /// Whether the architecture is one that images may state.
+    pub fn has_known_architecture(&self) -> bool {
+        KNOWN_ARCHITECTURES.contains(&self.architecture.as_str())
     }
 
     /// Whether it is `unknown/unknown`, the platform of what does not run.
