@@ -131,7 +131,7 @@ Fault = Callable[[Stack, Relay], AbstractContextManager[None]]
 @pytest.mark.parametrize(
     ("fault", "arguments", "expected"),
     [
-        (lambda stack, _: stack.setting("PLATFORMS", "linux"), (), "the function does not start: PLATFORMS is "),
+        (lambda stack, _: stack.setting("PLATFORMS", "linux"), (), "PLATFORMS is "),
         (lambda stack, _: stack.setting("VERSION_PATTERN", "v.*"), (), "the settings of the stack leave"),
         (lambda _, relay: relay.refusing(HOME, DENIED, "PutImage"), (), "the function has no permission: "),
         (lambda _, relay: relay.refusing(HOME, DENIED), (), "the function has no permission: "),
