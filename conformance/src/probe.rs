@@ -19,6 +19,16 @@ pub struct Probe {
     pub run: for<'a> fn(&'a Bench) -> LocalBoxFuture<'a, Result<Seen, NotTried>>,
 }
 
+impl Probe {
+    /// A probe that everybody may run.
+    pub const fn new(
+        assumption: Assumption,
+        run: for<'a> fn(&'a Bench) -> LocalBoxFuture<'a, Result<Seen, NotTried>>,
+    ) -> Self {
+        Self { assumption, opt_in: None, run }
+    }
+}
+
 /// What some probes do that not everybody wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptIn {

@@ -12,72 +12,66 @@ use crate::probe::{NotTried, Probe, Seen, refused};
 const A_WHILE: Duration = Duration::from_millis(1_100);
 
 pub(super) const PROBES: [Probe; 6] = [
-    Probe {
-        assumption: Assumption {
+    Probe::new(
+        Assumption {
             id: "equal-bytes-add-a-tag",
             statement: "PutImage of the bytes of an image under another tag adds the tag",
             relied_on_by: "engine/src/ecr/put.rs",
             severity: Severity::Wrong,
             consequence: "Aliases, image tags and yank markers are not written.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(equal_bytes_add_a_tag(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(equal_bytes_add_a_tag(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "tag-moves",
             statement: "PutImage under the tag of another image moves the tag",
             relied_on_by: "engine/src/ecr/put.rs",
             severity: Severity::Wrong,
             consequence: "Aliases do not follow the highest release, and lists are not replaced.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(tag_moves(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(tag_moves(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "same-tag-again",
             statement: "PutImage of an image under a tag that names it already fails with ImageAlreadyExistsException",
             relied_on_by: "engine/src/ecr/put.rs",
             severity: Severity::Harmless,
             consequence: "Success and this exception count alike; with another one, writes fail that were not needed.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(same_tag_again(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(same_tag_again(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "tags-of-one-image",
             statement: "BatchGetImage answers two tags of one image with two entries",
             relied_on_by: "engine/src/ecr.rs",
             severity: Severity::Slower,
             consequence: "The tags that an answer leaves out are read again, one by one.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(tags_of_one_image(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(tags_of_one_image(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "new-tag-keeps-push-time",
             statement: "A new tag does not change the push time of an image",
             relied_on_by: "core/src/inventory.rs",
             severity: Severity::Slower,
             consequence: "A list that is older than its images looks newer, and is compared by deep sweeps only.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(new_tag_keeps_push_time(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(new_tag_keeps_push_time(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "repeated-push-keeps-push-time",
             statement: "A repeated push does not change the push time of an image",
             relied_on_by: "core/src/inventory.rs",
             severity: Severity::Slower,
             consequence: "A version whose platform is pushed again is compared by each sweep.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(repeated_push_keeps_push_time(bench)),
-    },
+        |bench| Box::pin(repeated_push_keeps_push_time(bench)),
+    ),
 ];
 
 async fn equal_bytes_add_a_tag(bench: &Bench) -> Result<Seen, NotTried> {

@@ -9,61 +9,56 @@ use crate::bench::{Bench, Manifest, image_id, must};
 use crate::probe::{NotTried, Probe, Seen, accepted, outcome};
 
 pub(super) const PROBES: [Probe; 5] = [
-    Probe {
-        assumption: Assumption {
+    Probe::new(
+        Assumption {
             id: "archived-is-not-read",
             statement: "BatchGetImage of an archived image fails with ImageInaccessible or ImageNotFound",
             relied_on_by: "engine/src/ecr.rs",
             severity: Severity::Wrong,
             consequence: "Versions whose images are archived fail in each sweep, or are published with images that cannot be pulled.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(archived_is_not_read(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(archived_is_not_read(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "archived-is-scanned",
             statement: "DescribeImages with the status ANY lists archived images, and says that they are",
             relied_on_by: "engine/src/ecr/scan.rs",
             severity: Severity::Wrong,
             consequence: "Sweeps take archived images for absent ones, and publish their lists again.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(archived_is_scanned(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(archived_is_scanned(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "status-beside-image-ids",
             statement: "DescribeImages takes a filter of the status beside identifiers",
             relied_on_by: "engine/src/ecr/scan.rs",
             severity: Severity::Slower,
             consequence: "A version that lacks images costs a call that is refused, and archived images are told from absent ones by sweeps only.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(status_beside_image_ids(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(status_beside_image_ids(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "archived-is-pushed-again",
             statement: "PutImage of an archived image under its tag restores it, or fails with ImageAlreadyExistsException",
             relied_on_by: "engine/src/ecr/put.rs",
             severity: Severity::Slower,
             consequence: "The push is not confirmed, and its event is delivered again.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(archived_is_pushed_again(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(archived_is_pushed_again(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "archived-child",
             statement: "A list may name an archived image",
             relied_on_by: "core/src/reconcile/machine.rs",
             severity: Severity::Harmless,
             consequence: "The product does not publish versions with archived images; who does by hand is refused.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(archived_child(bench)),
-    },
+        |bench| Box::pin(archived_child(bench)),
+    ),
 ];
 
 /// An image that is archived.

@@ -11,28 +11,26 @@ use crate::probe::{NotTried, Probe, Seen, outcome, refused};
 const MAX_CONFIG: u64 = 65_536;
 
 pub(super) const PROBES: [Probe; 2] = [
-    Probe {
-        assumption: Assumption {
+    Probe::new(
+        Assumption {
             id: "url-of-a-config",
             statement: "GetDownloadUrlForLayer gives the URL of a config, which answers without credentials",
             relied_on_by: "engine/src/blob.rs",
             severity: Severity::Wrong,
             consequence: "Nothing is published.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(url_of_a_config(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(url_of_a_config(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "url-of-an-absent-blob",
             statement: "GetDownloadUrlForLayer of an absent blob fails with LayersNotFoundException",
             relied_on_by: "engine/src/ecr/error.rs",
             severity: Severity::Harmless,
             consequence: "The error of an image without its config has another type.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(url_of_an_absent_blob(bench)),
-    },
+        |bench| Box::pin(url_of_an_absent_blob(bench)),
+    ),
 ];
 
 async fn url_of_a_config(bench: &Bench) -> Result<Seen, NotTried> {

@@ -8,28 +8,26 @@ use crate::bench::{Bench, Manifest, image_id, must};
 use crate::probe::{NotTried, Probe, Seen, outcome};
 
 pub(super) const PROBES: [Probe; 2] = [
-    Probe {
-        assumption: Assumption {
+    Probe::new(
+        Assumption {
             id: "child-is-kept",
             statement: "BatchDeleteImage of an image that a list names fails with ImageReferencedByManifestList",
             relied_on_by: "docs/integrations.md",
             severity: Severity::Wrong,
             consequence: "Whoever cleans up can break published versions.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(child_is_kept(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(child_is_kept(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "last-tag-is-kept",
             statement: "The last tag of an image that a list names cannot be deleted either",
             relied_on_by: "docs/integrations.md",
             severity: Severity::Harmless,
             consequence: "Platform tags can be removed, and sweeps do not see these versions any more.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(last_tag_is_kept(bench)),
-    },
+        |bench| Box::pin(last_tag_is_kept(bench)),
+    ),
 ];
 
 /// An image of this tag, which a list names.

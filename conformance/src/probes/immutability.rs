@@ -9,39 +9,36 @@ use crate::bench::{Bench, Manifest, must};
 use crate::probe::{NotTried, Probe, Seen, outcome, refused};
 
 pub(super) const PROBES: [Probe; 3] = [
-    Probe {
-        assumption: Assumption {
+    Probe::new(
+        Assumption {
             id: "immutable-other-image",
             statement: "PutImage of another image under an immutable tag fails with ImageTagAlreadyExistsException",
             relied_on_by: "engine/src/ecr/put.rs",
             severity: Severity::Wrong,
             consequence: "A published list could be replaced, or the error is not a TagConflict.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(immutable_other_image(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(immutable_other_image(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "immutable-same-image",
             statement: "PutImage of the same image under its immutable tag fails with ImageTagAlreadyExistsException or ImageAlreadyExistsException",
             relied_on_by: "engine/src/ecr/put.rs",
             severity: Severity::Harmless,
             consequence: "Both lead to a read of the tag; so does success.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(immutable_same_image(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(immutable_same_image(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "excluded-tag-moves",
             statement: "With IMMUTABLE_WITH_EXCLUSION, a tag that a filter matches moves, and no other",
             relied_on_by: "docs/aliases.md",
             severity: Severity::Wrong,
             consequence: "Aliases in immutable repositories do not move, or releases can be overwritten.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(excluded_tag_moves(bench)),
-    },
+        |bench| Box::pin(excluded_tag_moves(bench)),
+    ),
 ];
 
 /// Two images in the immutable repository, of which the first has this tag.

@@ -8,61 +8,56 @@ use crate::bench::{Bench, Manifest, image_id, must};
 use crate::probe::{NotTried, Probe, Seen, outcome, refused};
 
 pub(super) const PROBES: [Probe; 5] = [
-    Probe {
-        assumption: Assumption {
+    Probe::new(
+        Assumption {
             id: "stored-bytes",
             statement: "BatchGetImage that accepts all four media types returns the bytes that were pushed",
             relied_on_by: "core/src/reconcile/observation.rs",
             severity: Severity::Wrong,
             consequence: "Versions fail with CorruptImage.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(stored_bytes(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(stored_bytes(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "manifest-without-media-type",
             statement: "A manifest without mediaType is stored as it is, under the media type of the call",
             relied_on_by: "core/src/reconcile/observation.rs",
             severity: Severity::Wrong,
             consequence: "Versions with such images are not published.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(manifest_without_media_type(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(manifest_without_media_type(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "absent-tag",
             statement: "BatchGetImage of an absent tag succeeds, with the failure code ImageNotFound",
             relied_on_by: "engine/src/ecr.rs",
             severity: Severity::Wrong,
             consequence: "Versions that lack a platform fail instead of waiting.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(absent_tag(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(absent_tag(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "absent-repository",
             statement: "A read of an absent repository fails with RepositoryNotFoundException",
             relied_on_by: "engine/src/ecr/error.rs",
             severity: Severity::Harmless,
             consequence: "The error of a request for an absent repository has another type.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(absent_repository(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(absent_repository(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "hundred-references",
             statement: "BatchGetImage takes a hundred references and refuses more",
             relied_on_by: "engine/src/ecr.rs",
             severity: Severity::Slower,
             consequence: "Reads could be larger, or have to be smaller.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(hundred_references(bench)),
-    },
+        |bench| Box::pin(hundred_references(bench)),
+    ),
 ];
 
 async fn stored_bytes(bench: &Bench) -> Result<Seen, NotTried> {

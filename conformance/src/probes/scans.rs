@@ -18,61 +18,56 @@ const PAUSE: Duration = Duration::from_millis(100);
 const MOVES: usize = 20;
 
 pub(super) const PROBES: [Probe; 5] = [
-    Probe {
-        assumption: Assumption {
+    Probe::new(
+        Assumption {
             id: "scan-lists-all-tags",
             statement: "DescribeImages lists all tags of an image",
             relied_on_by: "core/src/inventory.rs",
             severity: Severity::Wrong,
             consequence: "Sweeps take tags for absent, and publish again what is there.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(scan_lists_all_tags(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(scan_lists_all_tags(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "pages-have-all-images",
             statement: "The pages of DescribeImages have each tagged image once, where nobody writes",
             relied_on_by: "engine/src/ecr/scan.rs",
             severity: Severity::Wrong,
             consequence: "Sweeps miss versions.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(pages_have_all_images(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(pages_have_all_images(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "read-after-write",
             statement: "BatchGetImage shows a write within three seconds",
             relied_on_by: "core/src/reconcile/machine.rs",
             severity: Severity::Slower,
             consequence: "Writes are not confirmed, and their events are delivered again.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(read_after_write(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(read_after_write(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "scan-after-write",
             statement: "DescribeImages shows a write within three seconds",
             relied_on_by: "core/src/alias/machine.rs",
             severity: Severity::Slower,
             consequence: "An alias is looked at again by the next sweep.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(scan_after_write(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(scan_after_write(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "page-is-one-read",
             statement: "A page of DescribeImages has a tag that is being moved exactly once",
             relied_on_by: "core/src/alias/machine.rs",
             severity: Severity::Wrong,
             consequence: "An alias can be moved to an older release until the next sweep.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(page_is_one_read(bench)),
-    },
+        |bench| Box::pin(page_is_one_read(bench)),
+    ),
 ];
 
 async fn scan_lists_all_tags(bench: &Bench) -> Result<Seen, NotTried> {

@@ -12,83 +12,76 @@ use crate::probe::{NotTried, Probe, Seen, outcome, refused};
 const MAX_MANIFEST: usize = 4_194_304;
 
 pub(super) const PROBES: [Probe; 7] = [
-    Probe {
-        assumption: Assumption {
+    Probe::new(
+        Assumption {
             id: "mixed-lists",
             statement: "A Docker list may name OCI images, and an OCI index Docker images",
             relied_on_by: "core/src/reconcile/manifest_list.rs",
             severity: Severity::Wrong,
             consequence: "Versions whose platforms were built by different tools are not published, nor lists of Docker images with annotations.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(mixed_lists(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(mixed_lists(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "fields-of-entries",
             statement: "An index and its entries may have annotations, and entries variant and os.version",
             relied_on_by: "core/src/reconcile/manifest_list.rs",
             severity: Severity::Wrong,
             consequence: "Versions with such images are not published.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(fields_of_entries(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(fields_of_entries(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "os-features-are-refused",
             statement: "An index with os.features in an entry fails with InvalidParameterException",
             relied_on_by: "core/src/oci/platform.rs",
             severity: Severity::Harmless,
             consequence: "The product leaves os.features out, which would not be necessary.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(os_features_are_refused(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(os_features_are_refused(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "missing-child",
             statement: "A list that names an image that is not in the repository fails with ReferencedImagesNotFoundException",
             relied_on_by: "engine/src/ecr/put.rs",
             severity: Severity::Wrong,
             consequence: "A list could name an image that was deleted meanwhile.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(missing_child(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(missing_child(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "missing-layer",
             statement: "An image that names a blob that is not in the repository fails with LayersNotFoundException",
             relied_on_by: "local-ecr/src/push.rs",
             severity: Severity::Harmless,
             consequence: "The product pushes no images; those that others push may lack their configs.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(missing_layer(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(missing_layer(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "wrong-digest",
             statement: "PutImage with another digest than that of the manifest fails with ImageDigestDoesNotMatchException",
             relied_on_by: "engine/src/ecr/put.rs",
             severity: Severity::Harmless,
             consequence: "The product computes the digest of the bytes that it sends.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(wrong_digest(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(wrong_digest(bench)),
+    ),
+    Probe::new(
+        Assumption {
             id: "largest-manifest",
             statement: "A manifest of more than 4 MiB is refused",
             relied_on_by: "core/src/reconcile/manifest_list.rs",
             severity: Severity::Harmless,
             consequence: "Lists that ECR would take are refused as too large.",
         },
-        opt_in: None,
-        run: |bench| Box::pin(largest_manifest(bench)),
-    },
+        |bench| Box::pin(largest_manifest(bench)),
+    ),
 ];
 
 async fn mixed_lists(bench: &Bench) -> Result<Seen, NotTried> {
