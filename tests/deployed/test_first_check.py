@@ -21,7 +21,6 @@ from support.local_ecr import LocalEcr
 from support.registry import HOME
 from support.relay import DENIED, Relay
 from support.stack import Stack
-from support.waiting import eventually
 
 REPOSITORY = "team-a/first-check"
 
@@ -105,11 +104,10 @@ def undelivered(stack: Stack) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def clean_queues(stack: Stack) -> Iterator[None]:
-    """Waits until what was announced is handled, and deletes what was refused: it would meet the next tests."""
+def settled(stack: Stack) -> Iterator[None]:
+    """Leaves nothing of what a test has announced to the next one."""
     yield
-    eventually("the events are handled", stack.queue("PushQueue").is_empty)
-    stack.emulator.client("sqs").purge_queue(QueueUrl=stack.queue("PushDeadLetterQueue").url)
+    stack.settle()
 
 
 @pytest.mark.parametrize(("program", "shell"), [(VERSION_1, "dash"), (VERSION_2, "bash")])

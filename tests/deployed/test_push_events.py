@@ -2,12 +2,20 @@
 
 import json
 
+import pytest
+
 from support.emulator import ACCOUNT, REGION, Emulator
 from support.events import PUSHES
 from support.local_ecr import INDEX, MANIFEST, LocalEcr
 from patterns import matched
 from support.stack import Stack
 from support.waiting import eventually
+
+
+@pytest.fixture(autouse=True, scope="module")
+def settled(stack: Stack) -> None:
+    """The events of ECR that other tests put match the rule of the stack, too."""
+    stack.settle()
 
 
 def test_a_push_of_all_platforms_publishes_the_version(stack: Stack, ecr: LocalEcr) -> None:

@@ -101,6 +101,12 @@ class Stack:
         finally:
             self._set_enabled(True)
 
+    def settle(self) -> None:
+        """Waits until all events are handled, and deletes those that failed on every attempt: they would meet the next
+        tests."""
+        eventually("the events are handled", self.queue("PushQueue").is_empty)
+        self.emulator.client("sqs").purge_queue(QueueUrl=self.queue("PushDeadLetterQueue").url)
+
     @contextmanager
     def setting(self, name: str, value: str, function: str = "Assembler") -> Iterator[None]:
         """Gives a function another value of a setting."""
