@@ -114,8 +114,9 @@ def check_lists(image_format: str, made: dict[str, str]) -> None:
 
 
 def content(manifest_list: dict[str, Any]) -> tuple[str, list[str]]:
-    """A list without the order of its entries and of their fields."""
-    entries = sorted(json.dumps(entry, sort_keys=True) for entry in manifest_list["manifests"])
+    """A list without the order of its entries and of their fields. crane also states the type of the config."""
+    described = ({name: entry[name] for name in entry if name != "artifactType"} for entry in manifest_list["manifests"])
+    entries = sorted(json.dumps(entry, sort_keys=True) for entry in described)
     return manifest_list["mediaType"], entries
 
 

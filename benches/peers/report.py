@@ -135,8 +135,8 @@ def of_latency(figures: Figures) -> str:
     rows.append(["round trips, one after the other", f"{count}", *slopes])
     text += table(["round trip", "floor", *(f"`{name}`" for name in names)], rows) + "\n"
     text += paragraph(
-        "The last row is the slope of the times over the round-trip time. A tool opens a connection for each request, "
-        "which costs two round trips more each."
+        "The last row is the slope of the times over the round-trip time. `docker` and `buildah` open a connection for "
+        "each request, which costs two round trips more each."
     )
     text += paragraph(
         "The relay and the local ECR are part of every time here. So the function is also compared with what its round "

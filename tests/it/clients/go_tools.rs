@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use local_ecr::image::{Entry, Image as StoredImage, Index, ToArtifact as _};
-use local_ecr::media_type::{OCI_INDEX, OCI_MANIFEST};
+use local_ecr::media_type::{DOCKER_CONFIG, DOCKER_LIST, OCI_INDEX, OCI_MANIFEST};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -156,6 +156,28 @@ fn list_of_crane_is_right() {
     crane.run(&["index", "append", "-m", &amd64, "-m", &arm64, "-t", &live.reference("1.0.1")]);
     let before = live.registry.tag("app", "1.0.1").unwrap();
     add_platform_tags(&live, false);
+    assert_right(&mut live, &before);
+}
+
+/// In the entries of a Docker list, crane states the type of the config as that of an artifact.
+#[test]
+#[ignore = "needs a program that .ci/clients installs"]
+fn docker_list_of_crane_is_right() {
+    let crane = Client::new("crane");
+    let mut live = LiveRegistry::with(settings);
+    let tags = PLATFORMS.map(|(platform, part)| {
+        let tag = format!("1.0.1-{part}");
+        live.registry.push("app", Some(&tag), &StoredImage::docker(platform).content(part));
+        live.reference(&tag)
+    });
+    let list = live.reference("1.0.1");
+    crane.run(&["index", "append", "--docker-empty-base", "-m", &tags[0], "-m", &tags[1], "-t", &list]);
+    let made: Value = serde_json::from_slice(&live.manifest("1.0.1")).unwrap();
+    assert_eq!(
+        (&made["mediaType"], &made["manifests"][0]["artifactType"]),
+        (&json!(DOCKER_LIST), &json!(DOCKER_CONFIG))
+    );
+    let before = live.registry.tag("app", "1.0.1").unwrap();
     assert_right(&mut live, &before);
 }
 
