@@ -203,7 +203,6 @@ impl InvocationRecord<'_> {
 
     fn log_sweep(&self, report: &SweepReport) {
         let (account, region) = self.subject.registry.as_ref().map(RegistryId::fields).unzip();
-        let unfinished: Vec<_> = report.named_unfinished().into_iter().map(RepositoryName::as_str).collect();
         tracing::info!(
             outcome = "swept",
             input = self.subject.kind.map(InputKind::name),
@@ -223,7 +222,7 @@ impl InvocationRecord<'_> {
             image_tag_conflicts = report.image_tags.map(|image_tags| image_tags.conflicts),
             complete = report.is_complete(),
             next = report.next.as_ref().map(RepositoryStart::as_str),
-            unfinished = (!unfinished.is_empty()).then(|| unfinished.join(",")),
+            unfinished = joined(report.named_unfinished().into_iter().map(RepositoryName::as_str)),
             unfinished_total = report.unfinished.len(),
             milliseconds = self.cost().map(|cost| milliseconds(cost.duration)),
             ecr_calls = self.cost().map(|cost| cost.ecr_calls),

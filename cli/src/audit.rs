@@ -62,7 +62,7 @@ fn exit_code(fail_on_findings: bool, report: Option<&Report>) -> u8 {
 
 async fn report(options: &Options) -> Result<Report, String> {
     let registries = Registries::from_terminal(PUTS_PER_SECOND).await.map_err(|error| error.to_string())?;
-    credentials::check(registries.credentials_provider().as_ref()).await?;
+    credentials::check(registries.credentials_provider()).await?;
     if options.deep {
         eprintln!(
             "--deep reads the manifests of all tags and of the images in their lists. To ECR that is a pull of each \

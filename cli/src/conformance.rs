@@ -19,6 +19,7 @@ use ecr_multiarch_engine::ecr::behavior_version;
 pub use options::Options;
 
 use crate::credentials;
+use crate::registry_options::NO_REGION;
 use crate::terminal::print;
 
 /// An assumption does not hold.
@@ -42,8 +43,8 @@ pub async fn run(options: &Options) -> u8 {
 async fn report(options: &Options) -> Result<Report, String> {
     let connections = Connections::from_environment();
     let sdk = load(options, &connections).await;
-    credentials::check(sdk.credentials_provider().as_ref()).await?;
-    let region = sdk.region().ok_or("no Region: pass --region or set AWS_REGION")?.to_string();
+    credentials::check(sdk.credentials_provider()).await?;
+    let region = sdk.region().ok_or(NO_REGION)?.to_string();
     let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let bench = Bench::new(&sdk, BlobClient::new(connections), &format!("{:x}", began.as_millis()));
     if !options.yes {

@@ -12,7 +12,7 @@ use ecr_multiarch_core::Error;
 ///
 /// # Errors
 /// What to do, if there are none.
-pub async fn check(provider: Option<&SharedCredentialsProvider>) -> Result<(), String> {
+pub async fn check(provider: Option<SharedCredentialsProvider>) -> Result<(), String> {
     if let Some(profile) = env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty())
         && !files().iter().any(|text| has_profile(text, &profile))
     {
@@ -51,7 +51,7 @@ fn has_profile(text: &str, profile: &str) -> bool {
 /// What to do about credentials that are absent, or that were not loaded for a reason.
 fn advice(reason: &str) -> String {
     if reason.contains("SSO") {
-        return "There is no valid sign-in for this profile: run `aws sso login`".to_owned();
+        return "The sign-in of this profile is missing or has expired: run `aws sso login`".to_owned();
     }
     let advice = "Unable to locate credentials: run `aws configure` or `aws sso login`, or set AWS_PROFILE";
     if reason.is_empty() { advice.to_owned() } else { format!("{advice} ({reason})") }

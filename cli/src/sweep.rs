@@ -30,7 +30,7 @@ pub async fn run(options: &Options) -> Result<bool, String> {
     let settings = Settings::from_lookup(|name| options.setting(name)).map_err(|error| error.to_string())?;
     let registries = Registries::from_terminal(settings.sweep().puts_per_second).await;
     let registries = registries.map_err(|error| error.to_string())?.with_labels(settings.taken_over());
-    credentials::check(registries.credentials_provider().as_ref()).await?;
+    credentials::check(registries.credentials_provider()).await?;
     let id = options.registry.id(&registries)?;
     let deadline = Instant::now() + DEADLINE;
     let swept = [registries.open(&id, Priority::Background, deadline)];

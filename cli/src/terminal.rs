@@ -45,9 +45,14 @@ pub fn print(text: impl AsRef<[u8]>) -> Result<(), String> {
 
 /// An error of the function, with its type.
 pub fn error_text(error: &Error) -> String {
+    described(error, &error.to_string())
+}
+
+/// An error of the function, with its type and this message.
+pub fn described(error: &Error, message: &str) -> String {
     match credentials::hint(error) {
         Some(hint) => hint.to_owned(),
-        None => format!("{}: {error}", error.error_type()),
+        None => format!("{}: {message}", error.error_type()),
     }
 }
 

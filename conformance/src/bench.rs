@@ -7,6 +7,7 @@ use aws_config::SdkConfig;
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::operation::batch_get_image::BatchGetImageOutput;
 use aws_sdk_ecr::operation::put_image::PutImageOutput;
+use aws_sdk_ecr::operation::put_image::builders::PutImageFluentBuilder;
 use aws_sdk_ecr::primitives::Blob;
 use aws_sdk_ecr::types::{DescribeImagesFilter, ImageDetail, ImageIdentifier, ImageTagMutability, TagStatus};
 use ecr_multiarch_engine::blob::BlobClient;
@@ -16,7 +17,7 @@ use local_ecr::media_type::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFES
 use serde_json::{Value, json};
 
 use crate::exchange::Recorder;
-use crate::probe::{Exception, NotTried, Outcome, outcome};
+use crate::outcome::{NotTried, Outcome, must, outcome};
 
 /// The beginning of the names of the repositories. No other repository is ever named in a call, but one that is absent.
 pub const PREFIX: &str = "ecr-multiarch-conformance-";
@@ -158,15 +159,14 @@ impl Bench {
         manifest: &Manifest,
         tag: Option<&str>,
     ) -> Result<Outcome<PutImageOutput>, NotTried> {
-        let call = self
-            .client
-            .put_image()
-            .repository_name(repository)
-            .image_manifest(&manifest.text)
-            .image_manifest_media_type(manifest.media_type)
-            .image_digest(manifest.digest())
-            .set_image_tag(tag.map(str::to_owned));
-        outcome(call.send().await)
+        let call = self.put_call(repository, manifest).image_digest(manifest.digest());
+        outcome(call.set_image_tag(tag.map(str::to_owned)).send().await)
+    }
+
+    /// A call that writes a manifest, without a digest and a tag.
+    pub fn put_call(&self, repository: &str, manifest: &Manifest) -> PutImageFluentBuilder {
+        let call = self.client.put_image().repository_name(repository);
+        call.image_manifest(&manifest.text).image_manifest_media_type(manifest.media_type)
     }
 
     /// Reads images as the product does: accepting all media types.
@@ -249,14 +249,6 @@ impl Bench {
             .layer_digests(digest_of(bytes));
         must(outcome(call.send().await)?).map(drop)
     }
-}
-
-/// The result of a call without which a probe cannot go on.
-///
-/// # Errors
-/// [`NotTried`], for an exception.
-pub fn must<T>(outcome: Outcome<T>) -> Result<T, NotTried> {
-    outcome.map_err(|Exception { code, message, .. }| NotTried(format!("{code} {message}").trim_end().to_owned()))
 }
 
 /// The identifier of a tag or a digest.

@@ -1,14 +1,13 @@
 """The commands of the AWS CLI in the documents: all are parsed by both versions, and those of an incident are run."""
 
 import shutil
-import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from support.background import ROOT, environment
+from support.background import ROOT, environment, free_port
 from support.commands import VALUE, VERSION_1, VERSION_2, aws_commands, definitions, documents, section, shell_blocks
 from support.commands import program as aws_program
 from support.emulator import CREDENTIALS
@@ -53,10 +52,8 @@ def test_both_versions_parse_the_commands_of_the_documents(
         shutil.copy(ROOT / name, tmp_path / name)
     for name, text in {"after.json": "{}", "template.yaml": "Resources: {}", "packaged.yaml": "Resources: {}"}.items():
         (tmp_path / name).write_text(text)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
     # Nobody listens there, which the AWS CLI says of a command that it has parsed and validated.
-    endpoint = ["--endpoint-url", f"http://127.0.0.1:{port}"]
+    endpoint = ["--endpoint-url", f"http://127.0.0.1:{free_port()}"]
     variables = environment({**CREDENTIALS, "AWS_MAX_ATTEMPTS": "1"})
 
     def refusal(command: list[str]) -> str | None:

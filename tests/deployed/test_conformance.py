@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support.background import ROOT, environment, running
+from support.background import ROOT, environment, free_port, running
 from support.emulator import CREDENTIALS, REGION, Emulator
 from support.local_ecr import LocalEcr, local_program
 from support.waiting import eventually
@@ -64,9 +64,7 @@ def seen(report: dict[str, Any]) -> dict[str, str]:
 @pytest.fixture
 def moto(folder: Path) -> Iterator[str]:
     """The address of moto's server."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
+    port = free_port()
     program = Path(sys.executable).with_name("moto_server")
     with running([program, "-H", "127.0.0.1", "-p", str(port)], folder / "moto.log", CREDENTIALS):
 

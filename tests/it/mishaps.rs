@@ -44,7 +44,7 @@ fn history(bed: &TestBed) -> String {
 
 fn images(bed: &TestBed, tags: [(&str, &str); 2]) {
     for (tag, platform) in tags {
-        // What is refused is told by the steps.
+        // The steps show what is refused.
         let _ = bed.push(tag, &Image::oci(platform));
     }
 }

@@ -1,6 +1,5 @@
 """The emulator of AWS: ministack, with the shim."""
 
-import socket
 import sys
 import urllib.error
 import urllib.request
@@ -13,7 +12,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from support.background import Program, running
+from support.background import Program, free_port, running
 from support.waiting import eventually
 
 ACCOUNT = "123456789012"
@@ -64,9 +63,7 @@ SHIM = Path(__file__).with_name("emulator_shim.py")
 def emulator(folder: Path, variables: Mapping[str, str]) -> Iterator[Emulator]:
     """Runs an emulator on a free port of 127.0.0.1. Its Lambda functions have these environment variables as well."""
     folder.mkdir()
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
+    port = free_port()
     settings = {
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),

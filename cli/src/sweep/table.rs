@@ -19,8 +19,7 @@ use ecr_multiarch_engine::sweep::{SweepObserver, VersionEnd};
 use indicatif::ProgressBar;
 
 use super::alias_rows::AliasRows;
-use crate::credentials;
-use crate::terminal::progress_bar;
+use crate::terminal::{described, progress_bar};
 
 /// Collects the versions of a sweep.
 pub struct SweepTable {
@@ -202,10 +201,7 @@ pub fn failures(report: &SweepReport) -> Vec<String> {
     let whole = report.failed.first.iter().filter(|failed| failed.version.is_none());
     let line = |failed: &Failed| {
         let subject = failed.repository.as_ref().map_or("the registry", RepositoryName::as_str);
-        match credentials::hint(&failed.error) {
-            Some(hint) => format!("{subject}: {hint}"),
-            None => format!("{subject}: {}: {}", failed.error.error_type(), failed.message()),
-        }
+        format!("{subject}: {}", described(&failed.error, &failed.message()))
     };
     whole.map(line).collect()
 }

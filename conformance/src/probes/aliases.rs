@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::assumption::{Assumption, Severity};
-use crate::bench::{Bench, must};
-use crate::probe::{NotTried, Probe, Seen, refused};
+use crate::bench::Bench;
+use crate::outcome::{NotTried, must};
+use crate::probe::{Probe, Seen, refused};
 
 /// Longer than the resolution of the times that ECR states.
 const A_WHILE: Duration = Duration::from_millis(1_100);

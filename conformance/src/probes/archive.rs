@@ -5,8 +5,9 @@ use local_ecr::media_type::OCI_INDEX;
 use serde_json::json;
 
 use crate::assumption::{Assumption, Severity};
-use crate::bench::{Bench, Manifest, image_id, must};
-use crate::probe::{NotTried, Probe, Seen, accepted, outcome};
+use crate::bench::{Bench, Manifest, image_id};
+use crate::outcome::{NotTried, must, outcome};
+use crate::probe::{Probe, Seen, accepted};
 
 pub(super) const PROBES: [Probe; 5] = [
     Probe::new(
@@ -35,7 +36,7 @@ pub(super) const PROBES: [Probe; 5] = [
             statement: "DescribeImages takes a filter of the status beside identifiers",
             relied_on_by: "engine/src/ecr/scan.rs",
             severity: Severity::Slower,
-            consequence: "A version that lacks images costs a call that is refused, and archived images are told from absent ones by sweeps only.",
+            consequence: "A version that lacks images costs a call that is refused, and only sweeps tell archived images from absent ones.",
         },
         |bench| Box::pin(status_beside_image_ids(bench)),
     ),

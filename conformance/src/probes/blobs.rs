@@ -4,8 +4,9 @@ use local_ecr::digest_of;
 use local_ecr::image::Image;
 
 use crate::assumption::{Assumption, Severity};
-use crate::bench::{Bench, must};
-use crate::probe::{NotTried, Probe, Seen, outcome, refused};
+use crate::bench::Bench;
+use crate::outcome::{NotTried, must, outcome};
+use crate::probe::{Probe, Seen, refused};
 
 /// More than any config here has.
 const MAX_CONFIG: u64 = 65_536;

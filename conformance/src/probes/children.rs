@@ -4,8 +4,9 @@ use local_ecr::media_type::OCI_INDEX;
 use serde_json::json;
 
 use crate::assumption::{Assumption, Severity};
-use crate::bench::{Bench, Manifest, image_id, must};
-use crate::probe::{NotTried, Probe, Seen, outcome};
+use crate::bench::{Bench, Manifest, image_id};
+use crate::outcome::{NotTried, must, outcome};
+use crate::probe::{Probe, Seen};
 
 pub(super) const PROBES: [Probe; 2] = [
     Probe::new(

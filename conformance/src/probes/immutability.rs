@@ -5,8 +5,9 @@ use aws_sdk_ecr::types::{
 };
 
 use crate::assumption::{Assumption, Severity};
-use crate::bench::{Bench, Manifest, must};
-use crate::probe::{NotTried, Probe, Seen, outcome, refused};
+use crate::bench::{Bench, Manifest};
+use crate::outcome::{NotTried, must, outcome};
+use crate::probe::{Probe, Seen, refused};
 
 pub(super) const PROBES: [Probe; 3] = [
     Probe::new(

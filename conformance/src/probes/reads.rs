@@ -4,8 +4,9 @@ use local_ecr::media_type::{DOCKER_LIST, OCI_INDEX, OCI_MANIFEST};
 use serde_json::{Value, json};
 
 use crate::assumption::{Assumption, Severity};
-use crate::bench::{Bench, Manifest, image_id, must};
-use crate::probe::{NotTried, Probe, Seen, outcome, refused};
+use crate::bench::{Bench, Manifest, image_id};
+use crate::outcome::{NotTried, must, outcome};
+use crate::probe::{Probe, Seen, refused};
 
 pub(super) const PROBES: [Probe; 5] = [
     Probe::new(

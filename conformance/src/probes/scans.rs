@@ -7,8 +7,9 @@ use aws_sdk_ecr::types::{DescribeImagesFilter, TagStatus};
 use tokio::time::{Instant, sleep};
 
 use crate::assumption::{Assumption, Severity};
-use crate::bench::{Bench, must};
-use crate::probe::{NotTried, Probe, Seen, outcome};
+use crate::bench::Bench;
+use crate::outcome::{NotTried, must, outcome};
+use crate::probe::{Probe, Seen};
 
 /// How long the product waits until it sees a write.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -6,7 +6,8 @@ use futures_util::{StreamExt as _, stream};
 
 use crate::assumption::{Assumption, Severity};
 use crate::bench::Bench;
-use crate::probe::{NotTried, OptIn, Probe, Seen, outcome};
+use crate::outcome::{NotTried, outcome};
+use crate::probe::{OptIn, Probe, Seen};
 
 /// How many writes are sent: twice what a bucket of the default rate of ten a second can hold for two seconds.
 const WRITES: usize = 40;
@@ -29,16 +30,9 @@ async fn throttling(bench: &Bench) -> Result<Seen, NotTried> {
     let image = bench.pushed("throttled", "linux/amd64").await?;
     // Each write is of the same image under its tag, so that none has an effect.
     let writes = stream::iter(0..WRITES).map(async |_| {
-        let call = bench
-            .client
-            .put_image()
-            .repository_name(&bench.repository)
-            .image_manifest(&image.text)
-            .image_manifest_media_type(image.media_type)
-            .image_tag("throttled")
-            .customize()
-            .config_override(Builder::new().retry_config(RetryConfig::disabled()));
-        outcome(call.send().await)
+        let without_retries = Builder::new().retry_config(RetryConfig::disabled());
+        let call = bench.put_call(&bench.repository, &image).image_tag("throttled");
+        outcome(call.customize().config_override(without_retries).send().await)
     });
     let answers: Vec<_> = writes.buffer_unordered(PARALLEL).collect().await;
     let mut others = Vec::new();

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use crate::assumption::{Assumption, Severity};
 use crate::bench::{Bench, Manifest};
-use crate::probe::{NotTried, Probe, Seen, outcome, refused};
+use crate::outcome::{NotTried, outcome};
+use crate::probe::{Probe, Seen, refused};
 
 /// ECR's limit of a manifest. (Amazon ECR API reference, `PutImage`.)
 const MAX_MANIFEST: usize = 4_194_304;
@@ -161,14 +162,7 @@ async fn missing_layer(bench: &Bench) -> Result<Seen, NotTried> {
 
 async fn wrong_digest(bench: &Bench) -> Result<Seen, NotTried> {
     let image = bench.image(&bench.repository, "wrong-digest", "linux/amd64").await?;
-    let call = bench
-        .client
-        .put_image()
-        .repository_name(&bench.repository)
-        .image_manifest(&image.text)
-        .image_manifest_media_type(image.media_type)
-        .image_digest(digest_of(b"another"))
-        .image_tag("wrong-digest");
+    let call = bench.put_call(&bench.repository, &image).image_digest(digest_of(b"another")).image_tag("wrong-digest");
     Ok(refused(&outcome(call.send().await)?, &["ImageDigestDoesNotMatchException"]))
 }
 

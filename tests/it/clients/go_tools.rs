@@ -67,16 +67,21 @@ pub fn settings(function: FunctionBuilder) -> FunctionBuilder {
 /// A registry with the version `1.0.0` of images that are attested or not.
 pub fn live_with_version(is_attested: bool) -> LiveRegistry {
     let mut live = LiveRegistry::with(settings);
+    push_version(&live, "1.0.0", is_attested);
+    live.publish("1.0.0");
+    live
+}
+
+/// Pushes both images under the platform tags of a version: always the same ones.
+fn push_version(live: &LiveRegistry, version: &str, is_attested: bool) {
     for (platform, part) in PLATFORMS {
-        let (image, tag) = (StoredImage::oci(platform).content(part), format!("1.0.0-{part}"));
+        let (image, tag) = (StoredImage::oci(platform).content(part), format!("{version}-{part}"));
         if is_attested {
             live.registry.push("app", Some(&tag), &image.attested());
         } else {
             live.registry.push("app", Some(&tag), &image);
         }
     }
-    live.publish("1.0.0");
-    live
 }
 
 /// Asserts that an alias and the image tags lead where they should, by what a client says of their digests.
@@ -92,27 +97,24 @@ fn assert_names(live: &LiveRegistry, digest_of_tag: impl Fn(&str) -> String) {
     }
 }
 
-/// Delivers the events of a list that a client has made under `1.0.1`, beside the platform tags of its images, and asserts
-/// that it stays: it is right.
+/// Lets a client make a list under `1.0.1` of the images of `1.0.0`, gives these the platform tags of `1.0.1`, and asserts
+/// that the list stays: it is right.
 #[track_caller]
-pub fn assert_right(live: &mut LiveRegistry, before: &str) {
+pub fn assert_makes_a_right_list(live: &mut LiveRegistry, make: impl FnOnce(&LiveRegistry)) {
+    make(live);
+    let before = live.registry.tag("app", "1.0.1").unwrap();
+    push_version(live, "1.0.1", false);
+    assert_right(live, &before);
+}
+
+/// Delivers all events, and asserts that the list under `1.0.1` is still this one.
+#[track_caller]
+fn assert_right(live: &mut LiveRegistry, before: &str) {
     let answers = live.deliver_events();
     assert!(answers.iter().all(|answer| answer["outcome"] != "published"), "{answers:#?}");
     let answer = live.deliver(&json!({"action": "assemble", "repository": "app", "version": "1.0.1"}));
     assert_eq!(answer["outcome"], "unchanged", "{answer:#}");
     assert_eq!(live.registry.tag("app", "1.0.1").as_deref(), Some(before));
-}
-
-/// Gives both images of the version `1.0.0` the platform tags of `1.0.1`, without events.
-pub fn add_platform_tags(live: &LiveRegistry, is_attested: bool) {
-    for (platform, part) in PLATFORMS {
-        let (image, tag) = (StoredImage::oci(platform).content(part), format!("1.0.1-{part}"));
-        if is_attested {
-            live.registry.push("app", Some(&tag), &image.attested());
-        } else {
-            live.registry.push("app", Some(&tag), &image);
-        }
-    }
 }
 
 #[test]
@@ -152,11 +154,10 @@ fn list_of_crane_is_right() {
     let crane = Client::new("crane");
     let mut live = live_with_version(false);
     assert_names(&live, |tag| crane.run(&["digest", &live.reference(tag)]));
-    let [amd64, arm64] = ["1.0.0-amd64", "1.0.0-arm64"].map(|tag| live.reference(tag));
-    crane.run(&["index", "append", "-m", &amd64, "-m", &arm64, "-t", &live.reference("1.0.1")]);
-    let before = live.registry.tag("app", "1.0.1").unwrap();
-    add_platform_tags(&live, false);
-    assert_right(&mut live, &before);
+    assert_makes_a_right_list(&mut live, |live| {
+        let [amd64, arm64, list] = ["1.0.0-amd64", "1.0.0-arm64", "1.0.1"].map(|tag| live.reference(tag));
+        crane.run(&["index", "append", "-m", &amd64, "-m", &arm64, "-t", &list]);
+    });
 }
 
 /// In the entries of a Docker list, crane states the type of the config as that of an artifact.
@@ -204,11 +205,10 @@ fn regctl_copies_an_attested_list_with_its_referrers() {
 fn list_of_regctl_is_right() {
     let mut live = live_with_version(false);
     let (regctl, host) = regctl(&live);
-    let [amd64, arm64, list] = ["1.0.0-amd64", "1.0.0-arm64", "1.0.1"].map(|tag| live.reference(tag));
-    regctl.run(&["--host", &host, "index", "create", "--ref", &amd64, "--ref", &arm64, &list]);
-    let before = live.registry.tag("app", "1.0.1").unwrap();
-    add_platform_tags(&live, false);
-    assert_right(&mut live, &before);
+    assert_makes_a_right_list(&mut live, |live| {
+        let [amd64, arm64, list] = ["1.0.0-amd64", "1.0.0-arm64", "1.0.1"].map(|tag| live.reference(tag));
+        regctl.run(&["--host", &host, "index", "create", "--ref", &amd64, "--ref", &arm64, &list]);
+    });
 }
 
 #[test]
@@ -236,11 +236,10 @@ fn oras_attaches_a_referrer_that_changes_nothing() {
 fn list_of_oras_is_right() {
     let oras = Client::new("oras");
     let mut live = live_with_version(false);
-    let list = live.reference("1.0.1");
-    oras.run(&["manifest", "index", "create", "--plain-http", &list, "1.0.0-amd64", "1.0.0-arm64"]);
-    let before = live.registry.tag("app", "1.0.1").unwrap();
-    add_platform_tags(&live, false);
-    assert_right(&mut live, &before);
+    assert_makes_a_right_list(&mut live, |live| {
+        let list = live.reference("1.0.1");
+        oras.run(&["manifest", "index", "create", "--plain-http", &list, "1.0.0-amd64", "1.0.0-arm64"]);
+    });
 }
 
 #[test]
