@@ -1,5 +1,5 @@
 # Adds the statements that allow a hub's functions to access a registry, or a repository, to the policy that it has.
-# Keeps all other statements, and replaces those of an earlier merge. OPERATIONS.md describes how to use it.
+# Keeps all other statements, and replaces those of an earlier merge. docs/organization.md describes how to use it.
 #
 #     jq --arg assembler ARN --arg sweeper ARN --arg registry arn:aws:ecr:REGION:ACCOUNT -f docs/merge-policy.jq FILE
 #

@@ -102,9 +102,9 @@ fn quoted_figures_are_on_record() {
     let read = |file: &str| fs::read_to_string(root().join(file)).unwrap().replace("\n- ", "\n\n- ");
     let figures = words(&read("docs/figures.md"));
     let number = regex_lite::Regex::new(r"[0-9][0-9.,]* (?:ms|MiB|USD)\b").unwrap();
-    for guide in ["README.md", "OPERATIONS.md"] {
+    for guide in ["README.md", "docs/cost.md"] {
         let text = read(guide);
-        let quoting = text.split("\n\n").filter(|paragraph| paragraph.contains("](docs/figures.md"));
+        let quoting = text.split("\n\n").filter(|paragraph| paragraph.contains("figures.md#") || paragraph.contains("figures.md)"));
         let paragraphs: Vec<_> = quoting.map(words).collect();
         let quoted: Vec<_> = paragraphs.iter().flat_map(|text| number.find_iter(text)).collect();
         assert!(quoted.len() > 3, "{guide} quotes {quoted:?}");
@@ -118,7 +118,7 @@ fn the_guides_name_the_current_versions() {
     let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
     let archive = concat!("ecr-multiarch-", env!("CARGO_PKG_VERSION"), "-arm64");
     assert!(read("README.md").contains(&format!("\ntar xzf {archive}.tar.gz && cd {archive}\n")));
-    for guide in ["README.md", "OPERATIONS.md"] {
+    for guide in ["docs/deploy.md"] {
         assert!(read(guide).contains(concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"), " or later")), "{guide}");
     }
 }

@@ -8,7 +8,7 @@ use crate::support::assertions::assert_contains;
 use crate::support::function::FunctionBuilder;
 use crate::support::test_bed::TestBed;
 
-const GUIDE: &str = include_str!("../../OPERATIONS.md");
+const GUIDE: &str = include_str!("../../docs/runbook.md");
 
 /// The section of the guide.
 fn section() -> &'static str {

@@ -18,7 +18,7 @@ RUN = 880
 ROUNDS = 50
 ROOT = Path(__file__).parents[2]
 DESIGN = ROOT / "docs" / "design.md"
-OPERATIONS = ROOT / "OPERATIONS.md"
+RUNBOOK, COST = ROOT / "docs" / "runbook.md", ROOT / "docs" / "cost.md"
 REGISTRIES = [{"account": f"{index:012}", "region": "eu-central-1"} for index in range(120)]
 # The first ones: they have three of the four places from the beginning.
 HOSTILE = [f"{registry['account']}-{registry['region']}" for registry in REGISTRIES[:3]]
@@ -157,7 +157,7 @@ def test_the_registries_are_asked_for_again_where_that_may_succeed(error: str) -
 @pytest.mark.parametrize("is_named", [True, False])
 def test_a_registry_that_is_swept_by_hand_is_skipped_by_the_name_of_that(is_named: bool) -> None:
     """The command is that of the documents, for a registry of this hub."""
-    [(name, parameters)] = re.findall(r"--name \"([^\"]+)\" \\\n +--input '(.+)'\n", OPERATIONS.read_text())
+    [(name, parameters)] = re.findall(r"--name \"([^\"]+)\" \\\n +--input '(.+)'\n", RUNBOOK.read_text())
     ours, documented = REGISTRIES[3], json.loads(parameters)
     for field, value in ours.items():
         name = name.replace(documented[field], value)
@@ -184,7 +184,7 @@ def test_two_executions_of_the_same_second_share_the_registries() -> None:
 
 def test_the_guide_states_the_transitions_of_an_idle_sweep() -> None:
     """The Rust test of the price takes them from there."""
-    [stated] = re.findall(r"720 × \((\d+) \+ (\d+) for each registry\)", OPERATIONS.read_text())
+    [stated] = re.findall(r"720 × \((\d+) \+ (\d+) for each registry\)", COST.read_text())
     simulated = Hub(seconds=30, hostile=[])
     simulated.run_hours(2)
     once, of_registry = map(int, stated)

@@ -43,8 +43,8 @@ def test_the_check_of_the_readme_finds_that_the_stack_works(
 def test_the_aws_cli_deploys_the_program_without_sam(
     machine: Machine, own_release: Release, aws: Emulator, folder: Path
 ) -> None:
-    """By the commands of OPERATIONS.md."""
-    _, _, guide = (ROOT / "OPERATIONS.md").read_text().partition("Without the SAM CLI")
+    """By the commands of docs/deploy.md."""
+    _, _, guide = (ROOT / "docs" / "deploy.md").read_text().partition("Without the SAM\nCLI")
     block = guide.split("```sh\n", 1)[1].partition("```")[0]
     location = {"LocationConstraint": aws.client("s3").meta.region_name}
     aws.client("s3").create_bucket(Bucket="my-artifacts", CreateBucketConfiguration=location)

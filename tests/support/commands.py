@@ -33,21 +33,23 @@ def documents() -> list[Path]:
 
 
 def shell_blocks(text: str) -> list[str]:
-    """The blocks of commands of a document. What a reader fills in, such as <executionArn>, has a value."""
+    """The blocks of commands of a document. What a reader fills in, such as <executionArn>, has a value; `(?<name>` is
+    part of an expression."""
     blocks = re.findall(r"^( *)```sh\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
-    return [re.sub(r"<[A-Za-z]+>", VALUE, re.sub(rf"^{indent}", "", block, flags=re.MULTILINE)) for indent, block in blocks]
+    plain = [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in blocks]
+    return [re.sub(r"(?<!\?)<[A-Za-z]+>", VALUE, block) for block in plain]
 
 
 def section(heading: str) -> str:
-    """A section of OPERATIONS.md."""
-    _, _, rest = (ROOT / "OPERATIONS.md").read_text().partition(f"\n## {heading}\n")
+    """A section of the runbook."""
+    _, _, rest = (ROOT / "docs" / "runbook.md").read_text().partition(f"\n## {heading}\n")
     assert rest, heading
     return rest.partition("\n## ")[0]
 
 
 def definitions() -> str:
-    """What OPERATIONS.md defines for its commands."""
-    [block] = [block for block in shell_blocks((ROOT / "OPERATIONS.md").read_text()) if "output()" in block]
+    """What docs/deploy.md defines for the commands of all documents."""
+    [block] = [block for block in shell_blocks((ROOT / "docs" / "deploy.md").read_text()) if "output()" in block]
     return block
 
 

@@ -1,4 +1,4 @@
-//! What a stack costs while nothing is pushed: the figures of `OPERATIONS.md`, computed from the template.
+//! What a stack costs while nothing is pushed: the figures of `docs/cost.md`, computed from the template.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ const POLLS: u32 = 5 * DAYS * 24 * 3600 / 20;
 const REGISTRIES: u32 = 120;
 
 fn guide() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("OPERATIONS.md")).unwrap()
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cost.md")).unwrap()
 }
 
 /// How often the schedule starts the sweep in a month.
@@ -94,7 +94,7 @@ fn with_commas(number: u32) -> String {
 fn price_of_an_idle_stack_is_the_one_of_the_guide() {
     let rows = items(&[]).into_iter().map(|(name, number, price)| format!("| {name} | {number} | {price:.2} |\n"));
     let table = rows.chain([format!("| all | | {:.2} |\n", total(&[]))]).collect::<String>();
-    assert!(guide().contains(&table), "OPERATIONS.md lacks\n{table}");
+    assert!(guide().contains(&table), "docs/cost.md lacks\n{table}");
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn prices_of_options_are_those_of_the_guide() {
         "A topic adds {topic:.2} USD for two alarms, aliases {aliases:.2} for an alarm and a metric, \
         `CreateDashboard=true` {dashboard:.2}."
     );
-    assert!(guide().contains(&stated), "OPERATIONS.md lacks: {stated}");
+    assert!(guide().contains(&stated), "docs/cost.md lacks: {stated}");
 }
 
 #[test]
@@ -131,6 +131,6 @@ fn price_of_a_hub_is_the_one_of_the_guide() {
         format!("a hub for 40 accounts in three Regions costs some {hub:.0} USD a month while nothing is pushed"),
         format!("a stack in each of the {REGISTRIES} places some {stacks:.0} USD"),
     ] {
-        assert!(guide.contains(&stated), "OPERATIONS.md lacks: {stated}");
+        assert!(guide.contains(&stated), "docs/cost.md lacks: {stated}");
     }
 }
