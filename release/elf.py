@@ -19,10 +19,10 @@ class Binary:
     architecture: str
     sections: dict[str, bytes]
 
-    def glibc(self) -> tuple[int, int]:
-        """The newest version of glibc whose symbols it needs."""
-        versions = re.findall(rb"\0GLIBC_(\d+)\.(\d+)", self.sections[".dynstr"])
-        return max((int(major), int(minor)) for major, minor in versions)
+    def glibc(self) -> tuple[int, int] | None:
+        """The newest version of glibc whose symbols it needs; none if it is static."""
+        versions = re.findall(rb"\0GLIBC_(\d+)\.(\d+)", self.sections.get(".dynstr", b""))
+        return max(((int(major), int(minor)) for major, minor in versions), default=None)
 
     def dependencies(self) -> list[dict[str, Any]]:
         """The packages that cargo-auditable has recorded, if it has."""

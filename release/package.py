@@ -1,6 +1,7 @@
-"""Makes the folder of a release for one architecture, and its archive.
+"""Makes the folders of a release for one architecture, and their archives: the function, and the terminal program.
 
-    python3 release/package.py x86_64 BOOTSTRAP SBOM OUTPUT
+    python3 release/package.py function x86_64 PROGRAM SBOM OUTPUT
+    python3 release/package.py terminal x86_64 PROGRAM SBOM OUTPUT
 
 Equal inputs give equal bytes: files are in the order of their names, and have one time, owner and mode.
 """
@@ -17,22 +18,26 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import documents
 import elf
 import template
 
 PROJECT = Path(__file__).resolve().parents[1]
 
+LICENSES = ["LICENSE-APACHE", "LICENSE-MIT"]
+
 COPIED = [
-    "LICENSE-APACHE",
-    "LICENSE-MIT",
+    *LICENSES,
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "docs",
+    "events",
     "first-check",
-    "pipelines/tag-state",
-    "pipelines/wait-for-version",
     "member.yaml",
-    "release/samconfig.toml",
+    "pipelines",
     "terraform",
 ]
-"""What the folder has of the project as it is."""
+"""What the folder of the function has of the project, under the same names, so that links and commands hold."""
 
 TIME = (1980, 1, 1, 0, 0, 0)
 """That of all files, in UTC: the earliest of a zip. The commit's would change a zip whose content is the same."""
@@ -40,23 +45,26 @@ TIME = (1980, 1, 1, 0, 0, 0)
 GLIBC = (2, 34)
 """That of Amazon Linux 2023, on which the functions run."""
 
-LARGEST = 7_400_000
-"""Bytes of the binary, which a cold start loads: a few percent above what it has, so that growth is noticed."""
+LARGEST = {"function": 7_400_000, "terminal": 16_000_000}
+"""Bytes of each program, a few percent above what it has, so that growth is noticed. A cold start loads the function."""
 
 
-def check(bootstrap: Path, architecture: str) -> None:
-    """Stops if the binary could not run on Lambda, or does not say what it is made of."""
-    binary, size = elf.read(bootstrap), bootstrap.stat().st_size
-    glibc = binary.glibc()
+def check(kind: str, program: Path, architecture: str) -> None:
+    """Stops if the program could not run where it should, or does not say what it is made of."""
+    binary, size = elf.read(program), program.stat().st_size
+    package = {"function": "ecr-multiarch", "terminal": "ecr-multiarch-cli"}[kind]
+    needs = binary.glibc()
     if binary.architecture != architecture:
-        sys.exit(f"release: the binary is for {binary.architecture}, expected {architecture}")
-    if glibc > GLIBC:
-        sys.exit(f"release: the binary needs glibc {glibc}, and provided.al2023 has {GLIBC}")
-    if not any(package["name"] == "ecr-multiarch" for package in binary.dependencies()):
-        sys.exit("release: the binary's dependency data does not name ecr-multiarch")
-    if size > LARGEST:
-        sys.exit(f"release: the binary has {size} bytes, and may have {LARGEST}")
-    print(f"release: {architecture}: {size} bytes, glibc {glibc[0]}.{glibc[1]}, {len(binary.dependencies())} packages")
+        sys.exit(f"release: the {kind} is for {binary.architecture}, expected {architecture}")
+    if kind == "function" and (needs is None or needs > GLIBC):
+        sys.exit(f"release: the function needs glibc {needs}, and provided.al2023 has {GLIBC}")
+    if kind == "terminal" and needs is not None:
+        sys.exit(f"release: the terminal program needs glibc {needs}, and must be static")
+    if not any(found["name"] == package for found in binary.dependencies()):
+        sys.exit(f"release: the dependency data of the {kind} does not name {package}")
+    if size > LARGEST[kind]:
+        sys.exit(f"release: the {kind} has {size} bytes, and may have {LARGEST[kind]}")
+    print(f"release: {kind} for {architecture}: {size} bytes, {len(binary.dependencies())} packages")
 
 
 def zip_file(bootstrap: Path, target: Path) -> None:
@@ -69,21 +77,18 @@ def zip_file(bootstrap: Path, target: Path) -> None:
         archive.writestr(entry, bootstrap.read_bytes(), compresslevel=9)
 
 
-def copy(source: Path, target: Path) -> None:
-    """Copies a file, or those of a folder that git knows."""
-    if source.is_file():
-        shutil.copy(source, target)
-        return
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=source, check=True, capture_output=True, text=True)
-    for name in filter(None, listed.stdout.split("\0")):
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source / name, target / name)
+def copy(name: str, folder: Path) -> None:
+    """Copies a file of the project, or those of a folder that git knows."""
+    listed = subprocess.run(["git", "ls-files", "-z", name], cwd=PROJECT, check=True, capture_output=True, text=True)
+    for file in filter(None, listed.stdout.split("\0")):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / file, folder / file)
 
 
-def readme(version: str, architecture: str) -> str:
-    """The guide to the folder, with what it takes to build the same binary again."""
+def readme(guide: str, version: str, architecture: str) -> str:
+    """The guide to a folder, with what it takes to build the same program again."""
     compiler = subprocess.run(["rustc", "--version"], check=True, capture_output=True, text=True).stdout.strip()
-    text = (PROJECT / "release" / "README.md.in").read_text()
+    text = (PROJECT / "release" / guide).read_text()
     for name, value in {"VERSION": version, "ARCHITECTURE": architecture, "COMPILER": compiler}.items():
         text = text.replace(f"@{name}@", value)
     return text
@@ -113,22 +118,33 @@ def tar_file(folder: Path, target: Path) -> None:
     target.write_bytes(gzip.compress(content.getvalue(), mtime=0))
 
 
-def make(architecture: str, bootstrap: Path, sbom: Path, output: Path) -> None:
-    """Makes both."""
-    check(bootstrap, architecture)
-    version = tomllib.loads((PROJECT / "Cargo.toml").read_text())["package"]["version"]
-    code = f"ecr-multiarch-{architecture}.zip"
-    folder = output / f"ecr-multiarch-{version}-{architecture}"
-    folder.mkdir()
-    zip_file(bootstrap, folder / code)
-    shutil.copy(sbom, folder / f"ecr-multiarch-{architecture}.cdx.json")
-    for name in COPIED:
-        copy(PROJECT / name, folder / Path(name).name)
-    (folder / "template.yaml").write_text(template.packaged(PROJECT, architecture, code))
-    (folder / "README.md").write_text(readme(version, architecture))
+def make(kind: str, architecture: str, program: Path, sbom: Path, output: Path) -> None:
+    """Makes the folder of one kind, and its archive."""
+    check(kind, program, architecture)
+    manifest = tomllib.loads((PROJECT / "Cargo.toml").read_text())
+    version, address = manifest["package"]["version"], manifest["workspace"]["package"]["repository"]
+    if kind == "function":
+        folder = output / f"ecr-multiarch-{version}-{architecture}"
+        folder.mkdir()
+        code = f"ecr-multiarch-{architecture}.zip"
+        zip_file(program, folder / code)
+        (folder / "template.yaml").write_text(template.packaged(PROJECT, architecture, code))
+        shutil.copy(PROJECT / "release" / "samconfig.toml", folder)
+        guide, copied = "function.md.in", COPIED
+    else:
+        folder = output / f"ecr-multiarch-{version}-linux-{architecture}"
+        folder.mkdir()
+        shutil.copy(program, folder / "ecr-multiarch")
+        (folder / "ecr-multiarch").chmod(0o755)
+        guide, copied = "terminal.md.in", LICENSES
+    shutil.copy(sbom, folder / sbom.name)
+    for name in copied:
+        copy(name, folder)
+    (folder / "README.md").write_text(readme(guide, version, architecture))
+    documents.link(folder, f"{address}/blob/v{version}")
     (folder / "SHA256SUMS").write_text(sums(folder))
     tar_file(folder, output / f"{folder.name}.tar.gz")
 
 
 if __name__ == "__main__":
-    make(sys.argv[1], *map(Path, sys.argv[2:]))
+    make(*sys.argv[1:3], *map(Path, sys.argv[3:]))

@@ -102,9 +102,9 @@ fn quoted_figures_are_on_record() {
     let read = |file: &str| fs::read_to_string(root().join(file)).unwrap().replace("\n- ", "\n\n- ");
     let figures = words(&read("docs/figures.md"));
     let number = regex_lite::Regex::new(r"[0-9][0-9.,]* (?:ms|MiB|USD)\b").unwrap();
-    for guide in ["README.md", "docs/cost.md"] {
+    for guide in ["docs/evaluate.md", "docs/cost.md"] {
         let text = read(guide);
-        let quoting = text.split("\n\n").filter(|paragraph| paragraph.contains("figures.md#") || paragraph.contains("figures.md)"));
+        let quoting = text.split("\n\n").filter(|paragraph| paragraph.contains("](figures.md"));
         let paragraphs: Vec<_> = quoting.map(words).collect();
         let quoted: Vec<_> = paragraphs.iter().flat_map(|text| number.find_iter(text)).collect();
         assert!(quoted.len() > 3, "{guide} quotes {quoted:?}");
@@ -114,13 +114,23 @@ fn quoted_figures_are_on_record() {
 }
 
 #[test]
-fn the_guides_name_the_current_versions() {
+fn everything_names_the_current_version() {
     let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
-    let archive = concat!("ecr-multiarch-", env!("CARGO_PKG_VERSION"), "-arm64");
-    assert!(read("README.md").contains(&format!("\ntar xzf {archive}.tar.gz && cd {archive}\n")));
-    for guide in ["docs/deploy.md"] {
-        assert!(read(guide).contains(concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"), " or later")), "{guide}");
-    }
+    let (version, readme, changelog) = (env!("CARGO_PKG_VERSION"), read("README.md"), read("CHANGELOG.md"));
+    let released = changelog.lines().find_map(|line| line.strip_prefix(&format!("## [{version}] - ")));
+    let date = released.expect("the changelog has the version");
+    assert!(readme.contains(&format!("| version | {version}, of {date}.")), "README.md lacks {version}, of {date}");
+    let archive = regex_lite::Regex::new(r"ecr-multiarch-([0-9]+\.[0-9]+\.[0-9]+)").unwrap();
+    let archives: BTreeSet<_> = archive.captures_iter(&readme).map(|found| found[1].to_owned()).collect();
+    assert_eq!(archives, [version.to_owned()].into());
+    assert!(read("template.yaml").contains(&format!("SemanticVersion: {version}\n")));
+    assert!(read("docs/deploy.md").contains(concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"), " or later")));
+}
+
+#[test]
+fn readme_stays_short() {
+    let lines = fs::read_to_string(root().join("README.md")).unwrap().lines().count();
+    assert!(lines <= 150, "{lines} lines: a reader decides by them whether to go on");
 }
 
 /// The defaults in the rows of a table whose first two columns are names and defaults.

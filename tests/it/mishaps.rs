@@ -116,6 +116,7 @@ fn immutable_tag_is_a_conflict() {
     images(&bed, RIGHT);
     bed.registry.set_mutability("app", Mutability::ImmutableWithExclusion(vec!["1.2.3-*".to_owned()]));
     bed.push("1.2.3-arm64", &Image::oci("linux/arm64").content("again")).unwrap_err();
+    assert_contains(&dry_run(&bed), &["would_publish", "unless the tag is immutable: TagConflict"]);
     assert_contains(&history(&bed), &["TagConflict", "immutable"]);
 }
 

@@ -6,18 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.announcing import Announcing
-from support.artifacts import ARTIFACTS, archive
+from support.artifacts import ARTIFACTS, archive, terminal_archive
 from support.background import ROOT, environment
+from support.commands import shell_blocks
 from support.emulator import CREDENTIALS, Emulator
 from support.local_ecr import LocalEcr
 from support.stack import ARCHITECTURE, announce_push
 
 
+def section(heading: str) -> str:
+    """A section of the README."""
+    _, _, rest = (ROOT / "README.md").read_text().partition(f"\n## {heading}\n")
+    return rest.partition("\n## ")[0]
+
+
 def commands() -> tuple[str, str]:
     """Those that deploy, and those that check the deployment."""
-    _, _, guide = (ROOT / "README.md").read_text().partition("**From a release**")
-    guide, _, _ = guide.partition("**From source**")
-    deploy, first_check = (block.partition("```")[0] for block in guide.split("```sh\n")[1:])
+    deploy, first_check = shell_blocks(section("Deploy"))
     return deploy, first_check
 
 
@@ -39,7 +44,7 @@ class Machine:
             program = shutil.which(name)
             assert program, f"{name} is missing: run .ci/release-tests, which installs it"
             (programs / name).symlink_to(program)
-        for download in (archive(ARCHITECTURE), ARTIFACTS / "SHA256SUMS"):
+        for download in (archive(ARCHITECTURE), terminal_archive(ARCHITECTURE), ARTIFACTS / "SHA256SUMS"):
             shutil.copy(download, folder)
         path = f"{programs}:/usr/bin:/bin"
         assert shutil.which("cargo", path=path) is None

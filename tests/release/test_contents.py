@@ -4,6 +4,7 @@ import calendar
 import hashlib
 import json
 import os
+import re
 import subprocess
 import tarfile
 import tomllib
@@ -11,31 +12,28 @@ import zipfile
 from pathlib import Path
 
 import elf
-from support.artifacts import ARTIFACTS, VERSION, Release, archive
+from support.artifacts import ARTIFACTS, VERSION, Release, archive, terminal_archive
 from support.background import ROOT
 from package import make
 
-EXECUTABLE = {"first-check", "tag-state", "wait-for-version"}
+EXECUTABLE = {"first-check", "pipelines/tag-state", "pipelines/wait-for-version"}
+COPIED = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "SECURITY.md", "first-check", "member.yaml"]
+FOLDERS = ["docs", "events", "pipelines", "terraform"]
 TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def expected_files(architecture: str) -> set[str]:
-    """The files of a release's folder."""
-    terraform = subprocess.run(["git", "ls-files", "terraform"], cwd=ROOT, check=True, capture_output=True, text=True)
+    """The files of the function's folder."""
+    command = ["git", "ls-files", *COPIED, *FOLDERS]
+    copied = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     return {
-        "LICENSE-APACHE",
-        "LICENSE-MIT",
         "README.md",
         "SHA256SUMS",
         f"ecr-multiarch-{architecture}.cdx.json",
         f"ecr-multiarch-{architecture}.zip",
-        "first-check",
-        "member.yaml",
         "samconfig.toml",
-        "tag-state",
         "template.yaml",
-        "wait-for-version",
-        *terraform.stdout.split(),
+        *copied.stdout.split(),
     }
 
 
@@ -59,7 +57,7 @@ def test_the_folder_has_what_a_deployment_needs(release: Release) -> None:
     files = [path for path in release.folder.rglob("*") if path.is_file()]
     assert {str(path.relative_to(release.folder)) for path in files} == expected_files(release.architecture)
     assert all(path.stat().st_size > 0 for path in files)
-    assert {path.name for path in files if os.access(path, os.X_OK)} == EXECUTABLE
+    assert {str(path.relative_to(release.folder)) for path in files if os.access(path, os.X_OK)} == EXECUTABLE
 
 
 def test_the_archive_tells_nothing_of_its_builder(architecture: str) -> None:
@@ -74,7 +72,7 @@ def test_the_archive_tells_nothing_of_its_builder(architecture: str) -> None:
 
 
 def test_the_same_program_gives_the_same_archive(release: Release, tmp_path: Path) -> None:
-    make(release.architecture, release.bootstrap(), release.sbom(), tmp_path)
+    make("function", release.architecture, release.bootstrap(), release.sbom(), tmp_path)
     assert (tmp_path / archive(release.architecture).name).read_bytes() == archive(release.architecture).read_bytes()
 
 
@@ -93,7 +91,8 @@ def test_the_sums_are_those_of_all_files(release: Release) -> None:
 
 def test_the_sums_beside_the_archive_cover_each_file(release: Release) -> None:
     listed = hashes(ARTIFACTS / "SHA256SUMS")
-    own = {archive(release.architecture).name, release.zip().name, release.sbom().name}
+    terminal = {terminal_archive(release.architecture).name, f"ecr-multiarch-linux-{release.architecture}.cdx.json"}
+    own = {archive(release.architecture).name, release.zip().name, release.sbom().name} | terminal
     assert own <= listed.keys() == {path.name for path in ARTIFACTS.iterdir() if path.is_file()} - {"SHA256SUMS"}
     assert {name: sha256(ARTIFACTS / name) for name in own} == {name: listed[name] for name in own}
     assert listed[release.zip().name] == sha256(release.zip())
@@ -125,3 +124,23 @@ def test_the_guide_has_no_gaps(release: Release) -> None:
     text = (release.folder / "README.md").read_text()
     assert text.startswith(f"# ecr-multiarch {VERSION} for {release.architecture}\n")
     assert "@" not in text
+
+
+def test_links_lead_to_files_of_the_folder_or_to_the_project(release: Release) -> None:
+    [address] = re.findall(r'^repository = "(.+)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)
+    outside = f"{address}/blob/v{VERSION}/"
+    for document in release.folder.rglob("*.md"):
+        for target in re.findall(r"\]\(([^()\s]+)\)", "".join(document.read_text().split("```")[::2])):
+            file, _, heading = target.partition("#")
+            if file.startswith(outside):
+                assert (ROOT / file.removeprefix(outside)).exists(), f"{document}: {target}"
+            elif "://" not in file:
+                named = document.parent / file if file else document
+                assert named.exists(), f"{document}: {target}"
+                assert not heading or heading in anchors(named.read_text()), f"{document}: {target}"
+
+
+def anchors(text: str) -> set[str]:
+    """Those of a document's headings, as code hosts make them."""
+    titles = re.findall(r"^#+ (.+)$", "".join(text.split("```")[::2]), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}

@@ -45,8 +45,13 @@ def built() -> list[str]:
 
 
 def archive(architecture: str) -> Path:
-    """The archive of an architecture."""
+    """The archive of the function for an architecture."""
     return ARTIFACTS / f"ecr-multiarch-{VERSION}-{architecture}.tar.gz"
+
+
+def terminal_archive(architecture: str) -> Path:
+    """The archive of the terminal program for an architecture."""
+    return ARTIFACTS / f"ecr-multiarch-{VERSION}-linux-{architecture}.tar.gz"
 
 
 def unpacked(architecture: str, target: Path) -> Release:

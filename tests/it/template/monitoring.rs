@@ -305,8 +305,8 @@ fn usage_metrics_are_those_that_ecr_documents() {
 
 #[test]
 fn the_guide_describes_every_alarm_and_output() {
-    let documents = ["docs/deploy.md", "docs/runbook.md", "docs/organization.md"].map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join(name));
-    let guide: String = documents.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let guide = ["deploy.md", "runbook.md"].map(|name| fs::read_to_string(documents.join(name)).unwrap()).concat();
     let outputs = template().section("Outputs").keys().cloned().collect::<Vec<_>>();
     for name in all_alarms().into_keys().chain(["UnsentAlarm".to_owned()]).chain(outputs) {
         assert!(guide.contains(&format!("`{name}`")), "the guides lack {name}");
