@@ -1,5 +1,8 @@
 // The coverage by platform, as a chart and as a table.
 
+/** What the bars show: they have no axis of their own, so it says how many versions the longest one stands for. */
+const barsText = (coverage) => `versions in the period, at most ${number.format(Math.max(...coverage.versions))}`;
+
 const showCoverage = () => {
   const coverage = state.repository ? repositories.get(state.repository).coverage : report.coverage;
   const { periods, unit } = report.timeline;
@@ -19,7 +22,7 @@ const showCoverage = () => {
   );
   if (!isEmpty) {
     byId("legend").append(
-      html("li", {}, html("span", { class: "swatch bars", "aria-hidden": "true" }), "versions in the period"),
+      html("li", {}, html("span", { class: "swatch bars", "aria-hidden": "true" }), barsText(coverage)),
     );
   }
   const chart = byId("chart");
@@ -63,7 +66,7 @@ const drawChart = (coverage, periods, width) => {
     .slice(0, SERIES)
     .map((covered) => `${covered.platform} ${share(covered.versions[last], coverage.versions[last])}`);
   const lastVersions = counted(coverage.versions[last], "version", "versions");
-  const shares = `In ${periods[last]}: ${now.join(", ")} of ${lastVersions}.`;
+  const shares = `Last, ${during(periods[last])}: ${now.join(", ")} of ${lastVersions}.`;
   const description = `${periods[0]} to ${periods.at(-1)}. ${shares}`;
   const picture = svg("svg", {
     viewBox: `0 0 ${width} ${height}`,

@@ -3,8 +3,8 @@
 const showHead = () => {
   const { registry } = report;
   const account = registry.account ? `Account ${registry.account}` : "Own account";
-  byId("what").textContent =
-    `${account} in ${registry.region}, ${report.audited_at.slice(0, 16).replace("T", " ")} UTC`;
+  const asOf = report.as_of ? `, judged as of ${shown(report.as_of)}` : "";
+  byId("what").textContent = `${account} in ${registry.region}, ${shown(report.audited_at)}${asOf}`;
   document.title = `Audit of multi-architecture images in ${registry.region}`;
   const { totals } = report;
   const tiles = [
@@ -19,7 +19,7 @@ const showHead = () => {
         covered.platform,
         share(covered.versions[last], report.coverage.versions[last]),
         false,
-        `in ${report.timeline.periods[last]}`,
+        during(report.timeline.periods[last]),
       ];
     }),
   ];
@@ -42,12 +42,13 @@ const showHead = () => {
   ];
   if (totals.recent > 0) {
     const recent = counted(totals.recent, "version", "versions");
-    notes.push(`${recent} of the last hour ${areNotJudged(totals.recent)}`);
+    notes.push(`${recent} of the last hour ${areNotJudged(totals.recent)} --as-of +1h judges all.`);
   }
   if (totals.archived > 0) {
     const archived = counted(totals.archived, "archived version", "archived versions");
     notes.push(`${archived} ${areNotJudged(totals.archived)}`);
   }
+  if (report.unmatched) notes.push(`No repository matches ${report.unmatched.join(" or ")}.`);
   notes.push(...(report.limits ?? []));
   byId("mode").textContent = notes.join(" ");
   if (report.failures.length > 0) {
@@ -222,18 +223,18 @@ const showPager = (prefix, page, pages) => {
 };
 
 const showSettings = () => {
-  const lines = Object.entries(report.settings).map(([name, value]) => `${name}=${value}`);
-  if (lines.length === 0) return;
-  const text = lines.join("\n");
+  const commands = report.settings_commands;
+  if (!commands) return;
+  const block = (title, text, label) =>
+    html("div", { class: "stack" }, html("p", {}, title), html("pre", {}, text), copyButton(text, label));
   byId("settings").replaceChildren(
-    html(
-      "div",
-      { class: "stack" },
-      html("p", {}, "Settings of the function for these repositories:"),
-      ...(report.settings_warnings ?? []).map((warning) => html("p", {}, warning)),
-      html("pre", {}, text),
-      copyButton(text, "Copy the settings"),
+    ...(report.settings_warnings ?? []).map((warning) => html("p", {}, warning)),
+    block(
+      "Settings of the function for these repositories, as variables of a shell:",
+      commands.export,
+      "Copy the settings as variables",
     ),
+    block("The same as parameters of a deployment:", commands.deploy, "Copy the settings as parameters"),
   );
 };
 

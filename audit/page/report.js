@@ -18,6 +18,8 @@ const COPIED = 2_000;
 const byId = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en");
 const counted = (n, one, several) => `${number.format(n)} ${n === 1 ? one : several}`;
+const shown = (time) => `${time.slice(0, 16).replace("T", " ")} UTC`;
+const during = (period) => (report.timeline.unit === "week" ? `week of ${period}` : `in ${period}`);
 const share = (part, all) => (all === 0 ? "" : `${Math.floor((100 * part) / all)}%`);
 
 const NAMESPACES = { svg: "http://www.w3.org/2000/svg", html: "http://www.w3.org/1999/xhtml" };

@@ -14,6 +14,7 @@ use crate::problem::Kind;
 use crate::report::{AuditFailure, AuditedVersion, KindReport, Report, RepositoryReport, Totals};
 use crate::scan::RepositoryScan;
 use crate::settings::{variables, warnings};
+use crate::shell::SettingsCommands;
 use crate::streams;
 use crate::suggestion::{RefusedTemplate, Suggestion};
 use crate::versions::Versions;
@@ -24,6 +25,7 @@ pub struct Audit {
     registry: RegistryId,
     target: RequestTarget,
     now: SystemTime,
+    as_of: Option<SystemTime>,
     is_deep: bool,
     repositories: Vec<RepositoryReport>,
     findings: Vec<Finding>,
@@ -35,8 +37,13 @@ pub struct Audit {
 impl Audit {
     /// An audit of this registry, with requests for this target.
     pub fn new(registry: RegistryId, target: RequestTarget, now: SystemTime, is_deep: bool) -> Self {
-        let (repositories, findings, limits, failures, globs) = Default::default();
-        Self { registry, target, now, is_deep, repositories, findings, limits, failures, globs }
+        let (as_of, repositories, findings, limits, failures, globs) = Default::default();
+        Self { registry, target, now, as_of, is_deep, repositories, findings, limits, failures, globs }
+    }
+
+    /// Judges versions as if it were this time.
+    pub fn judge_as_of(&mut self, time: SystemTime) {
+        self.as_of = Some(time);
     }
 
     /// Says that only the repositories which these globs match are audited. Without globs, all are.
@@ -46,6 +53,7 @@ impl Audit {
 
     /// Audits a repository.
     pub fn add(&mut self, scan: &RepositoryScan) {
+        let as_of = self.as_of.unwrap_or(self.now);
         let mut tags: Vec<_> = tagged(&scan.images).into_iter().filter(|(_, image)| !image.is_artifact()).collect();
         let mut guess = Guess::of(&tags.iter().map(|(tag, _)| *tag).collect::<Vec<_>>());
         let aliases = streams::guess(scan, &mut guess);
@@ -65,7 +73,7 @@ impl Audit {
             let changes: Vec<_> = aliases.warnings_of_changes(&guess).collect();
             guess.warnings.extend(changes.into_iter().chain(aliases.warnings_of_omissions()));
         }
-        let findings = checks::findings(scan, &versions, &aliases, suggestion.as_ref(), &self.target, self.now);
+        let findings = checks::findings(scan, &versions, &aliases, suggestion.as_ref(), &self.target, as_of);
         self.repositories.push(RepositoryReport {
             name: scan.name.clone(),
             guess,
@@ -73,7 +81,7 @@ impl Audit {
             listed_images: ListedImages::of(scan, &versions),
             findings: findings.len(),
             request: self.sweep(&scan.name, &findings),
-            versions: versions.all.iter().map(|version| AuditedVersion::of(version, self.now)).collect(),
+            versions: versions.all.iter().map(|version| AuditedVersion::of(version, as_of)).collect(),
             platforms: versions.platforms,
             coverage: Coverage::default(),
         });
@@ -105,13 +113,12 @@ impl Audit {
 
     /// The report.
     pub fn finish(self) -> Report {
-        let Self { registry, target: _, now, is_deep, mut repositories, mut findings, limits, mut failures, globs } =
-            self;
+        let Self { mut repositories, mut findings, mut failures, .. } = self;
         repositories.sort_by(|one, other| one.name.cmp(&other.name));
         findings.sort_by(|one, other| one.repository.cmp(&other.repository));
         failures.sort_by(|one, other| one.repository.cmp(&other.repository));
         let covered = || repositories.iter().flat_map(RepositoryReport::covered);
-        let timeline = Timeline::of(covered().map(|(pushed_at, _)| pushed_at), now);
+        let timeline = Timeline::of(covered().map(|(pushed_at, _)| pushed_at), self.now);
         let coverage = Coverage::of(covered(), &timeline);
         for repository in &mut repositories {
             repository.coverage = Coverage::of(repository.covered(), &timeline);
@@ -137,21 +144,27 @@ impl Audit {
             recent: versions().filter(|version| version.recent).count(),
             archived: versions().filter(|version| version.archived).count(),
         };
+        let names = || repositories.iter().map(|one| &one.name).chain(failures.iter().map(|one| &one.repository));
+        let is_matched = |glob: &RepositoryGlob| names().any(|name| glob.matches(name));
+        let (matched, unmatched): (Vec<_>, Vec<_>) = self.globs.into_iter().partition(is_matched);
         let are_all = settings.len() == repositories.len() && failures.is_empty();
-        let settings = variables(&settings, are_all.then_some(&globs));
+        let settings = variables(&settings, are_all.then_some(&matched));
         Report {
-            registry,
-            audited_at: now,
-            deep: is_deep,
+            registry: self.registry,
+            audited_at: self.now,
+            as_of: self.as_of,
+            deep: self.is_deep,
             totals,
             settings_warnings: warnings(&settings),
+            settings_commands: SettingsCommands::of(&settings),
             settings,
             kinds,
             timeline,
             coverage,
             repositories,
             findings,
-            limits,
+            unmatched,
+            limits: self.limits,
             failures,
         }
     }

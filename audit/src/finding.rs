@@ -94,7 +94,7 @@ pub const SWEEP_COMMAND: &str = "echo 'REQUEST' | aws lambda invoke --function-n
 pub const ASSEMBLE_COMMAND: &str = "echo 'REQUEST' | aws lambda invoke --function-name AssemblerArn \
                                     --payload fileb:///dev/stdin /dev/stdout";
 /// The command that shows what a sweep would publish, before anything is deployed.
-pub const DRY_RUN_COMMAND: &str = "cargo run --release --bin ecr-multiarch -- sweep --dry-run";
+pub const DRY_RUN_COMMAND: &str = "ecr-multiarch sweep --dry-run";
 
 impl RequestTarget {
     /// The request that publishes a version, or with force replaces the single image under its tag.

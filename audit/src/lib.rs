@@ -18,16 +18,17 @@
 //!   three numbers, each the [`numbering`] of a [`series`] of [`numbered_tag`]s;
 //! * [`listed_images`]: the images inside its lists that image tags would name;
 //! * [`settings`]: those of the function for a repository, and for all of them; [`suggested_streams`]: those of `ALIASES`
-//!   and `STREAMS`;
+//!   and `STREAMS`; [`shell`]: all of them as commands to paste;
 //! * [`judge`]: what the function would do with a version under these settings, by the word of the function's core;
 //! * [`finding`]: a [`problem`] of a tag, and what fixes it; [`checks`] find them;
 //! * [`coverage`]: the share of versions with each platform over time;
-//! * [`text`]: texts, as a person reads them;
+//! * [`as_of`]: the time as of which it is judged; [`text`]: texts, as a person reads them;
 //! * [`audit`]: all of it together; [`report`]: its result, which serializes as the JSON of `--json`; [`page`]: the
 //!   same as one HTML file.
 
 pub mod alias;
 pub mod aliases;
+pub mod as_of;
 pub mod audit;
 pub mod checks;
 pub mod coverage;
@@ -47,6 +48,7 @@ pub mod scan;
 pub mod scanned_tags;
 pub mod series;
 pub mod settings;
+pub mod shell;
 pub mod spelling;
 pub mod streams;
 pub mod suggested_streams;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use ecr_multiarch_core::{RegistryId, RepositoryName, timestamp};
+use ecr_multiarch_core::{RegistryId, RepositoryGlob, RepositoryName, timestamp};
 use serde::Serialize;
 
 use crate::coverage::{Coverage, Timeline};
@@ -13,6 +13,7 @@ use crate::image::Image;
 use crate::listed_images::ListedImages;
 use crate::problem::{Kind, KindTexts};
 use crate::settings::SuggestedSettings;
+use crate::shell::SettingsCommands;
 use crate::versions::Version;
 
 /// The result of an audit.
@@ -23,12 +24,18 @@ pub struct Report {
     /// When.
     #[serde(serialize_with = "timestamp::serialize")]
     pub audited_at: SystemTime,
+    /// The time as of which versions are judged, where it is another.
+    #[serde(serialize_with = "timestamp::serialize_option", skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<SystemTime>,
     /// Whether manifests were read.
     pub deep: bool,
     /// Its size.
     pub totals: Totals,
     /// Settings for the function, as environment variables; empty, where no repository needs it.
     pub settings: BTreeMap<&'static str, String>,
+    /// The same as commands; `None`, where there are no settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings_commands: Option<SettingsCommands>,
     /// Why the function would not take these settings as they are, in full sentences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub settings_warnings: Vec<String>,
@@ -42,6 +49,9 @@ pub struct Report {
     pub coverage: Coverage,
     /// The repositories, in ascending order.
     pub repositories: Vec<RepositoryReport>,
+    /// The names and globs to which the audit was limited and that match no repository.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unmatched: Vec<RepositoryGlob>,
     /// What the audit could not find out of all repositories, and what follows, in full sentences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub limits: Vec<String>,
@@ -60,7 +70,7 @@ pub struct Totals {
     pub tags_with_findings: usize,
     /// The findings.
     pub findings: usize,
-    /// The versions that were not judged, since they were pushed within the last hour.
+    /// The versions that were not judged, since they were pushed within the hour before, or after.
     pub recent: usize,
     /// The versions that were not judged, since everything of them is archived.
     pub archived: usize,
@@ -137,7 +147,7 @@ pub struct AuditedVersion {
     pub missing: Vec<usize>,
     /// What its own tag names.
     pub names: TagContent,
-    /// Whether it was pushed within the last hour, and so is not judged.
+    /// Whether it was pushed within the hour before, or after, and so is not judged.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recent: bool,
     /// Whether everything of it is archived, and it is not judged.

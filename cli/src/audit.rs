@@ -7,14 +7,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use ecr_multiarch_audit::audit::Audit;
 use ecr_multiarch_audit::finding::RequestTarget;
 use ecr_multiarch_audit::page;
 use ecr_multiarch_audit::report::Report;
-use ecr_multiarch_audit::text::plain;
 use ecr_multiarch_core::RegistryId;
 use ecr_multiarch_engine::ecr::{Priority, Registries};
 use tokio::time::Instant;
@@ -24,8 +22,10 @@ use progress::Progress;
 use table::ReportText;
 
 use crate::credentials;
+use crate::exit::Exit;
 use crate::registry_options::RegistryOptions;
-use crate::terminal::print;
+use crate::terminal::{print, warn, write_file};
+use crate::unmatched;
 
 /// How long calls are repeated that ECR throttles. In a terminal, Ctrl-C ends the audit earlier.
 const PATIENCE: Duration = Duration::from_hours(24);
@@ -33,30 +33,23 @@ const PATIENCE: Duration = Duration::from_hours(24);
 /// The audit writes nothing, but a client has a rate of writes.
 const PUTS_PER_SECOND: f64 = 1.0;
 
-/// There are findings, and the caller asked for this exit code.
-const FOUND: u8 = 1;
-/// Something could not be audited, or not be written.
-const FAILED: u8 = 2;
-
-/// Audits, writes the report, and returns the exit code.
-pub async fn run(options: &Options) -> u8 {
-    let result = tokio::select! {
-        result = report(options) => result,
-        _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
+/// Audits, and writes the report.
+pub async fn run(options: &Options) -> Result<Exit, String> {
+    let report = tokio::select! {
+        report = report(options) => report?,
+        _ = tokio::signal::ctrl_c() => return Err("interrupted".to_owned()),
     };
-    if let Err(message) = &result {
-        eprintln!("{}", plain(message));
-    }
-    exit_code(options.fail_on_findings, result.as_ref().ok())
+    Ok(exit(options, &report))
 }
 
-/// The exit code of an audit with this report, or without any.
-fn exit_code(fail_on_findings: bool, report: Option<&Report>) -> u8 {
-    match report {
-        Some(report) if !report.failures.is_empty() => FAILED,
-        Some(report) if fail_on_findings && report.totals.findings > 0 => FOUND,
-        Some(_) => 0,
-        None => FAILED,
+/// How an audit with this report ended.
+fn exit(options: &Options, report: &Report) -> Exit {
+    if !report.failures.is_empty() {
+        Exit::Failed
+    } else if options.fail_on_findings && report.totals.findings > 0 {
+        Exit::Found
+    } else {
+        Exit::Done
     }
 }
 
@@ -64,17 +57,24 @@ async fn report(options: &Options) -> Result<Report, String> {
     let registries = Registries::from_terminal(PUTS_PER_SECOND).await.map_err(|error| error.to_string())?;
     credentials::check(registries.credentials_provider()).await?;
     if options.deep {
-        eprintln!(
+        warn(
             "--deep reads the manifests of all tags and of the images in their lists. To ECR that is a pull of each \
-             image: its last recorded pull time becomes today's, on which lifecycle policies may depend."
+             image: its last recorded pull time becomes today's, on which lifecycle policies may depend.",
         );
     }
     let report = audit(options, &registries, SystemTime::now()).await?;
-    write_report(options, &report, registries.calls())?;
-    Ok(report)
+    let warning = unmatched::warning("repository", &report.unmatched, &options.repositories)?;
+    let printed = print_report(options, &report);
+    eprintln!("{}", table::summary(&report, registries.calls()));
+    if let Some(warning) = warning {
+        warn(&warning);
+    }
+    // Also where a reader such as `head` has closed standard output.
+    write_files(options, &report)?;
+    printed.map(|()| report)
 }
 
-/// Audits a registry as of this time.
+/// Audits a registry at this time.
 async fn audit(options: &Options, registries: &Registries, now: SystemTime) -> Result<Report, String> {
     let id = options.registry.id(registries)?;
     let registry = registries.open(&id, Priority::Background, Instant::now() + PATIENCE);
@@ -87,29 +87,28 @@ async fn audit(options: &Options, registries: &Registries, now: SystemTime) -> R
     let audited = RegistryId { account: id.account.or_else(|| repositories.account.clone()), ..id };
     let mut audit = Audit::new(audited, target, now, options.deep);
     audit.limit_to(&options.repositories);
+    if let Some(time) = options.as_of.time(now) {
+        audit.judge_as_of(time);
+    }
     scan::audit_all(&registry, repositories, options.deep, &mut audit, &progress).await;
     progress.finish();
     Ok(audit.finish())
 }
 
-fn write_report(options: &Options, report: &Report, calls: u64) -> Result<(), String> {
-    if let Some(path) = &options.html {
-        let page = page::render(report).map_err(|error| error.to_string())?;
-        write_file(path, &page)?;
+fn print_report(options: &Options, report: &Report) -> Result<(), String> {
+    match options.json_file() {
+        None if options.json.is_some() => print(json(report)?),
+        _ => print(ReportText { report, rows: options.rows }.to_string()),
     }
-    let json = || serde_json::to_string(report).map(|json| json + "\n").map_err(|error| error.to_string());
-    if options.json.as_deref() == Some(Path::new("-")) {
-        print(json()?)?;
-    } else {
-        if let Some(path) = &options.json {
-            write_file(path, &json()?)?;
-        }
-        print(ReportText { report, rows: options.rows }.to_string())?;
-    }
-    eprintln!("{}", table::summary(report, calls));
-    Ok(())
 }
 
-fn write_file(path: &Path, text: &str) -> Result<(), String> {
-    std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+fn write_files(options: &Options, report: &Report) -> Result<(), String> {
+    if let Some(path) = &options.html {
+        write_file(path, &page::render(report).map_err(|error| error.to_string())?)?;
+    }
+    options.json_file().map_or(Ok(()), |path| write_file(path, &json(report)?))
+}
+
+fn json(report: &Report) -> Result<String, String> {
+    serde_json::to_string(report).map(|json| json + "\n").map_err(|error| error.to_string())
 }

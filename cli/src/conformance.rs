@@ -4,7 +4,6 @@ mod options;
 mod text;
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
@@ -19,25 +18,20 @@ use ecr_multiarch_engine::ecr::behavior_version;
 pub use options::Options;
 
 use crate::credentials;
+use crate::exit::Exit;
 use crate::registry_options::NO_REGION;
-use crate::terminal::print;
+use crate::terminal::{complain, print, write_file};
 
-/// An assumption does not hold.
-const DIFFERS: u8 = 1;
-/// The run could not begin, was interrupted, or has left something behind.
-const FAILED: u8 = 2;
-
-/// Tries all assumptions, prints what was seen, and returns the exit code.
-pub async fn run(options: &Options) -> u8 {
-    match report(options).await {
-        Ok(report) if !report.left_behind.is_empty() => FAILED,
-        Ok(report) if report.differing().next().is_some() => DIFFERS,
-        Ok(_) => 0,
-        Err(message) => {
-            eprintln!("{message}");
-            FAILED
-        }
-    }
+/// Tries all assumptions, and prints what was seen.
+pub async fn run(options: &Options) -> Result<Exit, String> {
+    let report = report(options).await?;
+    Ok(if !report.left_behind.is_empty() {
+        Exit::Failed
+    } else if report.differing().next().is_some() {
+        Exit::Found
+    } else {
+        Exit::Done
+    })
 }
 
 async fn report(options: &Options) -> Result<Report, String> {
@@ -66,7 +60,7 @@ async fn report(options: &Options) -> Result<Report, String> {
     };
     report.left_behind = bench.tear_down().await;
     for left in &report.left_behind {
-        eprintln!("could not be removed: {left}");
+        complain(&format!("could not be removed: {left}"));
     }
     ended?;
     let json = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())? + "\n";
@@ -74,7 +68,7 @@ async fn report(options: &Options) -> Result<Report, String> {
         print(json)?;
     } else {
         print(text::summary(&report))?;
-        write(&options.answers, &json)?;
+        write_file(&options.answers, &json)?;
     }
     Ok(report)
 }
@@ -105,16 +99,11 @@ async fn try_on(bench: &Bench, options: &Options, report: &mut Report) -> Result
 fn confirm(bench: &Bench, region: &str) -> Result<(), String> {
     eprint!("{}", text::question(bench, region));
     if !stdin().is_terminal() {
-        return Err("\nnobody can answer here: pass --yes".to_owned());
+        eprintln!();
+        return Err("nobody can answer here: pass --yes".to_owned());
     }
     stderr().flush().map_err(|error| error.to_string())?;
     let mut answer = String::new();
     stdin().lock().read_line(&mut answer).map_err(|error| error.to_string())?;
     if matches!(answer.trim(), "y" | "yes") { Ok(()) } else { Err("nothing was done".to_owned()) }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-    eprintln!("all answers, without accounts and URLs: {}", path.display());
-    Ok(())
 }

@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use ecr_multiarch_audit::text::counted;
 use ecr_multiarch_core::alias::outcome::AliasOutcomeKind;
 use ecr_multiarch_core::answer::aliases_of_kind;
 use ecr_multiarch_core::image_tags::outcome::{ImageTagOutcomeKind, image_tags_of_kind};
 use ecr_multiarch_core::{AliasReport, Answer, InvocationError, OutcomeKind, Release, Tag, VersionReport};
 use serde_json::Value;
 
-use crate::terminal::{Style, media_type_name, short_digest};
+use crate::local_stack::LocalStack;
+use crate::style::Style;
+use crate::terminal::{media_type_name, short_digest};
 
 /// The parts of an event that the line shows.
 #[derive(Debug, Clone)]
 pub struct ImageEvent {
     action: String,
     image: String,
+    digest: String,
     media_type: String,
 }
 
@@ -25,6 +29,7 @@ impl From<&Value> for ImageEvent {
         let (repository, tag, digest) = (text("repository-name"), text("image-tag"), text("image-digest"));
         Self {
             action: text("action-type").to_lowercase(),
+            digest: digest.to_owned(),
             image: match tag {
                 "" => format!("{repository}@{}", short_digest(digest)),
                 tag => format!("{repository}:{tag}"),
@@ -35,9 +40,20 @@ impl From<&Value> for ImageEvent {
 }
 
 /// The line for an event and the function's result.
-pub fn event_line(event: &ImageEvent, result: &Result<Answer, InvocationError>) -> String {
-    let ImageEvent { action, image, media_type } = event;
-    format!("  {action}  {image:<24} {media_type:<21} {}", summary(result))
+pub fn event_line(stack: &LocalStack, event: &ImageEvent, result: &Result<Answer, InvocationError>) -> String {
+    let ImageEvent { action, image, digest, media_type } = event;
+    let summary = match result {
+        // Of what it has just written, the function says what it says of any tag that is not a platform tag.
+        Ok(Answer::Version(report)) if is_ignored(report) && stack.has_published(digest) => {
+            Style::Dim.paint("its own list")
+        }
+        _ => summary(result),
+    };
+    format!("  {action}  {image:<24} {media_type:<21} {summary}")
+}
+
+fn is_ignored(report: &VersionReport) -> bool {
+    report.outcome.kind() == OutcomeKind::Ignored
 }
 
 /// The function's result in a few words.
@@ -47,14 +63,20 @@ pub fn summary(result: &Result<Answer, InvocationError>) -> String {
             outcome(report) + &image_tags(answer) + &aliases(answer, report.version.as_ref())
         }
         Ok(Answer::Sweep(report)) => format!(
-            "swept {} versions of {} repositories: {} published, {} incomplete, {} failed",
-            report.versions, report.repositories, report.published, report.incomplete.total, report.failed.total
+            "swept {} of {}: {} published, {} incomplete, {} failed",
+            counted(report.versions, "version", "versions"),
+            counted(report.repositories, "repository", "repositories"),
+            report.published,
+            report.incomplete.total,
+            report.failed.total
         ),
         Ok(answer @ Answer::Yank(report)) => {
             let (name, version) = (Style::Success.paint(report.outcome.name()), report.marker.release().tag());
             format!("{name} {}:{version}{}", report.repository, aliases(answer, Some(version)))
         }
-        Ok(Answer::Registries(report)) => format!("serves {} registries", report.registries.len()),
+        Ok(Answer::Registries(report)) => {
+            format!("serves {}", counted(report.registries.len(), "registry", "registries"))
+        }
         Err(error) => format!("{}: {error}", Style::Failure.paint(error.error_type().name())),
     }
 }
@@ -98,11 +120,42 @@ fn outcome(report: &VersionReport) -> String {
     match outcome.kind() {
         OutcomeKind::Published | OutcomeKind::Tagged => format!("{} {}", Style::Success.paint(name), list()),
         OutcomeKind::Unchanged | OutcomeKind::WouldPublish => format!("{name} {}", list()),
-        OutcomeKind::Waiting if outcome.missing().is_empty() => format!("{} {reason}", Style::Pending.paint(name)),
+        OutcomeKind::Waiting if outcome.missing().is_empty() => format!("{} {reason}", Style::Warning.paint(name)),
         OutcomeKind::Waiting => {
             let missing: Vec<_> = outcome.missing().iter().map(|missing| missing.platform.to_string()).collect();
-            format!("{} for {}", Style::Pending.paint(name), missing.join(", "))
+            format!("{} for {}", Style::Warning.paint(name), missing.join(", "))
         }
         OutcomeKind::Ignored => Style::Dim.paint(&format!("{name}: {reason}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ecr_multiarch_core::settings::variable::Variable;
+    use local_ecr::image::Image;
+    use local_ecr::{LocalEcr, Options};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn list_that_the_function_wrote_is_named_its_own() {
+        let ecr = LocalEcr::start(Options::default()).unwrap();
+        let mut events = ecr.events();
+        let settings = LocalStack::settings(&[(Variable::Platforms, "linux/amd64")]).unwrap();
+        let stack = LocalStack::new(ecr, settings).await;
+        for tag in ["other", "1.0-amd64"] {
+            stack.registry().push("app", Some(tag), &Image::docker("linux/amd64").content(tag));
+        }
+        let mut ends = Vec::new();
+        while let Ok(event) = events.try_recv() {
+            let shown = ImageEvent::from(&event);
+            let line = event_line(&stack, &shown, &stack.invoke(event).await);
+            ends.push(line.split_whitespace().skip(4).collect::<Vec<_>>().join(" "));
+        }
+        assert!(
+            ends[0].starts_with("ignored: other is not the tag of") && ends[1].starts_with("published"),
+            "{ends:?}"
+        );
+        assert!(ends[2].ends_with("its own list"), "{ends:?}");
     }
 }

@@ -1,5 +1,7 @@
 //! A local ECR, and the function that serves it over the real SDK.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use aws_config::Region;
@@ -9,7 +11,7 @@ use ecr_multiarch::invocation::Invocation;
 use ecr_multiarch::payload;
 use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::settings::variable::Variable;
-use ecr_multiarch_core::{Access, Answer, InvocationError, Settings};
+use ecr_multiarch_core::{Access, Answer, Digest, InvocationError, OutcomeKind, Settings};
 use ecr_multiarch_engine::connections::Connections;
 use ecr_multiarch_engine::ecr::{Registries, behavior_version};
 use local_ecr::{LocalEcr, RegistryHandle};
@@ -34,6 +36,8 @@ pub async fn registries(ecr: &LocalEcr, puts_per_second: f64) -> Registries {
 pub struct LocalStack {
     pub ecr: LocalEcr,
     handler: Handler,
+    /// The manifest lists that the function has published.
+    published: RefCell<HashSet<Digest>>,
 }
 
 impl LocalStack {
@@ -44,7 +48,8 @@ impl LocalStack {
 
     pub async fn new(ecr: LocalEcr, settings: Settings) -> Self {
         let registries = registries(&ecr, settings.sweep().puts_per_second).await.with_labels(settings.taken_over());
-        Self { ecr, handler: Handler::new(settings, registries).with_metrics(|_, _| ()) }
+        let handler = Handler::new(settings, registries).with_metrics(|_, _| ());
+        Self { ecr, handler, published: RefCell::default() }
     }
 
     pub fn registry(&self) -> RegistryHandle {
@@ -59,6 +64,17 @@ impl LocalStack {
             deadline: Instant::now() + TIMEOUT,
             request_id: input["id"].as_str().unwrap_or_default().to_owned(),
         };
-        self.handler.answer(payload::parse(input), &invocation).await
+        let result = self.handler.answer(payload::parse(input), &invocation).await;
+        if let Ok(Answer::Version(report)) = &result
+            && report.outcome.kind() == OutcomeKind::Published
+        {
+            self.published.borrow_mut().extend(report.outcome.manifest_list().map(|list| list.digest));
+        }
+        result
+    }
+
+    /// Whether a digest is that of a list that the function has published.
+    pub fn has_published(&self, digest: &str) -> bool {
+        digest.parse().is_ok_and(|digest| self.published.borrow().contains(&digest))
     }
 }

@@ -10,18 +10,23 @@ mod conformance;
 mod credentials;
 mod demo;
 mod event_line;
+mod exit;
 mod local_stack;
 mod published_list;
 mod registry_options;
 mod serve;
 mod settings;
+mod style;
 mod sweep;
 mod terminal;
+mod unmatched;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::{Shell, generate};
+
+use exit::{Exit, exit_codes};
 
 /// Multi-architecture manifest lists in Amazon ECR
 #[derive(Debug, Parser)]
@@ -41,7 +46,7 @@ Examples:
   ecr-multiarch conformance --region eu-central-1
   ecr-multiarch completions bash > ~/.local/share/bash-completion/completions/ecr-multiarch
 
-`ecr-multiarch help COMMAND` says more of each.";
+`ecr-multiarch help COMMAND` says more of each, and what its exit codes mean.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -53,10 +58,12 @@ enum Command {
     ///
     /// Pushes versions, platform by platform, shows the function's outcome for each event, and checks the published lists
     /// and the aliases. Needs no AWS account and no Docker.
+    #[command(after_help = exit_codes!("a list or an alias is not as expected"))]
     Demo,
     Serve(serve::Options),
     Conformance(conformance::Options),
     /// Print the completions for a shell
+    #[command(after_help = exit_codes!())]
     Completions {
         /// Whose completions to print
         shell: Shell,
@@ -65,24 +72,20 @@ enum Command {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Audit(options) => audit::run(&options).await.into(),
-        Command::Sweep(options) => exit_code(sweep::run(&options).await),
-        Command::Settings(command) => exit_code(settings::run(&command).map(|()| true)),
-        Command::Demo => exit_code(demo::run().await.map(|()| true)),
-        Command::Conformance(options) => conformance::run(&options).await.into(),
-        Command::Serve(options) => exit_code(serve::run(&options).await.map(|()| true)),
-        Command::Completions { shell } => exit_code(print_completions(shell).map(|()| true)),
-    }
-}
-
-/// The exit code of a command that ended, without a failure or with some; or that could not, for a reason.
-fn exit_code(ended: Result<bool, String>) -> ExitCode {
-    let is_success = ended.unwrap_or_else(|message| {
-        eprintln!("{message}");
-        false
+    let ended = match Cli::parse().command {
+        Command::Audit(options) => audit::run(&options).await,
+        Command::Sweep(options) => sweep::run(&options).await,
+        Command::Settings(command) => settings::run(&command),
+        Command::Demo => demo::run().await,
+        Command::Conformance(options) => conformance::run(&options).await,
+        Command::Serve(options) => serve::run(&options).await,
+        Command::Completions { shell } => print_completions(shell).map(|()| Exit::Done),
+    };
+    let exit = ended.unwrap_or_else(|message| {
+        terminal::complain(&message);
+        Exit::Failed
     });
-    if is_success { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    exit.into()
 }
 
 fn print_completions(shell: Shell) -> Result<(), String> {
@@ -94,6 +97,25 @@ fn print_completions(shell: Shell) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every command without further ones, as clap has built it.
+    fn all_commands(parent: &clap::Command) -> Vec<&clap::Command> {
+        let children = parent.get_subcommands().filter(|command| command.get_name() != "help");
+        children
+            .flat_map(|command| if command.has_subcommands() { all_commands(command) } else { vec![command] })
+            .collect()
+    }
+
+    #[test]
+    fn help_states_the_exit_codes_in_the_same_words() {
+        let mut command = Cli::command();
+        command.build();
+        for command in all_commands(&command) {
+            let help = command.get_after_help().unwrap_or_default().to_string();
+            let codes: Vec<_> = help.lines().filter(|line| line.get(2..3) != Some("1")).collect();
+            assert_eq!(codes, exit_codes!().lines().collect::<Vec<_>>(), "{}", command.get_name());
+        }
+    }
 
     #[test]
     fn help_shows_an_example_of_each_command() {

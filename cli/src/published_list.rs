@@ -7,7 +7,8 @@ use comfy_table::{CellAlignment, Table};
 use local_ecr::{RegistryHandle, digest_of};
 use oci_spec::image::{Descriptor, ImageIndex, ImageManifest};
 
-use crate::terminal::{Style, media_type_name, short_digest};
+use crate::style::Style;
+use crate::terminal::{media_type_name, short_digest};
 
 /// The annotation by which an attestation names its image.
 const REFERENCE: &str = "vnd.docker.reference.digest";

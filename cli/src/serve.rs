@@ -14,13 +14,14 @@ use local_ecr::{ANY, Fault, FaultKind, LocalEcr, Mutability};
 use serde_json::{Value, json};
 
 use crate::event_line::{ImageEvent, event_line, summary};
+use crate::exit::Exit;
 use crate::local_stack::LocalStack;
 use crate::published_list::PublishedList;
 pub use options::Options;
 use signals::shutdown_signal;
 
 /// Serves until Ctrl-C or SIGTERM.
-pub async fn run(options: &Options) -> Result<(), String> {
+pub async fn run(options: &Options) -> Result<Exit, String> {
     let variables = [
         (Variable::Platforms, options.platforms.as_str()),
         (Variable::TagTemplate, &options.tag_template),
@@ -44,12 +45,15 @@ pub async fn run(options: &Options) -> Result<(), String> {
         tokio::select! {
             Some(event) = events.recv() => results.push_back(invoke(&stack, event)),
             Some((event, result)) = results.next() => {
-                println!("{}", event_line(&event, &result));
+                println!("{}", event_line(&stack, &event, &result));
                 if let Some(list) = published_list(&stack, &result) {
                     println!("\n{list}\n");
                 }
             }
-            signal = &mut shutdown => return signal.map_err(|error| format!("cannot wait for signals: {error}")),
+            signal = &mut shutdown => {
+                signal.map_err(|error| format!("cannot wait for signals: {error}"))?;
+                return Ok(Exit::Done);
+            }
         }
     }
 }
@@ -63,11 +67,10 @@ fn start_ecr(options: &Options) -> Result<LocalEcr, String> {
         data: options.data.clone(),
         ..local_ecr::Options::default()
     });
-    let ecr = ecr.map_err(|error| match &options.data {
-        Some(directory) => {
-            format!("cannot start on port {} with the data in {}: {error}", options.port, directory.display())
-        }
-        None => format!("cannot start on port {}: {error}", options.port),
+    let ecr = ecr.map_err(|error| {
+        let port = if options.port == 0 { String::new() } else { format!(" on port {}", options.port) };
+        let data = options.data.as_ref().map(|directory| format!(" with the data in {}", directory.display()));
+        format!("cannot start{port}{}: {error}", data.unwrap_or_default())
     })?;
     if options.latency_ms > 0 {
         ecr.faults().add(Fault::on(ANY, FaultKind::Latency(Duration::from_millis(options.latency_ms))));

@@ -2,7 +2,7 @@
 
 mod effect;
 mod options;
-mod parameters;
+pub mod parameters;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +16,8 @@ use effect::Effect;
 use options::Options;
 use parameters::Parameters;
 
+use crate::exit::Exit;
+use crate::style::Style;
 use crate::terminal::print;
 
 /// Check the settings of the function, and see what they mean
@@ -25,14 +27,22 @@ pub enum SettingsCommand {
 }
 
 /// Checks the settings, and prints what repositories get by them.
-pub fn run(command: &SettingsCommand) -> Result<(), String> {
+pub fn run(command: &SettingsCommand) -> Result<Exit, String> {
     let SettingsCommand::Check(options) = command;
-    print(check(options, |name| std::env::var(name).ok())?)
+    let file = options.read_file()?;
+    match check(options, file.as_deref(), |name| std::env::var(name).ok()) {
+        Ok(text) => print(text).map(|()| Exit::Done),
+        Err(wrong) => Ok(Exit::by_check(Err(wrong))),
+    }
 }
 
-/// What repositories get by the settings of the options, or else of this environment.
-fn check(options: &Options, environment: impl Fn(&str) -> Option<String>) -> Result<String, String> {
-    let settings = match options.parameters()? {
+/// What repositories get by the settings of the options, with the text of their file, or else of this environment.
+fn check(
+    options: &Options,
+    file: Option<&str>,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<String, String> {
+    let settings = match options.parameters(file)? {
         Some(parameters) => by_parameters(&parameters)?,
         None => by_environment(environment).map_err(|error| error.to_string())?,
     };
@@ -40,8 +50,10 @@ fn check(options: &Options, environment: impl Fn(&str) -> Option<String>) -> Res
         let effect = Effect { settings: &settings, repository, version: &options.example };
         format!("\n{effect}")
     });
-    let warnings = settings.warnings().into_iter().map(|warning| format!("Warning: {warning}\n"));
-    Ok(format!("The settings are valid.\n{}{}", warnings.collect::<String>(), effects.collect::<String>()))
+    let warnings = settings.warnings().into_iter();
+    let warnings = warnings.map(|warning| Style::Warning.paint(&format!("Warning: {warning}")) + "\n");
+    let valid = Style::Success.paint("The settings are valid.");
+    Ok(format!("{valid}\n{}{}", warnings.collect::<String>(), effects.collect::<String>()))
 }
 
 /// What the function reads at its start, in the same order.

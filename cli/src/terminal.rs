@@ -1,46 +1,48 @@
-//! What the commands write to a terminal: coloured text, errors, short digests, names of media types, and progress.
+//! What the commands write to a terminal: text, complaints, files, short digests, names of media types, and progress.
 
-use std::env;
-use std::io::{IsTerminal as _, Write as _, stdout};
-use std::sync::LazyLock;
+use std::fs;
+use std::io::{Write as _, stdout};
+use std::path::Path;
 use std::time::Duration;
 
+use ecr_multiarch_audit::text::{counted, plain};
 use ecr_multiarch_core::Error;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::credentials;
-
-/// The style of a piece of text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
-    Bold,
-    Dim,
-    Success,
-    Pending,
-    Failure,
-}
-
-/// Whether standard output is a terminal and `NO_COLOR` is not set. (<https://no-color.org>)
-static IS_COLOURED: LazyLock<bool> =
-    LazyLock::new(|| stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
-
-impl Style {
-    /// The text with the escape codes of this style, if output is coloured.
-    pub fn paint(self, text: &str) -> String {
-        let code = match self {
-            Self::Bold => 1,
-            Self::Dim => 2,
-            Self::Success => 32,
-            Self::Pending => 33,
-            Self::Failure => 31,
-        };
-        if *IS_COLOURED { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-}
+use crate::style::Style;
 
 /// Writes to standard output, which a reader such as `head` may close.
 pub fn print(text: impl AsRef<[u8]>) -> Result<(), String> {
     stdout().lock().write_all(text.as_ref()).map_err(|error| format!("standard output: {error}"))
+}
+
+/// Writes a file, and says so.
+pub fn write_file(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    eprintln!("wrote {}", path.display());
+    Ok(())
+}
+
+/// Says on standard error what is wrong, or why something could not be done.
+pub fn complain(message: &str) {
+    say(Style::Failure, message);
+}
+
+/// Says on standard error what is probably not meant.
+pub fn warn(message: &str) {
+    say(Style::Warning, &format!("warning: {message}"));
+}
+
+fn say(style: Style, message: &str) {
+    for line in message.lines() {
+        eprintln!("{}", style.paint_error(&plain(line)));
+    }
+}
+
+/// How many calls were sent, in words.
+pub fn calls_to_ecr(calls: u64) -> String {
+    counted(usize::try_from(calls).unwrap_or(usize::MAX), "call to ECR", "calls to ECR")
 }
 
 /// An error of the function, with its type.

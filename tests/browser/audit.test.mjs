@@ -21,7 +21,7 @@ const number = new Intl.NumberFormat("en");
 describe("the page", () => {
   test("shows totals, coverage, findings, versions and guesses", async (t) => {
     const page = await open(t, browser, "demonstration");
-    const { totals, kinds, repositories, settings, coverage } = report("demonstration");
+    const { totals, kinds, repositories, settings_commands, coverage } = report("demonstration");
     const tiles = await texts(page, "#totals dd");
     assert.deepEqual(
       tiles.slice(0, 4),
@@ -41,12 +41,13 @@ describe("the page", () => {
     assert.ok(aliases.length > 0);
     const guessed = aliases.map(({ template, tags }) => `${template} (${tags})`).join(", ");
     assert.ok((await page.locator("#guess-table").textContent()).includes(guessed), guessed);
-    assert.ok((await page.locator("#settings pre").textContent()).includes(`PLATFORMS=${settings.PLATFORMS}`));
+    assert.deepEqual(await texts(page, "#settings pre"), [settings_commands.export, settings_commands.deploy]);
     assert.match(
       await page.locator("#how").textContent(),
       /AssemblerArn .*SweeperArn --cli-read-timeout 0 .*sweep --dry-run/s,
     );
-    assert.ok((await texts(page, "#legend li")).includes("versions in the period"));
+    const most = Math.max(...coverage.versions);
+    assert.ok((await texts(page, "#legend li")).includes(`versions in the period, at most ${most}`));
     assert.deepEqual(page.seen, { requests: [], problems: [] });
   });
 
@@ -67,6 +68,17 @@ describe("the page", () => {
         .map(({ request }) => JSON.stringify(request))
         .sort(),
     );
+  });
+
+  test("says of which period the last coverage is", async (t) => {
+    for (const [name, words] of [
+      ["demonstration", "in"],
+      ["hostile", "week of"],
+    ]) {
+      const page = await open(t, browser, name);
+      const last = report(name).timeline.periods.at(-1);
+      assert.equal((await texts(page, "#totals small"))[0], `${words} ${last}`);
+    }
   });
 
   test("of an empty registry says so", async (t) => {

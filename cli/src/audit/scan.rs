@@ -53,10 +53,10 @@ impl Repositories {
 }
 
 /// Describes the repositories to audit. Where there are only names and no globs, they are audited even if ECR does not
-/// describe them.
+/// describe them. The report names those that do not exist, and globs that match nothing.
 ///
 /// # Errors
-/// That of the scan of the repositories; and a glob that matches none of them, since it is a mistake.
+/// That of the scan of the repositories.
 pub async fn repositories(registry: &Registry, globs: &[RepositoryGlob]) -> Result<Repositories, String> {
     let names: Option<BTreeSet<_>> = globs.iter().map(RepositoryGlob::literal).collect();
     match names {
@@ -79,8 +79,7 @@ async fn named(registry: &Registry, names: BTreeSet<RepositoryName>) -> Reposito
                 found.add(repository);
                 continue;
             }
-            // The scan of a missing repository says so as well.
-            Err(error) if error.error_type() == ErrorType::RepositoryNotFound => {}
+            Err(error) if error.error_type() == ErrorType::RepositoryNotFound => continue,
             Err(error) => {
                 found.undescribed.push(name.clone());
                 found.reason.get_or_insert(error);
@@ -105,9 +104,6 @@ async fn matching(registry: &Registry, globs: &[RepositoryGlob]) -> Result<Repos
         }
     }
     found.all.sort_by(|(one, _), (other, _)| one.cmp(other));
-    if let Some(glob) = globs.iter().find(|glob| !found.all.iter().any(|(name, _)| glob.matches(name))) {
-        return Err(format!("no repository matches '{glob}'"));
-    }
     Ok(found)
 }
 
@@ -132,11 +128,12 @@ pub async fn audit_all(
     }
     progress.begin(repositories.all.len());
     let scans = repositories.all.into_iter().map(async |(name, mutability)| {
+        let is_described = mutability.is_some();
         let scan = scan(registry, &name, mutability, is_deep, progress).await;
-        (name, scan)
+        (name, is_described, scan)
     });
     let mut scans = stream::iter(scans).buffer_unordered(MAX_PARALLEL_REPOSITORIES);
-    while let Some((name, result)) = scans.next().await {
+    while let Some((name, is_described, result)) = scans.next().await {
         match result {
             Ok((scan, unread)) => {
                 audit.add(&scan);
@@ -144,6 +141,8 @@ pub async fn audit_all(
                     audit.add_failure(name, unread);
                 }
             }
+            // Where ECR does not describe repositories, only the scan tells that there is none of this name.
+            Err(Error::RepositoryNotFound { .. }) if !is_described => {}
             Err(error) => audit.add_failure(name, error_text(&error)),
         }
         progress.finish_one();

@@ -9,7 +9,12 @@ use ecr_multiarch_audit::finding::{ASSEMBLE_COMMAND, DRY_RUN_COMMAND, Finding, R
 use ecr_multiarch_audit::guess::{GuessedAlias, GuessedStream};
 use ecr_multiarch_audit::listed_images::ListedImages;
 use ecr_multiarch_audit::report::{Report, RepositoryReport};
+use ecr_multiarch_audit::shell::SettingsCommands;
 use ecr_multiarch_audit::text::{counted, plain};
+use ecr_multiarch_core::timestamp::rfc_3339;
+
+use crate::style::Style;
+use crate::terminal::calls_to_ecr;
 
 /// How many of the last periods the coverage shows: a year of months, and a quarter of weeks.
 const PERIODS_SHOWN: usize = 12;
@@ -40,10 +45,11 @@ impl fmt::Display for ReportText<'_> {
         self.write_settings(f)?;
         self.write_requests(f)?;
         for limit in &self.report.limits {
-            writeln!(f, "{}", plain(limit))?;
+            writeln!(f, "{}", Style::Warning.paint(&plain(limit)))?;
         }
         for failure in &self.report.failures {
-            writeln!(f, "{}: not audited completely: {}", failure.repository, plain(&failure.message))?;
+            let text = format!("{}: not audited completely: {}", failure.repository, plain(&failure.message));
+            writeln!(f, "{}", Style::Failure.paint(&text))?;
         }
         Ok(())
     }
@@ -58,7 +64,9 @@ impl ReportText<'_> {
     ) -> fmt::Result {
         let guess = &repository.guess;
         let versions = counted(repository.versions.len(), "version", "versions");
-        write!(f, "{}: {versions}, {}", repository.name, counted(findings.len(), "finding", "findings"))?;
+        let style = if findings.is_empty() { Style::Success } else { Style::Failure };
+        let found = style.paint(&counted(findings.len(), "finding", "findings"));
+        write!(f, "{}: {versions}, {found}", Style::Bold.paint(repository.name.as_str()))?;
         match guess.layout {
             Some(layout) => {
                 let platforms: Vec<_> = guess
@@ -67,7 +75,8 @@ impl ReportText<'_> {
                     .map(|guessed| format!("{}={} ({})", guessed.platform, guessed.tag_part, guessed.tags))
                     .collect();
                 let (of, all) = (guess.platform_tags, counted(guess.tags, "tag", "tags"));
-                writeln!(f, "\n guessed from {of} of {all}: {}, {}", layout.template(), platforms.join(", "))?;
+                let text = format!("guessed from {of} of {all}: {}, {}", layout.template(), platforms.join(", "));
+                writeln!(f, "\n {}", Style::Dim.paint(&text))?;
             }
             None => writeln!(f, "\n no tag names a platform")?,
         }
@@ -77,10 +86,11 @@ impl ReportText<'_> {
             aliases.join(", ")
         };
         if !guess.aliases.is_empty() {
-            writeln!(f, " aliases: {}", counts(&guess.aliases))?;
+            writeln!(f, " {}", Style::Dim.paint(&format!("aliases: {}", counts(&guess.aliases))))?;
         }
         for GuessedStream { releases, aliases, evidence, .. } in &guess.streams {
-            writeln!(f, " stream: {releases}, aliases: {}\n  {evidence}", counts(aliases))?;
+            let stream = format!("stream: {releases}, aliases: {}", counts(aliases));
+            writeln!(f, " {}\n  {}", Style::Dim.paint(&stream), Style::Dim.paint(evidence))?;
         }
         if let Some(ListedImages { would_be_tagged: images @ 1.., untagged }) = repository.listed_images {
             let images = counted(images, "image", "images");
@@ -90,12 +100,13 @@ impl ReportText<'_> {
             )?;
         }
         for warning in &guess.warnings {
-            writeln!(f, " warning: {}", plain(warning))?;
+            writeln!(f, " {}", warning_text(&plain(warning)))?;
         }
         if !findings.is_empty() {
             let mut table = Table::new();
             table.load_style(NOTHING);
-            for finding in findings.iter().take(self.rows) {
+            let shown = || findings.iter().take(self.rows);
+            for finding in shown() {
                 let title = finding.problem.kind().texts().title;
                 let mut message = finding.problem.message();
                 if let Some(obstacle) = finding.obstacle() {
@@ -103,7 +114,11 @@ impl ReportText<'_> {
                 }
                 table.add_row([title.to_owned(), plain(&finding.tag), plain(&message)]);
             }
-            writeln!(f, "{}", table.trim_fmt())?;
+            // Codes of colours have a width to the table, so the titles get them when it is laid out.
+            for (line, finding) in table.trim_fmt().lines().zip(shown()) {
+                let title = finding.problem.kind().texts().title;
+                writeln!(f, "{}", line.replacen(title, &Style::Failure.paint(title), 1))?;
+            }
         }
         if let hidden @ 1.. = findings.len().saturating_sub(self.rows) {
             writeln!(f, " and {hidden} more")?;
@@ -137,14 +152,14 @@ impl ReportText<'_> {
             });
             table.add_row([label.clone(), all.to_string()].into_iter().chain(shares));
         }
-        writeln!(f, "coverage\n{}\n", table.trim_fmt())
+        writeln!(f, "{}\n{}\n", Style::Bold.paint("coverage"), table.trim_fmt())
     }
 
     fn write_kinds(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.report.kinds.is_empty() {
             return Ok(());
         }
-        writeln!(f, "what to do")?;
+        writeln!(f, "{}", Style::Bold.paint("what to do"))?;
         for kind in &self.report.kinds {
             let texts = kind.texts;
             writeln!(f, " {} ({})\n   {}\n   {}", texts.title, kind.findings, texts.meaning, texts.remedy)?;
@@ -158,11 +173,9 @@ impl ReportText<'_> {
         if !has_sweep && !has_assemble {
             return Ok(());
         }
-        writeln!(
-            f,
-            "requests to the function ecr-multiarch, once it is deployed with these settings, and with the permission \
-             lambda:InvokeFunction"
-        )?;
+        let heading = "requests to the function ecr-multiarch, once it is deployed with these settings, and with the \
+                       permission lambda:InvokeFunction";
+        writeln!(f, "{}", Style::Bold.paint(heading))?;
         if has_sweep {
             writeln!(f, " sweep: {SWEEP_COMMAND}\n   SweeperArn stands for that output of its stack.")?;
         }
@@ -173,18 +186,25 @@ impl ReportText<'_> {
     }
 
     fn write_settings(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.report.settings.is_empty() {
-            return Ok(());
-        }
-        writeln!(f, "settings of the function for these repositories")?;
-        for (name, value) in &self.report.settings {
-            writeln!(f, " {name}={value}")?;
-        }
+        let Some(SettingsCommands { export, deploy }) = &self.report.settings_commands else { return Ok(()) };
+        let heading = "settings of the function for these repositories, as variables of a shell";
+        write_block(f, heading, export)?;
+        writeln!(f)?;
+        write_block(f, "the same as parameters of a deployment", deploy)?;
         for warning in &self.report.settings_warnings {
-            writeln!(f, " warning: {warning}")?;
+            writeln!(f, " {}", warning_text(warning))?;
         }
         writeln!(f)
     }
+}
+
+fn write_block(f: &mut fmt::Formatter<'_>, heading: &str, commands: &str) -> fmt::Result {
+    writeln!(f, "{}", Style::Bold.paint(heading))?;
+    commands.lines().try_for_each(|line| writeln!(f, " {line}"))
+}
+
+fn warning_text(warning: &str) -> String {
+    Style::Warning.paint(&format!("warning: {warning}"))
 }
 
 /// One line for the whole audit.
@@ -192,17 +212,19 @@ pub fn summary(report: &Report, calls: u64) -> String {
     let totals = &report.totals;
     let recent = match totals.recent {
         0 => String::new(),
-        recent => format!(" ({recent} of the last hour not judged)"),
+        recent => format!(" ({recent} of the last hour not judged: --as-of +1h judges all)"),
     };
     let archived = match totals.archived {
         0 => String::new(),
         archived => format!(" ({archived} archived and not judged)"),
     };
+    let as_of = report.as_of.map(|time| format!(" as of {}", rfc_3339(time))).unwrap_or_default();
     let how = if report.deep { "scans and reads" } else { "scans alone; --deep finds more" };
     format!(
-        "{} in {}{recent}{archived} of {}, by {how}; {calls} calls to ECR",
+        "{} in {}{recent}{archived} of {}{as_of}, by {how}; {}",
         counted(totals.findings, "finding", "findings"),
         counted(totals.versions, "version", "versions"),
         counted(totals.repositories, "repository", "repositories"),
+        calls_to_ecr(calls),
     )
 }

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use ecr_multiarch_core::Region;
 
+use crate::exit::exit_codes;
+
 /// Try on your registry what the function assumes of ECR
 ///
 /// Makes two repositories of its own, tries each assumption on them, says what differs and what follows from it, and
-/// removes the repositories again. It touches no other repository. Exit code: 0 if all hold, 1 if one does not, 2 if it
-/// could not be tried.
+/// removes the repositories again. It touches no other repository.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = exit_codes!("an assumption does not hold"))]
 pub struct Options {
     /// The Region of the registry; that of your environment or profile by default
     #[arg(long)]
@@ -24,7 +26,7 @@ pub struct Options {
     /// Write the report with all answers to standard output, as JSON, in place of the text
     #[arg(long)]
     pub json: bool,
-    /// The file for the report with all answers, as JSON
+    /// The file for the report with all answers, without accounts and URLs, as JSON
     #[arg(long, value_name = "FILE", default_value = "conformance.json", conflicts_with = "json")]
     pub answers: PathBuf,
 }

@@ -4,7 +4,7 @@ use ecr_multiarch_conformance::assumption::Assumption;
 use ecr_multiarch_conformance::bench::Bench;
 use ecr_multiarch_conformance::report::{Finding, Report, Verdict};
 
-use crate::terminal::Style;
+use crate::style::Style;
 
 /// What is about to be done, and the question whether to do it.
 pub fn question(bench: &Bench, region: &str) -> String {
@@ -21,7 +21,7 @@ pub fn line(finding: &Finding) -> String {
     let (style, verdict_text) = match verdict {
         Verdict::AsExpected => (Style::Success, "as expected"),
         Verdict::Differs => (Style::Failure, "differs"),
-        Verdict::Unknown => (Style::Pending, "unknown"),
+        Verdict::Unknown => (Style::Warning, "unknown"),
     };
     let mut lines = vec![format!("{} {:<30} {seen}", style.paint(&format!("{verdict_text:<11}")), assumption.id)];
     if *verdict == Verdict::Differs {

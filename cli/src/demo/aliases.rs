@@ -8,8 +8,9 @@ use serde_json::json;
 
 use super::PLATFORMS;
 use crate::event_line::summary;
+use crate::exit::Exit;
 use crate::local_stack::LocalStack;
-use crate::terminal::Style;
+use crate::style::Style;
 
 /// A repository whose aliases are followed.
 struct Stage {
@@ -45,15 +46,17 @@ const STAGES: [Stage; 2] = [
     },
 ];
 
-pub async fn run() -> Result<(), String> {
+pub async fn run() -> Result<Exit, String> {
     for stage in &STAGES {
-        stage.run().await?;
+        if let found @ Exit::Found = stage.run().await? {
+            return Ok(found);
+        }
     }
-    Ok(())
+    Ok(Exit::Done)
 }
 
 impl Stage {
-    async fn run(&self) -> Result<(), String> {
+    async fn run(&self) -> Result<Exit, String> {
         let ecr =
             LocalEcr::start(Options::default()).map_err(|error| format!("the local ECR cannot start: {error}"))?;
         let mut events = ecr.events();
@@ -74,7 +77,7 @@ impl Stage {
             let request = json!({"action": "yank", "repository": self.repository, "version": version});
             show_changes("yank", stack.invoke(request).await)?;
         }
-        self.check(&stack)
+        Ok(Exit::by_check(self.check(&stack)))
     }
 
     /// Pushes the images of all platforms of a release.

@@ -9,9 +9,10 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::PLATFORMS;
 use crate::event_line::{ImageEvent, event_line};
+use crate::exit::Exit;
 use crate::local_stack::LocalStack;
 use crate::published_list::PublishedList;
-use crate::terminal::Style;
+use crate::style::Style;
 
 const REPOSITORY: &str = "app";
 
@@ -42,7 +43,7 @@ const VERSIONS: [Version; 2] = [
     },
 ];
 
-pub async fn run() -> Result<(), String> {
+pub async fn run() -> Result<Exit, String> {
     let ecr = LocalEcr::start(Options::default()).map_err(|error| format!("the local ECR cannot start: {error}"))?;
     let mut events = ecr.events();
     let platforms = PLATFORMS.map(|(platform, _)| platform).join(",");
@@ -63,10 +64,12 @@ pub async fn run() -> Result<(), String> {
     for version in &VERSIONS {
         let list = PublishedList::read(&stack.registry(), REPOSITORY, version.tag)?;
         println!("{list}\n");
-        version.check(&list)?;
+        if let found @ Exit::Found = Exit::by_check(version.check(&list)) {
+            return Ok(found);
+        }
     }
     println!("{}", Style::Success.paint("Both lists exist, and every byte is as expected."));
-    Ok(())
+    Ok(Exit::Done)
 }
 
 /// Hands each event that ECR has sent to the function, including those that its own writes cause.
@@ -74,7 +77,7 @@ async fn handle_events(stack: &LocalStack, events: &mut UnboundedReceiver<Value>
     while let Ok(event) = events.try_recv() {
         let shown = ImageEvent::from(&event);
         let result = stack.invoke(event).await;
-        println!("{}", event_line(&shown, &result));
+        println!("{}", event_line(stack, &shown, &result));
         result.map_err(|error| format!("the function failed: {error}"))?;
     }
     Ok(())

@@ -1,15 +1,16 @@
 //! The commands to try on the local ECR.
 
+use ecr_multiarch_audit::shell::quoted;
 use ecr_multiarch_core::oci::platform::Platform;
 use ecr_multiarch_core::settings::tag_scheme::PlatformTag;
 use ecr_multiarch_core::{RepositoryName, Settings, Tag};
 use local_ecr::LocalEcr;
 
 use super::Options;
-use crate::terminal::Style;
+use crate::style::Style;
 
 /// The version that the guide pushes.
-const VERSION: &str = "1.0";
+const VERSION: &str = "1.0.0";
 const REPOSITORY: &str = "app";
 
 /// Prints the address of the registry, and the commands by which each client pushes to it and reads from it.
@@ -45,9 +46,11 @@ pub fn print(options: &Options, ecr: &LocalEcr, settings: &Settings) {
     println!("  export AWS_REGION={region} AWS_DEFAULT_REGION={region}");
     println!("  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local");
     println!("  aws ecr --endpoint-url {url} describe-images --repository-name {REPOSITORY}");
-    headline("Run the function as Lambda does, with those variables and these");
+    headline("Audit it, with those variables and this one");
     println!("  export AWS_ENDPOINT_URL_ECR={url}");
-    println!("  export PLATFORMS='{}' TAG_TEMPLATE='{}'", options.platforms, options.tag_template);
+    println!("  {} audit --as-of +1h", env!("CARGO_BIN_NAME"));
+    headline("Run the function as Lambda does, with those variables and these");
+    println!("  export PLATFORMS={} TAG_TEMPLATE={}", quoted(&options.platforms), quoted(&options.tag_template));
     let others = [
         ("ALIASES", &options.aliases),
         ("STREAMS", &options.streams),
@@ -56,7 +59,7 @@ pub fn print(options: &Options, ecr: &LocalEcr, settings: &Settings) {
     ];
     for (name, value) in others {
         if !value.is_empty() {
-            println!("  export {name}='{value}'");
+            println!("  export {name}={}", quoted(value));
         }
     }
     println!("  cargo lambda watch");
@@ -81,4 +84,19 @@ fn images(settings: &Settings) -> Vec<(String, Tag)> {
         (without_version.to_string(), tag)
     };
     tags.into_iter().map(image).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ecr_multiarch_core::settings::variable::Variable;
+
+    use super::*;
+    use crate::local_stack::LocalStack;
+
+    #[test]
+    fn version_of_the_guide_is_not_an_alias() {
+        let variables = [(Variable::Platforms, "linux/amd64"), (Variable::Aliases, "{major}.{minor},{major},latest")];
+        let settings = LocalStack::settings(&variables).unwrap();
+        assert_eq!(images(&settings).len(), 1);
+    }
 }

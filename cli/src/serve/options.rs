@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::exit::exit_codes;
+
 /// Serve a local ECR to push to, with the function attached
 ///
 /// Shows the function's outcome for each push, until Ctrl-C. Needs no AWS account and no login, and begins with the commands
 /// for docker, podman, skopeo and crane.
 #[derive(Debug, Args)]
+#[command(after_help = exit_codes!())]
 pub struct Options {
     /// The port on 127.0.0.1; 0 takes a free one
     #[arg(long, default_value_t = 0)]

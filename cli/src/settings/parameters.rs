@@ -1,7 +1,6 @@
 //! The parameters of the deployment template, as people write them.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
@@ -46,17 +45,11 @@ impl Parameters {
         Ok(())
     }
 
-    /// Adds the parameters of a file.
+    /// Adds the parameters of a file with this path and text.
     ///
     /// # Errors
-    /// A message, if the file cannot be read.
-    pub fn add_file(&mut self, path: &Path) -> Result<(), String> {
-        let text = fs::read_to_string(path).map_err(|error| error.to_string());
-        text.and_then(|text| self.add_text(path, &text)).map_err(|message| format!("{}: {message}", path.display()))
-    }
-
-    /// Adds the parameters of a file with this path and text.
-    pub(super) fn add_text(&mut self, path: &Path, text: &str) -> Result<(), String> {
+    /// A message, if the text is not one of parameters.
+    pub fn add_text(&mut self, path: &Path, text: &str) -> Result<(), String> {
         let is_toml = path.extension().is_some_and(|extension| extension == "toml");
         if is_toml { self.add_sam_configuration(text) } else { self.add_json(text) }
     }

@@ -10,6 +10,7 @@ use ecr_multiarch_core::Settings;
 use ecr_multiarch_core::settings::variable::Variable;
 
 use super::{Options, Parameters, SettingsCommand, check};
+use crate::exit::Exit;
 use crate::{Cli, Command};
 use invalid_settings::{
     INVALID_ENDPOINTS, INVALID_SETTINGS, INVALID_STREAMS, INVALID_TOGETHER, REJECTED_BY_THE_TEMPLATE,
@@ -30,7 +31,7 @@ fn lookup(variables: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
 }
 
 fn checked(arguments: &[&str]) -> Result<String, String> {
-    check(&parse(arguments), |name| panic!("{name} is read from the environment"))
+    check(&parse(arguments), None, |name| panic!("{name} is read from the environment"))
 }
 
 /// An override in the form of `sam deploy`, with a value in single quotes.
@@ -60,7 +61,7 @@ fn message(variables: &[(&str, &str)]) -> String {
 #[test]
 fn invalid_variables_have_the_message_of_the_function() {
     for variables in invalid_settings() {
-        assert_eq!(check(&parse(&[]), lookup(&variables)), Err(message(&variables)));
+        assert_eq!(check(&parse(&[]), None, lookup(&variables)), Err(message(&variables)));
     }
 }
 
@@ -83,7 +84,7 @@ fn invalid_parameters_are_named_before_that_message() {
 fn endpoints_of_the_environment_are_checked() {
     for (name, values, expected) in INVALID_ENDPOINTS {
         for value in values {
-            let message = check(&parse(&[]), lookup(&[PLATFORMS, (name, value)])).unwrap_err();
+            let message = check(&parse(&[]), None, lookup(&[PLATFORMS, (name, value)])).unwrap_err();
             assert!(message.starts_with(&format!("{name} is \"{value}\"")) && message.contains(expected), "{message}");
         }
     }
@@ -128,7 +129,7 @@ base: by RULES[0], for base
 
 other: not served, only base, team-a/*, team-b/*
 ";
-    assert_eq!(check(&options, lookup(&variables)).unwrap(), expected);
+    assert_eq!(check(&options, None, lookup(&variables)).unwrap(), expected);
 }
 
 #[test]
@@ -151,7 +152,7 @@ fn another_example_shows_another_stream() {
     let streams = r#"[{"releases":"main-(?<build>[0-9]+)","aliases":"main"}]"#;
     let aliases = |example: &str, pattern: &str| {
         let variables = [("STREAMS", streams), ("VERSION_PATTERN", pattern), PLATFORMS];
-        check(&parse(&["--example", example, "--repository", "app"]), lookup(&variables)).unwrap()
+        check(&parse(&["--example", example, "--repository", "app"]), None, lookup(&variables)).unwrap()
     };
     assert!(aliases("main-7", "").contains("  aliases     main\n"));
     assert!(aliases("1.2.3", "").contains("  aliases     none, since 1.2.3 is not a release\n"));
@@ -228,5 +229,13 @@ fn file_without_parameters_is_an_error() {
         let message = of_file(name, &text).unwrap_err();
         assert!(message.contains(expected), "{message}");
     }
-    assert!(checked(&["--parameter-file", "/none"]).unwrap_err().starts_with("/none: "));
+    let error = check(&parse(&["--parameter-file", "x.json"]), Some("{}"), lookup(&[])).unwrap_err();
+    assert!(error.starts_with("x.json: expected a JSON array"), "{error}");
+}
+
+#[test]
+fn file_that_cannot_be_read_is_not_a_finding() {
+    let run = |file: &str| super::run(&SettingsCommand::Check(parse(&["--parameter-file", file])));
+    assert!(run("/none").unwrap_err().starts_with("/none: "));
+    assert_eq!(run(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")), Ok(Exit::Found));
 }

@@ -1,11 +1,16 @@
 //! The options of the command line.
 
 use clap::Args;
+use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::settings::variable::Variable;
 use ecr_multiarch_core::time_span::TimeSpan;
-use ecr_multiarch_core::{RepositoryGlob, RepositoryStart};
+use ecr_multiarch_core::{RepositoryGlob, RepositoryStart, Settings};
 
+use crate::exit::exit_codes;
 use crate::registry_options::RegistryOptions;
+
+/// What to do where neither the options nor the environment name platforms.
+const NO_PLATFORMS: &str = "no platforms: pass --platforms or set PLATFORMS, such as linux/amd64,linux/arm64";
 
 /// Publish the manifest lists that a registry lacks
 ///
@@ -14,9 +19,8 @@ use crate::registry_options::RegistryOptions;
 /// Settings are the function's environment variables (PLATFORMS, TAG_TEMPLATE, VERSION_PATTERN, REVISIONS,
 /// ATTESTATIONS, ALIASES, STREAMS, IMAGE_TAGS, ANNOTATIONS, RULES, SWEEP_PUTS_PER_SECOND, ...). AWS_ENDPOINT_URL_ECR points
 /// to another ECR, such as a local one.
-///
-/// The exit code is 0, or 1 if anything failed.
 #[derive(Debug, Args)]
+#[command(after_help = exit_codes!("a version failed"))]
 pub struct Options {
     /// Names or globs of the repositories, such as 'team-a/*'; all by default
     #[arg(long, value_delimiter = ',')]
@@ -44,9 +48,31 @@ pub struct Options {
 }
 
 impl Options {
-    /// A setting of the function, from the command line or else the environment.
-    pub fn setting(&self, name: &str) -> Option<String> {
-        let given = if name == Variable::Platforms.name() { self.platforms.clone() } else { None };
-        given.or_else(|| std::env::var(name).ok())
+    /// The settings of the function, from the command line or else this environment.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn settings(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Settings, String> {
+        let given = |name: &str| self.platforms.clone().filter(|_| name == Variable::Platforms.name());
+        let settings = Settings::from_lookup(|name| given(name).or_else(|| environment(name)));
+        settings.map_err(|error| match error {
+            InvalidSetting::Missing { variable: Variable::Platforms, .. } => NO_PLATFORMS.to_owned(),
+            invalid => invalid.to_string(),
+        })
     }
+
+    /// The patterns of which each is to match a repository: those of the command line, or else of the settings, where
+    /// these are limited to some. A sweep that begins in the middle passes over repositories, so none must.
+    pub fn patterns<'a>(&'a self, settings: &'a Settings) -> &'a [RepositoryGlob] {
+        match (&self.from, self.repositories.as_slice()) {
+            (None, []) if is_limited(settings) => settings.repositories(),
+            (None, patterns) => patterns,
+            (Some(_), _) => &[],
+        }
+    }
+}
+
+/// Whether the settings serve some repositories only.
+pub fn is_limited(settings: &Settings) -> bool {
+    settings.repositories().iter().all(|glob| glob.as_str() != "*")
 }

@@ -6,26 +6,29 @@ use std::fmt;
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
-use ecr_multiarch_audit::text::counted;
+use ecr_multiarch_audit::text::{counted, plain};
 use ecr_multiarch_core::answer::sweep::Failed;
 use ecr_multiarch_core::inventory::{Version, VersionStatus};
 use ecr_multiarch_core::reconcile::outcome::Waiting;
 use ecr_multiarch_core::settings::VersionNotServed;
 use ecr_multiarch_core::{
-    AliasReconciliation, InvocationError, Outcome, RepositoryName, RepositorySettings, SweepReport, Tag,
+    AliasReconciliation, InvocationError, Outcome, RepositoryGlob, RepositoryName, RepositorySettings, SweepReport, Tag,
 };
 use ecr_multiarch_engine::end::End;
 use ecr_multiarch_engine::sweep::{SweepObserver, VersionEnd};
 use indicatif::ProgressBar;
 
 use super::alias_rows::AliasRows;
-use crate::terminal::{described, progress_bar};
+use crate::style::Style;
+use crate::terminal::{calls_to_ecr, described, progress_bar};
 
 /// Collects the versions of a sweep.
 pub struct SweepTable {
     bar: ProgressBar,
     rows_shown: usize,
     repositories: RefCell<BTreeMap<RepositoryName, Repository>>,
+    /// The patterns that no scanned repository has matched yet.
+    unmatched: RefCell<Vec<RepositoryGlob>>,
 }
 
 struct Repository {
@@ -39,16 +42,50 @@ struct Repository {
 /// A version. Those that need attention sort first.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
-    rank: u8,
+    rank: Rank,
     version: String,
     cells: Vec<&'static str>,
     state: String,
 }
 
+/// What a version needs of whoever looks at the table, most first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Failed,
+    NotFinished,
+    Published,
+    LeftAlone,
+    Incomplete,
+    UpToDate,
+}
+
+impl Rank {
+    fn style(self) -> Style {
+        match self {
+            Self::Failed => Style::Failure,
+            Self::Published => Style::Success,
+            Self::NotFinished | Self::LeftAlone | Self::Incomplete => Style::Warning,
+            Self::UpToDate => Style::Dim,
+        }
+    }
+}
+
 impl SweepTable {
-    /// A table of at most `rows_shown` rows for each repository.
-    pub fn new(rows_shown: usize) -> Self {
-        Self { bar: progress_bar("versions"), rows_shown, repositories: RefCell::default() }
+    /// A table of at most `rows_shown` rows for each repository, for a sweep of what these patterns match.
+    pub fn new(rows_shown: usize, patterns: &[RepositoryGlob]) -> Self {
+        let unmatched = RefCell::new(patterns.to_vec());
+        Self { bar: progress_bar("versions"), rows_shown, repositories: RefCell::default(), unmatched }
+    }
+
+    /// The patterns that have matched no repository, as far as the report tells it of those that were not scanned.
+    pub fn unmatched(&self, report: &SweepReport) -> Vec<RepositoryGlob> {
+        let failed = report.failed.first.iter().filter_map(|failed| failed.repository.as_ref());
+        let others: Vec<_> = failed.chain(&report.unfinished).collect();
+        // It names only the first of many failures, and not what was not begun.
+        let is_known = report.failed.total == report.failed.first.len() && report.next.is_none();
+        let mut unmatched = self.unmatched.borrow().clone();
+        unmatched.retain(|pattern| is_known && !others.iter().any(|name| pattern.matches(name)));
+        unmatched
     }
 
     fn add(&self, repository: &RepositoryName, settings: &RepositorySettings, row: Row) {
@@ -76,6 +113,7 @@ impl SweepTable {
 
 impl SweepObserver for SweepTable {
     fn on_scan(&self, repository: &RepositoryName, versions: usize, to_read: usize) {
+        self.unmatched.borrow_mut().retain(|pattern| !pattern.matches(repository));
         self.bar.inc_length(versions as u64);
         self.bar.set_message(format!("{repository}: {to_read} to read"));
     }
@@ -103,7 +141,11 @@ impl SweepObserver for SweepTable {
         reason: &VersionNotServed,
     ) {
         let cells = vec!["present"; settings.tag_scheme.platforms().len()];
-        self.add(repository, settings, Row { rank: 3, version: version.to_string(), cells, state: ignored(reason) });
+        self.add(
+            repository,
+            settings,
+            Row { rank: Rank::LeftAlone, version: version.to_string(), cells, state: ignored(reason) },
+        );
     }
 
     fn on_aliases(&self, repository: &RepositoryName, aliases: &AliasReconciliation) {
@@ -113,28 +155,32 @@ impl SweepObserver for SweepTable {
     }
 }
 
-fn describe(version: &Version, end: Option<&VersionEnd>) -> (u8, String) {
-    let is_not_finished = || (1, "not finished".to_owned());
+fn describe(version: &Version, end: Option<&VersionEnd>) -> (Rank, String) {
+    let is_not_finished = || (Rank::NotFinished, "not finished".to_owned());
     match end {
-        Some(End::Failed(InvocationError { error, .. })) if error.is_of_newer_images() => (3, ignored(error)),
-        Some(End::Failed(error)) => (0, format!("failed: {}: {error}", error.error_type())),
-        Some(End::Abandoned(_)) => (0, "abandoned: the repository refuses writes".to_owned()),
+        Some(End::Failed(InvocationError { error, .. })) if error.is_of_newer_images() => {
+            (Rank::LeftAlone, ignored(error))
+        }
+        Some(End::Failed(error)) => (Rank::Failed, format!("failed: {}: {error}", error.error_type())),
+        Some(End::Abandoned(_)) => (Rank::Failed, "abandoned: the repository refuses writes".to_owned()),
         Some(End::OutOfTime(_)) => is_not_finished(),
         Some(End::Done(reconciliation)) => match &reconciliation.outcome {
-            Outcome::Published(_) => (2, "published".to_owned()),
-            Outcome::WouldPublish(_) => (2, "would be published".to_owned()),
+            Outcome::Published(_) => (Rank::Published, "published".to_owned()),
+            Outcome::WouldPublish(_) => (Rank::Published, "would be published".to_owned()),
             Outcome::Waiting(Waiting::Revisions(reason)) | Outcome::Ignored(reason) => {
-                (3, format!("held back: {reason}"))
+                (Rank::LeftAlone, format!("held back: {reason}"))
             }
-            Outcome::Waiting(Waiting::Platforms { .. }) => (4, "incomplete".to_owned()),
-            Outcome::Unchanged(_) | Outcome::Tagged(_) => (5, "up to date".to_owned()),
+            Outcome::Waiting(Waiting::Platforms { .. }) => (Rank::Incomplete, "incomplete".to_owned()),
+            Outcome::Unchanged(_) | Outcome::Tagged(_) => (Rank::UpToDate, "up to date".to_owned()),
         },
-        None if version.status == VersionStatus::Archived || !version.archived.is_empty() => (3, "archived".to_owned()),
+        None if version.status == VersionStatus::Archived || !version.archived.is_empty() => {
+            (Rank::LeftAlone, "archived".to_owned())
+        }
         None => match version.status {
-            VersionStatus::OutOfDate if version.is_too_old => (5, "older than --max-age".to_owned()),
+            VersionStatus::OutOfDate if version.is_too_old => (Rank::UpToDate, "older than --max-age".to_owned()),
             VersionStatus::OutOfDate | VersionStatus::Unsettled | VersionStatus::Archived => is_not_finished(),
-            VersionStatus::Incomplete => (4, "incomplete".to_owned()),
-            VersionStatus::UpToDate => (5, "up to date".to_owned()),
+            VersionStatus::Incomplete => (Rank::Incomplete, "incomplete".to_owned()),
+            VersionStatus::UpToDate => (Rank::UpToDate, "up to date".to_owned()),
         },
     }
 }
@@ -157,9 +203,14 @@ impl fmt::Display for SweepTable {
             for row in &rows {
                 let cells = row.cells.iter().map(|cell| (*cell).to_owned());
                 let aliases = aliases.map(|aliases| aliases.cell(&row.version));
-                table.add_row([row.version.clone()].into_iter().chain(cells).chain([row.state.clone()]).chain(aliases));
+                table.add_row([row.version.clone()].into_iter().chain(cells).chain([plain(&row.state)]).chain(aliases));
             }
-            writeln!(f, "{name}\n{}", table.trim_fmt())?;
+            writeln!(f, "{}", Style::Bold.paint(name.as_str()))?;
+            // Codes of colours have a width to the table, so its lines get them when it is laid out.
+            let styles = [Style::Dim].into_iter().chain(rows.iter().map(|row| row.rank.style()));
+            for (line, style) in table.trim_fmt().lines().zip(styles) {
+                writeln!(f, "{}", style.paint(line))?;
+            }
             let shown: Vec<_> = rows.iter().map(|row| row.version.as_str()).collect();
             for note in aliases.into_iter().flat_map(|aliases| aliases.notes(&shown)) {
                 writeln!(f, " {note}")?;
@@ -182,10 +233,9 @@ pub fn summary(report: &SweepReport, calls: u64) -> String {
     let aliases = report.aliases.as_ref().map_or_else(String::new, |aliases| {
         format!(", {} aliases moved, {} in conflict", aliases.moved, aliases.conflicts.total)
     });
-    let calls = counted(usize::try_from(calls).unwrap_or(usize::MAX), "call", "calls");
     format!(
         "{} in {}: {done}, {} up to date, {} incomplete or held back between INCOMPLETE_AFTER and INCOMPLETE_UNTIL, {} \
-         ignored, {} archived, {} failed{aliases}; {calls} to ECR",
+         ignored, {} archived, {} failed{aliases}; {}",
         counted(report.versions, "version", "versions"),
         counted(report.repositories, "repository", "repositories"),
         report.unchanged,
@@ -193,6 +243,7 @@ pub fn summary(report: &SweepReport, calls: u64) -> String {
         report.ignored.total,
         report.archived.total,
         report.failed.total,
+        calls_to_ecr(calls),
     )
 }
 

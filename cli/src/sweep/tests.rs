@@ -1,23 +1,20 @@
 //! What the table shows of a sweep of a local ECR.
 
-use std::time::Duration;
-
-use ecr_multiarch_core::work::SweepScope;
-use ecr_multiarch_core::{RegistryId, Settings, SweepReport};
-use ecr_multiarch_engine::ecr::Priority;
-use ecr_multiarch_engine::end::WorkTime;
-use ecr_multiarch_engine::sweep::sweep;
+use clap::Parser as _;
+use ecr_multiarch_core::SweepReport;
 use local_ecr::image::Image;
-use local_ecr::{Fault, FaultKind, LocalEcr, Options};
-use tokio::time::Instant;
+use local_ecr::{Fault, FaultKind, LocalEcr, Options as EcrOptions};
 
 use super::table::{SweepTable, failures, remainder, summary};
+use super::{Options, exit, sweep_registry, unmatched_warning};
+use crate::exit::Exit;
 use crate::local_stack::registries;
+use crate::{Cli, Command};
 
 const ALIASES: [(&str, &str); 1] = [("ALIASES", "{major}.{minor},latest")];
 
 fn start_ecr() -> LocalEcr {
-    LocalEcr::start(Options::default()).unwrap()
+    LocalEcr::start(EcrOptions::default()).unwrap()
 }
 
 /// Pushes the images of a version on some platforms to `app`.
@@ -28,20 +25,36 @@ fn push(ecr: &LocalEcr, version: &str, platforms: &[&str]) {
     }
 }
 
-/// Sweeps, with these settings besides `PLATFORMS`, and a table of so many rows. Returns the table and the report.
-async fn swept(ecr: &LocalEcr, settings: &[(&str, &str)], dry_run: bool, rows: usize) -> (String, SweepReport) {
-    let registries = registries(ecr, 1_000.0).await;
-    let id = RegistryId { account: None, region: registries.own_region().unwrap() };
-    let settings = Settings::from_lookup(|name| match name {
+/// The options of a command line.
+fn parse(arguments: &[&str]) -> Options {
+    match Cli::parse_from(["ecr-multiarch", "sweep"].iter().chain(arguments)).command {
+        Command::Sweep(options) => options,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Sweeps, with these settings besides `PLATFORMS`. Returns the table, the report and what matches nothing.
+async fn sweep(
+    ecr: &LocalEcr,
+    settings: &[(&str, &str)],
+    arguments: &[&str],
+) -> (SweepTable, SweepReport, Result<Option<String>, String>) {
+    let options = parse(arguments);
+    let settings = options.settings(|name| match name {
         "PLATFORMS" => Some("linux/amd64,linux/arm64".to_owned()),
         _ => settings.iter().find(|(variable, _)| *variable == name).map(|(_, value)| (*value).to_owned()),
     });
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let table = SweepTable::new(rows);
-    let scope = SweepScope { dry_run, covers_all_registries: true, ..SweepScope::default() };
-    let time = WorkTime { stop_at: deadline, deadline };
-    let opened = [registries.open(&id, Priority::Background, deadline)];
-    let report = sweep(&opened, &settings.unwrap(), &scope, time, &table).await.unwrap();
+    let settings = settings.unwrap();
+    let (table, report) = sweep_registry(&options, &settings, &registries(ecr, 1_000.0).await).await.unwrap();
+    let warning = unmatched_warning(&options, &settings, &table, &report);
+    (table, report, warning)
+}
+
+/// Sweeps, with a table of so many rows. Returns the table and the report.
+async fn swept(ecr: &LocalEcr, settings: &[(&str, &str)], dry_run: bool, rows: usize) -> (String, SweepReport) {
+    let rows = rows.to_string();
+    let dry_run = if dry_run { &["--dry-run"][..] } else { &[] };
+    let (table, report, _) = sweep(ecr, settings, &[&["--rows", &rows], dry_run].concat()).await;
     (table.to_string(), report)
 }
 
@@ -171,4 +184,59 @@ async fn expired_credentials_are_told_as_such() {
     ecr.faults().add(Fault::on("DescribeImages", FaultKind::client_error("ExpiredTokenException", expired)));
     let (_, report) = swept(&ecr, &[], true, 50).await;
     assert_eq!(failures(&report), ["app: The credentials have expired: sign in again, such as by `aws sso login`"]);
+}
+
+#[test]
+fn missing_platforms_name_the_option_and_the_variable() {
+    let error = parse(&[]).settings(|_| None).unwrap_err();
+    assert_eq!(error, "no platforms: pass --platforms or set PLATFORMS, such as linux/amd64,linux/arm64");
+    assert!(parse(&["--platforms", "linux/amd64"]).settings(|_| None).is_ok());
+}
+
+#[tokio::test]
+async fn pattern_that_matches_nothing_is_named() {
+    let ecr = start_ecr();
+    push(&ecr, "1.2.3", &["amd64", "arm64"]);
+    ecr.home().create("empty");
+    let of = |text: &str| format!("no repository matches {text}");
+    let of_settings = |text: &str| format!("no repository of REPOSITORIES matches {text}");
+    for (served, patterns, expected) in [
+        ("*", "app,em*", Ok(None)),
+        ("*", "app,team-x/*,gone", Ok(Some(of("'team-x/*' or 'gone'")))),
+        ("*", "gone", Err(of("'gone'"))),
+        ("*", "team-x/*", Err(of("'team-x/*'"))),
+        ("app", "app,empty", Ok(Some(of_settings("'empty'")))),
+        ("app,gone", "", Ok(Some(of("'gone'")))),
+        ("*", "", Ok(None)),
+    ] {
+        let arguments =
+            if patterns.is_empty() { vec!["--dry-run"] } else { vec!["--dry-run", "--repositories", patterns] };
+        let (_, report, warning) = sweep(&ecr, &[("REPOSITORIES", served)], &arguments).await;
+        assert_eq!((warning, report.failed.total), (expected, 0), "{served} {patterns}");
+    }
+    let (_, _, warning) = sweep(&ecr, &[], &["--dry-run", "--repositories", "a*,z*", "--from", "b0"]).await;
+    assert_eq!(warning, Ok(None), "what is passed over may match");
+}
+
+#[tokio::test]
+async fn exit_tells_versions_that_failed_from_what_was_not_swept() {
+    let ecr = start_ecr();
+    push(&ecr, "1.2.3", &["amd64", "arm64"]);
+    let denied = |operation| Fault::on(operation, FaultKind::client_error("AccessDeniedException", "denied"));
+    let exits = async || exit(&swept(&ecr, &[], false, 50).await.1);
+    ecr.faults().add(denied("DescribeImages").times(1));
+    assert_eq!(exits().await, Exit::Failed);
+    ecr.home().push("app", Some("1.2.3-arm64"), &Image::oci("linux/amd64").content("wrong"));
+    assert_eq!(exits().await, Exit::Found);
+    push(&ecr, "1.2.3", &["arm64"]);
+    assert_eq!(exits().await, Exit::Done);
+}
+
+#[tokio::test]
+async fn denied_repository_counts_as_matched() {
+    let ecr = start_ecr();
+    push(&ecr, "1.2.3", &["amd64", "arm64"]);
+    ecr.faults().add(Fault::on("DescribeImages", FaultKind::client_error("AccessDeniedException", "denied")));
+    let (_, report, warning) = sweep(&ecr, &[], &["--repositories", "a*"]).await;
+    assert_eq!((warning, report.failed.total), (Ok(None), 1));
 }

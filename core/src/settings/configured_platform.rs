@@ -26,10 +26,7 @@ pub struct ConfiguredPlatform {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPlatform {
     /// It does not follow the syntax.
-    #[error(
-        "invalid platform {0:?}: expected os[(os.version)]/arch[/variant][=tag-part], \
-         for example linux/amd64, linux/arm64=aarch64 or windows(10.0.20348)/amd64=ltsc2022"
-    )]
+    #[error("{0:?} is not a platform")]
     Syntax(String),
     /// It names an architecture by a name that images do not use.
     #[error("images do not state {given:?}; write {instead}")]

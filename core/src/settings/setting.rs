@@ -114,3 +114,23 @@ impl Setting {
         Ok(span.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Settings;
+
+    #[test]
+    fn error_states_the_expectation_once() {
+        for (variable, value, expectation) in [
+            ("PLATFORMS", "linux/amd64,arm64", "os[(os.version)]/arch"),
+            ("TAG_TEMPLATE", "{version}", "each exactly once"),
+            ("IMAGE_TAGS", "{version}", "each exactly once"),
+        ] {
+            let variables = [(variable, value), ("PLATFORMS", "linux/amd64")];
+            let lookup =
+                |name: &str| variables.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string());
+            let error = Settings::from_lookup(lookup).unwrap_err().to_string();
+            assert_eq!(error.matches(expectation).count(), 1, "{error}");
+        }
+    }
+}

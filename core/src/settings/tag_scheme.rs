@@ -18,10 +18,10 @@ pub struct TagTemplate {
 /// A string that is not a valid tag template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "invalid tag template {0:?}: expected {{version}} and {{platform}}, each exactly once and in either order, with \
-     nothing but letters, digits, underscores, dots and hyphens around them, and no dot or hyphen at the start"
+    "a placeholder is missing or stands twice, or there is something else around them than letters, digits, underscores, \
+     dots and hyphens, or a dot or a hyphen at the start"
 )]
-pub struct InvalidTagTemplate(String);
+pub struct InvalidTagTemplate;
 
 const VERSION: &str = "{version}";
 const PLATFORM: &str = "{platform}";
@@ -40,7 +40,7 @@ impl FromStr for TagTemplate {
         let (version_first, (prefix, separator, suffix)) = split(VERSION, PLATFORM)
             .map(|parts| (true, parts))
             .or_else(|| split(PLATFORM, VERSION).map(|parts| (false, parts)))
-            .ok_or_else(|| InvalidTagTemplate(text.to_owned()))?;
+            .ok_or(InvalidTagTemplate)?;
         Ok(Self { prefix: prefix.into(), separator: separator.into(), suffix: suffix.into(), version_first })
     }
 }
