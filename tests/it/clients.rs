@@ -31,5 +31,7 @@ mod moto;
 mod serve;
 // Clients that `.ci/nightly` builds: signers, manifest-tool and ko.
 mod signers;
+// SOCI, which `.ci/nightly` builds, too.
+mod soci;
 // Pushes and pulls by platform.
 mod skopeo;
