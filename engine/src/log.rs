@@ -2,7 +2,7 @@
 
 use ecr_multiarch_core::answer::sweep::{ArchivedVersion, Failed, IgnoredVersion, IncompleteVersion};
 use ecr_multiarch_core::excerpt::ImageText;
-use ecr_multiarch_core::{Digest, ImageTagReport, RegistryId, RepositoryName, Tag};
+use ecr_multiarch_core::{Digest, ImageTagReport, RegistryId, RepositoryGlob, RepositoryName, Tag};
 
 /// Logs an alias that was left alone.
 pub fn conflict(registry: &RegistryId, repository: &str, tag: &ImageText, reason: &str) {
@@ -50,6 +50,12 @@ pub(crate) fn archived(version: &ArchivedVersion) {
     let (account, region) = registry.fields();
     let platforms = platforms.join(",");
     tracing::info!(account, region, %repository, %version, platforms, "archived");
+}
+
+/// Logs a glob of repositories that matches none, which is probably misspelt.
+pub(crate) fn unmatched(registry: &RegistryId, glob: &RepositoryGlob) {
+    let (account, region) = registry.fields();
+    tracing::warn!(account, region, unmatched = %glob, "no repository matches");
 }
 
 /// Logs what failed.

@@ -253,7 +253,7 @@ pub(super) fn add_failed(report: &mut SweepReport, failed: Failed) {
 pub(super) fn add_missing_repository(report: &mut SweepReport, registry: &RegistryId, repository: RepositoryName) {
     let error = Error::RepositoryNotFound {
         repository: Resource::Repository(repository.clone()),
-        message: "no registry that is served has it".into(),
+        message: "None of the registries that are served has it.".into(),
     };
     let registry = registry.clone();
     add_failed(

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::RegistrySweep;
 use super::repository::{Shares, SweptRepository};
 use crate::end::settle;
+use crate::log;
 
 /// How many repositories are scanned at a time: enough to hide the latency of a page.
 const MAX_PARALLEL_SCANS: usize = 4;
@@ -82,7 +83,11 @@ impl<'a> RegistrySweep<'a> {
         } else {
             let (mut names, are_scanned) = match literals(self.settings.repositories()) {
                 Some(names) => (names, false),
-                None => (self.scan_names().await?, true),
+                None => {
+                    let names = self.scan_names().await?;
+                    self.tell_unmatched(&names);
+                    (names, true)
+                }
             };
             names.retain(|name| requested.is_none_or(|globs| globs.iter().any(|glob| glob.matches(name))));
             (names, are_scanned)
@@ -91,6 +96,23 @@ impl<'a> RegistrySweep<'a> {
         names.sort_unstable();
         names.dedup();
         Ok(TargetNames { names, are_scanned })
+    }
+
+    /// Records what the request or the settings name and the registry lacks, and logs the globs that match nothing: once,
+    /// not in the runs that continue a sweep, and not where there is nothing to match.
+    fn tell_unmatched(&self, names: &[RepositoryName]) {
+        if self.scope.from.is_some() || names.is_empty() {
+            return;
+        }
+        let patterns = self.scope.repositories.as_deref().unwrap_or(self.settings.repositories());
+        let is_unmatched = |pattern: &&RepositoryGlob| !names.iter().any(|name| pattern.matches(name));
+        for pattern in patterns.iter().filter(is_unmatched) {
+            match pattern.literal() {
+                Some(name) => drop(self.missing.borrow_mut().insert(name)),
+                None if self.scope.covers_all_registries => log::unmatched(&self.reporter.registry, pattern),
+                None => {}
+            }
+        }
     }
 
     async fn scan_names(&self) -> Result<Vec<RepositoryName>, Unscanned> {

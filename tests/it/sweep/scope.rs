@@ -94,6 +94,19 @@ fn versions_that_no_setting_publishes_are_listed_as_ignored() {
     assert!(lines.iter().any(|line| line["IgnoredVersions"] == 5));
 }
 
+/// Names and globs of the settings, where globs make the sweep scan all names.
+#[test]
+fn pattern_that_matches_no_repository_is_logged() {
+    let bed = TestBed::with(|function| function.env("REPOSITORIES", "app,bsae,taem-a/*"));
+    bed.store_images("1");
+    let swept = bed.sweep(&json!({}));
+    assert_eq!((&swept["repositories"], &swept["failed_total"]), (&json!(1), &json!(1)), "{swept:#}");
+    assert_eq!(swept["failed"][0]["repository"], "bsae");
+    let lines = bed.function.final_log_lines();
+    let unmatched = lines.iter().filter_map(|line| line["unmatched"].as_str()).collect::<Vec<_>>();
+    assert_eq!(unmatched, ["taem-a/*"]);
+}
+
 #[test]
 fn artifacts_under_platform_tags_are_not_swept() {
     let bed = fast_bed();
