@@ -14,6 +14,7 @@ install_packages() {
 # The AWS CLI 2 is not on PyPI, and version 1 has the same name.
 declare -A packages=(
   [/usr/bin/aws]=awscli
+  [buildah]=buildah
   [busybox]=busybox [chromium]='chromium fonts-dejavu-core' [dash]=dash [docker-registry]=docker-registry
   [javac]=default-jdk-headless [jq]=jq [mvn]=maven [node]=nodejs [npm]=npm [skopeo]=skopeo [valgrind]=valgrind
 )
@@ -74,13 +75,14 @@ maven_tools() {
 # go_tool PACKAGE MODULE VERSION: builds a program into a directory of its version, and puts it into PATH. It is built in a
 # module of its own: `go install` also asks for the list of all versions, which not every proxy has.
 go_tool() {
-  local directory
+  local directory name=${1%/v[0-9]}
+  name=${name##*/}
   command -v go >/dev/null || { echo 'Go is missing: 1.26 or later' >&2; return 1; }
-  directory=$PWD/target/go-tools/${1##*/}-$3
-  if [[ ! -x $directory/${1##*/} ]]; then
+  directory=$PWD/target/go-tools/$name-$3
+  if [[ ! -x $directory/$name ]]; then
     mkdir -p "$directory/module"
     printf 'module tools\n\ngo 1.24\n\nrequire %s %s\n' "$2" "$3" >"$directory/module/go.mod"
-    (cd "$directory/module" && CGO_ENABLED=0 GOFLAGS='-mod=mod -trimpath' go build -o "$directory/${1##*/}" "$1")
+    (cd "$directory/module" && CGO_ENABLED=0 GOFLAGS='-mod=mod -trimpath' go build -o "$directory/$name" "$1")
   fi
   PATH=$directory:$PATH
 }
@@ -103,6 +105,18 @@ use_go_signers() {
   go_tool github.com/sigstore/cosign/v2/cmd/cosign github.com/sigstore/cosign/v2 v2.6.4
   go_tool github.com/notaryproject/notation/cmd/notation github.com/notaryproject/notation v1.3.2
   go_tool github.com/google/ko github.com/google/ko v0.19.1
+  # Google's last release; the fork of the recipe is published as an image.
+  go_tool github.com/GoogleContainerTools/kaniko/cmd/executor github.com/GoogleContainerTools/kaniko v1.24.0
+  go_tool github.com/goreleaser/goreleaser/v2 github.com/goreleaser/goreleaser/v2 v2.15.1
+}
+
+# The library of SOCI's command, called by a program of ours: the command needs a clone of its repository. zlib is in it.
+use_soci() {
+  local folder=tests/it/clients/soci directory
+  [[ -e /usr/include/zlib.h ]] || install_packages zlib1g-dev
+  directory=$PWD/target/go-tools/soci-convert-$(sha256sum "$folder"/* | sha256sum | cut -c 1-12)
+  [[ -x $directory/soci-convert ]] || (cd "$folder" && GOFLAGS=-trimpath go build -o "$directory/soci-convert" .)
+  PATH=$directory:$PATH
 }
 
 # Puts SAM, and what it builds and checks with, into PATH.

@@ -70,8 +70,7 @@ def test_both_versions_parse_the_commands_of_the_documents(
 
 
 def test_the_guide_says_what_the_oldest_version_lacks() -> None:
-    _, _, section = (ROOT / "docs" / "deploy.md").read_text().partition("\n## Commands and outputs\n")
-    guide = section.partition("```sh")[0]
+    guide = section("docs/deploy.md", "Commands and outputs").partition("```sh")[0]
     assert all(f"`{command}`" in " ".join(guide.split()) for command in NEWER_THAN_2_9)
 
 
@@ -85,18 +84,40 @@ def sweep(stack: Stack, ecr: LocalEcr) -> Execution:
     return execution
 
 
+SECTIONS = [
+    ("docs/deploy.md", "The existing versions"),
+    ("docs/deploy.md", "Pause and remove"),
+    ("docs/deploy.md", "Commands and outputs"),
+    ("docs/settings.md", "Check before you deploy"),
+    ("docs/runbook.md", "Roll back a release"),
+    ("docs/runbook.md", "Why is my tag not there?"),
+    ("docs/runbook.md", "Sweeps"),
+    ("docs/runbook.md", "The queues"),
+]
+"""Those whose commands are run."""
+
+PROGRAMS = {
+    "cargo": f'shift 4\nexec {ROOT}/target/debug/ecr-multiarch "$@"\n',
+    "sam": "exit 0\n",
+}
+"""What stands in: the program that `cargo run` would build, and a deployment, which other tests make."""
+
+
 @pytest.mark.parametrize("program", [VERSION_1, VERSION_2])
-def test_the_commands_of_the_runbook_succeed(
+def test_the_commands_of_the_guides_succeed(
     stack: Stack, ecr: LocalEcr, sweep: Execution, program: Path, tmp_path: Path
 ) -> None:
     aws_program(tmp_path, program, stack.emulator.url, ecr.url)
+    for name, text in PROGRAMS.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}")
+        (tmp_path / name).chmod(0o755)
     variables = environment({**CREDENTIALS, "PATH": f"{tmp_path}:{environment({})['PATH']}", "STACK": stack.name})
     setup = definitions().replace("STACK=ecr-multiarch", "")
-    for heading in ("Roll back a release", "Why is my tag not there?", "Sweeps", "The queues"):
-        for block in shell_blocks(section(heading)):
+    for document, heading in SECTIONS:
+        for block in shell_blocks(section(document, heading)):
             if program == VERSION_2 and any(command in block for command in NEWER_THAN_2_9):
                 continue
-            script = setup + block.replace(VALUE, sweep.arn)
+            script = setup + block.replace(VALUE, sweep.arn).replace("ecr-multiarch --query", f"{stack.name} --query")
             done = subprocess.run(
                 ["bash", "-eu", "-o", "pipefail", "-c", script],
                 cwd=tmp_path,

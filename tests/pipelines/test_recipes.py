@@ -16,7 +16,8 @@ from support.background import ROOT
 
 RECIPES = ROOT / "pipelines"
 WORKFLOWS = sorted((RECIPES / "github").glob("*.yml"))
-GITLAB = RECIPES / "gitlab" / ".gitlab-ci.yml"
+GITLAB = sorted((RECIPES / "gitlab").glob("*.yml"))
+CODEPIPELINE = RECIPES / "codepipeline" / "pipeline.yml"
 CODEBUILD = sorted((RECIPES / "codebuild").glob("*.yml"))
 JENKINSFILE = RECIPES / "jenkins" / "Jenkinsfile"
 BUILDKITE = RECIPES / "buildkite" / "pipeline.yml"
@@ -41,7 +42,7 @@ def load(file: Path) -> dict[Any, Any]:
 
 def scripts() -> list[Script]:
     """The shell of the recipes. That of workflows is checked by actionlint, which runs shellcheck."""
-    jobs = [job for job in load(GITLAB).values() if isinstance(job, dict) and "script" in job]
+    jobs = [job for file in map(load, GITLAB) for job in file.values() if isinstance(job, dict) and "script" in job]
     gitlab = ["\n".join([*job.get("before_script", []), *job["script"]]) for job in jobs]
     phases = [build["phases"] for build in map(load, CODEBUILD) if "phases" in build]
     codebuild = ["\n".join(phase["commands"]) for phases_of in phases for phase in phases_of.values()]
@@ -50,7 +51,7 @@ def scripts() -> list[Script]:
     assert len(jenkins) == len(re.findall(r"\bsh\b[ (]", JENKINSFILE.read_text())), "a script in other quotes"
     # The upload replaces variables; two dollar signs stand for one of the shell.
     buildkite = [step["command"].replace("$$", "$") for step in load(BUILDKITE)["steps"]]
-    found = [(GITLAB, "sh", gitlab), (RECIPES / "codebuild", "sh", codebuild), (JENKINSFILE, "sh", jenkins)]
+    found = [(RECIPES / "gitlab", "sh", gitlab), (RECIPES / "codebuild", "sh", codebuild), (JENKINSFILE, "sh", jenkins)]
     return [
         Script(file, dialect, textwrap.dedent(text))
         for file, dialect, texts in [*found, (BUILDKITE, "bash", buildkite)]
@@ -76,8 +77,8 @@ def lint(*command: str | Path) -> None:
 
 def test_there_is_shell_to_check_in_each_recipe() -> None:
     assert [file.stem for file in WORKFLOWS] == ["bake", "matrix", "metadata-action"]
-    # A job that pushes and one that deploys.
-    assert len(scripts()) == 4 * 2
+    # A job that pushes and one that deploys, and for GitLab two more that push.
+    assert len(scripts()) == 4 * 2 + 2
 
 
 @pytest.mark.parametrize("script", scripts(), ids=lambda script: script.file.name)
@@ -101,7 +102,7 @@ def test_workflows_pass_zizmor() -> None:
     [
         ["--builtin-schema", "vendor.github-workflows", *WORKFLOWS],
         ["--builtin-schema", "custom.github-workflows-require-timeout", *WORKFLOWS],
-        ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci", GITLAB],
+        ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci", *GITLAB],
         ["--builtin-schema", "vendor.buildkite", BUILDKITE],
         ["--schemafile", Path(__file__).with_name("buildspec.schema.json"), *CODEBUILD],
     ],
@@ -113,6 +114,17 @@ def test_recipes_have_the_form_that_their_system_expects(arguments: list[str | P
 
 def test_the_bake_file_is_hcl() -> None:
     assert hcl2.loads((RECIPES / "github" / "docker-bake.hcl").read_text())["target"]
+
+
+def test_the_pipeline_passes_cfn_lint() -> None:
+    lint("cfn-lint", CODEPIPELINE)
+
+
+def test_jobs_for_gitlab_differ_in_their_builder_alone() -> None:
+    jobs = [load(file)["push"] for file in GITLAB]
+    shared = ("stage", "extends", "parallel", "tags", "resource_group")
+    assert [[job[key] for key in shared] for job in jobs] == 3 * [[jobs[0][key] for key in shared]]
+    assert len({str(job["image"]) for job in jobs}) == 3
 
 
 def test_actions_are_pinned_to_a_commit_with_its_version() -> None:

@@ -40,10 +40,10 @@ def shell_blocks(text: str) -> list[str]:
     return [re.sub(r"(?<!\?)<[A-Za-z]+>", VALUE, block) for block in plain]
 
 
-def section(heading: str) -> str:
-    """A section of the runbook."""
-    _, _, rest = (ROOT / "docs" / "runbook.md").read_text().partition(f"\n## {heading}\n")
-    assert rest, heading
+def section(document: str, heading: str) -> str:
+    """A section of a document."""
+    _, _, rest = (ROOT / document).read_text().partition(f"\n## {heading}\n")
+    assert rest, f"{document}: {heading}"
     return rest.partition("\n## ")[0]
 
 
