@@ -96,6 +96,44 @@ fn contents_name_every_section() {
     assert_eq!(incomplete, []);
 }
 
+/// The sections of all documents that have commands for a shell, each as the path and the heading.
+fn sections_with_commands() -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    for document in documents().into_iter().chain(files("in")) {
+        let (mut heading, mut is_code) = ("its beginning".to_owned(), false);
+        for line in fs::read_to_string(&document).unwrap().lines() {
+            if line.trim_start().starts_with("```") {
+                is_code = !is_code;
+                if line.trim() == "```sh" {
+                    let name = document.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+                    found.insert((name, heading.clone()));
+                }
+            } else if let Some(title) = line.strip_prefix("## ").filter(|_| !is_code) {
+                title.clone_into(&mut heading);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn all_commands_are_run_or_need_what_is_stated() {
+    let testing = fs::read_to_string(root().join("TESTING.md")).unwrap();
+    let (_, table) = testing.split_once("\n## Commands of the documents\n").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let rows: Vec<Vec<_>> =
+        table.lines().filter(|line| line.starts_with("| `")).map(|line| line.split(" | ").collect()).collect();
+    let is_stated = |(document, heading): &(String, String)| {
+        rows.iter().any(|row| {
+            let [named, headings, _] = row[..] else { panic!("{row:?}") };
+            named == format!("| `{document}`") && headings.contains(heading.as_str())
+        })
+    };
+    let found = sections_with_commands();
+    assert!(found.len() > 30, "{found:?}");
+    assert_eq!(found.iter().filter(|section| !is_stated(section)).collect::<Vec<_>>(), Vec::<&(String, String)>::new());
+}
+
 #[test]
 fn quoted_figures_are_on_record() {
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -6,6 +6,7 @@ import pytest
 
 from support.artifacts import VERSION, Release
 from support.background import ROOT
+from support.commands import shell_blocks
 from support.emulator import Emulator
 from support.local_ecr import LocalEcr
 from readme import Machine, commands, replaced
@@ -52,6 +53,21 @@ def test_the_aws_cli_deploys_the_program_without_sam(
     machine.run(script, own_release.folder, folder / "aws-deploy.log")
     stack = Stack(aws, "by-aws-cli")
     assert stack.invoke({"action": "registries"})["registries"]
+
+
+def test_it_is_tried_on_one_repository_and_removed_again(
+    machine: Machine, own_release: Release, aws: Emulator, ecr: LocalEcr, folder: Path
+) -> None:
+    """By the commands of docs/deploy.md, for a stack of its own."""
+    _, _, guide = (ROOT / "docs" / "deploy.md").read_text().partition("## Try it on one repository")
+    [block] = shell_blocks(guide.partition("\n## ")[0])
+    script = replaced(block, "sam deploy", "sam deploy --stack-name tried")
+    script = replaced(script, "./first-check", "./first-check --stack tried")
+    script = replaced(script, "--stack-name ecr-multiarch", "--stack-name tried")
+    stdout = machine.run(script, own_release.folder, folder / "tried.log")
+    assert "first-check: it has these images" in stdout
+    stacks = aws.client("cloudformation").describe_stacks()["Stacks"]
+    assert "tried" not in [stack["StackName"] for stack in stacks if stack["StackStatus"] != "DELETE_COMPLETE"]
 
 
 def test_the_guide_of_the_archive_has_the_command_of_the_readme(own_release: Release) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import elf
 import pytest
 from readme import Machine, replaced, section
+from support.background import ROOT
 from support.artifacts import VERSION, terminal_archive
 from support.commands import shell_blocks
 from support.emulator import Emulator
@@ -42,6 +43,16 @@ def test_the_sweep_shows_what_the_function_would_publish(terminal: Machine, ecr:
     stdout = terminal.run(blocks()[1], terminal.folder / FOLDER, folder / "sweep.log")
     assert "swept-dry" in stdout
     assert not ecr.platforms("swept-dry", "1.0.0")
+
+
+def test_the_commands_of_the_guide_to_the_audit_are_understood(terminal: Machine, ecr: LocalEcr, folder: Path) -> None:
+    ecr.push_version("team-a/audited", "1.0.0")
+    terminal.run(blocks()[0], terminal.folder, folder / "unpacked.log")
+    [commands] = shell_blocks((ROOT / "docs" / "audit.md").read_text())
+    for command in commands.splitlines():
+        # With findings or without: only what is not understood has another exit code.
+        script = f'PATH=$PWD:$PATH\n{command} || [ $? = 1 ]'
+        terminal.run(script, terminal.folder / FOLDER, folder / "audit-guide.log")
 
 
 def test_the_folder_has_a_static_program_and_what_it_is_made_of(tmp_path: Path) -> None:
