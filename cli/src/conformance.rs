@@ -8,7 +8,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
 use ecr_multiarch_conformance::bench::Bench;
-use ecr_multiarch_conformance::probe::OptIn;
 use ecr_multiarch_conformance::report::Report;
 use ecr_multiarch_conformance::run::run as try_all;
 use ecr_multiarch_engine::blob::BlobClient;
@@ -83,9 +82,8 @@ async fn load(options: &Options, connections: &Connections) -> SdkConfig {
 
 async fn try_on(bench: &Bench, options: &Options, report: &mut Report) -> Result<(), String> {
     bench.set_up().await?;
-    let allowed: &[OptIn] = if options.throttling { &[OptIn::Throttling] } else { &[] };
     let mut printed = Ok(());
-    try_all(bench, allowed, |finding| {
+    try_all(bench, &options.allowed(), |finding| {
         if !options.json && printed.is_ok() {
             printed = print(text::line(&finding));
         }

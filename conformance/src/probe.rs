@@ -30,6 +30,8 @@ impl Probe {
 /// What some probes do that not everybody wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OptIn {
+    /// Writes a thousand tags, which takes minutes.
+    ManyTags,
     /// Exceeds the rate of `PutImage` of the account for a second or two.
     Throttling,
 }
@@ -38,6 +40,7 @@ impl OptIn {
     /// The option that allows it.
     pub fn option(self) -> &'static str {
         match self {
+            Self::ManyTags => "--many-tags",
             Self::Throttling => "--throttling",
         }
     }

@@ -7,6 +7,7 @@ mod children;
 mod immutability;
 mod reads;
 mod scans;
+mod tags;
 mod throttling;
 mod writes;
 
@@ -14,7 +15,7 @@ use crate::probe::Probe;
 
 /// All probes: those first whose answers matter most.
 pub fn all() -> impl Iterator<Item = Probe> {
-    let groups: [&[Probe]; 9] = [
+    let groups: [&[Probe]; 10] = [
         &aliases::PROBES,
         &archive::PROBES,
         &reads::PROBES,
@@ -23,6 +24,7 @@ pub fn all() -> impl Iterator<Item = Probe> {
         &children::PROBES,
         &scans::PROBES,
         &blobs::PROBES,
+        &tags::PROBES,
         &throttling::PROBES,
     ];
     groups.into_iter().flatten().copied()

@@ -50,7 +50,8 @@ async fn differing(options: Options) -> BTreeMap<&'static str, String> {
 #[tokio::test]
 async fn all_assumptions_hold_on_the_local_ecr() {
     for finding in findings(Options::default()).await {
-        let expected = if finding.assumption.id == "throttling" { Verdict::Unknown } else { Verdict::AsExpected };
+        let needs_consent = ["thousand-tags", "throttling"].contains(&finding.assumption.id);
+        let expected = if needs_consent { Verdict::Unknown } else { Verdict::AsExpected };
         assert_eq!(finding.verdict, expected, "{}: {}", finding.assumption.id, finding.seen);
     }
 }
@@ -95,21 +96,33 @@ async fn answers_that_the_product_takes_alike_are_told_apart() {
     assert_eq!(seen("archived-is-pushed-again"), "ImageAlreadyExistsException; the image cannot be read");
 }
 
-#[tokio::test]
-async fn throttling_is_tried_where_it_is_allowed() {
-    let ecr = LocalEcr::start(Options::default()).unwrap();
-    let bench = Bench::new(&sdk(&ecr), BlobClient::new(Connections::without_proxy()), "test");
+/// What is seen of an assumption that is tried only with consent.
+async fn tried(ecr: &LocalEcr, consent: OptIn, id: &str) -> (Verdict, String) {
+    let bench = Bench::new(&sdk(ecr), BlobClient::new(Connections::without_proxy()), "test");
     bench.set_up().await.unwrap();
-    ecr.faults().add(Fault::on("PutImage", FaultKind::RateLimit { per_second: 10.0, burst: 20.0 }));
     let seen = RefCell::new(None);
-    run(&bench, &[OptIn::Throttling], |finding| {
-        if finding.assumption.id == "throttling" {
+    run(&bench, &[consent], |finding| {
+        if finding.assumption.id == id {
             *seen.borrow_mut() = Some((finding.verdict, finding.seen));
         }
     })
     .await;
-    let (verdict, seen) = seen.into_inner().unwrap();
+    seen.into_inner().unwrap()
+}
+
+#[tokio::test]
+async fn throttling_is_tried_where_it_is_allowed() {
+    let ecr = LocalEcr::start(Options::default()).unwrap();
+    ecr.faults().add(Fault::on("PutImage", FaultKind::RateLimit { per_second: 10.0, burst: 20.0 }));
+    let (verdict, seen) = tried(&ecr, OptIn::Throttling, "throttling").await;
     assert!(verdict == Verdict::AsExpected && seen.ends_with("of 40 writes throttled"), "{verdict:?} {seen}");
+}
+
+#[tokio::test]
+async fn thousand_tags_are_tried_where_it_is_allowed() {
+    let ecr = LocalEcr::start(Options::default()).unwrap();
+    let (verdict, seen) = tried(&ecr, OptIn::ManyTags, "thousand-tags").await;
+    assert_eq!((verdict, &*seen), (Verdict::AsExpected, "1000 tags listed; one more: LimitExceededException"));
 }
 
 #[tokio::test]

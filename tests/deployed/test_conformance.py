@@ -23,6 +23,9 @@ REPORTS = Path(os.environ.get("CONFORMANCE_REPORTS", os.devnull))
 
 AS_EXPECTED = "as expected"
 
+OPTIONS = {"thousand-tags": "many-tags", "throttling": "throttling"}
+"""What is tried only with an option."""
+
 MOTO, MINISTACK = 1, 2
 """The columns of docs/observed.md."""
 
@@ -80,7 +83,7 @@ def test_the_local_ecr_is_as_expected(ecr: LocalEcr) -> None:
     code, told = report("local-ecr", ecr.url)
     others = {name: text for name, text in seen(told).items() if text != AS_EXPECTED}
     assert (code, told["left_behind"]) == (0, [])
-    assert others == {"throttling": "not tried: it needs --throttling"}
+    assert others == {name: f"not tried: it needs --{option}" for name, option in OPTIONS.items()}
 
 
 def test_deviations_of_moto_are_told(moto: str) -> None:

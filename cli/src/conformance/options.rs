@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use ecr_multiarch_conformance::probe::OptIn;
 use ecr_multiarch_core::Region;
 
 use crate::exit::exit_codes;
@@ -20,6 +21,9 @@ pub struct Options {
     /// Begin without asking
     #[arg(long)]
     pub yes: bool,
+    /// Also write 1,000 tags, which takes some minutes at the account's rate of `PutImage`
+    #[arg(long)]
+    pub many_tags: bool,
     /// Also exceed the rate of PutImage of the account, for a second or two
     #[arg(long)]
     pub throttling: bool,
@@ -29,4 +33,12 @@ pub struct Options {
     /// The file for the report with all answers, without accounts and URLs, as JSON
     #[arg(long, value_name = "FILE", default_value = "conformance.json", conflicts_with = "json")]
     pub answers: PathBuf,
+}
+
+impl Options {
+    /// What the run may do that not everybody wants.
+    pub fn allowed(&self) -> Vec<OptIn> {
+        let choices = [(self.many_tags, OptIn::ManyTags), (self.throttling, OptIn::Throttling)];
+        choices.into_iter().filter_map(|(is_chosen, opt_in)| is_chosen.then_some(opt_in)).collect()
+    }
 }

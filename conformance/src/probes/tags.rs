@@ -1,0 +1,45 @@
+//! How many tags an image can have.
+
+use aws_sdk_ecr::config::Builder;
+use aws_sdk_ecr::config::retry::RetryConfig;
+
+use crate::assumption::{Assumption, Severity};
+use crate::bench::{Bench, Manifest};
+use crate::outcome::{NotTried, Outcome, must, outcome};
+use crate::probe::{OptIn, Probe, Seen, refused};
+
+/// The quota *Tags per image* (Amazon ECR user guide, *Service quotas*), which cannot be raised.
+const TAGS_PER_IMAGE: usize = 1_000;
+/// How often a write is tried that is throttled: all of them take as long as the account's rate demands.
+const ATTEMPTS: u32 = 20;
+
+pub(super) const PROBES: [Probe; 1] = [Probe {
+    assumption: Assumption {
+        id: "thousand-tags",
+        statement: "An image has up to 1,000 tags, all of which DescribeImages lists; one more fails with \
+                    LimitExceededException",
+        relied_on_by: "local-ecr/src/push.rs",
+        severity: Severity::Slower,
+        consequence: "Aliases and image tags of an image with many tags fail with another error, or sweeps write them \
+                      again.",
+    },
+    opt_in: Some(OptIn::ManyTags),
+    run: |bench| Box::pin(thousand_tags(bench)),
+}];
+
+async fn thousand_tags(bench: &Bench) -> Result<Seen, NotTried> {
+    let image = bench.pushed("tags-0", "linux/amd64").await?;
+    for index in 1..TAGS_PER_IMAGE {
+        must(put(bench, &image, index).await?)?;
+    }
+    let listed = bench.described(&image.digest()).await?.image_tags.unwrap_or_default().len();
+    let one_more = refused(&put(bench, &image, TAGS_PER_IMAGE).await?, &["LimitExceededException"]);
+    let is_expected = listed == TAGS_PER_IMAGE && one_more.is_expected;
+    Ok(Seen::new(is_expected, format!("{listed} tags listed; one more: {}", one_more.text)))
+}
+
+async fn put(bench: &Bench, image: &Manifest, index: usize) -> Result<Outcome<()>, NotTried> {
+    let patiently = Builder::new().retry_config(RetryConfig::adaptive().with_max_attempts(ATTEMPTS));
+    let call = bench.put_call(&bench.repository, image).image_tag(format!("tags-{index}"));
+    Ok(outcome(call.customize().config_override(patiently).send().await)?.map(drop))
+}
