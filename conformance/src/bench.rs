@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use aws_config::SdkConfig;
 use aws_sdk_ecr::Client;
+use aws_sdk_ecr::config::retry::RetryConfig;
 use aws_sdk_ecr::operation::batch_get_image::BatchGetImageOutput;
 use aws_sdk_ecr::operation::put_image::PutImageOutput;
 use aws_sdk_ecr::operation::put_image::builders::PutImageFluentBuilder;
@@ -165,8 +166,12 @@ impl Bench {
 
     /// A call that writes a manifest, without a digest and a tag.
     pub fn put_call(&self, repository: &str, manifest: &Manifest) -> PutImageFluentBuilder {
-        let call = self.client.put_image().repository_name(repository);
-        call.image_manifest(&manifest.text).image_manifest_media_type(manifest.media_type)
+        put_call(&self.client, repository, manifest)
+    }
+
+    /// A client with other retries, for many calls: to override the config of each takes a hundred times as long.
+    pub fn client_with(&self, retries: RetryConfig) -> Client {
+        Client::from_conf(self.client.config().to_builder().retry_config(retries).build())
     }
 
     /// Reads images as the product does: accepting all media types.
@@ -249,6 +254,12 @@ impl Bench {
             .layer_digests(digest_of(bytes));
         must(outcome(call.send().await)?).map(drop)
     }
+}
+
+/// A call of a client that writes a manifest, without a digest and a tag.
+pub fn put_call(client: &Client, repository: &str, manifest: &Manifest) -> PutImageFluentBuilder {
+    let call = client.put_image().repository_name(repository);
+    call.image_manifest(&manifest.text).image_manifest_media_type(manifest.media_type)
 }
 
 /// The identifier of a tag or a digest.

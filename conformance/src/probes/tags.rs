@@ -1,17 +1,16 @@
 //! How many tags an image can have.
 
-use aws_sdk_ecr::config::Builder;
 use aws_sdk_ecr::config::retry::RetryConfig;
 
 use crate::assumption::{Assumption, Severity};
-use crate::bench::{Bench, Manifest};
-use crate::outcome::{NotTried, Outcome, must, outcome};
+use crate::bench::{Bench, put_call};
+use crate::outcome::{NotTried, must, outcome};
 use crate::probe::{OptIn, Probe, Seen, refused};
 
 /// The quota *Tags per image* (Amazon ECR user guide, *Service quotas*), which cannot be raised.
 const TAGS_PER_IMAGE: usize = 1_000;
 /// How often a write is tried that is throttled: all of them take as long as the account's rate demands.
-const ATTEMPTS: u32 = 20;
+const ATTEMPTS: u32 = 10;
 
 pub(super) const PROBES: [Probe; 1] = [Probe {
     assumption: Assumption {
@@ -29,17 +28,15 @@ pub(super) const PROBES: [Probe; 1] = [Probe {
 
 async fn thousand_tags(bench: &Bench) -> Result<Seen, NotTried> {
     let image = bench.pushed("tags-0", "linux/amd64").await?;
+    let client = bench.client_with(RetryConfig::standard().with_max_attempts(ATTEMPTS));
+    let put = async |index| {
+        outcome(put_call(&client, &bench.repository, &image).image_tag(format!("tags-{index}")).send().await)
+    };
     for index in 1..TAGS_PER_IMAGE {
-        must(put(bench, &image, index).await?)?;
+        must(put(index).await?)?;
     }
     let listed = bench.described(&image.digest()).await?.image_tags.unwrap_or_default().len();
-    let one_more = refused(&put(bench, &image, TAGS_PER_IMAGE).await?, &["LimitExceededException"]);
+    let one_more = refused(&put(TAGS_PER_IMAGE).await?, &["LimitExceededException"]);
     let is_expected = listed == TAGS_PER_IMAGE && one_more.is_expected;
     Ok(Seen::new(is_expected, format!("{listed} tags listed; one more: {}", one_more.text)))
-}
-
-async fn put(bench: &Bench, image: &Manifest, index: usize) -> Result<Outcome<()>, NotTried> {
-    let patiently = Builder::new().retry_config(RetryConfig::adaptive().with_max_attempts(ATTEMPTS));
-    let call = bench.put_call(&bench.repository, image).image_tag(format!("tags-{index}"));
-    Ok(outcome(call.customize().config_override(patiently).send().await)?.map(drop))
 }

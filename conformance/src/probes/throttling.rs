@@ -1,11 +1,10 @@
 //! The rate of writes.
 
-use aws_sdk_ecr::config::Builder;
 use aws_sdk_ecr::config::retry::RetryConfig;
 use futures_util::{StreamExt as _, stream};
 
 use crate::assumption::{Assumption, Severity};
-use crate::bench::Bench;
+use crate::bench::{Bench, put_call};
 use crate::outcome::{NotTried, outcome};
 use crate::probe::{OptIn, Probe, Seen};
 
@@ -28,12 +27,10 @@ pub(super) const PROBES: [Probe; 1] = [Probe {
 
 async fn throttling(bench: &Bench) -> Result<Seen, NotTried> {
     let image = bench.pushed("throttled", "linux/amd64").await?;
+    let client = bench.client_with(RetryConfig::disabled());
     // Each write is of the same image under its tag, so that none has an effect.
-    let writes = stream::iter(0..WRITES).map(async |_| {
-        let without_retries = Builder::new().retry_config(RetryConfig::disabled());
-        let call = bench.put_call(&bench.repository, &image).image_tag("throttled");
-        outcome(call.customize().config_override(without_retries).send().await)
-    });
+    let writes = stream::iter(0..WRITES)
+        .map(async |_| outcome(put_call(&client, &bench.repository, &image).image_tag("throttled").send().await));
     let answers: Vec<_> = writes.buffer_unordered(PARALLEL).collect().await;
     let mut others = Vec::new();
     let mut throttled = 0;

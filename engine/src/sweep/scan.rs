@@ -81,13 +81,12 @@ impl<'a> RegistrySweep<'a> {
         let (mut names, are_scanned) = if let Some(names) = requested.and_then(literals) {
             (names, false)
         } else {
-            let (mut names, are_scanned) = match literals(self.settings.repositories()) {
-                Some(names) => (names, false),
-                None => {
-                    let names = self.scan_names().await?;
-                    self.tell_unmatched(&names);
-                    (names, true)
-                }
+            let (mut names, are_scanned) = if let Some(names) = literals(self.settings.repositories()) {
+                (names, false)
+            } else {
+                let names = self.scan_names().await?;
+                self.tell_unmatched(&names);
+                (names, true)
             };
             names.retain(|name| requested.is_none_or(|globs| globs.iter().any(|glob| glob.matches(name))));
             (names, are_scanned)
