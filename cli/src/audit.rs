@@ -68,6 +68,8 @@ async fn report(options: &Options) -> Result<Report, String> {
     eprintln!("{}", table::summary(&report, registries.calls()));
     if let Some(warning) = warning {
         warn(&warning);
+    } else if report.totals.repositories == 0 {
+        warn("the registry has no repositories: compare account and Region");
     }
     // Also where a reader such as `head` has closed standard output.
     write_files(options, &report)?;

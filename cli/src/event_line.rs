@@ -120,7 +120,7 @@ fn outcome(report: &VersionReport) -> String {
     match outcome.kind() {
         OutcomeKind::Published | OutcomeKind::Tagged => format!("{} {}", Style::Success.paint(name), list()),
         OutcomeKind::Unchanged | OutcomeKind::WouldPublish => format!("{name} {}", list()),
-        OutcomeKind::Waiting if outcome.missing().is_empty() => format!("{} {reason}", Style::Warning.paint(name)),
+        OutcomeKind::Waiting if outcome.missing().is_empty() => format!("{}: {reason}", Style::Warning.paint(name)),
         OutcomeKind::Waiting => {
             let missing: Vec<_> = outcome.missing().iter().map(|missing| missing.platform.to_string()).collect();
             format!("{} for {}", Style::Warning.paint(name), missing.join(", "))

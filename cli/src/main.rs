@@ -30,7 +30,7 @@ use exit::{Exit, exit_codes};
 
 /// Multi-architecture manifest lists in Amazon ECR
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES)]
+#[command(name = "ecr-multiarch", version, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -34,6 +34,7 @@ pub async fn run(options: &Options) -> Result<Exit, String> {
     let registries = Registries::from_terminal(settings.sweep().puts_per_second).await;
     let registries = registries.map_err(|error| error.to_string())?.with_labels(settings.taken_over());
     credentials::check(registries.credentials_provider()).await?;
+    settings.warnings().iter().for_each(|warning| warn(warning));
     let (table, report) = tokio::select! {
         swept = sweep_registry(options, &settings, &registries) => swept?,
         _ = tokio::signal::ctrl_c() => return Err("interrupted: published lists remain, and the next run continues".to_owned()),

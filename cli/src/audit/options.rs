@@ -14,7 +14,7 @@ use crate::registry_options::RegistryOptions;
 /// Works with your own AWS credentials, and writes nothing to the registry.
 ///
 /// No settings are needed: tag template and platforms are guessed from the tags, and the report says what was guessed.
-/// By default only scans are made, which count as no pull (ecr:DescribeRepositories, ecr:DescribeImages).
+/// By default only scans are made, which do not count as pulls (ecr:DescribeRepositories, ecr:DescribeImages).
 /// AWS_ENDPOINT_URL_ECR points to another ECR, such as a local one.
 ///
 /// A version is judged once an hour has passed since its newest push: until then, its build may still run. --as-of +1h

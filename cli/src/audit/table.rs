@@ -11,6 +11,7 @@ use ecr_multiarch_audit::listed_images::ListedImages;
 use ecr_multiarch_audit::report::{Report, RepositoryReport};
 use ecr_multiarch_audit::shell::SettingsCommands;
 use ecr_multiarch_audit::text::{counted, plain};
+use ecr_multiarch_core::RegistryId;
 use ecr_multiarch_core::timestamp::rfc_3339;
 
 use crate::style::Style;
@@ -219,9 +220,13 @@ pub fn summary(report: &Report, calls: u64) -> String {
         archived => format!(" ({archived} archived and not judged)"),
     };
     let as_of = report.as_of.map(|time| format!(" as of {}", rfc_3339(time))).unwrap_or_default();
+    let place = match &report.registry {
+        RegistryId { account: Some(account), region } => format!("{account} in {region}"),
+        RegistryId { account: None, region } => region.to_string(),
+    };
     let how = if report.deep { "scans and reads" } else { "scans alone; --deep finds more" };
     format!(
-        "{} in {}{recent}{archived} of {}{as_of}, by {how}; {}",
+        "{} in {}{recent}{archived} of {} of {place}{as_of}, by {how}; {}",
         counted(totals.findings, "finding", "findings"),
         counted(totals.versions, "version", "versions"),
         counted(totals.repositories, "repository", "repositories"),

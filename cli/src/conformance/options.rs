@@ -13,6 +13,7 @@ use crate::exit::exit_codes;
 /// Makes two repositories of its own, tries each assumption on them, says what differs and what follows from it, and
 /// removes the repositories again. It touches no other repository.
 #[derive(Debug, Clone, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[command(after_help = exit_codes!("an assumption does not hold"))]
 pub struct Options {
     /// The Region of the registry; that of your environment or profile by default

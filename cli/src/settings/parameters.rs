@@ -84,6 +84,10 @@ impl Parameters {
     }
 
     fn insert(&mut self, name: &str, value: String) -> Result<(), String> {
+        // The module for Terraform adds it to the template of its stack.
+        if name == "TemplateHash" {
+            return Ok(());
+        }
         if !template_parameters().any(|known| known == name) {
             return Err(format!("{name} is not a parameter of the template, and sam deploy would ignore it"));
         }

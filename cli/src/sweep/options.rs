@@ -39,7 +39,7 @@ pub struct Options {
     pub max_age: Option<TimeSpan>,
     #[command(flatten)]
     pub registry: RegistryOptions,
-    /// The repository name to begin at; names below it are skipped
+    /// The repository name to begin at; names that sort before it are skipped
     #[arg(long)]
     pub from: Option<RepositoryStart>,
     /// How many versions of a repository the table shows; those that need attention first

@@ -234,7 +234,7 @@ pub fn summary(report: &SweepReport, calls: u64) -> String {
         format!(", {} aliases moved, {} in conflict", aliases.moved, aliases.conflicts.total)
     });
     format!(
-        "{} in {}: {done}, {} up to date, {} incomplete or held back between INCOMPLETE_AFTER and INCOMPLETE_UNTIL, {} \
+        "{} in {}: {done}, {} up to date, {} incomplete or held back for longer than INCOMPLETE_AFTER, {} \
          ignored, {} archived, {} failed{aliases}; {}",
         counted(report.versions, "version", "versions"),
         counted(report.repositories, "repository", "repositories"),

@@ -23,7 +23,10 @@ async fn table_shows_findings_what_to_do_and_settings() {
         assert!(text.contains(expected), "{expected}\n{text}");
     }
     let summary = summary(&report, calls);
-    assert_eq!(summary, "2 findings in 3 versions of 1 repository, by scans alone; --deep finds more; 2 calls to ECR");
+    assert_eq!(
+        summary,
+        "2 findings in 3 versions of 1 repository of 123456789012 in eu-central-1, by scans alone; --deep finds more; 2 calls to ECR"
+    );
 }
 
 #[tokio::test]
@@ -63,13 +66,14 @@ async fn versions_that_are_not_judged_say_how_they_are() {
     let ecr = start_ecr();
     push(&ecr, "app", "1.0.0", &["amd64"]);
     let (report, calls) = audited(&ecr, &[], SystemTime::now()).await;
-    let expected = "0 findings in 1 version (1 of the last hour not judged: --as-of +1h judges all) of 1 repository, ";
+    let expected =
+        "0 findings in 1 version (1 of the last hour not judged: --as-of +1h judges all) of 1 repository of ";
     let text = summary(&report, calls);
     assert!(text.starts_with(expected), "{text}");
     let (report, calls) = audited(&ecr, &["--as-of", "+1h"], SystemTime::now()).await;
     let text = summary(&report, calls);
     let as_of = serde_json::to_value(&report).unwrap()["as_of"].as_str().unwrap().to_owned();
-    assert!(text.contains(&format!(" of 1 repository as of {as_of}, ")) && !text.contains("judged"), "{text}");
+    assert!(text.contains(&format!(" in eu-central-1 as of {as_of}, ")) && !text.contains("judged"), "{text}");
 }
 
 /// The registry of `docs/audit.md`.
