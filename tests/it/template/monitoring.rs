@@ -304,11 +304,12 @@ fn usage_metrics_are_those_that_ecr_documents() {
 }
 
 #[test]
-fn the_guide_describes_every_alarm_and_output() {
+fn the_guide_describes_every_alarm_output_and_metric() {
     let documents = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let guide = ["deploy.md", "runbook.md"].map(|name| fs::read_to_string(documents.join(name)).unwrap()).concat();
     let outputs = template().section("Outputs").keys().cloned().collect::<Vec<_>>();
-    for name in all_alarms().into_keys().chain(["UnsentAlarm".to_owned()]).chain(outputs) {
+    let names = metrics::name::ALL.map(str::to_owned);
+    for name in all_alarms().into_keys().chain(["UnsentAlarm".to_owned()]).chain(outputs).chain(names) {
         assert!(guide.contains(&format!("`{name}`")), "the guides lack {name}");
     }
 }
