@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
 use ecr_multiarch_conformance::bench::Bench;
+use ecr_multiarch_conformance::probe::OptIn;
 use ecr_multiarch_conformance::report::Report;
 use ecr_multiarch_conformance::run::run as try_all;
 use ecr_multiarch_engine::blob::BlobClient;
@@ -41,7 +42,7 @@ async fn report(options: &Options) -> Result<Report, String> {
     let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let bench = Bench::new(&sdk, BlobClient::new(connections), &format!("{:x}", began.as_millis()));
     if !options.yes {
-        confirm(&bench, &region)?;
+        confirm(&bench, &region, &options.allowed())?;
     }
     let mut report = Report {
         version: env!("CARGO_PKG_VERSION"),
@@ -81,7 +82,7 @@ async fn load(options: &Options, connections: &Connections) -> SdkConfig {
 }
 
 async fn try_on(bench: &Bench, options: &Options, report: &mut Report) -> Result<(), String> {
-    bench.set_up().await?;
+    bench.set_up(&options.allowed()).await?;
     let mut printed = Ok(());
     try_all(bench, &options.allowed(), |finding| {
         if !options.json && printed.is_ok() {
@@ -94,8 +95,8 @@ async fn try_on(bench: &Bench, options: &Options, report: &mut Report) -> Result
 }
 
 /// Asks whether to begin.
-fn confirm(bench: &Bench, region: &str) -> Result<(), String> {
-    eprint!("{}", text::question(bench, region));
+fn confirm(bench: &Bench, region: &str, allowed: &[OptIn]) -> Result<(), String> {
+    eprint!("{}", text::question(bench, region, allowed));
     if !stdin().is_terminal() {
         eprintln!();
         return Err("nobody can answer here: pass --yes".to_owned());

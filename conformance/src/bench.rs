@@ -17,8 +17,10 @@ use local_ecr::image::{Artifact, Image, ToArtifact as _};
 use local_ecr::media_type::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 use serde_json::{Value, json};
 
+use crate::event_queue::EventQueue;
 use crate::exchange::Recorder;
 use crate::outcome::{NotTried, Outcome, must, outcome};
+use crate::probe::OptIn;
 
 /// The beginning of the names of the repositories. No other repository is ever named in a call, but one that is absent.
 pub const PREFIX: &str = "ecr-multiarch-conformance-";
@@ -33,6 +35,8 @@ pub struct Bench {
     pub client: Client,
     /// Reads blobs by presigned URL.
     pub blobs: BlobClient,
+    /// What is announced, where that was asked for.
+    pub events: EventQueue,
     /// The calls.
     pub recorder: Recorder,
     /// The repository whose tags can be moved.
@@ -80,14 +84,16 @@ impl Bench {
         let config = aws_sdk_ecr::config::Builder::from(sdk).interceptor(recorder.clone()).build();
         let repository = format!("{PREFIX}{id}");
         let immutable = format!("{repository}-immutable");
-        Self { client: Client::from_conf(config), blobs, recorder, repository, immutable, uploaded: RefCell::default() }
+        let events = EventQueue::new(sdk, &recorder, &repository);
+        let (client, uploaded) = (Client::from_conf(config), RefCell::default());
+        Self { client, blobs, events, recorder, repository, immutable, uploaded }
     }
 
-    /// Makes the repositories.
+    /// Makes the repositories, and a rule and a queue for their events if those are allowed.
     ///
     /// # Errors
-    /// What ECR says.
-    pub async fn set_up(&self) -> Result<(), String> {
+    /// What AWS says.
+    pub async fn set_up(&self, allowed: &[OptIn]) -> Result<(), String> {
         for (name, mutability) in
             [(&self.repository, ImageTagMutability::Mutable), (&self.immutable, ImageTagMutability::Immutable)]
         {
@@ -98,12 +104,18 @@ impl Bench {
                 Err(not_tried) => return Err(not_tried.to_string()),
             }
         }
+        if allowed.contains(&OptIn::Events) {
+            self.events
+                .set_up(&self.repository)
+                .await
+                .map_err(|NotTried(reason)| format!("rule and queue: {reason}"))?;
+        }
         Ok(())
     }
 
-    /// Removes the repositories, and returns those that may still be there, with the reason.
+    /// Removes what was made, and returns what may still be there, with the reason.
     pub async fn tear_down(&self) -> Vec<String> {
-        let mut left = Vec::new();
+        let mut left = self.events.tear_down().await;
         for name in [&self.repository, &self.immutable] {
             let deleted = self.client.delete_repository().repository_name(name).force(true);
             match outcome(deleted.send().await) {

@@ -3,11 +3,12 @@
 //! * [`assumption`]: an assumption, where the product relies on it, and what follows if it does not hold;
 //! * [`probe`]: tries one; the `probes` are all there are, in the order in which they are tried;
 //! * [`bench`](mod@bench): the two repositories on which they are tried, which are made and removed; [`outcome`](mod@outcome):
-//!   how ECR answered a call;
+//!   how ECR answered a call; [`event_queue`]: a rule and a queue for events, where they are asked for;
 //! * [`run`](mod@run): tries them all; [`exchange`]: the calls that were made, without secrets; [`report`]: what was seen.
 
 pub mod assumption;
 pub mod bench;
+pub mod event_queue;
 pub mod exchange;
 pub mod outcome;
 pub mod probe;

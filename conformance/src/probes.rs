@@ -4,6 +4,7 @@ mod aliases;
 mod archive;
 mod blobs;
 mod children;
+mod events;
 mod immutability;
 mod reads;
 mod scans;
@@ -15,7 +16,7 @@ use crate::probe::Probe;
 
 /// All probes: those first whose answers matter most.
 pub fn all() -> impl Iterator<Item = Probe> {
-    let groups: [&[Probe]; 10] = [
+    let groups: [&[Probe]; 11] = [
         &aliases::PROBES,
         &archive::PROBES,
         &reads::PROBES,
@@ -24,6 +25,7 @@ pub fn all() -> impl Iterator<Item = Probe> {
         &children::PROBES,
         &scans::PROBES,
         &blobs::PROBES,
+        &events::PROBES,
         &tags::PROBES,
         &throttling::PROBES,
     ];

@@ -12,9 +12,13 @@ from typing import Any
 
 import pytest
 
+from support.announcing import Announcing
 from support.background import ROOT, environment, free_port, running
 from support.emulator import CREDENTIALS, REGION, Emulator
 from support.local_ecr import LocalEcr, local_program
+from support.messages import Message
+from support.relay import Ask, called
+from support.stack import announce_push
 from support.waiting import eventually
 
 REPORTS = Path(os.environ.get("CONFORMANCE_REPORTS", os.devnull))
@@ -23,7 +27,8 @@ REPORTS = Path(os.environ.get("CONFORMANCE_REPORTS", os.devnull))
 
 AS_EXPECTED = "as expected"
 
-OPTIONS = {"thousand-tags": "many-tags", "throttling": "throttling"}
+EVENTS = ["image-is-announced", "added-tag-is-announced", "list-is-announced"]
+OPTIONS = {**dict.fromkeys(EVENTS, "events"), "thousand-tags": "many-tags", "throttling": "throttling"}
 """What is tried only with an option."""
 
 MOTO, MINISTACK = 1, 2
@@ -96,6 +101,47 @@ def test_deviations_of_the_emulator_are_told(aws: Emulator) -> None:
     code, told = report("ministack", aws.url)
     assert (code, told["left_behind"]) == (1, [])
     assert seen(told) == observed(MINISTACK)
+
+
+class DetailedAnnouncing(Announcing):
+    """Announces pushes to the emulator's EventBridge, with digest and media type as ECR states them."""
+
+    def __init__(self, ecr: LocalEcr, aws: Emulator, **changes: str) -> None:
+        super().__init__(ecr, lambda repository, tag: None)
+        self.events = aws.client("events")
+        self.changes = changes
+
+    def answer(self, request: Message, ask: Ask) -> Message:
+        response = super().answer(request, ask)
+        if called(request).operation == "PutImage" and response.start.split()[1] == b"200":
+            pushed, answered = json.loads(request.body), json.loads(response.body)
+            detail = {
+                "image-digest": answered["image"]["imageId"]["imageDigest"],
+                "manifest-media-type": pushed["imageManifestMediaType"],
+                **self.changes,
+            }
+            announce_push(self.events, pushed["repositoryName"], pushed.get("imageTag", ""), **detail)
+        return response
+
+
+@pytest.mark.parametrize("changes", [{}, {"manifest-media-type": "other"}], ids=["right", "wrong"])
+def test_events_are_tried_with_consent(ecr: LocalEcr, aws: Emulator, tmp_path: Path, changes: dict[str, str]) -> None:
+    announcing = DetailedAnnouncing(ecr, aws, **changes)
+    done = subprocess.run(
+        [command(), "conformance", "--yes", "--events", "--json"],
+        cwd=tmp_path,
+        env={**variables(announcing.url), "AWS_ENDPOINT_URL": aws.url},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    told = json.loads(done.stdout)
+    found = {each["id"]: (each["verdict"], each["seen"]) for each in told["findings"] if each["id"] in EVENTS}
+    verdict, text = ("differs", 'manifest-media-type is "other"') if changes else ("as_expected", "announced with ")
+    assert all(found[name][0] == verdict and found[name][1].startswith(text) for name in EVENTS), found
+    assert (done.returncode, told["left_behind"]) == (1 if changes else 0, [])
+    assert not [rule for rule in aws.client("events").list_rules()["Rules"] if "conformance" in rule["Name"]]
+    assert not aws.client("sqs").list_queues(QueueNamePrefix="ecr-multiarch-conformance").get("QueueUrls")
 
 
 def test_it_asks_before_it_begins(ecr: LocalEcr) -> None:

@@ -22,6 +22,9 @@ pub struct Options {
     /// Begin without asking
     #[arg(long)]
     pub yes: bool,
+    /// Also make a rule of EventBridge and a queue of SQS, try what is announced, and remove them again
+    #[arg(long)]
+    pub events: bool,
     /// Also write 1,000 tags, which takes some minutes at the account's rate of `PutImage`
     #[arg(long)]
     pub many_tags: bool,
@@ -39,7 +42,8 @@ pub struct Options {
 impl Options {
     /// What the run may do that not everybody wants.
     pub fn allowed(&self) -> Vec<OptIn> {
-        let choices = [(self.many_tags, OptIn::ManyTags), (self.throttling, OptIn::Throttling)];
+        let choices =
+            [(self.events, OptIn::Events), (self.many_tags, OptIn::ManyTags), (self.throttling, OptIn::Throttling)];
         choices.into_iter().filter_map(|(is_chosen, opt_in)| is_chosen.then_some(opt_in)).collect()
     }
 }

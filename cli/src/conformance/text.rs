@@ -2,14 +2,16 @@
 
 use ecr_multiarch_conformance::assumption::Assumption;
 use ecr_multiarch_conformance::bench::Bench;
+use ecr_multiarch_conformance::probe::OptIn;
 use ecr_multiarch_conformance::report::{Finding, Report, Verdict};
 
 use crate::style::Style;
 
 /// What is about to be done, and the question whether to do it.
-pub fn question(bench: &Bench, region: &str) -> String {
+pub fn question(bench: &Bench, region: &str, allowed: &[OptIn]) -> String {
+    let others = if allowed.contains(&OptIn::Events) { ", and a rule and a queue of the first name" } else { "" };
     format!(
-        "This makes the repositories {} and\n{} in {region}, sends some 400 calls, and removes them again.\n\
+        "This makes the repositories {} and\n{} in {region}{others}, sends some 400 calls, and removes them again.\n\
          They hold less than a megabyte, which costs less than 0.01 USD. Begin? [y/N] ",
         bench.repository, bench.immutable
     )
