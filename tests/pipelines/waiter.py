@@ -134,8 +134,8 @@ class Waiter:
         return subprocess.Popen(
             [*SHELLS[self.shell], str(SCRIPT), *arguments],
             env=self.environment,
-            # A parent in the background ignores SIGINT, which a shell could not catch then.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            # A parent in the background ignores SIGINT, one under nohup SIGHUP, which a shell could not catch then.
+            preexec_fn=lambda: [signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGHUP)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

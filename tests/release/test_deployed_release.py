@@ -6,7 +6,7 @@ import pytest
 
 from support.artifacts import VERSION, Release
 from support.background import ROOT
-from support.commands import shell_blocks
+from support.commands import VERSION_1, VERSION_2, program, shell_blocks
 from support.emulator import Emulator
 from support.local_ecr import LocalEcr
 from readme import Machine, commands, replaced
@@ -32,11 +32,15 @@ def stack(machine: Machine, folder: Path, aws: Emulator) -> Stack:
 
 
 @pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize("aws_cli", [VERSION_1, VERSION_2])
 def test_the_check_of_the_readme_finds_that_the_stack_works(
-    machine: Machine, own_release: Release, ecr: LocalEcr, folder: Path
+    machine: Machine, own_release: Release, ecr: LocalEcr, tmp_path: Path, aws_cli: Path
 ) -> None:
     _, check = commands()
-    stdout = machine.run(check, machine.folder / own_release.folder.name, folder / "check.log")
+    urls = [machine.variables[name] for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECR")]
+    program(tmp_path, aws_cli, *urls)
+    script = f"PATH={tmp_path}:$PATH\n{check}"
+    stdout = machine.run(script, machine.folder / own_release.folder.name, tmp_path / "check.log")
     assert "first-check: it has these images" in stdout
     assert "first-check" not in ecr.repositories()
 
