@@ -73,6 +73,10 @@ def registry_of(execution: Execution) -> str:
     return f"{execution.input['account']}-{execution.input['region']}"
 
 
+of_one_hub = pytest.mark.xdist_group("hub")
+"""Of the tests that share a hub, whose simulation takes longest: one process makes it."""
+
+
 @pytest.fixture(scope="module")
 def hub() -> Hub:
     """A hub whose other registries take half a minute each, after 15 hours."""
@@ -81,12 +85,14 @@ def hub() -> Hub:
     return simulated
 
 
+@of_one_hub
 def test_all_others_are_swept_each_hour(hub: Hub) -> None:
     for registry in OTHERS:
         hours = {int(sweep.started // HOUR) for sweep in hub.sweeps(registry) if sweep.ended is not None}
         assert hours == set(range(15)), registry
 
 
+@of_one_hub
 def test_no_registry_is_swept_twice_at_the_same_time(hub: Hub) -> None:
     for registry in HOSTILE + OTHERS:
         sweeps = hub.sweeps(registry)
@@ -94,6 +100,7 @@ def test_no_registry_is_swept_twice_at_the_same_time(hub: Hub) -> None:
             assert one.ended is not None and one.ended <= other.started, registry
 
 
+@of_one_hub
 def test_a_registry_that_is_never_finished_has_its_fifty_rounds(hub: Hub) -> None:
     for registry in HOSTILE:
         first, second = hub.sweeps(registry)
@@ -103,6 +110,7 @@ def test_a_registry_that_is_never_finished_has_its_fifty_rounds(hub: Hub) -> Non
         assert second.started // HOUR == 13
 
 
+@of_one_hub
 def test_executions_that_skip_registries_say_so_and_do_not_count_as_complete(hub: Hub) -> None:
     first, *later = hub.of("hub")
     skipped = [registry.replace("-", " ", 1) for registry in HOSTILE]
@@ -116,6 +124,7 @@ def test_executions_that_skip_registries_say_so_and_do_not_count_as_complete(hub
     assert {value for _, value in hub.metrics} == {0}
 
 
+@of_one_hub
 def test_at_most_eight_registries_are_swept_at_a_time(hub: Hub) -> None:
     # Three that are never finished, one place of the first execution, and four of the next one.
     assert hub.most_at_a_time <= 8
