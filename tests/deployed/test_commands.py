@@ -97,10 +97,10 @@ SECTIONS = [
 """Those whose commands are run."""
 
 PROGRAMS = {
-    "cargo": f'shift 4\nexec {ROOT}/target/debug/ecr-multiarch "$@"\n',
+    "ecr-multiarch": f'exec {ROOT}/target/debug/ecr-multiarch "$@"\n',
     "sam": "exit 0\n",
 }
-"""What stands in: the program that `cargo run` would build, and a deployment, which other tests make."""
+"""What stands in: the program of the terminal as it was built, and a deployment, which other tests make."""
 
 
 @pytest.mark.parametrize("program", [VERSION_1, VERSION_2])
