@@ -33,7 +33,7 @@ pub struct Report {
     pub totals: Totals,
     /// Settings for the function, as environment variables; empty, where no repository needs it.
     pub settings: BTreeMap<&'static str, String>,
-    /// The same as commands; `None`, where there are no settings.
+    /// The same as commands, if there are any settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings_commands: Option<SettingsCommands>,
     /// Why the function would not take these settings as they are, in full sentences.

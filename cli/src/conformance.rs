@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
 use ecr_multiarch_conformance::bench::Bench;
-use ecr_multiarch_conformance::probe::OptIn;
+use ecr_multiarch_conformance::opt_in::OptIn;
 use ecr_multiarch_conformance::report::Report;
 use ecr_multiarch_conformance::run::run as try_all;
 use ecr_multiarch_engine::blob::BlobClient;
@@ -41,8 +41,9 @@ async fn report(options: &Options) -> Result<Report, String> {
     let region = sdk.region().ok_or(NO_REGION)?.to_string();
     let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let bench = Bench::new(&sdk, BlobClient::new(connections), &format!("{:x}", began.as_millis()));
+    let allowed = options.allowed();
     if !options.yes {
-        confirm(&bench, &region, &options.allowed())?;
+        confirm(&bench, &region, &allowed)?;
     }
     let mut report = Report {
         version: env!("CARGO_PKG_VERSION"),
@@ -55,7 +56,7 @@ async fn report(options: &Options) -> Result<Report, String> {
         left_behind: Vec::new(),
     };
     let ended = tokio::select! {
-        ended = try_on(&bench, options, &mut report) => ended,
+        ended = try_on(&bench, options, &allowed, &mut report) => ended,
         _ = tokio::signal::ctrl_c() => Err("interrupted".to_owned()),
     };
     report.left_behind = bench.tear_down().await;
@@ -81,10 +82,10 @@ async fn load(options: &Options, connections: &Connections) -> SdkConfig {
     }
 }
 
-async fn try_on(bench: &Bench, options: &Options, report: &mut Report) -> Result<(), String> {
-    bench.set_up(&options.allowed()).await?;
+async fn try_on(bench: &Bench, options: &Options, allowed: &[OptIn], report: &mut Report) -> Result<(), String> {
+    bench.set_up(allowed).await?;
     let mut printed = Ok(());
-    try_all(bench, &options.allowed(), |finding| {
+    try_all(bench, allowed, |finding| {
         if !options.json && printed.is_ok() {
             printed = print(text::line(&finding));
         }

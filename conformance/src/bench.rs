@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 
 use crate::event_queue::EventQueue;
 use crate::exchange::Recorder;
+use crate::opt_in::OptIn;
 use crate::outcome::{NotTried, Outcome, must, outcome};
-use crate::probe::OptIn;
 
 /// The beginning of the names of the repositories. No other repository is ever named in a call, but one that is absent.
 pub const PREFIX: &str = "ecr-multiarch-conformance-";
@@ -172,13 +172,8 @@ impl Bench {
         manifest: &Manifest,
         tag: Option<&str>,
     ) -> Result<Outcome<PutImageOutput>, NotTried> {
-        let call = self.put_call(repository, manifest).image_digest(manifest.digest());
+        let call = put_call(&self.client, repository, manifest).image_digest(manifest.digest());
         outcome(call.set_image_tag(tag.map(str::to_owned)).send().await)
-    }
-
-    /// A call that writes a manifest, without a digest and a tag.
-    pub fn put_call(&self, repository: &str, manifest: &Manifest) -> PutImageFluentBuilder {
-        put_call(&self.client, repository, manifest)
     }
 
     /// A client with other retries, for many calls: to override the config of each takes a hundred times as long.

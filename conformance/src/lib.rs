@@ -1,6 +1,7 @@
 //! What `ecr-multiarch` assumes of Amazon ECR, each tried on a registry: the user's own, or any endpoint.
 //!
 //! * [`assumption`]: an assumption, where the product relies on it, and what follows if it does not hold;
+//! * [`opt_in`]: what a run does only where it is allowed;
 //! * [`probe`]: tries one; the `probes` are all there are, in the order in which they are tried;
 //! * [`bench`](mod@bench): the two repositories on which they are tried, which are made and removed; [`outcome`](mod@outcome):
 //!   how ECR answered a call; [`event_queue`]: a rule and a queue for events, where they are asked for;
@@ -10,6 +11,7 @@ pub mod assumption;
 pub mod bench;
 pub mod event_queue;
 pub mod exchange;
+pub mod opt_in;
 pub mod outcome;
 pub mod probe;
 mod probes;

@@ -4,6 +4,7 @@ use futures_util::future::LocalBoxFuture;
 
 use crate::assumption::Assumption;
 use crate::bench::Bench;
+use crate::opt_in::OptIn;
 use crate::outcome::{NotTried, Outcome};
 
 /// Tries one assumption.
@@ -25,27 +26,12 @@ impl Probe {
     ) -> Self {
         Self { assumption, opt_in: None, run }
     }
-}
 
-/// What some probes do that not everybody wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OptIn {
-    /// Makes a rule of EventBridge and a queue, and removes them again.
-    Events,
-    /// Writes a thousand tags, which takes minutes.
-    ManyTags,
-    /// Exceeds the rate of `PutImage` of the account for a second or two.
-    Throttling,
-}
-
-impl OptIn {
-    /// The option that allows it.
-    pub fn option(self) -> &'static str {
-        match self {
-            Self::Events => "--events",
-            Self::ManyTags => "--many-tags",
-            Self::Throttling => "--throttling",
-        }
+    /// The same probe, where a run must allow this.
+    #[must_use]
+    pub const fn with(mut self, opt_in: OptIn) -> Self {
+        self.opt_in = Some(opt_in);
+        self
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::bench::Bench;
 use crate::exchange::without_accounts;
-use crate::probe::{OptIn, Probe, Seen};
+use crate::opt_in::OptIn;
+use crate::probe::{Probe, Seen};
 use crate::probes;
 use crate::report::{Finding, Verdict};
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ecr::config::{Credentials, SharedCredentialsProvider};
 use ecr_multiarch_conformance::bench::{Bench, PREFIX};
-use ecr_multiarch_conformance::probe::OptIn;
+use ecr_multiarch_conformance::opt_in::OptIn;
 use ecr_multiarch_conformance::report::{Finding, Verdict};
 use ecr_multiarch_conformance::run::run;
 use ecr_multiarch_engine::blob::BlobClient;

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.background import ROOT, environment, running
+from support.background import environment, running
+from support.commands import section
 from support.emulator import CREDENTIALS
 from support.local_ecr import INDEX, MANIFEST, local_program
 from support.waiting import eventually
 
-README = ROOT / "pipelines" / "README.md"
 ARCHITECTURES = ["amd64", "arm64"]
 REVISION = 40 * "1"
 REVISION_LABEL = "org.opencontainers.image.revision"
@@ -27,8 +27,8 @@ MEDIA_TYPES = ", ".join([INDEX, MANIFEST, f"{DOCKER}.list.v2+json", f"{DOCKER}.v
 
 def builders_block(language: str, word: str) -> str:
     """The block of the section on builders that contains a word."""
-    section = README.read_text().partition("\n## Other builders\n")[2].partition("\n## ")[0]
-    [block] = [block for block in re.findall(rf"^```{language}\n(.*?)^```", section, re.S | re.M) if word in block]
+    builders = section("pipelines/README.md", "Other builders")
+    [block] = [block for block in re.findall(rf"^```{language}\n(.*?)^```", builders, re.S | re.M) if word in block]
     return str(block)
 
 

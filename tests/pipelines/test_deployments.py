@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support.background import ROOT, environment, free_port, running
-from support.commands import VERSION_1, shell_blocks
+from support.background import environment, free_port, running
+from support.commands import VERSION_1, section, shell_blocks
 from support.emulator import CREDENTIALS
 from support.waiting import eventually
 
@@ -19,11 +19,7 @@ DIGEST = "sha256:" + 64 * "a"
 REGISTRY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
 
 
-def section(heading: str) -> str:
-    """A section of docs/integrations.md."""
-    found = (ROOT / "docs" / "integrations.md").read_text().partition(f"\n## {heading}")[2].partition("\n## ")[0]
-    assert found, heading
-    return found
+GUIDE = "docs/integrations.md"
 
 
 @pytest.fixture
@@ -70,7 +66,7 @@ aws ecs create-service --cluster production --service-name app --task-definition
 task=$(aws ecs describe-services --cluster production --services app --query 'services[0].taskDefinition' --output text)
 aws ecs describe-task-definition --task-definition "$task" --query taskDefinition
 """
-    [block] = shell_blocks(section("Amazon ECS\n"))
+    [block] = shell_blocks(section(GUIDE, "Amazon ECS"))
     run(before, project, variables)
     run(block, project, variables)
     task = json.loads(run(after, project, variables))
@@ -79,7 +75,7 @@ aws ecs describe-task-definition --task-definition "$task" --query taskDefinitio
 
 
 def test_kargo_subscribes_to_versions_alone() -> None:
-    [block] = re.findall(r"^```yaml\n(.*?)^```", section("GitOps"), re.DOTALL | re.MULTILINE)
+    [block] = re.findall(r"^```yaml\n(.*?)^```", section(GUIDE, "GitOps: Argo CD Image Updater, Flux and Kargo"), re.DOTALL | re.MULTILINE)
     warehouse = yaml.safe_load(block)
     assert (warehouse["apiVersion"], warehouse["kind"]) == ("kargo.akuity.io/v1alpha1", "Warehouse")
     [subscription] = warehouse["spec"]["subscriptions"]

@@ -7,22 +7,16 @@ from pathlib import Path
 
 from support.announcing import Announcing
 from support.artifacts import ARTIFACTS, archive, terminal_archive
-from support.background import ROOT, environment
-from support.commands import shell_blocks
+from support.background import environment
+from support.commands import section, shell_blocks
 from support.emulator import CREDENTIALS, Emulator
 from support.local_ecr import LocalEcr
 from support.stack import ARCHITECTURE, announce_push
 
 
-def section(heading: str) -> str:
-    """A section of the README."""
-    _, _, rest = (ROOT / "README.md").read_text().partition(f"\n## {heading}\n")
-    return rest.partition("\n## ")[0]
-
-
 def commands() -> tuple[str, str]:
     """Those that deploy, and those that check the deployment."""
-    deploy, first_check = shell_blocks(section("Deploy"))
+    deploy, first_check = shell_blocks(section("README.md", "Deploy"))
     return deploy, first_check
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from support.artifacts import VERSION, Release
 from support.background import ROOT
-from support.commands import VERSION_1, VERSION_2, program, shell_blocks
+from support.commands import VERSION_1, VERSION_2, program, section, shell_blocks
 from support.emulator import Emulator
 from support.local_ecr import LocalEcr
 from readme import Machine, commands, replaced
@@ -63,8 +63,7 @@ def test_it_is_tried_on_one_repository_and_removed_again(
     machine: Machine, own_release: Release, aws: Emulator, ecr: LocalEcr, folder: Path
 ) -> None:
     """By the commands of docs/deploy.md, for a stack of its own."""
-    _, _, guide = (ROOT / "docs" / "deploy.md").read_text().partition("## Try it on one repository")
-    [block] = shell_blocks(guide.partition("\n## ")[0])
+    [block] = shell_blocks(section("docs/deploy.md", "Try it on one repository, and remove it again"))
     script = replaced(block, "sam deploy", "sam deploy --stack-name tried")
     script = replaced(script, "./first-check", "./first-check --stack tried")
     script = replaced(script, "--stack-name ecr-multiarch", "--stack-name tried")

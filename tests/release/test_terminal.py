@@ -6,10 +6,10 @@ from pathlib import Path
 
 import elf
 import pytest
-from readme import Machine, replaced, section
+from readme import Machine, replaced
 from support.background import ROOT
 from support.artifacts import VERSION, terminal_archive
-from support.commands import shell_blocks
+from support.commands import section, shell_blocks
 from support.emulator import Emulator
 from support.local_ecr import LocalEcr
 from support.stack import ARCHITECTURE
@@ -26,7 +26,7 @@ def terminal(folder: Path, aws: Emulator, ecr: LocalEcr) -> Machine:
 
 def blocks() -> list[str]:
     """The commands of the README, for the architecture of this machine."""
-    unpack, sweep = shell_blocks(section("Look before you install"))
+    unpack, sweep = shell_blocks(section("README.md", "Look before you install"))
     return [replaced(unpack, f"{VERSION}-linux-x86_64", f"{VERSION}-linux-{ARCHITECTURE}"), sweep]
 
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use ecr_multiarch_conformance::probe::OptIn;
+use ecr_multiarch_conformance::opt_in::OptIn;
 use ecr_multiarch_core::Region;
 
 use crate::exit::exit_codes;

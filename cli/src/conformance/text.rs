@@ -2,7 +2,7 @@
 
 use ecr_multiarch_conformance::assumption::Assumption;
 use ecr_multiarch_conformance::bench::Bench;
-use ecr_multiarch_conformance::probe::OptIn;
+use ecr_multiarch_conformance::opt_in::OptIn;
 use ecr_multiarch_conformance::report::{Finding, Report, Verdict};
 
 use crate::style::Style;

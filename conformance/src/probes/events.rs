@@ -4,47 +4,49 @@ use serde_json::{Value, json};
 
 use crate::assumption::{Assumption, Severity};
 use crate::bench::{Bench, Manifest};
+use crate::opt_in::OptIn;
 use crate::outcome::NotTried;
-use crate::probe::{OptIn, Probe, Seen};
+use crate::probe::{Probe, Seen};
 use local_ecr::media_type::OCI_INDEX;
 
 /// How many pushes are tried before one counts as not announced: a rule that was just made takes some time to work.
 const PUSHES: usize = 4;
 
 pub(super) const PROBES: [Probe; 3] = [
-    Probe {
-        assumption: Assumption {
+    Probe::new(
+        Assumption {
             id: "image-is-announced",
             statement: "The push of an image under a tag is announced, with repository, tag, digest and media type",
             relied_on_by: "core/src/input.rs",
             severity: Severity::Wrong,
             consequence: "Versions are published by sweeps alone.",
         },
-        opt_in: Some(OptIn::Events),
-        run: |bench| Box::pin(image(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(image(bench)),
+    )
+    .with(OptIn::Events),
+    Probe::new(
+        Assumption {
             id: "added-tag-is-announced",
             statement: "PutImage of the bytes of an image under another tag is announced with that tag",
             relied_on_by: "core/src/plan.rs",
             severity: Severity::Slower,
             consequence: "Versions whose platform tags are added to images are published by sweeps alone.",
         },
-        opt_in: Some(OptIn::Events),
-        run: |bench| Box::pin(added_tag(bench)),
-    },
-    Probe {
-        assumption: Assumption {
+        |bench| Box::pin(added_tag(bench)),
+    )
+    .with(OptIn::Events),
+    Probe::new(
+        Assumption {
             id: "list-is-announced",
             statement: "The push of a list is announced like that of an image, with its media type",
             relied_on_by: "docs/gitops.yaml",
             severity: Severity::Slower,
-            consequence: "Image tags of lists that others push wait for a sweep, and GitOps controllers for their poll.",
+            consequence: "Image tags of lists that others push wait for a sweep, and GitOps controllers for their \
+                          poll.",
         },
-        opt_in: Some(OptIn::Events),
-        run: |bench| Box::pin(list(bench)),
-    },
+        |bench| Box::pin(list(bench)),
+    )
+    .with(OptIn::Events),
 ];
 
 async fn image(bench: &Bench) -> Result<Seen, NotTried> {
@@ -72,7 +74,7 @@ async fn list(bench: &Bench) -> Result<Seen, NotTried> {
     Ok(seen(bench, "announced-list", &list).await?.unwrap_or_else(|| Seen::new(false, "not announced")))
 }
 
-/// What the event of a push states otherwise than expected; `None`, if there is no event.
+/// Compares the event of a push with what is expected, if it came in time.
 async fn seen(bench: &Bench, tag: &str, manifest: &Manifest) -> Result<Option<Seen>, NotTried> {
     let Some(event) = bench.events.event_of(tag).await? else { return Ok(None) };
     let expected = json!({

@@ -5,16 +5,17 @@ use aws_sdk_ecr::config::retry::RetryConfig;
 
 use crate::assumption::{Assumption, Severity};
 use crate::bench::{Bench, put_call};
+use crate::opt_in::OptIn;
 use crate::outcome::{NotTried, must, outcome};
-use crate::probe::{OptIn, Probe, Seen, refused};
+use crate::probe::{Probe, Seen, refused};
 
 /// The quota *Tags per image* (Amazon ECR user guide, *Service quotas*), which cannot be raised.
 const TAGS_PER_IMAGE: usize = 1_000;
 /// How often a write is tried that is throttled: all of them take as long as the account's rate demands.
 const ATTEMPTS: u32 = 10;
 
-pub(super) const PROBES: [Probe; 1] = [Probe {
-    assumption: Assumption {
+pub(super) const PROBES: [Probe; 1] = [Probe::new(
+    Assumption {
         id: "thousand-tags",
         statement: "An image has up to 1,000 tags, all of which DescribeImages lists; one more fails with \
                     LimitExceededException",
@@ -23,9 +24,9 @@ pub(super) const PROBES: [Probe; 1] = [Probe {
         consequence: "Aliases and image tags of an image with many tags fail with another error, or sweeps write them \
                       again.",
     },
-    opt_in: Some(OptIn::ManyTags),
-    run: |bench| Box::pin(thousand_tags(bench)),
-}];
+    |bench| Box::pin(thousand_tags(bench)),
+)
+.with(OptIn::ManyTags)];
 
 async fn thousand_tags(bench: &Bench) -> Result<Seen, NotTried> {
     let image = bench.pushed("tags-0", "linux/amd64").await?;

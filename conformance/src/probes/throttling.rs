@@ -5,25 +5,26 @@ use futures_util::{StreamExt as _, stream};
 
 use crate::assumption::{Assumption, Severity};
 use crate::bench::{Bench, put_call};
+use crate::opt_in::OptIn;
 use crate::outcome::{NotTried, outcome};
-use crate::probe::{OptIn, Probe, Seen};
+use crate::probe::{Probe, Seen};
 
 /// How many writes are sent: twice what a bucket of the default rate of ten a second can hold for two seconds.
 const WRITES: usize = 40;
 /// How many of them at a time.
 const PARALLEL: usize = 20;
 
-pub(super) const PROBES: [Probe; 1] = [Probe {
-    assumption: Assumption {
+pub(super) const PROBES: [Probe; 1] = [Probe::new(
+    Assumption {
         id: "throttling",
         statement: "Too many calls fail with ThrottlingException and HTTP 400",
         relied_on_by: "engine/src/ecr/error.rs",
         severity: Severity::Slower,
         consequence: "Throttled calls are not spaced, and end with their invocation.",
     },
-    opt_in: Some(OptIn::Throttling),
-    run: |bench| Box::pin(throttling(bench)),
-}];
+    |bench| Box::pin(throttling(bench)),
+)
+.with(OptIn::Throttling)];
 
 async fn throttling(bench: &Bench) -> Result<Seen, NotTried> {
     let image = bench.pushed("throttled", "linux/amd64").await?;

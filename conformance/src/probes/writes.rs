@@ -5,7 +5,7 @@ use local_ecr::media_type::{DOCKER_LIST, OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_M
 use serde_json::json;
 
 use crate::assumption::{Assumption, Severity};
-use crate::bench::{Bench, Manifest};
+use crate::bench::{Bench, Manifest, put_call};
 use crate::outcome::{NotTried, outcome};
 use crate::probe::{Probe, Seen, refused};
 
@@ -162,7 +162,9 @@ async fn missing_layer(bench: &Bench) -> Result<Seen, NotTried> {
 
 async fn wrong_digest(bench: &Bench) -> Result<Seen, NotTried> {
     let image = bench.image(&bench.repository, "wrong-digest", "linux/amd64").await?;
-    let call = bench.put_call(&bench.repository, &image).image_digest(digest_of(b"another")).image_tag("wrong-digest");
+    let call = put_call(&bench.client, &bench.repository, &image)
+        .image_digest(digest_of(b"another"))
+        .image_tag("wrong-digest");
     Ok(refused(&outcome(call.send().await)?, &["ImageDigestDoesNotMatchException"]))
 }
 
