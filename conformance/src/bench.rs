@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::event_queue::EventQueue;
 use crate::exchange::Recorder;
 use crate::opt_in::OptIn;
-use crate::outcome::{NotTried, Outcome, must, outcome};
+use crate::outcome::{NotTried, Outcome, must, outcome, removed};
 
 /// The beginning of the names of the repositories. No other repository is ever named in a call, but one that is absent.
 pub const PREFIX: &str = "ecr-multiarch-conformance-";
@@ -98,11 +98,7 @@ impl Bench {
             [(&self.repository, ImageTagMutability::Mutable), (&self.immutable, ImageTagMutability::Immutable)]
         {
             let created = self.client.create_repository().repository_name(name).image_tag_mutability(mutability);
-            match outcome(created.send().await) {
-                Ok(Ok(_)) => {}
-                Ok(Err(exception)) => return Err(format!("{}: {}", exception.code, exception.message)),
-                Err(not_tried) => return Err(not_tried.to_string()),
-            }
+            outcome(created.send().await).and_then(must).map_err(|NotTried(reason)| reason)?;
         }
         if allowed.contains(&OptIn::Events) {
             self.events
@@ -117,13 +113,10 @@ impl Bench {
     pub async fn tear_down(&self) -> Vec<String> {
         let mut left = self.events.tear_down().await;
         for name in [&self.repository, &self.immutable] {
-            let deleted = self.client.delete_repository().repository_name(name).force(true);
-            match outcome(deleted.send().await) {
-                Ok(Ok(_)) => {}
-                Ok(Err(exception)) if exception.code == "RepositoryNotFoundException" => {}
-                Ok(Err(exception)) => left.push(format!("{name}: {}: {}", exception.code, exception.message)),
-                Err(not_tried) => left.push(format!("{name}: {not_tried}")),
-            }
+            let call = self.client.delete_repository().repository_name(name).force(true);
+            let deleted =
+                outcome(call.send().await).and_then(|deleted| removed(deleted, "RepositoryNotFoundException"));
+            left.extend(deleted.err().map(|NotTried(reason)| format!("{name}: {reason}")));
         }
         left
     }

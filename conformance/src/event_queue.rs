@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
 use crate::exchange::Recorder;
-use crate::outcome::{NotTried, must, outcome};
+use crate::outcome::{NotTried, must, outcome, removed};
 
 /// How long an event is waited for. EventBridge delivers most within a second, and a rule takes some time to work.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const WAIT_SECONDS: i32 = 5;
 /// The only target of the rule.
 const TARGET: &str = "queue";
+/// What EventBridge says of a rule that is not there, such as one that it refused to make.
+const NO_RULE: &str = "ResourceNotFoundException";
 
 /// The rule and the queue, which have one name.
 #[derive(Debug)]
@@ -76,13 +78,14 @@ impl EventQueue {
     /// Removes both, if the queue was made, and returns what may still be there, with the reason.
     pub async fn tear_down(&self) -> Vec<String> {
         let Some(url) = self.url.take() else { return Vec::new() };
-        let removed = async {
-            must(outcome(self.rules.remove_targets().rule(&self.name).ids(TARGET).send().await)?)?;
-            must(outcome(self.rules.delete_rule().name(&self.name).send().await)?).map(drop)
+        let rule = async {
+            let targets = self.rules.remove_targets().rule(&self.name).ids(TARGET);
+            removed(outcome(targets.send().await)?, NO_RULE)?;
+            removed(outcome(self.rules.delete_rule().name(&self.name).send().await)?, NO_RULE)
         };
-        let rule = removed.await.err().map(|reason| format!("the rule {}: {reason}", self.name));
-        let deleted = outcome(self.queues.delete_queue().queue_url(url).send().await).and_then(must);
-        let queue = deleted.err().map(|reason| format!("the queue {}: {reason}", self.name));
+        let rule = rule.await.err().map(|NotTried(reason)| format!("the rule {}: {reason}", self.name));
+        let queue = outcome(self.queues.delete_queue().queue_url(url).send().await).and_then(must);
+        let queue = queue.err().map(|NotTried(reason)| format!("the queue {}: {reason}", self.name));
         rule.into_iter().chain(queue).collect()
     }
 

@@ -48,3 +48,31 @@ where
 pub fn must<T>(outcome: Outcome<T>) -> Result<T, NotTried> {
     outcome.map_err(|Exception { code, message, .. }| NotTried(format!("{code} {message}").trim_end().to_owned()))
 }
+
+/// The end of a call that removes something, which this exception says is not there.
+///
+/// # Errors
+/// [`NotTried`], for another exception.
+pub fn removed<T>(outcome: Outcome<T>, not_there: &str) -> Result<(), NotTried> {
+    match outcome {
+        Err(exception) if exception.code == not_there => Ok(()),
+        outcome => must(outcome).map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_counts_as_removed() {
+        let refused = |code: &str| {
+            let exception = Exception { code: code.to_owned(), status: 400, message: "It is refused.".to_owned() };
+            removed::<()>(Err(exception), "ResourceNotFoundException")
+        };
+        assert_eq!(removed(Ok(()), "ResourceNotFoundException"), Ok(()));
+        assert_eq!(refused("ResourceNotFoundException"), Ok(()));
+        let reason = "AccessDeniedException It is refused.".to_owned();
+        assert_eq!(refused("AccessDeniedException"), Err(NotTried(reason)));
+    }
+}
