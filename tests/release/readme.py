@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.announcing import Announcing
-from support.artifacts import ARTIFACTS, archive, terminal_archive
+from support.artifacts import ARTIFACTS, archive
 from support.background import environment
 from support.commands import section, shell_blocks
 from support.emulator import CREDENTIALS, Emulator
@@ -38,7 +38,7 @@ class Machine:
             program = shutil.which(name)
             assert program, f"{name} is missing: run .ci/release-tests, which installs it"
             (programs / name).symlink_to(program)
-        for download in (archive(ARCHITECTURE), terminal_archive(ARCHITECTURE), ARTIFACTS / "SHA256SUMS"):
+        for download in (archive(ARCHITECTURE), ARTIFACTS / "SHA256SUMS"):
             shutil.copy(download, folder)
         path = f"{programs}:/usr/bin:/bin"
         assert shutil.which("cargo", path=path) is None

@@ -1,6 +1,7 @@
 """The program for a terminal, by the commands of the README, on a machine without a compiler."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -21,7 +22,9 @@ FILES = {"LICENSE-APACHE", "LICENSE-MIT", "README.md", "SHA256SUMS", "ecr-multia
 @pytest.fixture(scope="module")
 def terminal(folder: Path, aws: Emulator, ecr: LocalEcr) -> Machine:
     """A machine with the archive."""
-    return Machine.create(folder / "terminal", aws, ecr)
+    machine = Machine.create(folder / "terminal", aws, ecr)
+    shutil.copy(terminal_archive(ARCHITECTURE), machine.folder)
+    return machine
 
 
 def blocks() -> list[str]:
