@@ -20,9 +20,10 @@ use crate::blob::BlobError;
 const MAX_CONFIGS: usize = 4_096;
 /// How many bytes the labels of all configs have that are kept: 2 KiB each.
 const MAX_LABEL_BYTES: usize = 8 << 20;
-/// How many KiB of configs are read at a time, by all versions of all repositories: six of the largest, and any number of
-/// usual ones, which have kilobytes. The assembler has 128 MB for everything.
-const MAX_KIB_IN_FLIGHT: u32 = 24 << 10;
+/// How many KiB of configs are read at a time, by all versions of all repositories: two of the largest, and any number of
+/// usual ones, which have kilobytes. The assembler has a fourteenth of a processor, which takes more than a second for one
+/// of the largest: more of them would slow each other down until their attempts time out.
+const MAX_KIB_IN_FLIGHT: u32 = 8 << 10;
 
 /// A config that was read, or is being read.
 type ConfigCell = Arc<OnceCell<ConfigResult>>;
