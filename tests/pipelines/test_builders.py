@@ -1,23 +1,14 @@
 """buildah and Jib, by the commands of the recipes: what they push becomes a list."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import yaml
 
-from builders import ARCHITECTURES, REVISION, LiveRegistry, build, buildah_variables, builders_block, registry
+from builders import ARCHITECTURES, REVISION, LiveRegistry, build, buildah_variables, builders_block
 from support.background import ROOT
 
 BUILDAH = ROOT / "pipelines" / "gitlab" / "buildah.yml"
 JIB = Path(__file__).with_name("jib")
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveRegistry]:
-    """The registry that both push to."""
-    with registry(tmp_path_factory.mktemp("builders")) as started:
-        yield started
 
 
 def run_buildah_job(live: LiveRegistry, tmp_path: Path, version: str, architecture: str) -> None:

@@ -5,13 +5,12 @@ Their builds take minutes, so `.ci/signers` installs them, and runs these tests.
 
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from builders import ARCHITECTURES, REVISION, LiveRegistry, build, buildah_variables, builders_block, registry
+from builders import ARCHITECTURES, REVISION, LiveRegistry, build, buildah_variables, builders_block
 from support.background import ROOT
 
 KANIKO = ROOT / "pipelines" / "gitlab" / "kaniko.yml"
@@ -50,13 +49,6 @@ builds: [{env: [CGO_ENABLED=0], goos: [linux], goarch: [amd64, arm64]}]
 release: {disable: true}
 """
 """What a project has in its .goreleaser.yaml beside the recipe."""
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveRegistry]:
-    """The registry that all push to."""
-    with registry(tmp_path_factory.mktemp("builders")) as started:
-        yield started
 
 
 @pytest.fixture
