@@ -64,7 +64,7 @@ async fn sweep_registry(
         deep: options.deep,
         max_age: options.max_age.map(Duration::from),
         from: options.from.clone(),
-        // A name that no repository has is told in the same words as a glob that matches none.
+        // A name that no repository has is reported in the same words as a glob that matches none.
         covers_all_registries: false,
     };
     let time = WorkTime { stop_at: deadline, deadline };

@@ -17,8 +17,6 @@ from support.waiting import eventually
 
 DIGEST = "sha256:" + 64 * "a"
 REGISTRY = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
-
-
 GUIDE = "docs/integrations.md"
 
 
@@ -75,7 +73,8 @@ aws ecs describe-task-definition --task-definition "$task" --query taskDefinitio
 
 
 def test_kargo_subscribes_to_versions_alone() -> None:
-    [block] = re.findall(r"^```yaml\n(.*?)^```", section(GUIDE, "GitOps: Argo CD Image Updater, Flux and Kargo"), re.DOTALL | re.MULTILINE)
+    guide = section(GUIDE, "GitOps: Argo CD Image Updater, Flux and Kargo")
+    [block] = re.findall(r"^```yaml\n(.*?)^```", guide, re.DOTALL | re.MULTILINE)
     warehouse = yaml.safe_load(block)
     assert (warehouse["apiVersion"], warehouse["kind"]) == ("kargo.akuity.io/v1alpha1", "Warehouse")
     [subscription] = warehouse["spec"]["subscriptions"]
