@@ -95,4 +95,10 @@ mod tests {
             assert!(admitted(Access::Full, request.clone()), "{request}");
         }
     }
+
+    #[test]
+    fn waiting_does_not_allow_a_batch() {
+        assert_eq!(Access::Full.admit_batch(), Ok(()));
+        assert!(matches!(Access::Wait.admit_batch(), Err(Error::InvalidRequest(reason)) if reason.contains("batch")));
+    }
 }

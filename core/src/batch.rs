@@ -163,3 +163,158 @@ impl RepositoryTasks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::access::Access;
+    use crate::settings::Settings;
+
+    const ACCOUNT: &str = "123456789012";
+    const REGION: &str = "eu-central-1";
+    const LIST: &str = "application/vnd.oci.image.index.v1+json";
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    /// The push of a tag at a time, in seconds.
+    fn push(tag: &str, pushed_at: u64, media_type: &str) -> Result<Input, Error> {
+        let detail = json!({
+            "action-type": "PUSH", "result": "SUCCESS", "repository-name": "app", "image-tag": tag,
+            "manifest-media-type": media_type,
+        });
+        let (account, region, time) = (Some(ACCOUNT.to_owned()), Some(REGION.to_owned()), Some(at(pushed_at)));
+        Input::from_image_action(account, region, time, serde_json::from_value(detail).unwrap())
+    }
+
+    fn request(fields: Value) -> Result<Input, Error> {
+        let mut request = json!({"action": "assemble", "repository": "app", "version": "1.2.3"});
+        request.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        Input::from_request(request)
+    }
+
+    fn message(id: &str, receives: u32, sent_at: u64) -> ReceivedMessage {
+        ReceivedMessage { id: id.to_owned(), receives, sent_at: Some(at(sent_at)) }
+    }
+
+    /// The tasks of inputs, each of which is a message that was sent two seconds after the one before. It is the second
+    /// 1,000.
+    fn tasks(inputs: impl IntoIterator<Item = Result<Input, Error>>) -> BatchTasks {
+        let variables = [
+            ("PLATFORMS", "linux/amd64,linux/arm64"),
+            ("ALIASES", "{major}"),
+            ("IMAGE_TAGS", "{version}_{platform}"),
+            ("YANKED_MARKER", "yanked-{version}"),
+            ("VERSION_PATTERN", r"\d+\.\d+\.\d+"),
+        ];
+        let lookup = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let settings = Settings::from_lookup(lookup).unwrap();
+        let (own_account, own_region) = (Some(&ACCOUNT.parse().unwrap()), Some(REGION.parse().unwrap()));
+        let planner = Planner { settings: &settings, access: Access::Full, own_account, own_region, now: at(1_000) };
+        let mut tasks = BatchTasks::default();
+        for (sent_at, input) in (100..).step_by(2).zip(inputs) {
+            tasks.add(Some(message(&format!("m{sent_at}"), 1, sent_at)), input, &planner);
+        }
+        tasks
+    }
+
+    /// The tasks of the one repository of inputs.
+    fn tasks_of_app(inputs: impl IntoIterator<Item = Result<Input, Error>>) -> RepositoryTasks {
+        let mut tasks = tasks(inputs);
+        let (_, mut repositories) = tasks.registries.pop_first().unwrap();
+        assert!(tasks.registries.is_empty() && tasks.answered.is_empty());
+        let (repository, tasks) = repositories.pop_first().unwrap();
+        assert_eq!((repository.as_str(), repositories.len()), ("app", 0));
+        tasks
+    }
+
+    fn ids(records: &TaskRecords) -> Vec<&str> {
+        records.messages.iter().map(|message| message.id.as_str()).collect()
+    }
+
+    #[test]
+    fn records_of_a_version_are_one_task() {
+        let inputs = [push("1.2.3-amd64", 990, ""), push("1.2.3-arm64", 995, ""), request(json!({}))];
+        let [(records, task)] = &*Vec::from_iter(tasks_of_app(inputs).versions.into_values()) else { panic!() };
+        assert_eq!((records.count, ids(records)), (3, vec!["m100", "m102", "m104"]));
+        assert_eq!(records.subject.pushed_at, Some(at(995)));
+        assert_eq!(task.request.announced_at, Some(at(995)));
+        let pushed: Vec<_> = task.request.pushed.iter().map(Tag::as_str).collect();
+        assert_eq!(pushed, ["1.2.3-amd64", "1.2.3-arm64"]);
+        // The request's caller wants to know of archived images.
+        assert!(task.request.looks_for_archived);
+    }
+
+    #[test]
+    fn versions_are_tasks_of_their_own() {
+        let tasks = tasks_of_app([push("1.2.3-amd64", 990, ""), push("1.2.4-amd64", 990, "")]);
+        assert_eq!(tasks.versions.keys().map(Tag::as_str).collect::<Vec<_>>(), ["1.2.3", "1.2.4"]);
+    }
+
+    #[test]
+    fn forced_request_and_dry_run_are_tasks_of_their_own() {
+        for fields in [json!({"force": true}), json!({"dry_run": true})] {
+            let tasks = tasks_of_app([request(json!({})), request(fields.clone()), request(fields.clone())]);
+            assert_eq!((tasks.versions.len(), tasks.separate.len()), (1, 2), "{fields}");
+        }
+    }
+
+    #[test]
+    fn pushes_of_a_list_are_one_task_that_expects_it_if_one_is_recent() {
+        for (times, expected) in [([1, 2], false), ([1, 990], true), ([990, 1], true)] {
+            let tasks = tasks_of_app(times.map(|time| push("1.2.3", time, LIST)));
+            let [(records, request)] = &*Vec::from_iter(tasks.lists.into_values()) else { panic!() };
+            assert_eq!((records.count, request.is_expected), (2, expected), "{times:?}");
+        }
+    }
+
+    #[test]
+    fn pushes_of_a_marker_are_one_task() {
+        let tasks = tasks_of_app([push("yanked-1.2.3", 990, ""), push("yanked-1.2.3", 991, "")]);
+        let [(records, task)] = &*Vec::from_iter(tasks.markers.into_values()) else { panic!() };
+        assert_eq!((records.count, task.marker.tag().as_str()), (2, "yanked-1.2.3"));
+    }
+
+    #[test]
+    fn what_asks_for_nothing_has_its_answer() {
+        let sweep = Input::from_request(json!({"action": "sweep"}));
+        let tasks = tasks([push("latest", 990, ""), sweep, Err(Error::InvalidRequest("none".to_owned()))]);
+        assert!(tasks.registries.is_empty());
+        let answers: Vec<_> =
+            tasks.answered.iter().map(|(records, answer)| (ids(records)[0], answer.is_ok())).collect();
+        assert_eq!(answers, [("m100", true), ("m102", false), ("m104", false)]);
+    }
+
+    #[test]
+    fn refused_message_goes_back_five_times_and_a_failed_one_always() {
+        for (error, receives, expected) in [
+            (ErrorType::AccessDenied, 1, true),
+            (ErrorType::RegistryRefused, 5, true),
+            (ErrorType::AccessDenied, 6, false),
+            (ErrorType::RegistryUnavailable, 7, true),
+            (ErrorType::CorruptImage, 1, false),
+        ] {
+            assert_eq!(message("m", receives, 1).is_redelivered(error), expected, "{error:?} {receives}");
+        }
+    }
+
+    #[test]
+    fn newest_push_and_message_tell_how_long_they_took() {
+        let tasks = tasks_of_app([push("1.2.3-amd64", 95, ""), push("1.2.3-arm64", 99, "")]);
+        let (records, _) = &tasks.versions.into_values().next().unwrap();
+        assert_eq!(records.event_took(), Some(Duration::from_secs(3)));
+        assert_eq!(records.queue_took(at(110)), Some(Duration::from_secs(8)));
+        // Clocks differ.
+        assert_eq!(records.queue_took(at(101)), None);
+    }
+
+    #[test]
+    fn first_ids_are_logged() {
+        let tasks = tasks_of_app((0..11).map(|_| push("1.2.3-amd64", 990, "")));
+        let (records, _) = &tasks.versions.into_values().next().unwrap();
+        assert_eq!(records.logged_ids(), "m100,m102,m104,m106,m108,m110,m112,m114,m116,m118");
+    }
+}

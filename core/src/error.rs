@@ -383,3 +383,108 @@ pub enum Conflict {
         assembled: Digest,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::Reference;
+
+    fn image() -> ImageReference {
+        ImageReference { repository: "app".parse().unwrap(), reference: Reference::Tag("1".parse().unwrap()) }
+    }
+
+    fn unavailable(resource: Resource, unavailable: Unavailable) -> Error {
+        Error::RegistryUnavailable { action: IamAction::PutImage, resource, message: "busy".into(), unavailable }
+    }
+
+    fn conflict(conflict: Conflict) -> Error {
+        Error::TagConflict { tag: image(), conflict }
+    }
+
+    #[test]
+    fn type_tells_what_becomes_of_a_message() {
+        let types = |holds: fn(ErrorType) -> bool| -> Vec<_> {
+            ErrorType::ALL.iter().filter(|error| holds(**error)).map(|error| error.name()).collect()
+        };
+        assert_eq!(types(ErrorType::is_refusal), ["AccessDenied", "RegistryRefused"]);
+        assert_eq!(types(ErrorType::is_retryable), ["NotYetVisible", "Contended", "RegistryUnavailable"]);
+    }
+
+    #[test]
+    fn error_tells_what_it_is_of() {
+        let digest = Digest::sha256("");
+        let denied = |resource| Error::AccessDenied { action: IamAction::PutImage, resource, message: "no".into() };
+        let holds = |error: &Error| {
+            let holds: [(_, fn(&Error) -> bool); 4] = [
+                ("registry", Error::is_registry_down),
+                ("repository", Error::concerns_repository),
+                ("newer images", Error::is_of_newer_images),
+                ("immutable tag", Error::is_of_immutable_tag),
+            ];
+            holds.iter().filter(|(_, holds)| holds(error)).map(|(what, _)| *what).collect::<Vec<_>>().join(", ")
+        };
+        for (error, expected) in [
+            (unavailable(Resource::Image(image()), Unavailable::Registry), "registry"),
+            (unavailable(Resource::Image(image()), Unavailable::Image), ""),
+            (denied(Resource::Image(image())), "repository"),
+            (
+                Error::RepositoryNotFound { repository: Resource::Repository(image().repository), message: "".into() },
+                "repository",
+            ),
+            (conflict(Conflict::NewerImages { digest }), "newer images"),
+            (conflict(Conflict::Immutable { digest, assembled: digest }), "immutable tag"),
+            (conflict(Conflict::ForeignPlatform { digest, platform: "linux/s390x".into() }), ""),
+        ] {
+            assert_eq!(holds(&error), expected, "{error}");
+        }
+    }
+
+    #[test]
+    fn message_names_the_resource_and_its_policy() {
+        let region = || "eu-central-1".parse().unwrap();
+        let account = Some("111122223333".parse().unwrap());
+        for (resource, named, policy) in [
+            (
+                Resource::Registry(RegistryId { account, region: region() }),
+                "on the registry of 111122223333 in eu-central-1 was",
+                "in its registry policy. ",
+            ),
+            (
+                Resource::Registry(RegistryId { account: None, region: region() }),
+                "on the registry of the own account in eu-central-1 was",
+                "in its registry policy. ",
+            ),
+            (
+                Resource::Repository(image().repository),
+                "on app was",
+                "in the policy of the repository, or in the registry",
+            ),
+            (Resource::Image(image()), "on app:1 was", "in the policy of the repository, or in the registry"),
+        ] {
+            let denied = Error::AccessDenied { action: IamAction::PutImage, resource, message: "No.".into() };
+            let message = denied.to_string();
+            assert!(message.contains(named) && message.contains(policy), "{message}");
+        }
+    }
+
+    #[test]
+    fn message_names_the_image_that_was_not_seen() {
+        for (image, expected) in [
+            (UnseenImage::Named(image()), "app:1 could"),
+            (UnseenImage::ReferencedBy(image()), "an image that app:1 refers"),
+        ] {
+            let message = Error::NotYetVisible { image, waited_ms: 1 }.to_string();
+            assert!(message.starts_with(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn message_says_what_was_written_before() {
+        let error = unavailable(Resource::Image(image()), Unavailable::Registry);
+        let before = InvocationError { error: error.clone(), confirmed: Some(image()) };
+        assert_eq!(InvocationError::from(error.clone()).to_string(), error.to_string());
+        let expected =
+            format!("app:1 names its manifest list, but its aliases or image tags are not reconciled: {error}");
+        assert_eq!(before.to_string(), expected);
+    }
+}

@@ -260,6 +260,39 @@ mod tests {
     }
 
     #[test]
+    fn push_may_be_of_a_list_unless_it_states_another_media_type() {
+        let (manifest, index) = (MediaType::OciManifest.as_str(), MediaType::OciIndex.as_str());
+        for (media_type, expected) in [
+            (json!(null), true),
+            (json!(""), true),
+            (json!(index), true),
+            (json!(manifest), false),
+            (json!("x"), false),
+        ] {
+            let mut detail = push();
+            detail["manifest-media-type"] = media_type.clone();
+            let Ok(Input::Push(push)) = parse(detail) else { panic!("{media_type}") };
+            assert_eq!(push.may_be_list, expected, "{media_type}");
+        }
+    }
+
+    #[test]
+    fn ignored_event_names_a_valid_registry() {
+        for (account, region, expected) in [
+            (Some("123456789012"), Some("eu-central-1"), Some("123456789012.eu-central-1")),
+            (Some("123456789012"), Some("http://x"), None),
+            (None, Some("eu-central-1"), None),
+        ] {
+            let Ok(Input::Ignored { registry, .. }) = parse_of(account, region, json!({"action-type": "DELETE"}))
+            else {
+                panic!("{account:?}");
+            };
+            let named = |id: RegistryId| format!("{}.{}", id.account.unwrap().as_str(), id.region.as_str());
+            assert_eq!(registry.map(named).as_deref(), expected);
+        }
+    }
+
+    #[test]
     fn unknown_action_needs_no_other_field() {
         assert!(matches!(parse(json!({"action-type":"A_NEW_ONE"})), Ok(Input::Ignored { .. })));
         assert!(matches!(parse(json!({})), Err(Error::InvalidRequest(_))));

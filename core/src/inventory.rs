@@ -351,4 +351,37 @@ mod tests {
             assert_eq!(found[0].is_overdue, expected, "{age_s}");
         }
     }
+
+    #[test]
+    fn version_tells_its_missing_and_archived_platforms() {
+        let variables = |name: &str| (name == "PLATFORMS").then(|| "linux/amd64,linux/arm64,linux/s390x".to_owned());
+        let settings = Settings::from_lookup(variables).unwrap();
+        let repository = settings.for_repository(&"app".parse().unwrap()).unwrap();
+        let scanned = |tag: &str, is_archived, media_type| ScannedImage {
+            is_archived,
+            ..ScannedImage::new(tag, Digest::sha256(tag), at(1), media_type)
+        };
+        let of = |images: &[ScannedImage]| {
+            let mut inventory = Inventory::new(repository);
+            images.iter().for_each(|image| image.scanned_tags(repository).for_each(|scanned| inventory.add(&scanned)));
+            inventory.versions(at(9_000), &settings.sweep(), None).served.remove(0)
+        };
+        let names = |platforms: &mut dyn Iterator<Item = &ConfiguredPlatform>| {
+            platforms.map(ToString::to_string).collect::<Vec<_>>().join(" ")
+        };
+        let (amd64, arm64) = (scanned("1-amd64", false, IMAGE), scanned("1-arm64", true, IMAGE));
+        let version = of(&[amd64.clone(), arm64.clone()]);
+        assert_eq!(names(&mut version.missing(&repository.tag_scheme)), "linux/s390x");
+        assert_eq!(names(&mut version.archived(&repository.tag_scheme)), "linux/arm64");
+        for (images, expected) in [
+            (vec![amd64.clone()], false),
+            (vec![amd64.clone(), arm64.clone()], false),
+            (vec![amd64.clone(), scanned("1", false, LIST)], false),
+            (vec![amd64.clone(), arm64.clone(), scanned("1", false, LIST)], true),
+            (vec![amd64.clone(), arm64, scanned("1", false, IMAGE)], false),
+            (vec![amd64, scanned("1", true, LIST)], true),
+        ] {
+            assert_eq!(of(&images).has_archived_image(), expected, "{images:?}");
+        }
+    }
 }

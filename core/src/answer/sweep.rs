@@ -376,3 +376,124 @@ impl Serialize for SweepReport {
         row.serialize(serializer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::error::ErrorType;
+
+    fn failed(message: &str, versions_remaining: Option<usize>) -> Failed {
+        let registry =
+            RegistryId { account: Some("111122223333".parse().unwrap()), region: "eu-central-1".parse().unwrap() };
+        let (repository, version) = (Some("app".parse().unwrap()), Some("1".parse().unwrap()));
+        let error = Error::InvalidRequest(message.to_owned());
+        Failed { registry, repository, version, error, since: Some(SystemTime::UNIX_EPOCH), versions_remaining }
+    }
+
+    fn ignored(reason: &str) -> IgnoredVersion {
+        let Failed { registry, .. } = failed("", None);
+        let (repository, version) = ("app".parse().unwrap(), "1".parse().unwrap());
+        IgnoredVersion { registry, repository, version, reason: reason.to_owned() }
+    }
+
+    #[test]
+    fn list_shows_its_first_hundred_entries() {
+        let mut list = Truncated::default();
+        (0..=MAX_ENTRIES).for_each(|entry| list.push(entry));
+        assert_eq!((list.first.len(), list.first.last(), list.total), (100, Some(&99), 101));
+    }
+
+    #[test]
+    fn failure_tells_what_it_leaves_undone() {
+        let row = serde_json::to_value(failed("It failed", Some(3))).unwrap();
+        let expected = json!({
+            "account": "111122223333", "region": "eu-central-1", "repository": "app", "version": "1",
+            "error": "InvalidRequest", "since": "1970-01-01T00:00:00Z",
+            "message": "It failed; 3 versions of the repository remain for the next sweep",
+        });
+        assert_eq!(row, expected);
+        assert_eq!(failed("It failed", None).message(), "It failed");
+    }
+
+    #[test]
+    fn failures_are_counted_by_type() {
+        let mut report = SweepReport::default();
+        [(); 2].iter().for_each(|()| report.add_failed(failed("", None)));
+        assert_eq!(report.failed_by_type, BTreeMap::from([(ErrorType::InvalidRequest, 2)]));
+        assert_eq!(report.failed.total, 2);
+    }
+
+    #[test]
+    fn answer_is_complete_unless_something_is_left() {
+        let start = |name: &str| name.parse::<RepositoryStart>().unwrap();
+        let mut report = SweepReport::default();
+        assert!(report.is_complete());
+        ["b", "a", "c"].into_iter().for_each(|name| report.defer(start(name)));
+        assert_eq!(report.next, Some(start("a")));
+        assert!(!report.is_complete());
+        let unfinished = (0..21).map(|number| format!("app-{number:02}").parse().unwrap()).collect();
+        let report = SweepReport { unfinished, ..SweepReport::default() };
+        assert!(!report.is_complete());
+        let names: Vec<_> = report.named_unfinished().into_iter().map(RepositoryName::as_str).collect();
+        assert_eq!((names.len(), names[19]), (20, "app-19"));
+    }
+
+    #[test]
+    fn answer_has_fields_of_what_the_settings_have() {
+        let fields = |dry_run, has_aliases, has_image_tags| {
+            let mut report = SweepReport::empty(dry_run, has_aliases, has_image_tags);
+            if has_image_tags {
+                report.image_tags_moved();
+            }
+            let answer = serde_json::to_value(report).unwrap();
+            ["pending", "aliases_moved", "image_tags_moved"].map(|field| answer.get(field).cloned())
+        };
+        assert_eq!(fields(false, false, false), [None, None, None]);
+        assert_eq!(fields(true, false, false), [Some(json!([])), None, None]);
+        assert_eq!(fields(false, true, false), [None, Some(json!(0)), None]);
+        assert_eq!(fields(false, false, true), [None, None, Some(json!(1))]);
+    }
+
+    #[test]
+    fn lists_share_the_bytes_that_others_leave() {
+        let sizes = [vec![10, 10], vec![100], vec![30, 30]];
+        for (limit, expected) in [(200, [20, 100, 60]), (180, [20, 100, 60]), (179, [20, 99, 60]), (60, [20, 20, 20])] {
+            assert_eq!(byte_limits(&sizes, limit), expected, "{limit}");
+        }
+        assert_eq!(byte_limits(&sizes, 100), [20, 40, 40]);
+    }
+
+    #[test]
+    fn entry_that_does_not_fit_is_left_out_alone() {
+        let entries = ["a", "b", "c", "d"];
+        assert_eq!(sizes(&entries), [4; 4]);
+        for (limit, expected) in [(10, vec![&"a", &"c", &"d"]), (5, vec![&"a", &"c"]), (9, vec![&"a", &"c", &"d"])] {
+            assert_eq!(fitting(&entries, &[2, 9, 3, 4], limit), expected, "{limit}");
+        }
+    }
+
+    #[test]
+    fn failures_are_cut_last() {
+        let mut report = SweepReport::default();
+        let long = "x".repeat(1_000);
+        for _ in 0..MAX_ENTRIES {
+            report.add_failed(failed(&long, None));
+            report.ignored.push(ignored(&long));
+        }
+        let shown = |report: &SweepReport| {
+            let answer = serde_json::to_value(report).unwrap();
+            ["failed", "ignored"].map(|list| answer[list].as_array().map_or(0, Vec::len))
+        };
+        let [failures, others] = shown(&report);
+        let size = sizes(&report.failed.first)[0];
+        assert_eq!(failures, MAX_LIST_BYTES / 2 / size);
+        assert!(others < failures + 10 && others > 40, "{failures} {others}");
+        assert!(serde_json::to_vec(&report).unwrap().len() < MAX_LIST_BYTES + 7 * 1_024);
+        report.ignored = Truncated::default();
+        assert_eq!(shown(&report), [MAX_ENTRIES, 0]);
+        let answer: Value = serde_json::to_value(&report).unwrap();
+        assert_eq!((&answer["outcome"], &answer["failed_total"]), (&json!("swept"), &json!(100)));
+    }
+}

@@ -81,3 +81,77 @@ pub fn validate_image(image: ImageManifest) -> Result<ImageManifest, InvalidImag
     }
     Ok(image)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::oci::manifest::StoredManifest;
+    use crate::oci::media_type::MediaType;
+
+    const CREATED_BY: &str = "com.example.created-by";
+    const REVISION: &str = "org.opencontainers.image.revision";
+
+    fn stored(media_type: MediaType, manifest: &Value) -> StoredManifest {
+        let (media_type, text) = (media_type.as_str().to_owned(), manifest.to_string());
+        StoredManifest { digest: Digest::sha256(&text), media_type, text: text.into() }
+    }
+
+    fn manifest(config_size: u64, annotations: &Value) -> StoredManifest {
+        let media_type = "application/vnd.oci.image.config.v1+json";
+        let config = json!({"mediaType": media_type, "digest": Digest::sha256("config"), "size": config_size});
+        stored(MediaType::OciManifest, &json!({"schemaVersion": 2, "config": config, "annotations": annotations}))
+    }
+
+    /// An image that states each of these in a place: its entry, its index, its manifest, its config.
+    fn stating(stated: [Option<&str>; 4]) -> (Candidate, ImageConfig) {
+        let annotations = |value: Option<&str>| match value {
+            Some(value) => json!({ CREATED_BY: value, REVISION: value }),
+            None => json!({}),
+        };
+        let [of_entry, of_index, of_manifest, labels] = stated.map(annotations);
+        let image = manifest(2, &of_manifest);
+        let entry = json!({
+            "mediaType": MediaType::OciManifest.as_str(), "digest": image.digest, "size": image.text.len(),
+            "platform": {"os": "linux", "architecture": "amd64"}, "annotations": of_entry,
+        });
+        let index = json!({"schemaVersion": 2, "manifests": [entry], "annotations": of_index});
+        let index = stored(MediaType::OciIndex, &index);
+        let mut candidate =
+            Candidate::new(&"1-amd64".parse().unwrap(), &"linux/amd64".parse().unwrap(), index.parse()).unwrap();
+        let Ok((_, Manifest::Image(image))) = image.parse() else { panic!() };
+        candidate.manifest = Some(image);
+        let config = json!({"os": "linux", "architecture": "amd64", "config": {"Labels": labels}}).to_string();
+        (candidate, ImageConfig::parse(Digest::sha256(&config), config.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn first_place_that_states_something_counts() {
+        let annotations: ListAnnotations = CREATED_BY.parse().unwrap();
+        let (entry, index, manifest, config) = (Some("entry"), Some("index"), Some("manifest"), Some("config"));
+        for (stated, expected) in [
+            ([entry, index, manifest, config], entry),
+            ([None, index, manifest, config], index),
+            ([None, None, manifest, config], manifest),
+            ([None, None, None, config], config),
+            ([entry, None, None, None], entry),
+            ([None; 4], None),
+        ] {
+            let (candidate, config) = stating(stated);
+            assert_eq!(candidate.revision(&config).as_ref().map(Revision::as_str), expected);
+            let taken_over = candidate.taken_over(&config, &annotations);
+            assert_eq!(taken_over.get(CREATED_BY).map(String::as_str), expected);
+            assert_eq!(taken_over.len(), usize::from(expected.is_some()));
+            assert_eq!(candidate.taken_over(&config, &ListAnnotations::default()), BTreeMap::new());
+        }
+    }
+
+    #[test]
+    fn config_may_have_as_many_bytes_as_are_read() {
+        for (size, expected) in [(MAX_CONFIG_BYTES, true), (MAX_CONFIG_BYTES + 1, false)] {
+            let Ok((_, Manifest::Image(image))) = manifest(size, &json!({})).parse() else { panic!() };
+            assert_eq!(validate_image(image).is_ok(), expected, "{size}");
+        }
+    }
+}
