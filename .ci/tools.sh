@@ -82,7 +82,9 @@ go_tool() {
   if [[ ! -x $directory/$name ]]; then
     mkdir -p "$directory/module"
     printf 'module tools\n\ngo 1.24\n\nrequire %s %s\n' "$2" "$3" >"$directory/module/go.mod"
-    (cd "$directory/module" && CGO_ENABLED=0 GOFLAGS='-mod=mod -trimpath' go build -o "$directory/$name" "$1")
+    # Nobody debugs them: without what a debugger needs they are built in less time.
+    (cd "$directory/module" && CGO_ENABLED=0 GOFLAGS='-mod=mod -trimpath' \
+      go build -ldflags='-s -w' -gcflags=all=-dwarf=false -o "$directory/$name" "$1")
   fi
   PATH=$directory:$PATH
 }

@@ -190,7 +190,7 @@ mod tests {
         Input::from_image_action(account, region, time, serde_json::from_value(detail).unwrap())
     }
 
-    fn request(fields: Value) -> Result<Input, Error> {
+    fn request(fields: &Value) -> Result<Input, Error> {
         let mut request = json!({"action": "assemble", "repository": "app", "version": "1.2.3"});
         request.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         Input::from_request(request)
@@ -237,8 +237,8 @@ mod tests {
 
     #[test]
     fn records_of_a_version_are_one_task() {
-        let inputs = [push("1.2.3-amd64", 990, ""), push("1.2.3-arm64", 995, ""), request(json!({}))];
-        let [(records, task)] = &*Vec::from_iter(tasks_of_app(inputs).versions.into_values()) else { panic!() };
+        let inputs = [push("1.2.3-amd64", 990, ""), push("1.2.3-arm64", 995, ""), request(&json!({}))];
+        let [(records, task)] = &*tasks_of_app(inputs).versions.into_values().collect::<Vec<_>>() else { panic!() };
         assert_eq!((records.count, ids(records)), (3, vec!["m100", "m102", "m104"]));
         assert_eq!(records.subject.pushed_at, Some(at(995)));
         assert_eq!(task.request.announced_at, Some(at(995)));
@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn forced_request_and_dry_run_are_tasks_of_their_own() {
         for fields in [json!({"force": true}), json!({"dry_run": true})] {
-            let tasks = tasks_of_app([request(json!({})), request(fields.clone()), request(fields.clone())]);
+            let tasks = tasks_of_app([request(&json!({})), request(&fields), request(&fields)]);
             assert_eq!((tasks.versions.len(), tasks.separate.len()), (1, 2), "{fields}");
         }
     }
@@ -266,7 +266,7 @@ mod tests {
     fn pushes_of_a_list_are_one_task_that_expects_it_if_one_is_recent() {
         for (times, expected) in [([1, 2], false), ([1, 990], true), ([990, 1], true)] {
             let tasks = tasks_of_app(times.map(|time| push("1.2.3", time, LIST)));
-            let [(records, request)] = &*Vec::from_iter(tasks.lists.into_values()) else { panic!() };
+            let [(records, request)] = &*tasks.lists.into_values().collect::<Vec<_>>() else { panic!() };
             assert_eq!((records.count, request.is_expected), (2, expected), "{times:?}");
         }
     }
@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn pushes_of_a_marker_are_one_task() {
         let tasks = tasks_of_app([push("yanked-1.2.3", 990, ""), push("yanked-1.2.3", 991, "")]);
-        let [(records, task)] = &*Vec::from_iter(tasks.markers.into_values()) else { panic!() };
+        let [(records, task)] = &*tasks.markers.into_values().collect::<Vec<_>>() else { panic!() };
         assert_eq!((records.count, task.marker.tag().as_str()), (2, "yanked-1.2.3"));
     }
 

@@ -415,13 +415,13 @@ mod tests {
         let digest = Digest::sha256("");
         let denied = |resource| Error::AccessDenied { action: IamAction::PutImage, resource, message: "no".into() };
         let holds = |error: &Error| {
-            let holds: [(_, fn(&Error) -> bool); 4] = [
-                ("registry", Error::is_registry_down),
-                ("repository", Error::concerns_repository),
-                ("newer images", Error::is_of_newer_images),
-                ("immutable tag", Error::is_of_immutable_tag),
+            let holds = [
+                ("registry", error.is_registry_down()),
+                ("repository", error.concerns_repository()),
+                ("newer images", error.is_of_newer_images()),
+                ("immutable tag", error.is_of_immutable_tag()),
             ];
-            holds.iter().filter(|(_, holds)| holds(error)).map(|(what, _)| *what).collect::<Vec<_>>().join(", ")
+            holds.iter().filter(|(_, holds)| *holds).map(|(what, _)| *what).collect::<Vec<_>>().join(", ")
         };
         for (error, expected) in [
             (unavailable(Resource::Image(image()), Unavailable::Registry), "registry"),

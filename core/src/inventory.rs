@@ -363,7 +363,9 @@ mod tests {
         };
         let of = |images: &[ScannedImage]| {
             let mut inventory = Inventory::new(repository);
-            images.iter().for_each(|image| image.scanned_tags(repository).for_each(|scanned| inventory.add(&scanned)));
+            for scanned in images.iter().flat_map(|image| image.scanned_tags(repository)) {
+                inventory.add(&scanned);
+            }
             inventory.versions(at(9_000), &settings.sweep(), None).served.remove(0)
         };
         let names = |platforms: &mut dyn Iterator<Item = &ConfiguredPlatform>| {

@@ -401,7 +401,9 @@ mod tests {
     #[test]
     fn list_shows_its_first_hundred_entries() {
         let mut list = Truncated::default();
-        (0..=MAX_ENTRIES).for_each(|entry| list.push(entry));
+        for entry in 0..=MAX_ENTRIES {
+            list.push(entry);
+        }
         assert_eq!((list.first.len(), list.first.last(), list.total), (100, Some(&99), 101));
     }
 
@@ -420,7 +422,8 @@ mod tests {
     #[test]
     fn failures_are_counted_by_type() {
         let mut report = SweepReport::default();
-        [(); 2].iter().for_each(|()| report.add_failed(failed("", None)));
+        report.add_failed(failed("", None));
+        report.add_failed(failed("", None));
         assert_eq!(report.failed_by_type, BTreeMap::from([(ErrorType::InvalidRequest, 2)]));
         assert_eq!(report.failed.total, 2);
     }
@@ -430,7 +433,9 @@ mod tests {
         let start = |name: &str| name.parse::<RepositoryStart>().unwrap();
         let mut report = SweepReport::default();
         assert!(report.is_complete());
-        ["b", "a", "c"].into_iter().for_each(|name| report.defer(start(name)));
+        for name in ["b", "a", "c"] {
+            report.defer(start(name));
+        }
         assert_eq!(report.next, Some(start("a")));
         assert!(!report.is_complete());
         let unfinished = (0..21).map(|number| format!("app-{number:02}").parse().unwrap()).collect();

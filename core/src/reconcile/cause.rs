@@ -95,7 +95,7 @@ mod tests {
         let Observed::Other(observation) = Observation::observe(&request, manifests).unwrap() else { panic!() };
         match *observation.waiting.unwrap() {
             Waiting::Platforms { reason, .. } => reason,
-            other => panic!("{other:?}"),
+            other @ Waiting::Revisions(_) => panic!("{other:?}"),
         }
     }
 

@@ -1,8 +1,7 @@
 //! What the main computations cost, as counts of instructions, which are the same on a busy machine.
 //!
-//! `.ci/instructions` runs each task under callgrind, and compares the instructions of [`measured`] with
-//! `core/benches/instructions.json`. `cargo bench -p ecr-multiarch-core --bench instructions -- TASK` runs one task, and
-//! without a task all of them.
+//! `.ci/instructions` runs each task under callgrind, and compares the instructions of [`measured`] with `counts.json`.
+//! `cargo run --profile bench -p ecr-multiarch-instructions -- TASK` runs one task, and without a task all of them.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark fails by a panic")]
 #![allow(clippy::print_stdout, reason = "`--list` prints the tasks")]
@@ -47,8 +46,7 @@ const TASKS: [(&str, Task); 10] = [
 ];
 
 fn main() {
-    // `cargo bench` passes an option of its own.
-    let arguments: Vec<_> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
     if arguments == ["--list"] {
         for (name, _) in TASKS {
             println!("{name}");
