@@ -274,3 +274,132 @@ impl Serialize for VersionReport {
         row.serialize(serializer)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::alias::outcome::AliasOutcome;
+    use crate::alias::yank::{YankAction, YankRequest, YankStep};
+    use crate::name::Reference;
+    use crate::oci::manifest::StoredManifest;
+    use crate::reconcile::manifest_list::ManifestList;
+    use crate::settings::{RepositorySettings, Settings};
+
+    fn settings() -> Arc<RepositorySettings> {
+        let lookup = |name: &str| match name {
+            "PLATFORMS" => Some("linux/amd64".to_owned()),
+            "ALIASES" => Some("latest".to_owned()),
+            "IMAGE_TAGS" => Some("{version}_{platform}".to_owned()),
+            _ => None,
+        };
+        let settings = Settings::from_lookup(lookup).unwrap();
+        Arc::clone(settings.for_repository(&repository()).unwrap())
+    }
+
+    fn repository() -> RepositoryName {
+        "app".parse().unwrap()
+    }
+
+    fn registry() -> RegistryId {
+        RegistryId { account: None, region: "eu-central-1".parse().unwrap() }
+    }
+
+    fn list() -> ManifestList {
+        let text = json!({"schemaVersion": 2, "manifests": []}).to_string();
+        ManifestList { media_type: MediaType::OciIndex, digest: Digest::sha256(&text), text }
+    }
+
+    fn image_tag(outcome: ImageTagOutcome) -> ImageTagReport {
+        ImageTagReport { platform: "linux/amd64".into(), tag: "1.2.3_amd64".into(), digest: list().digest, outcome }
+    }
+
+    fn alias(outcome: AliasOutcome) -> AliasReport {
+        AliasReport { tag: "latest".into(), outcome, release: None, passed_over: None, since: None }
+    }
+
+    fn json(answer: &impl Serialize) -> Value {
+        serde_json::to_value(answer).unwrap()
+    }
+
+    #[test]
+    fn forced_list_says_what_it_replaced() {
+        let request = ReconcileRequest::new(repository(), "1.2.3".parse().unwrap(), &settings()).unwrap();
+        let replaced = Some(Digest::sha256("before"));
+        for (force, replaced, expected) in [
+            (true, replaced, json!(format!("it replaced {}", Digest::sha256("before")))),
+            (true, None, json!(null)),
+            (false, replaced, json!(null)),
+        ] {
+            let reconciliation = Reconciliation { outcome: Outcome::Published(list()), images: Vec::new(), replaced };
+            let request = ReconcileRequest { force, ..request.clone() };
+            assert_eq!(json(&VersionReport::new(registry(), &request, reconciliation))["reason"], expected);
+        }
+    }
+
+    #[test]
+    fn push_of_a_list_is_answered_by_what_became_of_its_image_tags() {
+        let version: Tag = "1.2.3".parse().unwrap();
+        let request = ImageTagRequest::new(repository(), version.clone(), &settings()).unwrap();
+        let answer = |tagging| json(&VersionReport::for_list(registry(), &request, tagging));
+        let tags = |outcomes: Vec<_>| ImageTagging::List(list(), outcomes.into_iter().map(image_tag).collect());
+        let tagged = answer(tags(vec![ImageTagOutcome::Unchanged, ImageTagOutcome::Moved]));
+        assert_eq!((&tagged["outcome"], &tagged["digest"]), (&json!("tagged"), &json!(list().digest)));
+        assert_eq!(tagged["image_tags"].as_array().map(Vec::len), Some(2));
+        assert_eq!(answer(tags(vec![ImageTagOutcome::Unchanged]))["outcome"], "unchanged");
+        let absent = answer(ImageTagging::NoList(NoList::Absent(version.clone())));
+        assert_eq!((&absent["outcome"], absent.get("image_tags")), (&json!("waiting"), None));
+        assert_eq!(absent["reason"], "the tag 1.2.3 does not exist any more");
+        assert_eq!(answer(ImageTagging::NoList(NoList::Invalid(version)))["outcome"], "ignored");
+    }
+
+    #[test]
+    fn answer_tells_its_outcome_and_tags() {
+        let report = VersionReport::ignored("it is".to_owned(), Some(registry()), None, None);
+        let (aliases, image_tags) = (vec![alias(AliasOutcome::Moved)], vec![image_tag(ImageTagOutcome::Moved)]);
+        let full = VersionReport {
+            aliases: Some(aliases.clone()),
+            image_tags: Some(image_tags.clone()),
+            ..report.clone()
+        };
+        let answer = Answer::Version(Box::new(full));
+        assert_eq!(answer.outcome_kind(), Some(OutcomeKind::Ignored));
+        assert_eq!((answer.aliases(), answer.image_tags()), (Some(&*aliases), Some(&*image_tags)));
+        let answer = Answer::Version(Box::new(report));
+        assert_eq!((answer.aliases(), answer.image_tags()), (None, None));
+        let answer = Answer::Registries(RegistriesReport { registries: vec![registry()] });
+        assert_eq!((answer.outcome_kind(), answer.aliases(), answer.image_tags()), (None, None, None));
+    }
+
+    #[test]
+    fn aliases_are_found_by_their_outcome() {
+        let aliases = [alias(AliasOutcome::Moved), alias(AliasOutcome::Unchanged), alias(AliasOutcome::Moved)];
+        let count = |kind| aliases_of_kind(&aliases, kind).count();
+        assert_eq!([AliasOutcomeKind::Moved, AliasOutcomeKind::Conflict].map(count), [2, 0]);
+    }
+
+    #[test]
+    fn unyank_of_a_marked_release_has_a_command() {
+        let stored = StoredManifest::from(&list());
+        let answer = |action, tags: &[&str]| {
+            let version: Tag = "1.2.3".parse().unwrap();
+            let request = YankRequest::new(repository(), &version, action, &settings()).unwrap();
+            let YankStep::Read(read) = YankStep::start(Arc::new(request)) else { panic!() };
+            let tag = |tag: &&str| (Reference::Tag(tag.parse().unwrap()), stored.clone());
+            let Ok(YankStep::Done(end)) = read.resume(&tags.iter().map(tag).collect()) else { panic!() };
+            json(&YankReport::new(registry(), repository(), &end))
+        };
+        let marked = answer(YankAction::Unyank, &["1.2.3", "yanked-1.2.3"]);
+        assert_eq!((&marked["version"], &marked["tag"]), (&json!("1.2.3"), &json!("yanked-1.2.3")));
+        assert!(marked["command"].as_str().unwrap().ends_with("imageTag=yanked-1.2.3"), "{marked}");
+        assert!(marked["reason"].as_str().unwrap().contains("no permission to delete tags"), "{marked}");
+        let unmarked = answer(YankAction::Unyank, &["1.2.3"]);
+        assert_eq!((unmarked.get("command"), &unmarked["reason"]), (None, &json!(null)));
+        let absent = answer(YankAction::Yank, &[]);
+        assert_eq!((&absent["outcome"], &absent["digest"]), (&json!("waiting"), &json!(null)));
+        assert!(absent["reason"].as_str().unwrap().contains("push the release first"), "{absent}");
+    }
+}

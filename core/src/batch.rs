@@ -207,7 +207,6 @@ mod tests {
             ("PLATFORMS", "linux/amd64,linux/arm64"),
             ("ALIASES", "{major}"),
             ("IMAGE_TAGS", "{version}_{platform}"),
-            ("YANKED_MARKER", "yanked-{version}"),
             ("VERSION_PATTERN", r"\d+\.\d+\.\d+"),
         ];
         let lookup = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());

@@ -262,3 +262,160 @@ impl YankMarker {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::oci::manifest::StoredManifest;
+    use crate::oci::media_type::MediaType;
+    use crate::settings::Settings;
+
+    fn settings(aliases: &str) -> Settings {
+        let lookup = |name: &str| match name {
+            "PLATFORMS" => Some("linux/amd64".to_owned()),
+            "ALIASES" => Some(aliases.to_owned()),
+            "VERSION_PATTERN" => Some(r"\d[\d.]*".to_owned()),
+            _ => None,
+        };
+        Settings::from_lookup(lookup).unwrap()
+    }
+
+    fn request(version: &str, action: YankAction, aliases: &str) -> Result<YankRequest, NotYankable> {
+        let (settings, repository) = (settings(aliases), "app".parse().unwrap());
+        let settings = settings.for_repository(&repository).unwrap();
+        YankRequest::new(repository, &version.parse().unwrap(), action, settings)
+    }
+
+    fn stored(media_type: MediaType, manifest: &serde_json::Value) -> StoredManifest {
+        let text = manifest.to_string();
+        StoredManifest {
+            digest: Digest::sha256(&text),
+            media_type: media_type.as_str().to_owned(),
+            text: text.into(),
+        }
+    }
+
+    fn a_list() -> StoredManifest {
+        stored(MediaType::OciIndex, &json!({"schemaVersion": 2, "manifests": []}))
+    }
+
+    fn image(config_media_type: &str) -> StoredManifest {
+        let config = json!({"mediaType": config_media_type, "digest": Digest::sha256(""), "size": 2});
+        stored(MediaType::OciManifest, &json!({"schemaVersion": 2, "config": config}))
+    }
+
+    fn tag(name: &str) -> Reference {
+        Reference::Tag(name.parse().unwrap())
+    }
+
+    /// The step after these tags of release 1.2.3 were read.
+    fn read(action: YankAction, dry_run: bool, tags: &[(&str, StoredManifest)]) -> Result<YankStep, Error> {
+        let request = request("1.2.3", action, "{major}").unwrap().with_dry_run(dry_run);
+        let YankStep::Read(read) = YankStep::start(Arc::new(request)) else { panic!() };
+        assert_eq!(read.references(), [tag("1.2.3"), tag("yanked-1.2.3")]);
+        read.resume(&tags.iter().map(|(name, stored)| (tag(name), stored.clone())).collect())
+    }
+
+    fn end(step: Result<YankStep, Error>) -> YankEnd {
+        match step {
+            Ok(YankStep::Done(end)) => end,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn put(response: PutResponse) -> Result<YankStep, Error> {
+        let Ok(YankStep::Put(put)) = read(YankAction::Yank, false, &[("1.2.3", a_list())]) else { panic!() };
+        assert_eq!((put.tag().as_str(), put.list().digest), ("yanked-1.2.3", a_list().digest));
+        put.resume(response)
+    }
+
+    #[test]
+    fn version_that_cannot_be_yanked_says_why() {
+        let reason = |version, aliases| request(version, YankAction::Yank, aliases).unwrap_err().to_string();
+        assert!(reason("1.2.3", "").contains("has no aliases"));
+        assert!(reason("1.2", "latest").contains("1.2 is not a release"));
+        assert!(reason("v1.2.3", "latest").contains("VERSION_PATTERN"));
+        assert!(reason(&format!("{}.0.0", "1".repeat(118)), "latest").contains("length of a tag"));
+    }
+
+    #[test]
+    fn release_is_marked_with_its_list_before_its_aliases() {
+        let marked = end(put(PutResponse::Stored));
+        assert_eq!((marked.outcome, marked.digest, marked.is_marked), (YankOutcome::Yanked, Some(a_list().digest), false));
+        let aliases = marked.aliases.unwrap();
+        let written: Vec<_> = aliases.written.iter().map(|(tag, digest)| (tag.as_str(), *digest)).collect();
+        assert_eq!(written, [("1.2.3", a_list().digest), ("yanked-1.2.3", a_list().digest)]);
+        let dry = end(read(YankAction::Yank, true, &[("1.2.3", a_list())]));
+        assert_eq!((dry.outcome, dry.digest), (YankOutcome::WouldYank, Some(a_list().digest)));
+        assert_eq!(dry.aliases.unwrap().written, aliases.written);
+    }
+
+    #[test]
+    fn marker_that_somebody_else_wrote_meanwhile_is_enough() {
+        let end = end(put(PutResponse::TagImmutable));
+        assert_eq!((end.outcome, end.digest), (YankOutcome::Unchanged, Some(a_list().digest)));
+        assert!(end.aliases.is_some());
+        let unseen = put(PutResponse::ReferencedImageNotFound);
+        assert!(matches!(unseen, Err(Error::NotYetVisible { image: UnseenImage::ReferencedBy(_), .. })));
+    }
+
+    #[test]
+    fn marked_release_is_unchanged_and_the_marker_stands_in_the_way_of_unyank() {
+        let (released, both) = ([("1.2.3", a_list())], [("1.2.3", a_list()), ("yanked-1.2.3", a_list())]);
+        for (action, tags, is_marked) in [
+            (YankAction::Yank, &both[..], false),
+            (YankAction::Unyank, &released[..], false),
+            (YankAction::Unyank, &both[..], true),
+            (YankAction::Unyank, &both[1..], true),
+        ] {
+            let end = end(read(action, false, tags));
+            assert_eq!((end.outcome, end.is_marked), (YankOutcome::Unchanged, is_marked), "{action:?} {tags:?}");
+            assert_eq!(end.aliases.is_some(), !is_marked, "{action:?} {tags:?}");
+            assert_eq!(end.digest, (tags[0].0 == "1.2.3").then(|| a_list().digest));
+        }
+    }
+
+    #[test]
+    fn release_that_does_not_exist_is_waited_for() {
+        for (action, tags) in [
+            (YankAction::Yank, &[][..]),
+            (YankAction::Yank, &[("yanked-1.2.3", a_list())][..]),
+            (YankAction::Unyank, &[][..]),
+        ] {
+            let end = end(read(action, false, tags));
+            assert_eq!((end.outcome, end.digest, end.aliases), (YankOutcome::Waiting, None, None), "{action:?}");
+        }
+    }
+
+    #[test]
+    fn release_that_is_no_readable_list_is_an_error() {
+        let of = |stored| read(YankAction::Yank, false, &[("1.2.3", stored)]).unwrap_err();
+        let single = of(image("application/vnd.oci.image.config.v1+json"));
+        assert!(matches!(single, Error::TagConflict { conflict: Conflict::NotAManifestList { .. }, .. }));
+        let chart = of(image("application/vnd.cncf.helm.config.v1+json"));
+        assert!(matches!(chart, Error::TagConflict { conflict: Conflict::Artifact { .. }, .. }));
+        let corrupt = of(StoredManifest { digest: Digest::sha256("other bytes"), ..a_list() });
+        assert!(matches!(corrupt, Error::CorruptImage { .. }));
+
+        let request = request("1.2.3", YankAction::Yank, "{major}").unwrap();
+        let YankStep::Read(read) = YankStep::start(Arc::new(request)) else { panic!() };
+        let mut manifests = Manifests::default();
+        manifests.archived.insert(tag("1.2.3"));
+        assert!(matches!(read.resume(&manifests), Err(Error::ImageArchived { .. })));
+    }
+
+    #[test]
+    fn command_removes_the_marker() {
+        let marker = request("1.2.3", YankAction::Unyank, "{major}").unwrap().marker().clone();
+        let (repository, region) = ("team/app".parse().unwrap(), "eu-central-1".parse().unwrap());
+        let own = RegistryId { account: None, region };
+        assert_eq!(
+            marker.removal_command(&own, &repository),
+            "aws ecr batch-delete-image --region eu-central-1 --repository-name team/app --image-ids imageTag=yanked-1.2.3"
+        );
+        let other = RegistryId { account: Some("111122223333".parse().unwrap()), ..own };
+        assert!(marker.removal_command(&other, &repository).contains(" --registry-id 111122223333 --repository-name"));
+    }
+}
