@@ -360,11 +360,8 @@ mod tests {
     fn answer_tells_its_outcome_and_tags() {
         let report = VersionReport::ignored("it is".to_owned(), Some(registry()), None, None);
         let (aliases, image_tags) = (vec![alias(AliasOutcome::Moved)], vec![image_tag(ImageTagOutcome::Moved)]);
-        let full = VersionReport {
-            aliases: Some(aliases.clone()),
-            image_tags: Some(image_tags.clone()),
-            ..report.clone()
-        };
+        let full =
+            VersionReport { aliases: Some(aliases.clone()), image_tags: Some(image_tags.clone()), ..report.clone() };
         let answer = Answer::Version(Box::new(full));
         assert_eq!(answer.outcome_kind(), Some(OutcomeKind::Ignored));
         assert_eq!((answer.aliases(), answer.image_tags()), (Some(&*aliases), Some(&*image_tags)));

@@ -290,11 +290,7 @@ mod tests {
 
     fn stored(media_type: MediaType, manifest: &serde_json::Value) -> StoredManifest {
         let text = manifest.to_string();
-        StoredManifest {
-            digest: Digest::sha256(&text),
-            media_type: media_type.as_str().to_owned(),
-            text: text.into(),
-        }
+        StoredManifest { digest: Digest::sha256(&text), media_type: media_type.as_str().to_owned(), text: text.into() }
     }
 
     fn a_list() -> StoredManifest {
@@ -343,7 +339,10 @@ mod tests {
     #[test]
     fn release_is_marked_with_its_list_before_its_aliases() {
         let marked = end(put(PutResponse::Stored));
-        assert_eq!((marked.outcome, marked.digest, marked.is_marked), (YankOutcome::Yanked, Some(a_list().digest), false));
+        assert_eq!(
+            (marked.outcome, marked.digest, marked.is_marked),
+            (YankOutcome::Yanked, Some(a_list().digest), false)
+        );
         let aliases = marked.aliases.unwrap();
         let written: Vec<_> = aliases.written.iter().map(|(tag, digest)| (tag.as_str(), *digest)).collect();
         assert_eq!(written, [("1.2.3", a_list().digest), ("yanked-1.2.3", a_list().digest)]);
