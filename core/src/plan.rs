@@ -345,7 +345,64 @@ fn is_recent(time: Option<SystemTime>, now: SystemTime) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+
+    const OWN: &str = "111122223333";
+    const OTHER: &str = "444455556666";
+
+    fn settings() -> Settings {
+        let lookup = |name: &str| match name {
+            "PLATFORMS" => Some("linux/amd64".to_owned()),
+            "REPOSITORIES" => Some("app,team/*".to_owned()),
+            "ACCOUNTS" => Some(OTHER.to_owned()),
+            "REGIONS" => Some("eu-west-1".to_owned()),
+            "IMAGE_TAGS" => Some("{version}_{platform}".to_owned()),
+            _ => None,
+        };
+        Settings::from_lookup(lookup).unwrap()
+    }
+
+    fn plan_with(access: Access, input: Result<Input, Error>) -> (Subject, Plan) {
+        let own_region = Some("eu-central-1".parse().unwrap());
+        let (settings, now) = (settings(), SystemTime::UNIX_EPOCH);
+        Planner { settings: &settings, access, own_account: Some(&OWN.parse().unwrap()), own_region, now }.plan(input)
+    }
+
+    fn plan(request: Value) -> (Subject, Plan) {
+        plan_with(Access::Full, Input::from_request(request))
+    }
+
+    fn event(account: &str, region: &str, tag: Option<&str>) -> Result<Input, Error> {
+        let detail = json!({"action-type": "PUSH", "result": "SUCCESS", "repository-name": "app", "image-tag": tag});
+        let time = Some(SystemTime::UNIX_EPOCH);
+        Input::from_image_action(
+            Some(account.to_owned()),
+            Some(region.to_owned()),
+            time,
+            serde_json::from_value(detail).unwrap(),
+        )
+    }
+
+    fn assemble(fields: &Value) -> Value {
+        let mut request = json!({"action": "assemble", "repository": "app", "version": "1"});
+        request.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        request
+    }
+
+    fn registry(account: &str, region: &str) -> RegistryId {
+        RegistryId { account: Some(account.parse().unwrap()), region: region.parse().unwrap() }
+    }
+
+    /// Why an input is ignored.
+    #[track_caller]
+    fn ignored_because((_, plan): (Subject, Plan)) -> String {
+        match plan {
+            Plan::Answer(Ok(Answer::Version(report))) => report.outcome.reason().unwrap().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
 
     #[test]
     fn push_is_recent_for_five_minutes() {
@@ -360,6 +417,133 @@ mod tests {
             (Some(SystemTime::UNIX_EPOCH), false),
         ] {
             assert_eq!(is_recent(time, now), expected, "{time:?}");
+        }
+    }
+
+    #[test]
+    fn subject_is_what_the_input_is_about() {
+        let (version, tag) = (Some("1".parse().unwrap()), Some("1-amd64".parse().unwrap()));
+        let (registry, repository) = (Some(registry(OWN, "eu-central-1")), Some("app".to_owned()));
+        let of_event = Subject {
+            registry: registry.clone(),
+            repository: repository.clone(),
+            kind: Some(InputKind::Event),
+            ..Subject::default()
+        };
+        let pushed = plan_with(Access::Full, event(OWN, "eu-central-1", Some("1-amd64"))).0;
+        let pushed_at = Some(SystemTime::UNIX_EPOCH);
+        assert_eq!(pushed, Subject { version: version.clone(), tag, pushed_at, ..of_event.clone() });
+        assert_eq!(plan_with(Access::Full, event(OWN, "eu-central-1", None)).0, of_event);
+        for (fields, kind) in [(json!({}), InputKind::Request), (json!({"dry_run": true}), InputKind::DryRun)] {
+            let expected = Subject { version: version.clone(), kind: Some(kind), ..of_event.clone() };
+            assert_eq!(plan(assemble(&fields)).0, expected);
+        }
+        let request = Subject { kind: Some(InputKind::Request), ..Subject::default() };
+        assert_eq!(plan(json!({"action": "registries"})).0, request);
+        let kinds = [InputKind::Event, InputKind::Request, InputKind::DryRun].map(InputKind::name);
+        assert_eq!(kinds, ["event", "request", "dry_run"]);
+    }
+
+    #[test]
+    fn sweep_is_full_unless_something_narrows_it() {
+        for (fields, is_full, kind) in [
+            (json!({}), true, InputKind::Request),
+            (json!({"deep": true, "max_age": "30d"}), true, InputKind::Request),
+            (json!({"account": OWN}), false, InputKind::Request),
+            (json!({"region": "eu-west-1"}), false, InputKind::Request),
+            (json!({"repositories": ["app"]}), false, InputKind::Request),
+            (json!({"from": "b"}), false, InputKind::Request),
+            (json!({"dry_run": true}), false, InputKind::DryRun),
+        ] {
+            let mut request = json!({"action": "sweep"});
+            request.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            let (subject, _) = plan(request);
+            assert_eq!((subject.is_full_sweep, subject.kind), (is_full, Some(kind)), "{fields}");
+        }
+    }
+
+    #[test]
+    fn sweep_covers_the_registries_that_it_names() {
+        let all =
+            [OWN, OTHER].map(|account| ["eu-central-1", "eu-west-1"].map(|region| registry(account, region))).concat();
+        for (fields, expected) in [
+            (json!({}), &all[..]),
+            (json!({"account": OTHER}), &all[2..]),
+            (json!({"account": OTHER, "region": "eu-west-1"}), &all[3..]),
+        ] {
+            let mut request = json!({"action": "sweep"});
+            request.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            let (subject, Plan::Do(Work::Sweep(registries, scope))) = plan(request) else { panic!("{fields}") };
+            assert_eq!(registries, expected);
+            assert_eq!(scope.covers_all_registries, expected.len() == all.len());
+            let [one] = expected else { continue };
+            assert_eq!(subject.registry.as_ref(), Some(one));
+        }
+        let (_, Plan::Do(Work::Sweep(registries, _))) = plan(json!({"action": "sweep", "region": "eu-west-1"})) else {
+            panic!()
+        };
+        assert_eq!(registries, [all[1].clone(), all[3].clone()]);
+        for (accounts, expected) in [(json!(null), &all[..]), (json!([OTHER, "777788889999"]), &all[2..])] {
+            let request = json!({"action": "registries", "accounts": accounts});
+            let (_, Plan::Do(Work::Registries(registries))) = plan(request) else { panic!() };
+            assert_eq!(registries, expected);
+        }
+    }
+
+    #[test]
+    fn registry_that_is_not_served_is_ignored() {
+        let (account, region) = ("ACCOUNTS does not list it", "REGIONS does not list it");
+        for (fields, expected) in [
+            (json!({"account": "777788889999"}), account),
+            (json!({"account": OTHER, "region": "us-east-1"}), region),
+            (json!({"region": "us-east-1"}), region),
+        ] {
+            assert!(ignored_because(plan(assemble(&fields))).contains(expected), "{fields}");
+        }
+        let ignored = ignored_because(plan_with(Access::Full, event("777788889999", "eu-central-1", Some("1-amd64"))));
+        assert!(ignored.contains(account), "{ignored}");
+        for (account, region) in [(OWN, "eu-central-1"), (OTHER, "eu-central-1"), (OWN, "eu-west-1")] {
+            let (_, plan) = plan(assemble(&json!({"account": account, "region": region})));
+            let Plan::Do(Work::Version(served, ..)) = plan else { panic!("{plan:?}") };
+            assert_eq!(served, registry(account, region));
+        }
+    }
+
+    #[test]
+    fn sweep_of_repositories_none_of_which_is_served_is_ignored() {
+        for (repositories, is_ignored) in [
+            (json!(["other", "none"]), true),
+            (json!(["other", "app"]), false),
+            (json!(["o*"]), false),
+            (json!([]), false),
+        ] {
+            let planned = plan(json!({"action": "sweep", "repositories": repositories}));
+            if is_ignored {
+                assert_eq!(ignored_because(planned), "REPOSITORIES does not cover any of other, none");
+            } else {
+                assert!(matches!(planned.1, Plan::Do(Work::Sweep(..))), "{repositories}");
+            }
+        }
+    }
+
+    #[test]
+    fn fields_of_a_request_hold_for_all_of_its_work() {
+        for (access, fields, looks_for_archived) in [
+            (Access::Full, json!({"dry_run": true}), true),
+            (Access::Full, json!({"force": true}), true),
+            (Access::Full, json!({"wait_seconds": 5}), false),
+            (Access::Wait, json!({}), false),
+        ] {
+            let (_, plan) = plan_with(access, Input::from_request(assemble(&fields)));
+            let Plan::Do(Work::Version(_, task, wait)) = plan else { panic!("{plan:?}") };
+            let (request, image_tags) = (task.request, task.image_tags.unwrap());
+            let [dry_run, force] = ["dry_run", "force"].map(|field| fields.get(field).is_some());
+            assert_eq!(
+                [request.dry_run, request.force, image_tags.dry_run, image_tags.force],
+                [dry_run, force, dry_run, force]
+            );
+            assert_eq!(request.looks_for_archived, looks_for_archived, "{fields}");
+            assert_eq!(wait, fields.get("wait_seconds").map(|_| Duration::from_secs(5)));
         }
     }
 }

@@ -49,3 +49,55 @@ impl ListsToTag {
         self.versions
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::digest::Digest;
+    use crate::oci::media_type::MediaType;
+    use crate::scan::ScannedImage;
+    use crate::settings::Settings;
+
+    const LIST: MediaType = MediaType::OciIndex;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    /// Whether a sweep, in the second 100, looks at the list under a tag.
+    fn is_looked_at(tag: &str, pushed_at: u64, media_type: MediaType, is_archived: bool, deep: bool) -> bool {
+        let lookup = |name: &str| (name == "PLATFORMS").then(|| "linux/amd64".to_owned());
+        let settings = Settings::from_lookup(lookup).unwrap();
+        let settings = settings.for_repository(&"app".parse().unwrap()).unwrap();
+        let image = ScannedImage::new(tag, Digest::sha256(tag), at(pushed_at), media_type.as_str());
+        let image = ScannedImage { is_archived, ..image };
+        let mut lists = ListsToTag::new(at(100), Duration::from_mins(1), deep);
+        image.scanned_tags(settings).for_each(|scanned| lists.add_scanned(&scanned));
+        let is_empty = lists.is_empty();
+        assert_eq!(lists.into_versions().iter().map(Tag::as_str).eq([tag]), !is_empty);
+        !is_empty
+    }
+
+    #[test]
+    fn young_list_of_a_version_is_looked_at() {
+        for (pushed_at, expected) in [(40, false), (41, true), (100, true), (200, true)] {
+            assert_eq!(is_looked_at("1", pushed_at, LIST, false, false), expected, "{pushed_at}");
+            assert!(is_looked_at("1", pushed_at, LIST, false, true), "{pushed_at}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_of_a_version_is_not_looked_at() {
+        assert!(!is_looked_at("1-amd64", 99, LIST, false, true));
+        assert!(!is_looked_at("1", 99, MediaType::OciManifest, false, true));
+        assert!(!is_looked_at("1", 99, LIST, true, true));
+    }
+
+    #[test]
+    fn list_that_was_published_since_is_looked_at() {
+        let mut lists = ListsToTag::new(at(100), Duration::from_mins(1), false);
+        lists.add("1".parse().unwrap());
+        assert!(!lists.is_empty());
+        assert_eq!(lists.into_versions().len(), 1);
+    }
+}
