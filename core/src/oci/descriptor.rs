@@ -112,17 +112,75 @@ impl Descriptor {
 mod tests {
     use super::*;
 
+    const UNKNOWN: &str = r#","platform":{"architecture":"unknown","os":"unknown"}"#;
+    const AMD64: &str = r#","platform":{"architecture":"amd64","os":"linux"}"#;
+    const ATTESTATION: &str =
+        r#","annotations":{"vnd.docker.reference.type":"attestation-manifest","vnd.docker.reference.digest":"d"}"#;
+
+    fn descriptor_of(media_type: &str, more: &str) -> Descriptor {
+        let digest = Digest::sha256("");
+        serde_json::from_str(&format!(r#"{{"mediaType":"{media_type}","size":1,"digest":"{digest}"{more}}}"#)).unwrap()
+    }
+
+    fn descriptor(more: &str) -> Descriptor {
+        descriptor_of(MediaType::OciManifest.as_str(), more)
+    }
+
     #[test]
     fn attestation_is_identified_by_its_annotation() {
-        let descriptor = |more: &str| -> Descriptor {
-            let digest = Digest::sha256("");
-            serde_json::from_str(&format!(r#"{{"mediaType":"m","size":1,"digest":"{digest}"{more}}}"#)).unwrap()
-        };
-        let unknown = r#","platform":{"architecture":"unknown","os":"unknown"}"#;
-        let annotated =
-            r#","annotations":{"vnd.docker.reference.type":"attestation-manifest","vnd.docker.reference.digest":"d"}"#;
-        assert_eq!(descriptor(annotated).attested_digest(), Some("d"));
-        assert_eq!(descriptor(unknown).attested_digest(), None);
+        assert_eq!(descriptor(ATTESTATION).attested_digest(), Some("d"));
+        assert_eq!(descriptor(UNKNOWN).attested_digest(), None);
         assert_eq!(descriptor(r#","annotations":null,"platform":null,"urls":null"#).attested_digest(), None);
+    }
+
+    #[test]
+    fn attestation_with_a_platform_misleads_clients() {
+        let empty = r#","platform":{"architecture":"","os":""}"#;
+        for (more, expected) in [
+            (ATTESTATION.to_owned(), false),
+            (format!("{ATTESTATION}{UNKNOWN}"), false),
+            (format!("{ATTESTATION}{empty}"), false),
+            (format!("{ATTESTATION}{AMD64}"), true),
+            (AMD64.to_owned(), false),
+        ] {
+            assert_eq!(descriptor(&more).is_attestation_with_platform(), expected, "{more}");
+        }
+    }
+
+    #[test]
+    fn image_is_told_from_what_is_beside_it() {
+        let (image, list) = (MediaType::OciManifest.as_str(), MediaType::OciIndex.as_str());
+        let soci = r#","artifactType":"application/vnd.amazon.soci.index.v2+json""#;
+        // Is it an image, one that a client can select, an artifact, and of the platform of what does not run?
+        for (media_type, more, expected) in [
+            (image, "", [true, true, false, false]),
+            (image, AMD64, [true, true, false, false]),
+            (image, UNKNOWN, [true, false, false, true]),
+            (image, ATTESTATION, [false, false, false, false]),
+            (image, soci, [false, false, true, false]),
+            (list, AMD64, [true, false, false, false]),
+            ("application/vnd.example", AMD64, [false, false, false, false]),
+        ] {
+            let entry = descriptor_of(media_type, more);
+            let found = [entry.is_image(), entry.is_image_of_a_platform(), entry.is_artifact(), entry.is_unknown()];
+            assert_eq!(found, expected, "{media_type} {more}");
+        }
+    }
+
+    #[test]
+    fn annotation_names_content_by_its_digest() {
+        let [named, other] = ["named", "other"].map(Digest::sha256);
+        let entry = descriptor(&format!(r#","annotations":{{"com.amazon.soci.image-manifest-digest":"{named}"}}"#));
+        assert_eq!([named, other].map(|digest| entry.names(digest)), [true, false]);
+    }
+
+    #[test]
+    fn all_that_is_attached_counts() {
+        let bytes = |more: &str| descriptor(more).attached_bytes();
+        let (annotations, urls, data) = (r#","annotations":{"a":"b"}"#, r#","urls":["c"]"#, r#","data":"ZGQ=""#);
+        assert_eq!(bytes(""), 0);
+        assert_eq!(bytes(data), 4);
+        assert!(bytes(annotations) > 0 && bytes(urls) > 0);
+        assert_eq!(bytes(&[annotations, urls, data].concat()), bytes(annotations) + bytes(urls) + 4);
     }
 }

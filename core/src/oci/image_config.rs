@@ -120,7 +120,15 @@ mod tests {
 
     #[test]
     fn config_without_a_platform_is_unsupported() {
-        for text in ["{}", "[]", r#"{"architecture":"amd64"}"#, r#"{"architecture":"","os":"linux"}"#, r#"{"os":7}"#] {
+        for text in [
+            "{}",
+            "[]",
+            r#"{"architecture":"amd64"}"#,
+            r#"{"architecture":"","os":"linux"}"#,
+            r#"{"os":7}"#,
+            r#"{"architecture":"unknown","os":"linux"}"#,
+            r#"{"architecture":"amd64","os":"unknown"}"#,
+        ] {
             assert_eq!(parse(text), Err(Unsupported::PlatformUnspecified.into()), "{text}");
         }
     }

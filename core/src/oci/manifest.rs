@@ -242,4 +242,48 @@ mod tests {
         let (count, max) = (MAX_ENTRIES + 1, MAX_ENTRIES);
         assert_eq!(error(MediaType::OciIndex, &index(count)), Unsupported::TooManyEntries { count, max }.into());
     }
+
+    #[test]
+    fn index_has_as_many_bytes_as_are_read() {
+        let text = r#"{"manifests":[]}"#;
+        let index = |bytes: usize| text.to_owned() + &" ".repeat(bytes - text.len());
+        assert!(Manifest::parse(MediaType::OciIndex, &index(MAX_INDEX_BYTES)).is_ok());
+        let (size, max) = (MAX_INDEX_BYTES + 1, MAX_INDEX_BYTES);
+        assert_eq!(error(MediaType::OciIndex, &index(size)), Unsupported::IndexSize { size, max }.into());
+    }
+
+    #[test]
+    fn entry_has_as_many_bytes_as_are_kept() {
+        let digest = Digest::sha256("");
+        let entry = |bytes| {
+            let data = "x".repeat(bytes);
+            format!(r#"{{"mediaType":"m","size":1,"digest":"{digest}","data":"{data}"}}"#)
+        };
+        let index = |bytes| format!(r#"{{"manifests":[{}]}}"#, entry(bytes));
+        assert!(Manifest::parse(MediaType::OciIndex, &index(MAX_ENTRY_BYTES)).is_ok());
+        let (size, max) = (MAX_ENTRY_BYTES + 1, MAX_ENTRY_BYTES);
+        assert_eq!(error(MediaType::OciIndex, &index(size)), Unsupported::EntrySize { digest, size, max }.into());
+    }
+
+    #[test]
+    fn what_is_no_manifest_says_why() {
+        let parse = |media_type: &str, text: &str, of: &str| {
+            let digest = Digest::sha256(of);
+            StoredManifest { digest, media_type: media_type.to_owned(), text: text.into() }.parse().map(|_| ())
+        };
+        let (list, signed) =
+            (MediaType::OciIndex.as_str(), "application/vnd.docker.distribution.manifest.v1+prettyjws");
+        let schema_1 = r#"{"schemaVersion":1}"#;
+        let unsupported_schema_1 = |media_type: &str| Err(Unsupported::Schema1(media_type.into()).into());
+        assert_eq!(parse(list, r#"{"manifests":[]}"#, r#"{"manifests":[]}"#), Ok(()));
+        assert_eq!(parse(signed, schema_1, "other bytes"), unsupported_schema_1(signed));
+        assert_eq!(parse("", schema_1, "other bytes"), unsupported_schema_1(""));
+        assert_eq!(parse("m", r#"{"schemaVersion":2}"#, ""), Err(Unsupported::MediaType("m".into()).into()));
+        assert_eq!(parse("", "{}", "{}"), Err(Unsupported::MediaType("".into()).into()));
+        assert!(matches!(
+            parse(list, r#"{"manifests":[]}"#, "other bytes"),
+            Err(InvalidImage::Corrupt(Corruption::Digest { part: Part::Manifest, .. }))
+        ));
+        assert!(matches!(parse("", "{", "{"), Err(InvalidImage::Corrupt(Corruption::InvalidJson { .. }))));
+    }
 }

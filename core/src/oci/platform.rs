@@ -167,4 +167,43 @@ mod tests {
             assert_eq!(platform.respelled().to_string(), expected);
         }
     }
+
+    fn platform([os, architecture, variant, os_version]: [&str; 4]) -> Platform {
+        Platform {
+            architecture: architecture.into(),
+            os: os.into(),
+            os_version: os_version.into(),
+            variant: variant.into(),
+        }
+    }
+
+    #[test]
+    fn only_unknown_of_unknown_runs_nowhere() {
+        for (fields, expected) in [
+            (["unknown", "unknown", "", ""], true),
+            (["linux", "unknown", "", ""], false),
+            (["unknown", "amd64", "", ""], false),
+            (["unknown", "unknown", "v1", ""], false),
+            (["unknown", "unknown", "", "1"], false),
+        ] {
+            assert_eq!(platform(fields).is_unknown(), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn platforms_contradict_each_other_in_what_both_state() {
+        let arm = ["linux", "arm", "v7", ""];
+        for (other, expected) in [
+            (arm, false),
+            (["linux", "arm", "", ""], false),
+            (["linux", "arm", "7", "1"], false),
+            (["", "", "", ""], false),
+            (["linux", "arm", "v6", ""], true),
+            (["linux", "amd64", "", ""], true),
+            (["windows", "", "", ""], true),
+        ] {
+            assert_eq!(platform(arm).contradicts(&platform(other)), expected, "{other:?}");
+            assert_eq!(platform(other).contradicts(&platform(arm)), expected, "{other:?}");
+        }
+    }
 }
