@@ -284,20 +284,15 @@ mod tests {
     use super::*;
     use crate::alias::outcome::AliasOutcome;
     use crate::alias::yank::{YankAction, YankRequest, YankStep};
+    use crate::fixtures::settings_of_app;
     use crate::name::Reference;
     use crate::oci::manifest::StoredManifest;
     use crate::reconcile::manifest_list::ManifestList;
-    use crate::settings::{RepositorySettings, Settings};
+    use crate::settings::RepositorySettings;
 
     fn settings() -> Arc<RepositorySettings> {
-        let lookup = |name: &str| match name {
-            "PLATFORMS" => Some("linux/amd64".to_owned()),
-            "ALIASES" => Some("latest".to_owned()),
-            "IMAGE_TAGS" => Some("{version}_{platform}".to_owned()),
-            _ => None,
-        };
-        let settings = Settings::from_lookup(lookup).unwrap();
-        Arc::clone(settings.for_repository(&repository()).unwrap())
+        let image_tags = ("IMAGE_TAGS", "{version}_{platform}");
+        settings_of_app(&[("PLATFORMS", "linux/amd64"), ("ALIASES", "latest"), image_tags])
     }
 
     fn repository() -> RepositoryName {

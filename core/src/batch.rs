@@ -170,7 +170,7 @@ mod tests {
 
     use super::*;
     use crate::access::Access;
-    use crate::settings::Settings;
+    use crate::fixtures::{settings, with_fields};
 
     const ACCOUNT: &str = "123456789012";
     const REGION: &str = "eu-central-1";
@@ -191,9 +191,8 @@ mod tests {
     }
 
     fn request(fields: &Value) -> Result<Input, Error> {
-        let mut request = json!({"action": "assemble", "repository": "app", "version": "1.2.3"});
-        request.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        Input::from_request(request)
+        let request = json!({"action": "assemble", "repository": "app", "version": "1.2.3"});
+        Input::from_request(with_fields(request, fields))
     }
 
     fn message(id: &str, receives: u32, sent_at: u64) -> ReceivedMessage {
@@ -209,8 +208,7 @@ mod tests {
             ("IMAGE_TAGS", "{version}_{platform}"),
             ("VERSION_PATTERN", r"\d+\.\d+\.\d+"),
         ];
-        let lookup = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        let settings = Settings::from_lookup(lookup).unwrap();
+        let settings = settings(&variables).unwrap();
         let (own_account, own_region) = (Some(&ACCOUNT.parse().unwrap()), Some(REGION.parse().unwrap()));
         let planner = Planner { settings: &settings, access: Access::Full, own_account, own_region, now: at(1_000) };
         let mut tasks = BatchTasks::default();

@@ -243,9 +243,9 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::{settings, settings_of_app};
     use crate::oci::digest::Digest;
     use crate::scan::ScannedImage;
-    use crate::settings::Settings;
 
     const LIST: &str = "application/vnd.oci.image.index.v1+json";
     const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -260,13 +260,18 @@ mod tests {
             ("VERSION_PATTERN", r"[\d.]+(-amd64)?"),
             ("SETTLED_AFTER", "1m"),
         ];
-        let lookup = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        let settings = Settings::from_lookup(lookup).unwrap();
+        let image = |(tag, pushed_at, media_type): &(&str, u64, &str)| {
+            ScannedImage::new(tag, Digest::sha256(tag), at(*pushed_at), media_type)
+        };
+        versions_of(&variables, &tags.iter().map(image).collect::<Vec<_>>(), now)
+    }
+
+    fn versions_of(variables: &[(&str, &str)], images: &[ScannedImage], now: SystemTime) -> Vec<Version> {
+        let settings = settings(variables).unwrap();
         let repository = settings.for_repository(&"app".parse().unwrap()).unwrap();
         let mut inventory = Inventory::new(repository);
-        for (tag, pushed_at, media_type) in tags {
-            let image = ScannedImage::new(tag, Digest::sha256(tag), at(*pushed_at), media_type);
-            image.scanned_tags(repository).for_each(|scanned| inventory.add(&scanned));
+        for scanned in images.iter().flat_map(|image| image.scanned_tags(repository)) {
+            inventory.add(&scanned);
         }
         inventory.versions(now, &settings.sweep(), None).served
     }
@@ -333,14 +338,11 @@ mod tests {
 
     #[test]
     fn artifact_under_a_platform_tag_is_not_an_image() {
-        let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| "linux/amd64".to_owned())).unwrap();
-        let repository = settings.for_repository(&"app".parse().unwrap()).unwrap();
         for (artifact, versions) in [("application/vnd.cncf.helm.config.v1+json", 0), ("", 1)] {
             let chart = ScannedImage::new("1-amd64", Digest::sha256("1"), at(1), IMAGE);
             let chart = ScannedImage { artifact_media_type: artifact.to_owned(), ..chart };
-            let mut inventory = Inventory::new(repository);
-            chart.scanned_tags(repository).for_each(|scanned| inventory.add(&scanned));
-            assert_eq!(inventory.versions(at(2), &settings.sweep(), None).served.len(), versions, "{artifact}");
+            let found = versions_of(&[("PLATFORMS", "linux/amd64")], &[chart], at(2));
+            assert_eq!(found.len(), versions, "{artifact}");
         }
     }
 
@@ -354,27 +356,20 @@ mod tests {
 
     #[test]
     fn version_tells_its_missing_and_archived_platforms() {
-        let variables = |name: &str| (name == "PLATFORMS").then(|| "linux/amd64,linux/arm64,linux/s390x".to_owned());
-        let settings = Settings::from_lookup(variables).unwrap();
-        let repository = settings.for_repository(&"app".parse().unwrap()).unwrap();
+        let variables = [("PLATFORMS", "linux/amd64,linux/arm64,linux/s390x")];
+        let tag_scheme = &settings_of_app(&variables).tag_scheme;
         let scanned = |tag: &str, is_archived, media_type| ScannedImage {
             is_archived,
             ..ScannedImage::new(tag, Digest::sha256(tag), at(1), media_type)
         };
-        let of = |images: &[ScannedImage]| {
-            let mut inventory = Inventory::new(repository);
-            for scanned in images.iter().flat_map(|image| image.scanned_tags(repository)) {
-                inventory.add(&scanned);
-            }
-            inventory.versions(at(9_000), &settings.sweep(), None).served.remove(0)
-        };
+        let of = |images: &[ScannedImage]| versions_of(&variables, images, at(9_000)).remove(0);
         let names = |platforms: &mut dyn Iterator<Item = &ConfiguredPlatform>| {
             platforms.map(ToString::to_string).collect::<Vec<_>>().join(" ")
         };
         let (amd64, arm64) = (scanned("1-amd64", false, IMAGE), scanned("1-arm64", true, IMAGE));
         let version = of(&[amd64.clone(), arm64.clone()]);
-        assert_eq!(names(&mut version.missing(&repository.tag_scheme)), "linux/s390x");
-        assert_eq!(names(&mut version.archived(&repository.tag_scheme)), "linux/arm64");
+        assert_eq!(names(&mut version.missing(tag_scheme)), "linux/s390x");
+        assert_eq!(names(&mut version.archived(tag_scheme)), "linux/arm64");
         for (images, expected) in [
             (vec![amd64.clone()], false),
             (vec![amd64.clone(), arm64.clone()], false),

@@ -38,6 +38,8 @@ pub mod answer;
 pub mod batch;
 pub mod error;
 pub mod excerpt;
+#[cfg(test)]
+mod fixtures;
 pub mod iam_action;
 pub mod image_tags;
 pub mod input;

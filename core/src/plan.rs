@@ -348,25 +348,21 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::fixtures::{settings, with_fields};
 
     const OWN: &str = "111122223333";
     const OTHER: &str = "444455556666";
 
-    fn settings() -> Settings {
-        let lookup = |name: &str| match name {
-            "PLATFORMS" => Some("linux/amd64".to_owned()),
-            "REPOSITORIES" => Some("app,team/*".to_owned()),
-            "ACCOUNTS" => Some(OTHER.to_owned()),
-            "REGIONS" => Some("eu-west-1".to_owned()),
-            "IMAGE_TAGS" => Some("{version}_{platform}".to_owned()),
-            _ => None,
-        };
-        Settings::from_lookup(lookup).unwrap()
-    }
-
     fn plan_with(access: Access, input: Result<Input, Error>) -> (Subject, Plan) {
+        let variables = [
+            ("PLATFORMS", "linux/amd64"),
+            ("REPOSITORIES", "app,team/*"),
+            ("ACCOUNTS", OTHER),
+            ("REGIONS", "eu-west-1"),
+            ("IMAGE_TAGS", "{version}_{platform}"),
+        ];
         let own_region = Some("eu-central-1".parse().unwrap());
-        let (settings, now) = (settings(), SystemTime::UNIX_EPOCH);
+        let (settings, now) = (settings(&variables).unwrap(), SystemTime::UNIX_EPOCH);
         Planner { settings: &settings, access, own_account: Some(&OWN.parse().unwrap()), own_region, now }.plan(input)
     }
 
@@ -386,9 +382,7 @@ mod tests {
     }
 
     fn assemble(fields: &Value) -> Value {
-        let mut request = json!({"action": "assemble", "repository": "app", "version": "1"});
-        request.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        request
+        with_fields(json!({"action": "assemble", "repository": "app", "version": "1"}), fields)
     }
 
     fn registry(account: &str, region: &str) -> RegistryId {
@@ -455,9 +449,7 @@ mod tests {
             (json!({"from": "b"}), false, InputKind::Request),
             (json!({"dry_run": true}), false, InputKind::DryRun),
         ] {
-            let mut request = json!({"action": "sweep"});
-            request.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-            let (subject, _) = plan(request);
+            let (subject, _) = plan(with_fields(json!({"action": "sweep"}), &fields));
             assert_eq!((subject.is_full_sweep, subject.kind), (is_full, Some(kind)), "{fields}");
         }
     }
@@ -471,8 +463,7 @@ mod tests {
             (json!({"account": OTHER}), &all[2..]),
             (json!({"account": OTHER, "region": "eu-west-1"}), &all[3..]),
         ] {
-            let mut request = json!({"action": "sweep"});
-            request.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+            let request = with_fields(json!({"action": "sweep"}), &fields);
             let (subject, Plan::Do(Work::Sweep(registries, scope))) = plan(request) else { panic!("{fields}") };
             assert_eq!(registries, expected);
             assert_eq!(scope.covers_all_registries, expected.len() == all.len());

@@ -195,12 +195,7 @@ fn parse_sweep(lookup: &impl Fn(&str) -> Option<String>) -> Result<SweepSettings
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn parse(variables: &[(&str, &str)]) -> Result<Settings, InvalidSetting> {
-        Settings::from_lookup(|name| {
-            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        })
-    }
+    use crate::fixtures::settings as parse;
 
     fn error(variable: &str, value: &str) -> String {
         parse(&[("PLATFORMS", "linux/amd64"), (variable, value)]).expect_err(value).to_string()

@@ -268,38 +268,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::fixtures::{CHART_CONFIG, IMAGE_CONFIG, image, settings_of_app, stored};
     use crate::oci::manifest::StoredManifest;
     use crate::oci::media_type::MediaType;
-    use crate::settings::Settings;
-
-    fn settings(aliases: &str) -> Settings {
-        let lookup = |name: &str| match name {
-            "PLATFORMS" => Some("linux/amd64".to_owned()),
-            "ALIASES" => Some(aliases.to_owned()),
-            "VERSION_PATTERN" => Some(r"\d[\d.]*".to_owned()),
-            _ => None,
-        };
-        Settings::from_lookup(lookup).unwrap()
-    }
 
     fn request(version: &str, action: YankAction, aliases: &str) -> Result<YankRequest, NotYankable> {
-        let (settings, repository) = (settings(aliases), "app".parse().unwrap());
-        let settings = settings.for_repository(&repository).unwrap();
-        YankRequest::new(repository, &version.parse().unwrap(), action, settings)
-    }
-
-    fn stored(media_type: MediaType, manifest: &serde_json::Value) -> StoredManifest {
-        let text = manifest.to_string();
-        StoredManifest { digest: Digest::sha256(&text), media_type: media_type.as_str().to_owned(), text: text.into() }
+        let variables = [("PLATFORMS", "linux/amd64"), ("ALIASES", aliases), ("VERSION_PATTERN", r"\d[\d.]*")];
+        let settings = settings_of_app(&variables);
+        YankRequest::new("app".parse().unwrap(), &version.parse().unwrap(), action, &settings)
     }
 
     fn a_list() -> StoredManifest {
         stored(MediaType::OciIndex, &json!({"schemaVersion": 2, "manifests": []}))
-    }
-
-    fn image(config_media_type: &str) -> StoredManifest {
-        let config = json!({"mediaType": config_media_type, "digest": Digest::sha256(""), "size": 2});
-        stored(MediaType::OciManifest, &json!({"schemaVersion": 2, "config": config}))
     }
 
     fn tag(name: &str) -> Reference {
@@ -391,9 +371,9 @@ mod tests {
     #[test]
     fn release_that_is_no_readable_list_is_an_error() {
         let of = |stored| read(YankAction::Yank, false, &[("1.2.3", stored)]).unwrap_err();
-        let single = of(image("application/vnd.oci.image.config.v1+json"));
+        let single = of(image(IMAGE_CONFIG));
         assert!(matches!(single, Error::TagConflict { conflict: Conflict::NotAManifestList { .. }, .. }));
-        let chart = of(image("application/vnd.cncf.helm.config.v1+json"));
+        let chart = of(image(CHART_CONFIG));
         assert!(matches!(chart, Error::TagConflict { conflict: Conflict::Artifact { .. }, .. }));
         let corrupt = of(StoredManifest { digest: Digest::sha256("other bytes"), ..a_list() });
         assert!(matches!(corrupt, Error::CorruptImage { .. }));

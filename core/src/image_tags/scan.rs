@@ -53,10 +53,10 @@ impl ListsToTag {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::settings_of_app;
     use crate::oci::digest::Digest;
     use crate::oci::media_type::MediaType;
     use crate::scan::ScannedImage;
-    use crate::settings::Settings;
 
     const LIST: MediaType = MediaType::OciIndex;
 
@@ -66,13 +66,11 @@ mod tests {
 
     /// Whether a sweep, in the second 100, looks at the list under a tag.
     fn is_looked_at(tag: &str, pushed_at: u64, media_type: MediaType, is_archived: bool, deep: bool) -> bool {
-        let lookup = |name: &str| (name == "PLATFORMS").then(|| "linux/amd64".to_owned());
-        let settings = Settings::from_lookup(lookup).unwrap();
-        let settings = settings.for_repository(&"app".parse().unwrap()).unwrap();
+        let settings = settings_of_app(&[("PLATFORMS", "linux/amd64")]);
         let image = ScannedImage::new(tag, Digest::sha256(tag), at(pushed_at), media_type.as_str());
         let image = ScannedImage { is_archived, ..image };
         let mut lists = ListsToTag::new(at(100), Duration::from_mins(1), deep);
-        image.scanned_tags(settings).for_each(|scanned| lists.add_scanned(&scanned));
+        image.scanned_tags(&settings).for_each(|scanned| lists.add_scanned(&scanned));
         let is_empty = lists.is_empty();
         assert_eq!(lists.into_versions().iter().map(Tag::as_str).eq([tag]), !is_empty);
         !is_empty

@@ -87,20 +87,15 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::fixtures::{IMAGE_CONFIG, stored};
     use crate::oci::manifest::StoredManifest;
     use crate::oci::media_type::MediaType;
 
     const CREATED_BY: &str = "com.example.created-by";
     const REVISION: &str = "org.opencontainers.image.revision";
 
-    fn stored(media_type: MediaType, manifest: &Value) -> StoredManifest {
-        let (media_type, text) = (media_type.as_str().to_owned(), manifest.to_string());
-        StoredManifest { digest: Digest::sha256(&text), media_type, text: text.into() }
-    }
-
     fn manifest(config_size: u64, annotations: &Value) -> StoredManifest {
-        let media_type = "application/vnd.oci.image.config.v1+json";
-        let config = json!({"mediaType": media_type, "digest": Digest::sha256("config"), "size": config_size});
+        let config = json!({"mediaType": IMAGE_CONFIG, "digest": Digest::sha256("config"), "size": config_size});
         stored(MediaType::OciManifest, &json!({"schemaVersion": 2, "config": config, "annotations": annotations}))
     }
 

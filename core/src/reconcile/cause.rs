@@ -46,52 +46,31 @@ fn whole_version(request: &ReconcileRequest, named: &PlatformTag, missing: &Plat
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
+    use crate::fixtures::{CHART_CONFIG, IMAGE_CONFIG, image, settings_of_app, stored};
     use crate::name::Reference;
     use crate::oci::digest::Digest;
+    use crate::oci::media_type::MediaType;
     use crate::reconcile::observation::{Manifests, Observation, Observed};
     use crate::reconcile::outcome::Waiting;
-    use crate::settings::Settings;
 
-    const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
-    const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-
-    fn image(config_media_type: &str) -> (&'static str, Value) {
-        let config = json!({"mediaType": config_media_type, "digest": Digest::sha256("config"), "size": 2});
-        (IMAGE, json!({"schemaVersion": 2, "mediaType": IMAGE, "config": config, "layers": []}))
-    }
-
-    fn container_image() -> (&'static str, Value) {
-        image("application/vnd.oci.image.config.v1+json")
-    }
-
-    fn index<'a>(platforms: impl IntoIterator<Item = (&'a str, &'a str)>) -> (&'static str, Value) {
-        let entry = |(os, architecture): (&str, &str)| {
-            let platform = json!({"os": os, "architecture": architecture});
-            json!({"mediaType": IMAGE, "digest": Digest::sha256(architecture), "size": 2, "platform": platform})
+    fn index(platforms: &[(&str, &str)]) -> StoredManifest {
+        let entry = |(os, architecture): &(&str, &str)| {
+            let (digest, platform) = (Digest::sha256(architecture), json!({"os": os, "architecture": architecture}));
+            json!({"mediaType": MediaType::OciManifest.as_str(), "digest": digest, "size": 2, "platform": platform})
         };
-        let entries: Vec<_> = platforms.into_iter().map(entry).collect();
-        (INDEX, json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}))
+        let entries: Vec<_> = platforms.iter().map(entry).collect();
+        stored(MediaType::OciIndex, &json!({"schemaVersion": 2, "manifests": entries}))
     }
 
     /// What is said of version 1 with these tags, which lacks a platform.
-    fn cause(tags: &[(&str, (&str, Value))]) -> Option<String> {
-        let settings =
-            Settings::from_lookup(|name| (name == "PLATFORMS").then(|| "linux/amd64,linux/arm64".to_owned())).unwrap();
-        let settings = settings.for_repository(&"app".parse().unwrap()).unwrap();
-        let request = ReconcileRequest::new("app".parse().unwrap(), "1".parse().unwrap(), settings).unwrap();
-        let stored = |(tag, (media_type, manifest)): &(&str, (&str, Value))| {
-            let text = manifest.to_string();
-            let stored = StoredManifest {
-                digest: Digest::sha256(&text),
-                media_type: (*media_type).to_owned(),
-                text: text.into(),
-            };
-            (Reference::Tag(tag.parse().unwrap()), stored)
-        };
-        let manifests: Manifests = tags.iter().map(stored).collect();
+    fn cause(tags: &[(&str, StoredManifest)]) -> Option<String> {
+        let settings = settings_of_app(&[("PLATFORMS", "linux/amd64,linux/arm64")]);
+        let request = ReconcileRequest::new("app".parse().unwrap(), "1".parse().unwrap(), &settings).unwrap();
+        let named = |(tag, stored): &(&str, StoredManifest)| (Reference::Tag(tag.parse().unwrap()), stored.clone());
+        let manifests: Manifests = tags.iter().map(named).collect();
         let Observed::Other(observation) = Observation::observe(&request, manifests).unwrap() else { panic!() };
         match *observation.waiting.unwrap() {
             Waiting::Platforms { reason, .. } => reason,
@@ -101,20 +80,17 @@ mod tests {
 
     #[test]
     fn image_or_artifact_under_the_own_tag_is_named() {
-        let amd64 = ("1-amd64", container_image());
-        for (target, expected) in [
-            (container_image(), Taken::SingleImage),
-            (image("application/vnd.cncf.helm.config.v1+json"), Taken::Artifact),
-        ] {
+        let amd64 = ("1-amd64", image(IMAGE_CONFIG));
+        for (target, expected) in [(image(IMAGE_CONFIG), Taken::SingleImage), (image(CHART_CONFIG), Taken::Artifact)] {
             assert_eq!(cause(&[amd64.clone(), ("1", target)]).as_deref(), Some(expected.reason()));
         }
-        assert_eq!(cause(&[amd64, ("1", index([("linux", "amd64")]))]), None);
+        assert_eq!(cause(&[amd64, ("1", index(&[("linux", "amd64")]))]), None);
     }
 
     #[test]
     fn index_with_an_image_of_a_missing_platform_is_named() {
         let (amd64, arm64) = (("linux", "amd64"), ("linux", "arm64"));
-        let of = |platforms: &[(&str, &str)]| cause(&[("1-amd64", index(platforms.iter().copied()))]);
+        let of = |platforms: &[(&str, &str)]| cause(&[("1-amd64", index(platforms))]);
         let named = of(&[amd64, arm64]).unwrap();
         let expected = "1-amd64 names an index that has an image of linux/arm64, too: if it is a version of its own rather \
                         than the linux/amd64 image of 1, give it another name, or linux/amd64 another tag part; if not, \
@@ -122,6 +98,6 @@ mod tests {
         assert_eq!(named, expected);
         assert_eq!(of(&[amd64, ("unknown", "unknown")]), None);
         assert_eq!(of(&[amd64, ("windows", "arm64")]), None);
-        assert_eq!(cause(&[("1-amd64", container_image())]), None);
+        assert_eq!(cause(&[("1-amd64", image(IMAGE_CONFIG))]), None);
     }
 }

@@ -112,15 +112,12 @@ impl RepositorySettings {
 
 #[cfg(test)]
 mod tests {
-    use crate::settings::Settings;
+    use crate::fixtures::settings;
 
     /// The error of these settings, or the image tag of a version and a platform.
     fn image_tag(variables: &[(&str, &str)], version: &str, platform: &str) -> String {
-        let settings = Settings::from_lookup(|name| {
-            let mut variables = variables.iter().chain(&[("PLATFORMS", "linux/amd64,linux/arm64=aarch64")]);
-            variables.find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        });
-        let settings = match settings {
+        let platforms = ("PLATFORMS", "linux/amd64,linux/arm64=aarch64");
+        let settings = match settings(&[variables, &[platforms]].concat()) {
             Ok(settings) => settings.for_repository(&"app".parse().unwrap()).unwrap().clone(),
             Err(error) => return error.to_string(),
         };

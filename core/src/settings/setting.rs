@@ -117,7 +117,7 @@ impl Setting {
 
 #[cfg(test)]
 mod tests {
-    use crate::Settings;
+    use crate::fixtures::settings;
 
     #[test]
     fn error_states_the_expectation_once() {
@@ -126,10 +126,7 @@ mod tests {
             ("TAG_TEMPLATE", "{version}", "each exactly once"),
             ("IMAGE_TAGS", "{version}", "each exactly once"),
         ] {
-            let variables = [(variable, value), ("PLATFORMS", "linux/amd64")];
-            let lookup =
-                |name: &str| variables.iter().find(|(given, _)| *given == name).map(|(_, value)| value.to_string());
-            let error = Settings::from_lookup(lookup).unwrap_err().to_string();
+            let error = settings(&[(variable, value), ("PLATFORMS", "linux/amd64")]).unwrap_err().to_string();
             assert_eq!(error.matches(expectation).count(), 1, "{error}");
         }
     }

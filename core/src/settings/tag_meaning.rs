@@ -213,18 +213,16 @@ impl RepositorySettings {
 
 #[cfg(test)]
 mod tests {
-    use crate::settings::Settings;
+    use crate::fixtures::settings_of_app;
 
     /// What a tag means where `1.2`, `1` and `latest` are aliases, or where there are none.
     fn meaning(tag: &str, aliases: &str) -> String {
-        let settings = Settings::from_lookup(|name| match name {
-            "PLATFORMS" => Some("linux/amd64,linux/arm64".to_owned()),
-            "VERSION_PATTERN" => Some("[^x]*".to_owned()),
-            "ALIASES" => Some(aliases.to_owned()),
-            "IMAGE_TAGS" => Some("{version}_{platform}".to_owned()),
-            _ => None,
-        });
-        let settings = settings.unwrap().for_repository(&"app".parse().unwrap()).unwrap().clone();
+        let settings = settings_of_app(&[
+            ("PLATFORMS", "linux/amd64,linux/arm64"),
+            ("VERSION_PATTERN", "[^x]*"),
+            ("ALIASES", aliases),
+            ("IMAGE_TAGS", "{version}_{platform}"),
+        ]);
         let meaning = format!("{:?}", settings.meaning(&tag.parse().unwrap()));
         meaning.split(['(', ' ']).next().unwrap().to_owned()
     }

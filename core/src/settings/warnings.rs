@@ -32,11 +32,10 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::settings;
 
     fn warnings(variables: &[(&str, &str)]) -> BTreeSet<String> {
-        let value =
-            |name: &str| variables.iter().find(|(given, _)| *given == name).map(|(_, value)| (*value).to_owned());
-        Settings::from_lookup(value).unwrap().warnings()
+        settings(variables).unwrap().warnings()
     }
 
     #[test]
