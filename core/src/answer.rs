@@ -1,6 +1,7 @@
 //! What an invocation answers.
 
 pub mod sweep;
+pub mod truncated;
 
 use serde::{Serialize, Serializer};
 

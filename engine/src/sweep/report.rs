@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use ecr_multiarch_core::answer::sweep::{
-    ArchivedVersion, ConflictingAlias, Failed, IgnoredVersion, IncompleteVersion, MAX_ENTRIES, PendingVersion,
-    Truncated,
+    ArchivedVersion, ConflictingAlias, Failed, IgnoredVersion, IncompleteVersion, PendingVersion,
 };
+use ecr_multiarch_core::answer::truncated::{MAX_ENTRIES, Truncated};
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::inventory::{OwnTag, Version, VersionStatus, Versions};
 use ecr_multiarch_core::reconcile::outcome::{Reconciliation, Waiting};
