@@ -94,7 +94,7 @@ impl EventQueue {
     /// # Errors
     /// [`NotTried`], also for an exception.
     pub async fn event_of(&self, tag: &str) -> Result<Option<Value>, NotTried> {
-        let url = self.url.borrow().clone().ok_or_else(|| NotTried("there is no queue".to_owned()))?;
+        let url = self.url.borrow().clone().ok_or_else(|| NotTried("the queue was not created".to_owned()))?;
         let start = Instant::now();
         loop {
             let found = self.events.borrow().iter().find(|event| event["detail"]["image-tag"] == tag).cloned();
