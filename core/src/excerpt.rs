@@ -195,4 +195,13 @@ mod tests {
             assert_eq!(RegistryText::from(text).as_str(), text);
         }
     }
+
+    #[test]
+    fn end_that_was_not_searched_is_marked() {
+        let text = |bytes: usize| RegistryText::from("A".repeat(bytes)).to_string();
+        assert_eq!(
+            (text(MAX_SEARCHED_BYTES), text(MAX_SEARCHED_BYTES + 1)),
+            ("[redacted]".into(), "[redacted]…".into())
+        );
+    }
 }

@@ -243,7 +243,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{settings, settings_of_app};
+    use crate::fixtures::{CHART_CONFIG, settings, settings_of_app};
     use crate::oci::digest::Digest;
     use crate::scan::ScannedImage;
 
@@ -267,13 +267,22 @@ mod tests {
     }
 
     fn versions_of(variables: &[(&str, &str)], images: &[ScannedImage], now: SystemTime) -> Vec<Version> {
+        all_of(variables, images, now, None).served
+    }
+
+    fn all_of(
+        variables: &[(&str, &str)],
+        images: &[ScannedImage],
+        now: SystemTime,
+        max_age: Option<Duration>,
+    ) -> Versions {
         let settings = settings(variables).unwrap();
         let repository = settings.for_repository(&"app".parse().unwrap()).unwrap();
         let mut inventory = Inventory::new(repository);
         for scanned in images.iter().flat_map(|image| image.scanned_tags(repository)) {
             inventory.add(&scanned);
         }
-        inventory.versions(now, &settings.sweep(), None).served
+        inventory.versions(now, &settings.sweep(), max_age)
     }
 
     #[track_caller]
@@ -338,7 +347,7 @@ mod tests {
 
     #[test]
     fn artifact_under_a_platform_tag_is_not_an_image() {
-        for (artifact, versions) in [("application/vnd.cncf.helm.config.v1+json", 0), ("", 1)] {
+        for (artifact, versions) in [(CHART_CONFIG, 0), ("", 1)] {
             let chart = ScannedImage::new("1-amd64", Digest::sha256("1"), at(1), IMAGE);
             let chart = ScannedImage { artifact_media_type: artifact.to_owned(), ..chart };
             let found = versions_of(&[("PLATFORMS", "linux/amd64")], &[chart], at(2));
@@ -380,5 +389,47 @@ mod tests {
         ] {
             assert_eq!(of(&images).has_archived_image(), expected, "{images:?}");
         }
+    }
+
+    #[test]
+    fn complete_version_that_is_not_served_is_told() {
+        let variables = [("PLATFORMS", "linux/amd64,linux/arm64"), ("VERSION_PATTERN", r"\d+")];
+        let images = ["x-amd64", "x-arm64", "w-amd64", "w-arm64", "y-amd64", "1-amd64"]
+            .map(|tag| ScannedImage::new(tag, Digest::sha256(tag), at(1), IMAGE));
+        let ignored = all_of(&variables, &images, at(2), None).ignored;
+        assert_eq!(ignored.iter().map(|(tag, _)| tag.as_str()).collect::<Vec<_>>(), ["w", "x"]);
+    }
+
+    #[test]
+    fn version_is_too_old_by_its_newest_platform_unless_its_list_is_young() {
+        let variables = [("PLATFORMS", "linux/amd64"), ("SETTLED_AFTER", "10s")];
+        let is_too_old = |platform_age: u64, own: &[(u64, &str)]| {
+            let image = |tag: &str, age_s, media_type: &str| {
+                ScannedImage::new(tag, Digest::sha256(tag), at(1_000 - age_s), media_type)
+            };
+            let mut images = vec![image("1-amd64", platform_age, IMAGE)];
+            images.extend(own.iter().map(|(age_s, media_type)| image("1", *age_s, media_type)));
+            all_of(&variables, &images, at(1_000), Some(Duration::from_secs(100))).served[0].is_too_old
+        };
+        for (platform_age, own, expected) in [
+            (100, &[][..], false),
+            (101, &[], true),
+            (101, &[(9, LIST)], false),
+            (101, &[(10, LIST)], true),
+            (101, &[(9, IMAGE)], true),
+        ] {
+            assert_eq!(is_too_old(platform_age, own), expected, "{platform_age} {own:?}");
+        }
+        let unlimited = [ScannedImage::new("1-amd64", Digest::sha256("1"), at(0), IMAGE)];
+        assert!(!all_of(&variables, &unlimited, at(1_000_000), None).served[0].is_too_old);
+    }
+
+    #[test]
+    fn artifact_under_the_own_tag_takes_the_version() {
+        let chart = ScannedImage::new("1", Digest::sha256("1"), at(1), IMAGE);
+        let chart = ScannedImage { artifact_media_type: CHART_CONFIG.to_owned(), ..chart };
+        let platform = ScannedImage::new("1-amd64", Digest::sha256("2"), at(1), IMAGE);
+        let found = versions_of(&[("PLATFORMS", "linux/amd64")], &[chart, platform], at(2));
+        assert_eq!(found[0].own, Some(OwnTag::Taken(Taken::Artifact)));
     }
 }

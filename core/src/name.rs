@@ -204,6 +204,7 @@ mod tests {
     fn literal_parts_of_a_glob_do_not_overlap() {
         check("ab*ba", "abba", "aba");
         check("a*b*c", "abbc", "a1c1b");
+        check("xx*ab*b", "xxabb", "xxab");
     }
 
     #[test]
@@ -244,6 +245,28 @@ mod tests {
         }
         for region in ["", "eu", "eu-central-1.evil.example", "eu--1", "EU-central-1", "eu-1/x"] {
             assert!(region.parse::<Region>().is_err(), "{region}");
+        }
+    }
+
+    #[test]
+    fn image_has_a_name_by_tag_and_by_digest() {
+        let digest = Digest::sha256("");
+        for (reference, separator, text, id) in [
+            (Reference::Tag("1.2".parse().unwrap()), ':', "1.2".to_owned(), "imageTag=1.2".to_owned()),
+            (Reference::Digest(digest), '@', digest.to_string(), format!("imageDigest={digest}")),
+        ] {
+            assert_eq!((reference.to_string(), reference.image_id()), (text.clone(), id));
+            let image = ImageReference { repository: "app".parse().unwrap(), reference };
+            assert_eq!(image.to_string(), format!("app{separator}{text}"));
+        }
+    }
+
+    #[test]
+    fn registry_is_logged_by_account_and_region() {
+        let region: Region = "eu-west-1".parse().unwrap();
+        for account in [None, Some("123456789012")] {
+            let id = RegistryId { account: account.map(|account| account.parse().unwrap()), region: region.clone() };
+            assert_eq!(id.fields(), (account, "eu-west-1"));
         }
     }
 }

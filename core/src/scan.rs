@@ -69,3 +69,27 @@ impl ScannedImage {
         tags.map(move |tag| ScannedTag { meaning: settings.meaning(&tag), tag, image: self })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{CHART_CONFIG, IMAGE_CONFIG};
+
+    #[test]
+    fn image_list_and_artifact_are_told_apart_as_far_as_ecr_says() {
+        let (image, list) = (MediaType::OciManifest.as_str(), MediaType::OciIndex.as_str());
+        // Is it a list, an image, one of both, an artifact?
+        for (media_type, artifact_media_type, expected) in [
+            (image, IMAGE_CONFIG, [false, true, true, false]),
+            (image, "", [false, true, true, false]),
+            (image, CHART_CONFIG, [false, false, false, true]),
+            (list, "", [true, false, true, false]),
+            ("", "", [false, false, false, false]),
+        ] {
+            let scanned = ScannedImage::new("1", Digest::sha256("1"), SystemTime::UNIX_EPOCH, media_type);
+            let scanned = ScannedImage { artifact_media_type: artifact_media_type.to_owned(), ..scanned };
+            let found = [scanned.is_list(), scanned.is_image(), scanned.is_image_or_list(), scanned.is_artifact()];
+            assert_eq!(found, expected, "{media_type} {artifact_media_type}");
+        }
+    }
+}

@@ -369,4 +369,28 @@ mod tests {
         let message = parse(&variables).unwrap_err().to_string();
         assert!(message.contains("ALIASES") && message.contains("1-x86, which is a platform tag"), "{message}");
     }
+
+    #[test]
+    fn what_a_rule_sets_counts_for_the_whole() {
+        let rule = |setting: &str| format!(r#"[{{"repositories":["a*"],{setting}}}]"#);
+        let with = |variable, value: &str| parse(&[("PLATFORMS", "linux/amd64"), (variable, value)]).unwrap();
+        let plain = with("RULES", "");
+        assert!(!plain.has_aliases() && !plain.has_image_tags() && plain.taken_over().is_empty());
+        for settings in [with("ALIASES", "latest"), with("RULES", &rule(r#""aliases":"latest""#))] {
+            assert!(settings.has_aliases() && !settings.has_image_tags());
+        }
+        let template = "{version}_{platform}";
+        for settings in [with("IMAGE_TAGS", template), with("RULES", &rule(&format!(r#""image_tags":"{template}""#)))] {
+            assert!(settings.has_image_tags() && !settings.has_aliases());
+        }
+        let (annotations, rules) = ("taken-over,fixed=1", rule(r#""annotations":"other""#));
+        let variables = [("PLATFORMS", "linux/amd64"), ("ANNOTATIONS", annotations), ("RULES", &rules)];
+        assert_eq!(parse(&variables).unwrap().taken_over(), BTreeSet::from(["other", "taken-over"].map(str::to_owned)));
+    }
+
+    #[test]
+    fn repositories_are_listed_as_they_are_set() {
+        let settings = parse(&[("PLATFORMS", "linux/amd64"), ("REPOSITORIES", "b,a*")]).unwrap();
+        assert_eq!(settings.repositories().iter().map(RepositoryGlob::as_str).collect::<Vec<_>>(), ["b", "a*"]);
+    }
 }

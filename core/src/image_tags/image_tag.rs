@@ -81,3 +81,60 @@ fn refuse_ambiguous(image_tags: &mut [ImageTag]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures::settings_of_app;
+
+    /// The image tags of a list with an image of each of these platforms, each with its conflict, if it has one.
+    fn image_tags_of(platforms: &[String]) -> Vec<(String, Option<ImageTagConflict>)> {
+        let settings = settings_of_app(&[("PLATFORMS", "linux/amd64"), ("IMAGE_TAGS", "{version}_{platform}")]);
+        let entry = |(position, platform): (usize, &String)| {
+            let (os, architecture) = platform.split_once('/').unwrap();
+            json!({
+                "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 2,
+                "digest": Digest::sha256(&position.to_string()),
+                "platform": {"os": os, "architecture": architecture},
+            })
+        };
+        let manifests: Vec<_> = platforms.iter().enumerate().map(entry).collect();
+        let index = serde_json::from_value(json!({"schemaVersion": 2, "manifests": manifests})).unwrap();
+        let image_tags = image_tags(&settings, &"1".parse().unwrap(), &index);
+        image_tags
+            .iter()
+            .map(|one| (one.name().to_owned(), one.tag.as_ref().err().map(|(_, why)| why.clone())))
+            .collect()
+    }
+
+    #[test]
+    fn each_image_of_a_platform_has_a_tag() {
+        let platforms = ["linux/amd64", "linux/s390x", "unknown/unknown"].map(str::to_owned);
+        assert_eq!(image_tags_of(&platforms), [("1_amd64".to_owned(), None), ("1_s390x".to_owned(), None)]);
+    }
+
+    #[test]
+    fn tag_that_would_name_several_images_is_refused() {
+        let platforms = ["linux/amd64", "linux/s390x", "linux/s390x"].map(str::to_owned);
+        let refused = ("1_s390x".to_owned(), Some(ImageTagConflict::SeveralImages));
+        assert_eq!(image_tags_of(&platforms), [("1_amd64".to_owned(), None), refused.clone(), refused]);
+    }
+
+    #[test]
+    fn images_that_one_read_cannot_confirm_are_not_tagged() {
+        for (count, expected) in [
+            (MAX_PLATFORMS, None),
+            (
+                MAX_PLATFORMS + 1,
+                Some(ImageTagConflict::TooManyImages { images: MAX_PLATFORMS + 1, max: MAX_PLATFORMS }),
+            ),
+        ] {
+            let platforms: Vec<_> = (0..count).map(|number| format!("linux/a{number}")).collect();
+            let image_tags = image_tags_of(&platforms);
+            assert_eq!(image_tags.len(), count);
+            assert!(image_tags.iter().all(|(_, conflict)| *conflict == expected), "{count}");
+        }
+    }
+}

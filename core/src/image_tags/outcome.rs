@@ -127,3 +127,53 @@ pub fn image_tags_of_kind(
 ) -> impl Iterator<Item = &ImageTagReport> {
     image_tags.iter().filter(move |image_tag| image_tag.outcome.kind() == kind)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn report(outcome: ImageTagOutcome) -> ImageTagReport {
+        let (platform, tag) = ("linux/amd64".into(), "1_amd64".into());
+        ImageTagReport { platform, tag, digest: Digest::sha256(""), outcome }
+    }
+
+    #[test]
+    fn report_names_the_outcome_and_why_a_tag_is_left_alone() {
+        let immutable = ImageTagConflict::Immutable;
+        for (outcome, name, reason) in [
+            (ImageTagOutcome::Moved, "moved", None),
+            (ImageTagOutcome::Unchanged, "unchanged", None),
+            (ImageTagOutcome::WouldMove, "would_move", None),
+            (ImageTagOutcome::Conflict(immutable.clone()), "conflict", Some(immutable.to_string())),
+        ] {
+            let expected = json!({
+                "platform": "linux/amd64", "tag": "1_amd64", "digest": Digest::sha256(""), "outcome": name, "reason": reason,
+            });
+            assert_eq!(serde_json::to_value(report(outcome)).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn image_tags_are_selected_by_their_outcome() {
+        let reports = [ImageTagOutcome::Moved, ImageTagOutcome::Unchanged, ImageTagOutcome::Moved].map(report);
+        for (kind, count) in [(ImageTagOutcomeKind::Moved, 2), (ImageTagOutcomeKind::WouldMove, 0)] {
+            assert_eq!(image_tags_of_kind(&reports, kind).count(), count);
+        }
+        assert!(
+            image_tags_of_kind(&reports, ImageTagOutcomeKind::Moved).all(|one| one.outcome == ImageTagOutcome::Moved)
+        );
+    }
+
+    #[test]
+    fn images_without_a_list_have_no_tags() {
+        let list = ManifestList::of(&crate::fixtures::stored(
+            crate::oci::media_type::MediaType::OciIndex,
+            &json!({"schemaVersion": 2, "manifests": []}),
+        ));
+        let reports = vec![report(ImageTagOutcome::Moved)];
+        assert_eq!(ImageTagging::List(list.unwrap(), reports.clone()).into_image_tags(), reports);
+        assert_eq!(ImageTagging::NoList(NoList::Taken(Taken::Artifact)).into_image_tags(), []);
+    }
+}

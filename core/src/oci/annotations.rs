@@ -322,4 +322,41 @@ mod tests {
         assert_eq!(labels.only(["c", "a", "d"]), short(r#"{"a":"1","c":"3"}"#));
         assert_eq!(labels.only([]), Annotations::default());
     }
+
+    #[test]
+    fn nothing_stated_is_empty() {
+        for (text, expected) in [("null", true), ("{}", true), (r#"{"":""}"#, false), (r#"{"a":"b"}"#, false)] {
+            assert_eq!((parse(text).is_empty(), short(text).is_empty()), (expected, expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn limits_are_the_last_sizes_that_fit() {
+        for (is_short, max) in [(true, MAX_SHORT_BYTES), (false, MAX_ENTRY_BYTES)] {
+            for (bytes, is_cut) in [(max, false), (max + 1, true)] {
+                // Values of a thousand bytes each, and one that fills up.
+                let pair = |key: usize, size: usize| format!(r#""{key:04}":"{}""#, "x".repeat(size - 10));
+                let mut pairs: Vec<_> = (0..bytes / 1_000).map(|key| pair(key, 1_000)).collect();
+                pairs.push(pair(9_999, bytes % 1_000));
+                let text = format!("{{{}}}", pairs.join(","));
+                let annotations = if is_short { short(&text) } else { parse(&text) };
+                assert_eq!((annotations.bytes(), annotations.is_cut), (bytes, is_cut), "{is_short}");
+            }
+        }
+    }
+
+    #[test]
+    fn short_revision_is_an_annotation_as_well() {
+        for (size, is_kept) in [(MAX_TAKEN_OVER_BYTES, true), (MAX_TAKEN_OVER_BYTES + 1, false)] {
+            let text = format!(r#"{{"{REVISION}":"{}"}}"#, "r".repeat(size));
+            assert_eq!(short(&text).of_keys([REVISION])[REVISION].is_some(), is_kept);
+            assert!(serde_json::to_string(&parse(&text)).unwrap().contains(&"r".repeat(size)));
+        }
+    }
+
+    #[test]
+    fn error_says_what_was_expected() {
+        let error = |text| serde_json::from_str::<Annotations>(text).unwrap_err().to_string();
+        assert!(error("7").contains("a map of strings"));
+    }
 }

@@ -92,4 +92,9 @@ mod tests {
         let long = parse(&format!(r#"["{}","a"]"#, "x".repeat(MAX_ENTRY_BYTES)));
         assert_eq!((long.bytes(), &*long.json), (MAX_ENTRY_BYTES + 7, ""));
     }
+
+    #[test]
+    fn error_says_what_was_expected() {
+        assert!(serde_json::from_str::<Urls>("7").unwrap_err().to_string().contains("a sequence of strings"));
+    }
 }
