@@ -181,3 +181,47 @@ impl OutcomeKind {
         self.into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::stored;
+    use crate::oci::media_type::MediaType;
+
+    fn list() -> ManifestList {
+        let index = serde_json::json!({"schemaVersion": 2, "manifests": []});
+        ManifestList::of(&stored(MediaType::OciIndex, &index)).unwrap()
+    }
+
+    #[test]
+    fn outcome_tells_its_list_what_is_missing_and_why() {
+        let arm64 = PlatformTag { platform: "linux/arm64".parse().unwrap(), tag: "1-arm64".parse().unwrap() };
+        let platforms = |reason: Option<&str>| Waiting::Platforms {
+            missing: vec![arm64.clone()],
+            reason: reason.map(str::to_owned),
+        };
+        let proposal = |reason: Option<&str>| Proposal { list: list(), reason: reason.map(str::to_owned) };
+        // Its name, whether it has a list, how many platforms it lacks, and its reason.
+        for (outcome, expected) in [
+            (Outcome::Published(list()), ("published", true, 0, None)),
+            (Outcome::Unchanged(list()), ("unchanged", true, 0, None)),
+            (Outcome::Tagged(list()), ("tagged", true, 0, None)),
+            (Outcome::Waiting(platforms(None)), ("waiting", false, 1, None)),
+            (Outcome::Waiting(platforms(Some("why"))), ("waiting", false, 1, Some("why"))),
+            (Outcome::Waiting(Waiting::Revisions("why".into())), ("waiting", false, 0, Some("why"))),
+            (Outcome::Ignored("why".into()), ("ignored", false, 0, Some("why"))),
+            (Outcome::WouldPublish(proposal(None)), ("would_publish", true, 0, None)),
+            (Outcome::WouldPublish(proposal(Some("why"))), ("would_publish", true, 0, Some("why"))),
+        ] {
+            let found =
+                (outcome.kind().name(), outcome.manifest_list().is_some(), outcome.missing().len(), outcome.reason());
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn what_takes_a_version_says_what_to_do() {
+        assert!(Taken::SingleImage.reason().contains("push it under its platform tag"));
+        assert!(Taken::Artifact.reason().contains("keep artifacts in a repository of their own"));
+    }
+}

@@ -343,4 +343,16 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn template_without_placeholders_gives_one_tag() {
+        for (text, is_literal, example) in
+            [("latest", true, "latest"), ("{major}", false, "11"), ("{major}.{minor}-x", false, "11.11-x")]
+        {
+            let template = template(text);
+            assert_eq!((template.as_str(), template.is_literal()), (text, is_literal));
+            assert_eq!(template.example(2).as_deref(), Some(example));
+            assert_eq!(format!("{template:?} {template}"), format!("{text:?} {text}"));
+        }
+    }
 }

@@ -224,4 +224,28 @@ mod tests {
             assert!(text.parse::<ConfiguredPlatform>().is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn entry_may_leave_out_its_os_version_and_on_arm_its_variant() {
+        let windows = "windows(10.0.20348)/amd64";
+        for (platform, entry, expected) in [
+            (windows, "windows/amd64", false),
+            (windows, "windows(10.0.20348.1)/amd64", false),
+            (windows, "windows(10.0.17763)/amd64", true),
+            ("linux/arm/v7", "linux/arm", false),
+            ("linux/arm/v7", "linux/arm/v6", true),
+            ("linux/amd64", "linux/amd64", false),
+            ("linux/amd64", "linux/arm64", true),
+        ] {
+            assert_eq!(configured(platform).contradicts(&configured(entry).platform), expected, "{platform} {entry}");
+        }
+    }
+
+    #[test]
+    fn versions_may_have_hyphens_and_no_other_signs() {
+        assert!("windows(10.0-rc.1)/amd64".parse::<ConfiguredPlatform>().is_ok());
+        for text in ["windows(10_0)/amd64", "windows(10..0)/amd64", "linux/arm/v7+"] {
+            assert!(text.parse::<ConfiguredPlatform>().is_err(), "{text}");
+        }
+    }
 }

@@ -204,4 +204,9 @@ mod tests {
         let releases: Vec<_> = ascending.split(' ').map(|text| release(text).unwrap()).collect();
         assert!(releases.is_sorted_by(|one, other| one < other));
     }
+
+    #[test]
+    fn position_without_a_number_has_none() {
+        assert_eq!(release("1.2.3").unwrap().number(3), None);
+    }
 }
