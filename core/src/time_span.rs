@@ -68,6 +68,7 @@ mod tests {
         for (text, seconds) in [("90s", 90), ("2m", 120), ("3h", 10_800), ("30d", 2_592_000), ("0d", 0)] {
             let span: TimeSpan = text.parse().unwrap();
             assert_eq!((Duration::from(span).as_secs(), span.to_string().as_str()), (seconds, text));
+            assert_eq!((String::from(span), span), (text.to_owned(), text.to_owned().try_into().unwrap()));
         }
         for text in ["", "d", "30", "-1d", "+1d", "1.5h", "1 d", "1w", "99999999999999999999d", "400000000000000d"] {
             assert!(text.parse::<TimeSpan>().is_err(), "{text}");

@@ -285,6 +285,14 @@ mod tests {
         short_annotations(&mut serde_json::Deserializer::from_str(text)).unwrap()
     }
 
+    /// An object that counts as so many bytes: pairs of a thousand, and one that fills up.
+    fn pairs_of(bytes: usize) -> String {
+        let pair = |key: usize, size: usize| format!(r#""{key:04}":"{}""#, "x".repeat(size - 10));
+        let mut pairs: Vec<_> = (0..bytes / 1_000).map(|key| pair(key, 1_000)).collect();
+        pairs.push(pair(9_999, bytes % 1_000));
+        format!("{{{}}}", pairs.join(","))
+    }
+
     #[test]
     fn what_a_list_cannot_take_over_is_known_and_not_kept() {
         let (last, long) = ("x".repeat(MAX_TAKEN_OVER_BYTES), "x".repeat(MAX_TAKEN_OVER_BYTES + 1));
@@ -304,6 +312,8 @@ mod tests {
         assert_eq!(fits.of_keys(["a", "c"]), BTreeMap::from([("a", Some("1".to_owned()))]));
         assert_eq!(cut.of_keys(["a", "c"]), BTreeMap::from([("a", None), ("c", None)]));
         assert_eq!(cut.only(["a"]).of_keys(["a", "c"]), cut.of_keys(["a", "c"]));
+        let one_more = pairs_of(MAX_SHORT_BYTES).replace('}', r#","z":""}"#);
+        assert_eq!(short(&one_more).of_keys(["a"]), BTreeMap::from([("a", None)]));
     }
 
     #[test]
@@ -334,11 +344,7 @@ mod tests {
     fn limits_are_the_last_sizes_that_fit() {
         for (is_short, max) in [(true, MAX_SHORT_BYTES), (false, MAX_ENTRY_BYTES)] {
             for (bytes, is_cut) in [(max, false), (max + 1, true)] {
-                // Values of a thousand bytes each, and one that fills up.
-                let pair = |key: usize, size: usize| format!(r#""{key:04}":"{}""#, "x".repeat(size - 10));
-                let mut pairs: Vec<_> = (0..bytes / 1_000).map(|key| pair(key, 1_000)).collect();
-                pairs.push(pair(9_999, bytes % 1_000));
-                let text = format!("{{{}}}", pairs.join(","));
+                let text = pairs_of(bytes);
                 let annotations = if is_short { short(&text) } else { parse(&text) };
                 assert_eq!((annotations.bytes(), annotations.is_cut), (bytes, is_cut), "{is_short}");
             }

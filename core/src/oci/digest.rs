@@ -87,6 +87,7 @@ mod tests {
     fn empty_content_has_the_known_digest() {
         assert_eq!(Digest::sha256("").to_string(), EMPTY);
         assert_eq!(EMPTY.parse(), Ok(Digest::sha256("")));
+        assert_eq!(format!("{:?}", Digest::sha256("")), EMPTY);
     }
 
     #[test]

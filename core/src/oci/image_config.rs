@@ -143,4 +143,12 @@ mod tests {
     fn bytes_other_than_json_are_corrupt() {
         assert!(matches!(parse("{"), Err(InvalidImage::Corrupt(Corruption::InvalidJson { part: Part::Config, .. }))));
     }
+
+    #[test]
+    fn narrowed_config_has_the_labels_of_the_keys() {
+        let config = |labels: &str| {
+            parse(&format!(r#"{{"os":"linux","architecture":"arm64","config":{{"Labels":{labels}}}}}"#)).unwrap()
+        };
+        assert_eq!(config(r#"{"a":"1","b":"2"}"#).with_labels(["a"]), config(r#"{"a":"1"}"#));
+    }
 }

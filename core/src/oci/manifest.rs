@@ -286,4 +286,20 @@ mod tests {
         ));
         assert!(matches!(parse("", "{", "{"), Err(InvalidImage::Corrupt(Corruption::InvalidJson { .. }))));
     }
+
+    #[test]
+    fn type_of_an_artifact_is_kept_in_bounded_length() {
+        let artifact_type = |stated: &serde_json::Value| {
+            let config = serde_json::json!({"mediaType": "m", "digest": Digest::sha256(""), "size": 2});
+            let manifest = serde_json::json!({"config": config, "artifactType": stated}).to_string();
+            match Manifest::parse(MediaType::OciManifest, &manifest) {
+                Ok(Manifest::Image(image)) => image.artifact_type,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(artifact_type(&"application/vnd.example".into()), "application/vnd.example");
+        assert_eq!(artifact_type(&serde_json::Value::Null), "");
+        let long = artifact_type(&"x".repeat(1_000).into());
+        assert!(long.starts_with("xxx") && long.contains('…') && long.len() < 400);
+    }
 }
