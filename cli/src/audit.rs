@@ -24,7 +24,7 @@ use table::ReportText;
 use crate::credentials;
 use crate::exit::Exit;
 use crate::registry_options::RegistryOptions;
-use crate::terminal::{print, warn, write_file};
+use crate::terminal::{check_writable, print, warn, write_file};
 use crate::unmatched;
 
 /// How long calls are repeated that ECR throttles. In a terminal, Ctrl-C ends the audit earlier.
@@ -54,6 +54,7 @@ fn exit(options: &Options, report: &Report) -> Exit {
 }
 
 async fn report(options: &Options) -> Result<Report, String> {
+    options.files().try_for_each(check_writable)?;
     let registries = Registries::from_terminal(PUTS_PER_SECOND).await.map_err(|error| error.to_string())?;
     credentials::check(registries.credentials_provider()).await?;
     if options.deep {

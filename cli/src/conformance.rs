@@ -20,7 +20,7 @@ pub use options::Options;
 use crate::credentials;
 use crate::exit::Exit;
 use crate::registry_options::NO_REGION;
-use crate::terminal::{complain, print, write_file};
+use crate::terminal::{check_writable, complain, print, write_file};
 
 /// Tries all assumptions, and prints what was seen.
 pub async fn run(options: &Options) -> Result<Exit, String> {
@@ -35,6 +35,9 @@ pub async fn run(options: &Options) -> Result<Exit, String> {
 }
 
 async fn report(options: &Options) -> Result<Report, String> {
+    if !options.json {
+        check_writable(&options.answers)?;
+    }
     let connections = Connections::from_environment();
     let sdk = load(options, &connections).await;
     credentials::check(sdk.credentials_provider()).await?;

@@ -1,7 +1,7 @@
 //! What the commands write to a terminal: text, complaints, files, short digests, names of media types, and progress.
 
-use std::fs;
-use std::io::{Write as _, stdout};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _, stdout};
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,11 +17,22 @@ pub fn print(text: impl AsRef<[u8]>) -> Result<(), String> {
     stdout().lock().write_all(text.as_ref()).map_err(|error| format!("standard output: {error}"))
 }
 
+/// Whether a file can be written later, so that no long work is lost. Leaves the file as it is.
+pub fn check_writable(path: &Path) -> Result<(), String> {
+    let exists = path.exists();
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    opened.and_then(|_| if exists { Ok(()) } else { fs::remove_file(path) }).map_err(|error| file_error(path, &error))
+}
+
 /// Writes a file, and says so.
 pub fn write_file(path: &Path, text: &str) -> Result<(), String> {
-    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+    fs::write(path, text).map_err(|error| file_error(path, &error))?;
     eprintln!("wrote {}", path.display());
     Ok(())
+}
+
+fn file_error(path: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", path.display())
 }
 
 /// Says on standard error what is wrong, or why something could not be done.
@@ -82,5 +93,20 @@ pub fn media_type_name(media_type: &str) -> &str {
         OCI_MANIFEST => "OCI image",
         OCI_INDEX => "OCI image index",
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checking_a_file_leaves_it_as_it_is() {
+        let path = std::env::temp_dir().join(format!("ecr-multiarch-writable-{}", std::process::id()));
+        assert_eq!((check_writable(&path), path.exists()), (Ok(()), false));
+        fs::write(&path, "kept").unwrap();
+        assert_eq!((check_writable(&path), fs::read_to_string(&path).unwrap()), (Ok(()), "kept".to_owned()));
+        fs::remove_file(&path).unwrap();
+        assert!(check_writable(&std::env::temp_dir()).is_err());
     }
 }

@@ -54,4 +54,9 @@ impl Options {
     pub fn json_file(&self) -> Option<&Path> {
         self.json.as_deref().filter(|path| *path != Path::new("-"))
     }
+
+    /// The files that are written.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.html.as_deref().into_iter().chain(self.json_file())
+    }
 }

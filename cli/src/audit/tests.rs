@@ -134,6 +134,16 @@ fn json_goes_to_standard_output_without_a_file() {
 }
 
 #[tokio::test]
+async fn file_that_cannot_be_written_is_told_before_the_first_call() {
+    let missing = std::env::temp_dir().join("no such folder").join("report");
+    let path = missing.to_str().unwrap();
+    for option in ["--html", "--json"] {
+        let error = super::run(&parse(&[option, path])).await.err().unwrap();
+        assert!(error.contains(path), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn archived_image_is_found_by_scan() {
     let ecr = start_ecr();
     push_with_list(&ecr, "app", "1.0.0", &[]);

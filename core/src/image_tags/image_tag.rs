@@ -96,7 +96,7 @@ mod tests {
             let (os, architecture) = platform.split_once('/').unwrap();
             json!({
                 "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 2,
-                "digest": Digest::sha256(&position.to_string()),
+                "digest": Digest::sha256(position.to_string()),
                 "platform": {"os": os, "architecture": architecture},
             })
         };
