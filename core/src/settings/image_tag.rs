@@ -160,6 +160,9 @@ mod tests {
         check("r1-", "linux/arm/v7", "r1-_armv7: it is an alias, which the alias template \"r{n}-_armv7\" gives");
         check("yanked-r1", "linux/s390x", "yanked-r1_s390x: it is a yank marker");
         check("r1", "linux/s390x", "r1_s390x: it is a release");
+        let crossed = [("IMAGE_TAGS", "{version}_{platform}"), ("PLATFORMS", "linux/amd64,linux/arm64=s390x")];
+        let given = image_tag(&crossed, "1", "linux/s390x");
+        assert!(given.starts_with("1_s390x: it is also the tag of the linux/arm64 image of version 1;"), "{given}");
         let long = "x".repeat(124);
         check(
             &long,

@@ -208,5 +208,8 @@ mod tests {
     #[test]
     fn position_without_a_number_has_none() {
         assert_eq!(release("1.2.3").unwrap().number(3), None);
+        let with_text = Release::new(&"7-rc".parse().unwrap(), 0, 1, [Some(0..1), Some(2..4)].into_iter());
+        assert_eq!((with_text.number(0), with_text.number(1), with_text.group(1)), (Some("7"), None, Some("rc")));
+        assert_eq!(format!("{with_text} {with_text:?}"), r#"7-rc "7-rc""#);
     }
 }
