@@ -166,4 +166,15 @@ mod tests {
         let annotations: ListAnnotations = "a,b=x".parse().unwrap();
         assert_eq!(annotations.of_images(&[]), BTreeMap::from([("b", "x")]));
     }
+
+    #[test]
+    fn only_what_all_images_state_is_taken_over() {
+        let annotations: ListAnnotations = "a,b,c".parse().unwrap();
+        let stating = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let images: [BTreeMap<_, _>; 2] =
+            [stating(&[("a", "1"), ("b", "1"), ("c", "1")]), stating(&[("a", "1"), ("b", "2")])];
+        assert_eq!(annotations.of_images(&images.each_ref()), BTreeMap::from([("a", "1")]));
+    }
 }

@@ -155,6 +155,7 @@ mod tests {
             (r"20\d\d|19[0-9]{2}", true),
             (r"(?:[1-9][\d]*)(0|1)?", true),
             (r"\w+", false),
+            ("(a)", false),
             (r"\d+\.\d+", false),
             (r"[^1]", false),
             (r"[[:digit:]]", false),

@@ -121,3 +121,30 @@ impl Numbering {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expression_has_as_many_named_groups_as_a_release_keeps() {
+        let numbering = |groups: usize| {
+            let groups: Vec<_> = (0..groups).map(|group| format!(r"(?<g{group}>\d+)")).collect();
+            Numbering::from_expression(&groups.join("-"))
+        };
+        assert_eq!(numbering(MAX_GROUPS).unwrap().groups().len(), MAX_GROUPS);
+        assert_eq!(numbering(MAX_GROUPS + 1), Err(InvalidNumbering::TooManyGroups(MAX_GROUPS + 1)));
+        assert_eq!(numbering(0), Err(InvalidNumbering::NoNumber));
+    }
+
+    #[test]
+    fn numbers_come_before_texts() {
+        let numbering = Numbering::from_expression(r"(?<kind>rc|beta)-(?<n>\d+)(?<maybe>\d*)").unwrap();
+        let names: Vec<_> = numbering.groups().iter().map(|group| &*group.name).collect();
+        assert_eq!(names, ["n", "kind", "maybe"]);
+        let release = numbering.release(&"rc-7".parse().unwrap(), 3).unwrap();
+        assert_eq!((release.stream(), release.number(0), release.number(1)), (3, Some("7"), None));
+        assert_eq!([1, 2].map(|position| release.group(position)), [Some("rc"), Some("")]);
+        assert!(numbering.release(&"alpha-7".parse().unwrap(), 3).is_none());
+    }
+}

@@ -214,3 +214,22 @@ impl Streams {
         self.templates().find(|template| template.gives(tag))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::MAX_STREAMS;
+    use crate::fixtures::settings;
+
+    #[test]
+    fn repository_has_as_many_streams_as_are_matched() {
+        let with = |count: usize| {
+            let streams: Vec<_> = (0..count)
+                .map(|stream| format!(r#"{{"releases":"s{stream}-(?<n>\\d+)","aliases":"latest{stream}"}}"#))
+                .collect();
+            settings(&[("PLATFORMS", "linux/amd64"), ("STREAMS", &format!("[{}]", streams.join(",")))])
+        };
+        assert!(with(MAX_STREAMS).is_ok());
+        let error = with(MAX_STREAMS + 1).unwrap_err().to_string();
+        assert!(error.contains("17 streams, more than 16"), "{error}");
+    }
+}

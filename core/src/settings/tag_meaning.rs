@@ -249,4 +249,11 @@ mod tests {
     fn without_aliases_their_names_and_markers_are_versions() {
         assert_eq!(["latest", "1.2", "yanked-1.2.3"].map(|tag| meaning(tag, "")), ["Version"; 3]);
     }
+
+    #[test]
+    fn forms_of_platform_tags_have_a_placeholder() {
+        let settings =
+            settings_of_app(&[("PLATFORMS", "linux/arm64,linux/amd64"), ("TAG_TEMPLATE", "{platform}-{version}")]);
+        assert_eq!(settings.platform_tag_forms(), ["amd64-VERSION", "arm64-VERSION"]);
+    }
 }

@@ -237,7 +237,7 @@ impl TagScheme {
             let too_long = || InvalidVersion::TagTooLong { platform: platform.to_string() };
             let tag: Tag = self.render(version, platform.tag_part().as_str()).parse().map_err(|_| too_long())?;
             match self.parse(&tag) {
-                Some(parsed) if parsed.version != *version || parsed.platform != platform => {
+                Some(parsed) if parsed.version != *version => {
                     let ParsedTag { version: of, platform, .. } = parsed;
                     Err(InvalidVersion::AmbiguousTag { tag, of, platform: platform.to_string() })
                 }
