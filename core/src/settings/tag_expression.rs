@@ -61,3 +61,15 @@ impl Hash for TagExpression {
         self.0.as_str().hash(state);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_are_equal_if_their_texts_are() {
+        let expression = |text: &str| text.parse::<TagExpression>().unwrap();
+        assert_eq!(expression(r"\d+"), expression(r"\d+"));
+        assert_ne!(expression(r"\d+"), expression(r"\d*"));
+    }
+}

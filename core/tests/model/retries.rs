@@ -117,9 +117,10 @@ fn write_without_effect_does_not_count_as_a_round() {
 #[test]
 fn what_is_not_yet_visible_is_waited_for_for_three_seconds() {
     let again = |word: &str| [word].repeat(PAUSES_MS.len() + 1).join(" ");
-    check(&again("00/- unseen"), "within 3000 ms", 6, 3_000);
-    check(&format!("00/- stored {}", again("00/-")), "within 3000 ms", 1, 3_000);
-    check(&format!("pushed {}", again("0-/-")), "within 3000 ms", 0, 3_000);
+    let unread = |image: &str| format!("{image} could not be read back within 3000 ms");
+    check(&again("00/- unseen"), &unread("an image that app:1 refers to"), 6, 3_000);
+    check(&format!("00/- stored {}", again("00/-")), &unread("app:1"), 1, 3_000);
+    check(&format!("pushed {}", again("0-/-")), &unread("app:1-arm64"), 0, 3_000);
     // The tag may have been moved back.
     check(&format!("00/11 stored {}", again("00/11")), "writing", 2, 3_000);
 }
