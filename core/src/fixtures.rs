@@ -43,3 +43,28 @@ pub(crate) fn image(config_media_type: &str) -> StoredManifest {
     let config = json!({"mediaType": config_media_type, "digest": Digest::sha256("config"), "size": 2});
     stored(MediaType::OciManifest, &json!({"schemaVersion": 2, "config": config}))
 }
+
+/// A platform of two words, as an entry of an index states it.
+pub(crate) fn platform(text: &str) -> Value {
+    let (os, architecture) = text.split_once('/').unwrap();
+    json!({"os": os, "architecture": architecture})
+}
+
+/// The entry of an index that names the digest of this content, with further fields.
+pub(crate) fn entry(content: &str, fields: &Value) -> Value {
+    let entry = json!({"mediaType": MediaType::OciManifest.as_str(), "digest": Digest::sha256(content), "size": 2});
+    with_fields(entry, fields)
+}
+
+/// The entry of an image of a platform.
+pub(crate) fn image_of(content: &str, stated: &str) -> Value {
+    entry(content, &json!({"platform": platform(stated)}))
+}
+
+/// The entry of BuildKit's attestation of the image with this content, with further fields.
+pub(crate) fn attestation(of: &str, fields: &Value) -> Value {
+    let annotations = json!({
+        "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": Digest::sha256(of),
+    });
+    with_fields(entry(&format!("attestation of {of}"), &json!({"annotations": annotations})), fields)
+}

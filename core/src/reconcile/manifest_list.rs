@@ -328,7 +328,10 @@ pub fn escape_json(json: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::fixtures::{attestation, entry, image_of, platform, with_fields};
 
     #[test]
     fn characters_that_go_escapes_are_escaped() {
@@ -347,5 +350,97 @@ mod tests {
         assert_eq!(of("x".repeat(MAX_LIST_BYTES - frame)).unwrap().len(), MAX_LIST_BYTES);
         let (size, max) = (MAX_LIST_BYTES + 5, MAX_LIST_BYTES);
         assert_eq!(of("<".to_owned() + &"x".repeat(max - frame - 1)), Err(Unsupported::ListSize { size, max }));
+    }
+
+    fn index(entries: &[Value]) -> Index {
+        serde_json::from_value(json!({"manifests": entries})).unwrap()
+    }
+
+    #[test]
+    fn entry_belongs_to_the_image_that_it_names_or_to_the_only_one() {
+        let soci =
+            |fields: Value| with_fields(json!({"artifactType": "application/vnd.amazon.soci.index.v2+json"}), &fields);
+        let naming = |content: &str| json!({"annotations": {"image-manifest-digest": Digest::sha256(content)}});
+        let of = |text: &str| json!({"platform": platform(text)});
+        let nameless = json!({"annotations": {"vnd.docker.reference.type": "attestation-manifest"}});
+        // Whether it belongs to the image: as the only one, and beside another one.
+        for (other, expected) in [
+            (attestation("amd64", &json!({})), [true, true]),
+            (attestation("arm64", &json!({})), [false, false]),
+            (entry("x", &nameless), [true, false]),
+            (entry("x", &soci(naming("amd64"))), [true, true]),
+            (entry("x", &soci(naming("arm64"))), [false, false]),
+            (entry("x", &soci(of("linux/amd64"))), [true, true]),
+            (entry("x", &soci(of("linux/arm64"))), [false, false]),
+            (entry("x", &soci(of("unknown/unknown"))), [true, false]),
+            (entry("x", &soci(json!({}))), [false, false]),
+            (entry("x", &of("unknown/unknown")), [true, false]),
+            (entry("x", &with_fields(of("unknown/unknown"), &naming("amd64"))), [true, true]),
+            (entry("x", &naming("amd64")), [false, false]),
+        ] {
+            let image = image_of("amd64", "linux/amd64");
+            let alone = index(&[image.clone(), image.clone(), other.clone()]);
+            let beside = index(&[image, image_of("arm64", "linux/arm64"), other.clone()]);
+            let found = [alone, beside].map(|index| Origin::attached(&index, &index.manifests[0]).count() == 1);
+            assert_eq!(found, expected, "{other}");
+        }
+    }
+
+    #[test]
+    fn artifact_without_a_platform_is_of_no_image_without_one() {
+        let artifact = entry("x", &json!({"artifactType": "application/vnd.example"}));
+        let index = index(&[entry("image", &json!({})), artifact]);
+        assert_eq!(Origin::attached(&index, &index.manifests[0]).count(), 0);
+    }
+
+    #[test]
+    fn index_has_one_image_of_the_platform() {
+        let amd64: ConfiguredPlatform = "linux/amd64".parse().unwrap();
+        let of = |name: &str| image_of(name, "linux/amd64");
+        let select = |entries: &[Value]| Origin::select(&index(entries), &amd64).map(|origin| origin.image.digest);
+        let missing = Unsupported::PlatformMissing("linux/amd64".to_owned());
+        let ambiguous = Unsupported::PlatformAmbiguous { platform: "linux/amd64".to_owned(), count: 2 };
+        for (entries, expected) in [
+            (vec![of("1"), image_of("2", "linux/arm64")], Ok(Digest::sha256("1"))),
+            (vec![of("1"), of("1")], Ok(Digest::sha256("1"))),
+            (vec![of("1"), entry("2", &json!({}))], Ok(Digest::sha256("1"))),
+            (vec![image_of("2", "linux/arm64"), entry("1", &json!({}))], Ok(Digest::sha256("1"))),
+            (vec![of("1"), of("2")], Err(ambiguous)),
+            (vec![image_of("2", "linux/arm64")], Err(missing.clone())),
+            (vec![], Err(missing)),
+        ] {
+            assert_eq!(select(&entries), expected, "{entries:?}");
+        }
+    }
+
+    #[test]
+    fn open_variant_of_arm_is_filled_beside_another_arm_platform() {
+        let source = |platform: &str| {
+            let platform: ConfiguredPlatform = platform.parse().unwrap();
+            let media_type = MediaType::DockerManifest.to_string();
+            let image = Descriptor::new(media_type, Digest::sha256(platform.to_string()), 2);
+            SourceImage {
+                config_platform: Platform { variant: String::new(), ..platform.platform().clone() },
+                platform,
+                revision: None,
+                taken_over: BTreeMap::new(),
+                origin: Origin { image, is_index: false, attached: Vec::new() },
+            }
+        };
+        let variants = |platforms: &[&str]| {
+            let sources: Vec<_> = platforms.iter().map(|platform| source(platform)).collect();
+            let list = ManifestList::assemble(&sources, Attestations::Keep, &ListAnnotations::default()).unwrap();
+            let index: Index = serde_json::from_str(&list.text).unwrap();
+            index
+                .manifests
+                .into_iter()
+                .filter_map(|entry| entry.platform)
+                .map(|stated| stated.variant)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(variants(&["linux/amd64", "linux/arm/v7"]), ["", ""]);
+        assert_eq!(variants(&["linux/arm/v6", "linux/arm/v7"]), ["v6", "v7"]);
+        assert_eq!(variants(&["linux/arm/v6", "freebsd/arm/v7"]), ["", ""]);
+        assert_eq!(variants(&["linux/arm/v6", "linux/arm64"]), ["", ""]);
     }
 }

@@ -211,33 +211,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::fixtures::{stored, with_fields};
+    use crate::fixtures::{attestation, entry, image_of, platform, stored};
     use crate::oci::media_type::MediaType;
 
     const AMD64: &str = "linux/amd64";
     const ARM64: &str = "linux/arm64";
-
-    /// The entry of an image, named by a digest of this text, with further fields.
-    fn entry(content: &str, fields: &Value) -> Value {
-        let entry = json!({"mediaType": MediaType::OciManifest.as_str(), "digest": Digest::sha256(content), "size": 2});
-        with_fields(entry, fields)
-    }
-
-    fn image(content: &str, platform: &str) -> Value {
-        entry(content, &json!({"platform": stated(platform)}))
-    }
-
-    fn stated(platform: &str) -> Value {
-        let (os, architecture) = platform.split_once('/').unwrap();
-        json!({"os": os, "architecture": architecture})
-    }
-
-    fn attestation(of: &str, fields: &Value) -> Value {
-        let annotations = json!({
-            "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": Digest::sha256(of),
-        });
-        with_fields(entry(&format!("attestation of {of}"), &json!({"annotations": annotations})), fields)
-    }
 
     fn list(entries: &[Value]) -> StoredManifest {
         stored(MediaType::OciIndex, &json!({"schemaVersion": 2, "manifests": entries}))
@@ -257,12 +235,12 @@ mod tests {
 
     #[test]
     fn tag_names_the_image_by_an_entry_of_its_platform() {
-        let entries = [image("1", AMD64), image("2", ARM64)];
+        let entries = [image_of("1", AMD64), image_of("2", ARM64)];
         for (first, expected) in [
-            (image("1", AMD64), &[][..]),
+            (image_of("1", AMD64), &[][..]),
             (entry("1", &json!({})), &[]),
-            (image("1", ARM64), &[0]),
-            (image("3", AMD64), &[0]),
+            (image_of("1", ARM64), &[0]),
+            (image_of("3", AMD64), &[0]),
         ] {
             let found = compared(&entries, [std::slice::from_ref(&first), &entries], Attestations::Keep);
             assert_eq!(found.changed, expected, "{first}");
@@ -271,8 +249,8 @@ mod tests {
 
     #[test]
     fn list_that_lacks_an_attestation_stays_only_with_other_images() {
-        let entries = [image("1", AMD64), image("2", ARM64)];
-        let attested = [image("1", AMD64), attestation("1", &json!({}))];
+        let entries = [image_of("1", AMD64), image_of("2", ARM64)];
+        let attested = [image_of("1", AMD64), attestation("1", &json!({}))];
         let lacking = compared(&entries, [&attested, &entries], Attestations::Keep);
         assert!(!lacking.is_right() && !lacking.may_be_converted(&[], &PushTimes::new()));
         for (tagged, expected) in [(["1", "2"], false), (["3", "2"], false), (["3", "4"], true)] {
@@ -289,9 +267,12 @@ mod tests {
             missing_platforms(index, &configured).iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         for (entries, expected) in [
-            (vec![image("1", AMD64), image("2", ARM64)], &[][..]),
-            (vec![image("1", AMD64)], &[ARM64]),
-            (vec![image("1", "linux/s390x"), attestation("1", &json!({"platform": stated(AMD64)}))], &[AMD64, ARM64]),
+            (vec![image_of("1", AMD64), image_of("2", ARM64)], &[][..]),
+            (vec![image_of("1", AMD64)], &[ARM64]),
+            (
+                vec![image_of("1", "linux/s390x"), attestation("1", &json!({"platform": platform(AMD64)}))],
+                &[AMD64, ARM64],
+            ),
         ] {
             assert_eq!(missing(index_of(&list(&entries)).as_ref()), expected, "{entries:?}");
         }
@@ -303,15 +284,15 @@ mod tests {
         let soci = "application/vnd.amazon.soci.index.v2+json";
         for (other, expected) in [
             (attestation("1", &json!({})), None),
-            (attestation("1", &json!({"platform": stated("unknown/unknown")})), None),
-            (attestation("1", &json!({"platform": stated("linux/s390x")})), Some("linux/s390x".to_owned())),
-            (entry("1", &json!({"platform": stated("unknown/unknown")})), None),
+            (attestation("1", &json!({"platform": platform("unknown/unknown")})), None),
+            (attestation("1", &json!({"platform": platform("linux/s390x")})), Some("linux/s390x".to_owned())),
+            (entry("1", &json!({"platform": platform("unknown/unknown")})), None),
             (entry("1", &json!({"artifactType": soci})), None),
-            (image("1", ARM64), None),
-            (image("1", "linux/s390x"), Some("linux/s390x".to_owned())),
+            (image_of("1", ARM64), None),
+            (image_of("1", "linux/s390x"), Some("linux/s390x".to_owned())),
             (entry("1", &json!({})), Some(Digest::sha256("1").to_string())),
         ] {
-            let target = list(&[image("0", AMD64), other]);
+            let target = list(&[image_of("0", AMD64), other]);
             let is_configured = |stated: &Platform| platforms().iter().any(|tag| tag.platform.matches(stated));
             let found = conflict(&target, index_of(&target).as_ref(), is_configured);
             let digest = target.digest;
