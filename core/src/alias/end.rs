@@ -78,3 +78,38 @@ impl AliasReconciliation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::settings_of_app;
+
+    #[test]
+    fn without_a_scan_all_aliases_are_pending_and_markers_that_were_tried() {
+        let settings = settings_of_app(&[("PLATFORMS", "linux/amd64"), ("ALIASES", "{major}.{minor},latest")]);
+        let release = |version: &str| Release::from_tag(&version.parse().unwrap()).unwrap();
+        let request = |version: &str| AliasRequest::for_release("app".parse().unwrap(), release(version), &settings);
+        let request = request("1.2.0").join(request("1.3.0")).join(request("1.4.0"));
+        let targets = request.targets().unwrap();
+        let mut attempts = Attempts::default();
+        attempts.rounds.extend([("latest".parse().unwrap(), 1), ("yanked-1.2.0".parse().unwrap(), 1)]);
+        let failed = ["1.2", "yanked-1.3.0"]
+            .map(|tag| (tag.parse().unwrap(), GivenUp::Failed(request.contended(&tag.parse().unwrap(), 5))));
+        attempts.given_up.extend(failed);
+        let end = end_without_scan(&targets, &request, &attempts);
+        let told = |reports: &[AliasReport]| {
+            let told = |report: &AliasReport| format!("{} {:?} {:?}", report.tag, report.outcome, report.release);
+            reports.iter().map(told).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            told(&end.aliases),
+            [
+                r#"latest Pending(NotConfirmed) Some("1.4.0")"#,
+                r#"1.3 Pending(NotWritten) Some("1.3.0")"#,
+                r#"1.4 Pending(NotWritten) Some("1.4.0")"#,
+            ]
+        );
+        assert_eq!(told(&end.markers), [r#"yanked-1.2.0 Pending(NotConfirmed) Some("1.2.0")"#]);
+        assert_eq!(end.failed.iter().map(|failure| failure.tag.as_str()).collect::<Vec<_>>(), ["1.2", "yanked-1.3.0"]);
+    }
+}

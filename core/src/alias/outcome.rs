@@ -258,3 +258,77 @@ impl AliasReconciliation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures::settings_of_app;
+
+    fn release(version: &str) -> Release {
+        Release::from_tag(&version.parse().unwrap()).unwrap()
+    }
+
+    fn report(tag: &str, outcome: AliasOutcome, of: &str) -> AliasReport {
+        AliasReport { tag: tag.into(), outcome, release: Some(release(of)), passed_over: None, since: None }
+    }
+
+    fn request_for(version: &str) -> AliasRequest {
+        let settings = settings_of_app(&[("PLATFORMS", "linux/amd64"), ("ALIASES", "{major}.{minor},latest")]);
+        AliasRequest::for_release("app".parse().unwrap(), release(version), &settings)
+    }
+
+    #[test]
+    fn report_names_the_outcome_and_its_reason() {
+        let passed_over = PassedOver { release: release("1.3.0"), missing: "linux/arm64".into() };
+        for (outcome, name, reason) in [
+            (AliasOutcome::Moved, "moved", Some(passed_over.to_string())),
+            (AliasOutcome::Unchanged, "unchanged", Some(passed_over.to_string())),
+            (AliasOutcome::WouldMove, "would_move", Some(passed_over.to_string())),
+            (AliasOutcome::Conflict(AliasConflict::Immutable), "conflict", Some(AliasConflict::Immutable.to_string())),
+            (AliasOutcome::Pending(AliasPending::NotWritten), "pending", Some(AliasPending::NotWritten.to_string())),
+        ] {
+            let report = AliasReport { passed_over: Some(passed_over.clone()), ..report("latest", outcome, "1.2.0") };
+            let expected = json!({"tag": "latest", "outcome": name, "release": "1.2.0", "reason": reason});
+            assert_eq!(serde_json::to_value(report).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn part_of_joined_requests_is_what_one_asked_for() {
+        let (one, other) = (request_for("1.2.0"), request_for("1.3.0"));
+        let joined = one.clone().join(other.clone());
+        let marker = |version: &str| report(&format!("yanked-{version}"), AliasOutcome::Moved, version);
+        let failure =
+            |tag: &str| AliasFailure { tag: tag.parse().unwrap(), error: Error::InvalidRequest(tag.to_owned()) };
+        let whole = AliasReconciliation {
+            aliases: vec![
+                report("1.2", AliasOutcome::Moved, "1.2.0"),
+                report("1.3", AliasOutcome::Moved, "1.3.0"),
+                report("latest", AliasOutcome::Moved, "1.3.0"),
+            ],
+            markers: vec![marker("1.2.0"), marker("1.3.0")],
+            failed: vec![failure("1.2"), failure("1.3")],
+        };
+        let of_one = AliasReconciliation {
+            aliases: vec![
+                report("1.2", AliasOutcome::Moved, "1.2.0"),
+                report("latest", AliasOutcome::Unchanged, "1.3.0"),
+            ],
+            markers: vec![marker("1.2.0")],
+            failed: vec![failure("1.2")],
+        };
+        assert_eq!(whole.part(&one, &joined), of_one);
+        let of_other = AliasReconciliation {
+            aliases: whole.aliases[1..].to_vec(),
+            markers: vec![marker("1.3.0")],
+            failed: vec![failure("1.3")],
+        };
+        assert_eq!(whole.part(&other, &joined), of_other);
+        // Another reconciliation had moved it to a release of nobody who is joined.
+        let elsewhere = report("latest", AliasOutcome::Moved, "9.0.0");
+        let moved = AliasReconciliation { aliases: vec![elsewhere.clone()], ..AliasReconciliation::default() };
+        assert_eq!(moved.part(&one, &joined).aliases, [elsewhere]);
+    }
+}
