@@ -236,3 +236,69 @@ impl AliasScan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::fixtures::{CHART_CONFIG, settings_of_app};
+    use crate::oci::media_type::MediaType;
+
+    const IMAGE: &str = MediaType::OciManifest.as_str();
+
+    fn scanned(tags: &[&str], pushed_s: u64, media_type: &str) -> ScannedImage {
+        let pushed_at = SystemTime::UNIX_EPOCH + Duration::from_secs(pushed_s);
+        let image = ScannedImage::new("", Digest::sha256(tags[0]), pushed_at, media_type);
+        ScannedImage { tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), ..image }
+    }
+
+    fn scan(images: &[ScannedImage]) -> AliasScan {
+        let settings = settings_of_app(&[("PLATFORMS", "linux/amd64,linux/arm64"), ("ALIASES", "latest")]);
+        let mut builder = AliasScanBuilder::new(&settings);
+        images.iter().for_each(|image| builder.add_image(image));
+        builder.finish()
+    }
+
+    fn release(version: &str) -> Release {
+        Release::from_tag(&version.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn content_is_what_a_scan_says_of_it() {
+        let list = MediaType::OciIndex.as_str();
+        for (media_type, artifact_media_type, is_archived, expected) in [
+            (list, "", false, ContentKind::List),
+            (list, "", true, ContentKind::ArchivedList),
+            (IMAGE, "", false, ContentKind::Other(IMAGE.into())),
+            (IMAGE, "", true, ContentKind::Other(IMAGE.into())),
+            (IMAGE, CHART_CONFIG, false, ContentKind::Artifact(CHART_CONFIG.into())),
+            ("", "", false, ContentKind::Unknown),
+        ] {
+            let artifact_media_type = artifact_media_type.to_owned();
+            let image = ScannedImage { artifact_media_type, is_archived, ..scanned(&["1.2.3"], 1, media_type) };
+            assert_eq!(ContentKind::of(&image), expected, "{image:?}");
+        }
+    }
+
+    #[test]
+    fn release_has_the_platforms_whose_tags_name_images() {
+        let (amd64, arm64) = (scanned(&["1.2.3-amd64"], 1, IMAGE), scanned(&["1.2.3-arm64"], 2, IMAGE));
+        let chart = ScannedImage { artifact_media_type: CHART_CONFIG.to_owned(), ..arm64.clone() };
+        for (images, is_complete, pushed_s) in [([amd64.clone(), arm64], true, 2), ([amd64, chart], false, 1)] {
+            let scan = scan(&images);
+            assert_eq!(scan.has_all_platforms(&release("1.2.3"), 2), is_complete);
+            let newest = scan.newest_platform(&release("1.2.3")).unwrap();
+            assert_eq!(newest.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs(), pushed_s);
+        }
+    }
+
+    #[test]
+    fn tags_of_one_image_share_what_is_kept_of_it() {
+        let list = MediaType::OciIndex.as_str();
+        let scan = scan(&[scanned(&["1.2.3", "1.2.4"], 1, list), scanned(&["1.2.5"], 1, list)]);
+        let target = |version: &str| scan.releases[&release(version)].target.clone().unwrap();
+        assert!(Arc::ptr_eq(&target("1.2.3"), &target("1.2.4")));
+        assert_ne!(target("1.2.3"), target("1.2.5"));
+    }
+}

@@ -334,3 +334,28 @@ pub fn tags(manifests: &Manifests) -> BTreeMap<Tag, Digest> {
     };
     manifests.iter().filter_map(tag).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{IMAGE_CONFIG, image};
+
+    #[test]
+    fn joined_reads_are_parted_by_what_each_asked_for() {
+        let [found, archived, absent] = ["1", "2", "3"].map(|tag| Reference::Tag(tag.parse().unwrap()));
+        let mut one: Manifests = [(found.clone(), image(IMAGE_CONFIG))].into_iter().collect();
+        let mut other = Manifests::default();
+        other.archived.insert(archived.clone());
+        one.add(other);
+        assert_eq!((one.len(), one.archived.len()), (1, 1));
+        let contents = |references: &[&Reference]| {
+            let part = one.part(&references.iter().map(|reference| (*reference).clone()).collect::<Vec<_>>());
+            (part.keys().cloned().collect::<Vec<_>>(), part.archived.into_iter().collect::<Vec<_>>())
+        };
+        assert_eq!(contents(&[&found, &absent]), (vec![found.clone()], vec![]));
+        assert_eq!(contents(&[&archived]), (vec![], vec![archived.clone()]));
+        let mut both = Manifests::default();
+        both.add(one.clone());
+        assert_eq!(both, one);
+    }
+}

@@ -18,6 +18,8 @@ struct Played {
     /// How many manifest lists were written.
     writes: u8,
     waited: Duration,
+    /// How many reads confirm a write.
+    confirmations: u8,
 }
 
 /// Plays the answers to the calls of a machine. First come words about its request: `dry-run`, `forced`, `pushed`.
@@ -28,7 +30,7 @@ fn play(script: &str) -> Played {
     let has = |word| script.split(' ').any(|one| one == word);
     let request = Arc::unwrap_or_clone(catalog.request(has("pushed").then_some(1), 0));
     let request = ReconcileRequest { dry_run: has("dry-run"), force: has("forced"), ..request };
-    let mut played = Played { end: None, writes: 0, waited: Duration::ZERO };
+    let mut played = Played { end: None, writes: 0, waited: Duration::ZERO, confirmations: 0 };
     let mut step = Step::start(Arc::new(request));
     for word in script.split(' ').filter(|word| !["dry-run", "forced", "pushed"].contains(word)) {
         assert!(played.end.is_none(), "{script}: it has ended before {word}");
@@ -49,7 +51,10 @@ fn play(script: &str) -> Played {
         loop {
             match &next {
                 Ok(Step::Put(_)) => played.writes += 1,
-                Ok(Step::ReadManifests(read)) => played.waited += read.after(),
+                Ok(Step::ReadManifests(read)) => {
+                    played.waited += read.after();
+                    played.confirmations += u8::from(read.is_confirmation());
+                }
                 Ok(Step::DescribeImages(_) | Step::ReadConfigs(_)) => {}
                 Ok(Step::Done(end)) => played.end = Some(Ok(end.clone())),
                 Err(error) => played.end = Some(Err(error.clone())),
@@ -100,6 +105,9 @@ fn write_is_confirmed_by_the_read_after_it() {
     check("00/00", "unchanged", 0, 0);
     check("00/- stored 01/01", "published", 1, 0);
     check("dry-run 00/11", "would_publish", 0, 0);
+    for (script, confirmations) in [("00/00", 0), ("00/- unseen 00/00", 0), ("00/- stored 01/- stored 01/01", 2)] {
+        assert_eq!(play(script).confirmations, confirmations, "{script}");
+    }
 }
 
 #[test]
@@ -145,10 +153,12 @@ fn image_under_the_version_tag_is_replaced_by_force_only() {
 
 #[test]
 fn end_names_the_image_of_each_platform() {
-    let images = play("01/01").end.unwrap().unwrap().images;
-    let expected = Catalog::new(Kind::Plain).manifests(View { tags: [Some(0), Some(1)], list: None });
-    let found: BTreeMap<_, _> = images.iter().map(|image| (image.tag.clone().unwrap(), image.digest)).collect();
-    assert_eq!(found, tags(&expected));
-    let platforms: Vec<_> = images.iter().map(|image| image.platform.to_string()).collect();
-    assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);
+    for script in ["01/01", "01/- stored 01/01", "dry-run 01/-"] {
+        let images = play(script).end.unwrap().unwrap().images;
+        let expected = Catalog::new(Kind::Plain).manifests(View { tags: [Some(0), Some(1)], list: None });
+        let found: BTreeMap<_, _> = images.iter().map(|image| (image.tag.clone().unwrap(), image.digest)).collect();
+        assert_eq!(found, tags(&expected), "{script}");
+        let platforms: Vec<_> = images.iter().map(|image| image.platform.to_string()).collect();
+        assert_eq!(platforms, ["linux/amd64", "linux/arm64"], "{script}");
+    }
 }
