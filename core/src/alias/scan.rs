@@ -256,7 +256,9 @@ mod tests {
     fn scan(images: &[ScannedImage]) -> AliasScan {
         let settings = settings_of_app(&[("PLATFORMS", "linux/amd64,linux/arm64"), ("ALIASES", "latest")]);
         let mut builder = AliasScanBuilder::new(&settings);
-        images.iter().for_each(|image| builder.add_image(image));
+        for image in images {
+            builder.add_image(image);
+        }
         builder.finish()
     }
 
