@@ -382,3 +382,25 @@ impl Context {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::settings_of_app;
+    use crate::oci::manifest::StoredManifest;
+    use crate::oci::media_type::MediaType;
+
+    #[test]
+    fn lists_are_written_before_more_than_the_limit_is_held() {
+        let settings = settings_of_app(&[("PLATFORMS", "linux/amd64"), ("ALIASES", "latest")]);
+        for (bytes, expected) in [(MAX_HELD_BYTES, false), (MAX_HELD_BYTES + 1, true)] {
+            let request = AliasRequest::for_repository("app".parse().unwrap(), &settings);
+            let AliasStep::Scan(ScanRepository { mut context, .. }) = AliasStep::start(Arc::new(request)) else {
+                unreachable!("it begins with a scan")
+            };
+            let (media_type, text) = (MediaType::OciIndex.to_string(), "x".repeat(bytes).into());
+            context.knowledge.keep(StoredManifest { digest: Digest::sha256(""), media_type, text });
+            assert_eq!(context.is_full(), expected, "{bytes}");
+        }
+    }
+}

@@ -143,3 +143,28 @@ pub(super) fn list(stored: &StoredManifest) -> Result<ManifestList, Corruption> 
         _ => Err(Corruption::Digest { part: Part::Manifest, actual, expected: stored.digest }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures::{IMAGE_CONFIG, image, settings_of_app, stored};
+    use crate::oci::media_type::MediaType;
+
+    #[test]
+    fn bytes_are_held_of_what_may_be_a_list() {
+        let settings = settings_of_app(&[("PLATFORMS", "linux/amd64")]);
+        let (list, image) = (stored(MediaType::OciIndex, &json!({"manifests": []})), image(IMAGE_CONFIG));
+        let mut knowledge = Knowledge::default();
+        assert!(knowledge.may_be_list(image.digest));
+        for stored in [&list, &image] {
+            knowledge.add(stored, &settings);
+            knowledge.keep(stored.clone());
+        }
+        assert_eq!([&list, &image].map(|stored| knowledge.may_be_list(stored.digest)), [true, false]);
+        assert_eq!(knowledge.bytes(), list.text.len());
+        knowledge.drop_written(&BTreeMap::new(), &BTreeMap::from([("latest".parse().unwrap(), list.digest)]));
+        assert_eq!(knowledge.bytes(), 0);
+    }
+}
