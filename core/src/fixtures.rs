@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::oci::digest::Digest;
 use crate::oci::manifest::StoredManifest;
 use crate::oci::media_type::MediaType;
+use crate::reconcile::manifest_list::ManifestList;
+use crate::settings::release::Release;
 use crate::settings::{InvalidSetting, RepositorySettings, Settings};
 
 /// The media type of the config of a container image.
@@ -67,4 +69,14 @@ pub(crate) fn attestation(of: &str, fields: &Value) -> Value {
         "vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": Digest::sha256(of),
     });
     with_fields(entry(&format!("attestation of {of}"), &json!({"annotations": annotations})), fields)
+}
+
+/// A manifest list of no images.
+pub(crate) fn empty_list() -> ManifestList {
+    ManifestList::of(&stored(MediaType::OciIndex, &json!({"schemaVersion": 2, "manifests": []}))).unwrap()
+}
+
+/// The release of three numbers that a version is.
+pub(crate) fn release(version: &str) -> Release {
+    Release::from_tag(&version.parse().unwrap()).unwrap()
 }

@@ -82,12 +82,11 @@ impl AliasReconciliation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::settings_of_app;
+    use crate::fixtures::{release, settings_of_app};
 
     #[test]
     fn without_a_scan_all_aliases_are_pending_and_markers_that_were_tried() {
         let settings = settings_of_app(&[("PLATFORMS", "linux/amd64"), ("ALIASES", "{major}.{minor},latest")]);
-        let release = |version: &str| Release::from_tag(&version.parse().unwrap()).unwrap();
         let request = |version: &str| AliasRequest::for_release("app".parse().unwrap(), release(version), &settings);
         let request = request("1.2.0").join(request("1.3.0")).join(request("1.4.0"));
         let targets = request.targets().unwrap();

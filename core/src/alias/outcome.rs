@@ -264,11 +264,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::fixtures::settings_of_app;
-
-    fn release(version: &str) -> Release {
-        Release::from_tag(&version.parse().unwrap()).unwrap()
-    }
+    use crate::fixtures::{release, settings_of_app};
 
     fn report(tag: &str, outcome: AliasOutcome, of: &str) -> AliasReport {
         AliasReport { tag: tag.into(), outcome, release: Some(release(of)), passed_over: None, since: None }

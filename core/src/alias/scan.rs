@@ -242,7 +242,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::fixtures::{CHART_CONFIG, settings_of_app};
+    use crate::fixtures::{CHART_CONFIG, release, settings_of_app};
     use crate::oci::media_type::MediaType;
 
     const IMAGE: &str = MediaType::OciManifest.as_str();
@@ -260,10 +260,6 @@ mod tests {
             builder.add_image(image);
         }
         builder.finish()
-    }
-
-    fn release(version: &str) -> Release {
-        Release::from_tag(&version.parse().unwrap()).unwrap()
     }
 
     #[test]

@@ -87,20 +87,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::fixtures::settings_of_app;
+    use crate::fixtures::{image_of, settings_of_app};
 
     /// The image tags of a list with an image of each of these platforms, each with its conflict, if it has one.
     fn image_tags_of(platforms: &[String]) -> Vec<(String, Option<ImageTagConflict>)> {
         let settings = settings_of_app(&[("PLATFORMS", "linux/amd64"), ("IMAGE_TAGS", "{version}_{platform}")]);
-        let entry = |(position, platform): (usize, &String)| {
-            let (os, architecture) = platform.split_once('/').unwrap();
-            json!({
-                "mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 2,
-                "digest": Digest::sha256(position.to_string()),
-                "platform": {"os": os, "architecture": architecture},
-            })
-        };
-        let manifests: Vec<_> = platforms.iter().enumerate().map(entry).collect();
+        let entries = platforms.iter().enumerate();
+        let manifests: Vec<_> = entries.map(|(position, platform)| image_of(&position.to_string(), platform)).collect();
         let index = serde_json::from_value(json!({"schemaVersion": 2, "manifests": manifests})).unwrap();
         let image_tags = image_tags(&settings, &"1".parse().unwrap(), &index);
         image_tags

@@ -133,6 +133,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::fixtures::empty_list;
 
     fn report(outcome: ImageTagOutcome) -> ImageTagReport {
         let (platform, tag) = ("linux/amd64".into(), "1_amd64".into());
@@ -168,12 +169,8 @@ mod tests {
 
     #[test]
     fn images_without_a_list_have_no_tags() {
-        let list = ManifestList::of(&crate::fixtures::stored(
-            crate::oci::media_type::MediaType::OciIndex,
-            &json!({"schemaVersion": 2, "manifests": []}),
-        ));
         let reports = vec![report(ImageTagOutcome::Moved)];
-        assert_eq!(ImageTagging::List(list.unwrap(), reports.clone()).into_image_tags(), reports);
+        assert_eq!(ImageTagging::List(empty_list(), reports.clone()).into_image_tags(), reports);
         assert_eq!(ImageTagging::NoList(NoList::Taken(Taken::Artifact)).into_image_tags(), []);
     }
 }

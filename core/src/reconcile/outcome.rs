@@ -185,13 +185,7 @@ impl OutcomeKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::stored;
-    use crate::oci::media_type::MediaType;
-
-    fn list() -> ManifestList {
-        let index = serde_json::json!({"schemaVersion": 2, "manifests": []});
-        ManifestList::of(&stored(MediaType::OciIndex, &index)).unwrap()
-    }
+    use crate::fixtures::empty_list as list;
 
     #[test]
     fn outcome_tells_its_list_what_is_missing_and_why() {
