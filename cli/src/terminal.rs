@@ -19,7 +19,8 @@ pub fn print(text: impl AsRef<[u8]>) -> Result<(), String> {
 
 /// Whether a file can be written later, so that no long work is lost. Leaves the file as it is.
 pub fn check_writable(path: &Path) -> Result<(), String> {
-    let exists = path.exists();
+    // A link to nothing is somebody's link, too.
+    let exists = fs::symlink_metadata(path).is_ok();
     let opened = OpenOptions::new().append(true).create(true).open(path);
     opened.and_then(|_| if exists { Ok(()) } else { fs::remove_file(path) }).map_err(|error| file_error(path, &error))
 }
