@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use ecr_multiarch_core::alias::machine::{MAX_WRITES, ScanRepository};
 use ecr_multiarch_core::error::Resource;
 use ecr_multiarch_core::oci::manifest::StoredManifest;
 use ecr_multiarch_core::reconcile::machine::MAX_ROUNDS;
-use ecr_multiarch_core::reconcile::step::PutResponse;
+use ecr_multiarch_core::reconcile::step::{PAUSES_MS, PutResponse};
 use ecr_multiarch_core::{AliasReconciliation, AliasScanBuilder, AliasStep, Error, IamAction};
 
 use super::catalog::{repository, scanned_image};
@@ -223,15 +224,16 @@ fn write_that_no_scan_shows_is_an_error() {
 fn alias_that_others_keep_changing_is_contended() {
     let rewritten = "scan; ".to_owned() + &"put latest=1.1.0; scan (latest=a); read latest; ".repeat(9);
     let moving = "scan (latest is hidden); read latest; ".repeat(9);
-    for (case, script, writes) in [
-        ("1.1.0=b: 1.0.0=a 1.1.0=b latest=a", rewritten, usize::from(MAX_ROUNDS)),
-        ("1.0.0=a: 1.0.0=a latest=b", moving, 0),
+    for (case, script, writes, attempts) in [
+        ("1.1.0=b: 1.0.0=a 1.1.0=b latest=a", rewritten, usize::from(MAX_ROUNDS), MAX_ROUNDS.into()),
+        ("1.0.0=a: 1.0.0=a latest=b", moving, 0, 1 + PAUSES_MS.len()),
     ] {
         let (request, tags) = case.split_once(": ").unwrap();
         let mut registry = Registry::new("latest", tags);
         let (calls, end) = registry.run(registry.request(request), &script);
         assert_eq!(calls.matches("put").count(), writes, "{calls}");
         assert_eq!(reports(&end), ["latest Contended"]);
+        assert!(end.failed[0].error.to_string().contains(&format!("each of {attempts} attempts")), "{:?}", end.failed);
     }
 }
 
@@ -311,6 +313,39 @@ fn many_aliases_are_written_in_groups_that_a_scan_confirms() {
     assert_eq!(kinds, ["scan", "read", "put", "scan", "read", "put", "scan", "read", "put", "scan"]);
     assert_eq!(calls[2].split(' ').count(), 1 + MAX_WRITES);
     assert_eq!(registry.run(registry.request("sweep"), "").1, AliasReconciliation::default());
+}
+
+/// Every other alias is a conflict, so that writes and reads are due at the same time.
+#[test]
+fn writes_are_made_before_more_conflicts_are_read() {
+    let name = |minor| if minor % 2 == 0 { format!("1.{minor}=s390x{minor}") } else { String::new() };
+    let tags: Vec<_> = (0..200).map(|minor| format!("1.{minor}.0={minor} {}", name(minor))).collect();
+    let mut registry = Registry::new("{major}.{minor}", &tags.join(" "));
+    let (calls, end) = registry.run(registry.request("sweep"), "");
+    assert_eq!(reports(&end).iter().filter(|report| report.contains(" moved ")).count(), 100);
+    let size = |call: &str| format!("{} {}", call.split(' ').next().unwrap(), call.split(' ').count() - 1);
+    let sizes: Vec<_> = calls.split("; ").map(size).collect();
+    let groups =
+        ["scan 0", "read 74", "read 100", "read 15", "put 50", "scan 0", "read 87", "read 74", "put 50", "scan 0"];
+    assert_eq!(sizes, groups);
+}
+
+#[test]
+fn report_says_when_the_newest_platform_was_pushed() {
+    let mut registry = Registry::new("latest", "1.0.0=a latest=b 0.9.0=b");
+    let end = registry.run(registry.request("1.0.0=a"), "").1;
+    assert_eq!(end.aliases[0].since, Some(SystemTime::UNIX_EPOCH));
+}
+
+#[test]
+fn alias_that_is_too_long_for_a_tag_is_a_conflict() {
+    let mut registry = Registry::new(&format!("{}{{major}},latest", "y".repeat(127)), "10.0.0=a latest=a");
+    let conflict = format!("{}10 conflict 10.0.0: it is not a legal tag", "y".repeat(127));
+    for (request, others) in [("sweep", vec![]), ("10.0.0=a", vec!["latest unchanged 10.0.0"])] {
+        let found = registry.reports(registry.request(request));
+        assert!(found[0].starts_with(&conflict), "{found:?}");
+        assert_eq!(found[1..], others);
+    }
 }
 
 /// More higher releases are being pushed than one read takes, and two scans in a row miss the release that the alias names.

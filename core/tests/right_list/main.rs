@@ -5,7 +5,8 @@
 
 mod repository;
 
-use local_ecr::image::{Entry, Image, Index, ToArtifact, chart};
+use ecr_multiarch_core::oci::media_type::MediaType;
+use local_ecr::image::{Artifact, Entry, Image, Index, ToArtifact, chart};
 use repository::Repository;
 
 /// The image of a platform, by what is built.
@@ -175,6 +176,17 @@ fn conversions_of_the_images_are_right() {
 }
 
 #[test]
+fn conversion_that_is_lost_before_it_is_read_is_not_written_over_at_once() {
+    let [amd64, arm64] = &images("new");
+    let list = list_of([Entry::new(&converted(amd64)), Entry::new(arm64)]);
+    let lost = || tagged(amd64, arm64).push("1", &list);
+    lost().archived_when_described(&converted(amd64)).check("archived", "read; describe; read => ImageArchived");
+    let observed = ["read; describe"; 5].join("; ");
+    let replaced = format!("read; describe; read; {observed}; configs; put; read => published");
+    lost().deleted_when_described(&converted(amd64)).check("deleted", &replaced);
+}
+
+#[test]
 fn list_keeps_what_belongs_to_its_images() {
     let [amd64, arm64] = &images("new");
     let (poor, rich) = (Index::oci([Entry::new(amd64), Entry::new(arm64)]), |image: &Image| image.attested());
@@ -224,6 +236,8 @@ fn force_writes_the_own_list_over_a_right_one() {
     tagged(amd64, arm64).push("1", &list).forced().check("a right list", REPLACED);
     tagged(amd64, arm64).push("1", &chart("app")).forced().check("a chart", "read => TagConflict: an artifact");
     tagged(amd64, arm64).push("1", amd64).forced().check("an image", REPLACED);
+    let own = with_manifest(&list, &tagged(amd64, arm64).written());
+    tagged(amd64, arm64).push("1", &own).forced().check("its own list", "read; configs => unchanged");
 }
 
 #[test]
@@ -268,6 +282,23 @@ fn open_entry_is_left_to_the_platform_that_no_other_states() {
 fn written(repository: Repository) -> Vec<String> {
     let list: serde_json::Value = serde_json::from_str(&repository.written()).unwrap();
     list["manifests"].as_array().unwrap().iter().map(|entry| entry["digest"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A list with other bytes.
+fn with_manifest(list: &Index, manifest: &str) -> Artifact {
+    let mut list = list.to_artifact();
+    list.manifest = manifest.to_owned().into();
+    list
+}
+
+#[test]
+fn entry_of_another_media_type_than_its_image_is_refused() {
+    let [amd64, arm64] = &images("new");
+    let index = amd64.attested();
+    let text = String::from_utf8(index.to_artifact().manifest.into()).unwrap();
+    let (oci, docker) = (MediaType::OciManifest.as_str(), MediaType::DockerManifest.as_str());
+    let misstated = with_manifest(&index, &text.replacen(oci, docker, 1));
+    tagged(&misstated, arm64).check("a Docker image", "read; read => UnsupportedImage");
 }
 
 #[test]
@@ -319,14 +350,14 @@ fn platforms_are_spelled_as_clients_compare_them() {
 #[test]
 fn null_counts_as_absent_where_go_takes_it_so() {
     let [amd64, arm64] = &images("new");
-    let mut source = Index::oci(entries(&images("new"))).to_artifact();
-    let mut list: serde_json::Value = serde_json::from_slice(&source.manifest).unwrap();
+    let index = Index::oci(entries(&images("new")));
+    let mut list: serde_json::Value = serde_json::from_slice(&index.to_artifact().manifest).unwrap();
     for field in ["annotations", "urls", "data", "artifactType"] {
         list["manifests"][0][field] = serde_json::Value::Null;
     }
     list["annotations"] = serde_json::Value::Null;
     list["manifests"][1]["annotations"] = serde_json::json!({"key": null});
-    source.manifest = list.to_string().into();
+    let source = with_manifest(&index, &list.to_string());
     tagged(amd64, arm64).push("1", &source).check("as a list", UNCHANGED);
     tagged(&source, &source).check("as a source", "read; read; configs; put; read => published");
 }

@@ -24,6 +24,8 @@ pub struct Repository {
     is_forced: bool,
     is_announced: bool,
     has_no_times: bool,
+    /// The image that nothing can read once it was described, and whether it was archived then, or deleted.
+    lost_when_described: Option<(Digest, bool)>,
     /// What platform tags are moved to when the first list is written.
     moved_during_write: Vec<(Reference, StoredManifest)>,
 }
@@ -82,6 +84,16 @@ impl Repository {
         Self { has_no_times: true, ..self }
     }
 
+    /// The image is archived after it was described.
+    pub fn archived_when_described(self, image: &impl ToArtifact) -> Self {
+        Self { lost_when_described: Some((image.digest().parse().unwrap(), true)), ..self }
+    }
+
+    /// The image is deleted after it was described.
+    pub fn deleted_when_described(self, image: &impl ToArtifact) -> Self {
+        Self { lost_when_described: Some((image.digest().parse().unwrap(), false)), ..self }
+    }
+
     /// ECR returns other bytes of the list than those that were pushed.
     pub fn corrupting_the_list(mut self) -> Self {
         let list = self.content.get_mut(&Reference::Tag("1".parse().unwrap())).unwrap();
@@ -111,8 +123,7 @@ impl Repository {
             let next = match step {
                 Step::ReadManifests(read) => {
                     calls.push("read");
-                    let found = |reference: Reference| Some((reference.clone(), self.content.get(&reference)?.clone()));
-                    let manifests = read.references().into_iter().filter_map(found).collect();
+                    let manifests = self.content.part(&read.references());
                     read.resume(manifests)
                 }
                 Step::DescribeImages(describe) => {
@@ -122,6 +133,11 @@ impl Repository {
                         Some((reference, Description { digest, pushed_at: self.times[&digest], is_archived: false }))
                     };
                     let descriptions = describe.references().into_iter().filter_map(described).collect();
+                    if let Some((digest, is_archived)) = self.lost_when_described.take() {
+                        let lost = Reference::Digest(digest);
+                        self.content.remove(&lost);
+                        self.content.archived.extend(is_archived.then_some(lost));
+                    }
                     describe.resume(descriptions)
                 }
                 Step::ReadConfigs(read) => {
