@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -94,7 +95,11 @@ def test_the_local_ecr_is_as_expected(ecr: LocalEcr) -> None:
 def test_deviations_of_moto_are_told(moto: str) -> None:
     code, told = report("moto", moto)
     assert (code, told["left_behind"]) == (1, [])
-    assert seen(told) == observed(MOTO)
+    found, expected = seen(told), observed(MOTO)
+    # moto serves requests in parallel without a lock: whether a page shows a tag in the middle of a move is chance.
+    assert expected.pop("page-is-one-read") == "at times fewer than 20 of 20 pages"
+    assert re.fullmatch(rf"{AS_EXPECTED}|\d+ of 20 pages during 20 moves", found.pop("page-is-one-read"))
+    assert found == expected
 
 
 def test_deviations_of_the_emulator_are_told(aws: Emulator) -> None:
