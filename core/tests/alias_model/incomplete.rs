@@ -28,6 +28,9 @@ fn release_that_lacks_a_platform_is_passed_over() {
         # but no yanked one
             sweep: 1.0.0=a 1.1.0=b yanked-1.1.0=b 1.2.0=c 2.0.0=partial latest=a whole
             scan; read 2.0.0; read 1.0.0 1.2.0; put latest=1.2.0; scan => latest moved 1.2.0: 2.0.0 is passed over
+        # and no archived one
+            sweep: 1.0.0=a 1.1.0=archived1 1.2.0=c 2.0.0=partial latest=a whole
+            scan; read 2.0.0; read 1.0.0 1.2.0; put latest=1.2.0; scan => latest moved 1.2.0: 2.0.0 is passed over
         # the next one takes the alias once it is complete
             sweep: 1.0.0=a 2.0.0=b latest=a
             scan; read 2.0.0; put latest=2.0.0; scan => latest moved 2.0.0

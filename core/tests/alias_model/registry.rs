@@ -10,7 +10,7 @@ use ecr_multiarch_core::reconcile::observation::Manifests;
 use ecr_multiarch_core::reconcile::step::PutResponse;
 use ecr_multiarch_core::{
     AliasReconciliation, AliasRequest, AliasScan, AliasScanBuilder, AliasStep, Digest, ManifestList, Reference,
-    RepositorySettings, Settings, Tag,
+    RepositorySettings, ScannedImage, Settings, Tag,
 };
 
 use super::catalog::{repository, scanned_image};
@@ -26,6 +26,8 @@ pub struct Registry {
     /// Whether each release that names a list has its platform tags, too.
     has_platform_tags: bool,
     immutable: Vec<Tag>,
+    /// What nothing can read.
+    archived: Vec<Digest>,
 }
 
 pub fn tag(text: &str) -> Tag {
@@ -33,7 +35,7 @@ pub fn tag(text: &str) -> Tag {
 }
 
 /// What a word stands for: `image…`, `s390x…`, a list of that platform, a list of no platform, `partial…`, a `corrupt`
-/// list; any other, a list of the own platform.
+/// list; any other, a list of the own platform, such as `archived…`, one that is archived.
 pub fn stored(content: &str) -> StoredManifest {
     let media_type = if content.starts_with("image") { MediaType::OciManifest } else { MediaType::OciIndex };
     let (os, architecture) = match content {
@@ -67,10 +69,15 @@ impl Registry {
             _ => None,
         });
         let settings = settings.unwrap().for_repository(&repository()).unwrap().clone();
-        let (tags_by_name, hidden, immutable) = (BTreeMap::new(), Vec::new(), Vec::new());
-        let (states_media_types, has_platform_tags) = (true, true);
-        let mut registry =
-            Self { settings, tags: tags_by_name, hidden, states_media_types, has_platform_tags, immutable };
+        let mut registry = Self {
+            settings,
+            tags: BTreeMap::new(),
+            hidden: Vec::new(),
+            states_media_types: true,
+            has_platform_tags: true,
+            immutable: Vec::new(),
+            archived: Vec::new(),
+        };
         for word in tags.split_whitespace() {
             registry.change(word);
         }
@@ -82,6 +89,7 @@ impl Registry {
         if let Some((name, content)) = change.split_once('=') {
             self.tags.insert(tag(name), stored(content.trim_end_matches('!')));
             self.immutable.extend(content.ends_with('!').then(|| tag(name)));
+            self.archived.extend(content.starts_with("archived").then(|| stored(content).digest));
         } else if let Some(name) = change.strip_suffix(" is gone") {
             self.tags.remove(&tag(name));
         } else if let Some(name) = change.strip_suffix(" is hidden") {
@@ -98,7 +106,8 @@ impl Registry {
         let mut builder = AliasScanBuilder::new(&self.settings);
         for (tag, stored) in self.tags.iter().filter(|(tag, _)| !self.hidden.contains(tag)) {
             let media_type = if self.states_media_types { stored.media_type.as_str() } else { "" };
-            builder.add_image(&scanned_image(tag, stored.digest, media_type));
+            let is_archived = self.archived.contains(&stored.digest);
+            builder.add_image(&ScannedImage { is_archived, ..scanned_image(tag, stored.digest, media_type) });
             if stored.is_list() && self.has_platform_tags && self.settings.release(tag).is_some() {
                 for platform in self.settings.platform_tags(tag).unwrap() {
                     builder.add_image(&scanned_image(&platform.tag, stored.digest, "image"));
@@ -110,7 +119,10 @@ impl Registry {
 
     pub fn read(&self, references: Vec<Reference>) -> Manifests {
         let find = |reference: Reference| match &reference {
-            Reference::Tag(tag) => self.tags.get(tag).cloned().map(|stored| (reference, stored)),
+            Reference::Tag(tag) => {
+                let is_readable = |stored: &&StoredManifest| !self.archived.contains(&stored.digest);
+                self.tags.get(tag).filter(is_readable).cloned().map(|stored| (reference, stored))
+            }
             Reference::Digest(_) => None,
         };
         references.into_iter().filter_map(find).collect()

@@ -99,6 +99,15 @@ fn alias_names_the_highest_release_that_is_published() {
         # a release that another handler rebuilt meanwhile is accepted
             1.0.0=a: 1.0.0=b latest=b
             scan; read 1.0.0 => latest unchanged 1.0.0
+        # an archived list is not written, since nothing can read it
+            sweep: 1.0.0=a 1.1.0=archived latest=a
+            scan => latest conflict 1.1.0: in ECR's archive
+        # nor by a dry run
+            sweep dry-run: 1.0.0=a 1.1.0=archived latest=a
+            scan => latest conflict 1.1.0: in ECR's archive
+        # an alias of an archived list is not read
+            sweep: 1.0.0=archived latest=archived whole
+            scan => nothing
         # a corrupt list is not written
             sweep: 1.0.0=corrupt 0.9.0=x latest=x
             scan; read 1.0.0 => latest CorruptImage
@@ -315,6 +324,12 @@ fn many_aliases_are_written_in_groups_that_a_scan_confirms() {
     assert_eq!(registry.run(registry.request("sweep"), "").1, AliasReconciliation::default());
 }
 
+/// Each call with the number of its tags.
+fn sizes(calls: &str) -> Vec<String> {
+    let size = |call: &str| format!("{} {}", call.split(' ').next().unwrap(), call.split(' ').count() - 1);
+    calls.split("; ").map(size).collect()
+}
+
 /// Every other alias is a conflict, so that writes and reads are due at the same time.
 #[test]
 fn writes_are_made_before_more_conflicts_are_read() {
@@ -323,11 +338,24 @@ fn writes_are_made_before_more_conflicts_are_read() {
     let mut registry = Registry::new("{major}.{minor}", &tags.join(" "));
     let (calls, end) = registry.run(registry.request("sweep"), "");
     assert_eq!(reports(&end).iter().filter(|report| report.contains(" moved ")).count(), 100);
-    let size = |call: &str| format!("{} {}", call.split(' ').next().unwrap(), call.split(' ').count() - 1);
-    let sizes: Vec<_> = calls.split("; ").map(size).collect();
     let groups =
         ["scan 0", "read 74", "read 100", "read 15", "put 50", "scan 0", "read 87", "read 74", "put 50", "scan 0"];
-    assert_eq!(sizes, groups);
+    assert_eq!(sizes(&calls), groups);
+}
+
+/// Of the line of the first alias, one read follows another.
+#[test]
+fn writes_are_made_while_an_alias_is_still_read() {
+    let incomplete = (0..60).map(|minor| format!("1.{minor}.0=partial{minor}"));
+    let complete = (2..150).map(|major| format!("{major}.0.0={major}"));
+    let mut registry = Registry::new("{major}", &incomplete.chain(complete).collect::<Vec<_>>().join(" "));
+    let (calls, end) = registry.run(registry.request("sweep"), "");
+    assert_eq!(reports(&end).iter().filter(|report| report.contains(" moved ")).count(), 148);
+    let groups = [
+        "scan 0", "read 100", "read 100", "read 21", "put 50", "scan 0", "read 61", "read 100", "read 19", "put 50",
+        "scan 0", "read 55", "put 48", "scan 0",
+    ];
+    assert_eq!(sizes(&calls), groups);
 }
 
 #[test]
