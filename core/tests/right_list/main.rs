@@ -302,6 +302,13 @@ fn entry_of_another_media_type_than_its_image_is_refused() {
 }
 
 #[test]
+fn missing_image_of_an_index_is_named() {
+    let [amd64, arm64] = &images("new");
+    let error = tagged(&amd64.attested(), arm64).without(amd64).error();
+    assert!(error.starts_with(&format!("app@{} could not be read back", amd64.digest())), "{error}");
+}
+
+#[test]
 fn artifacts_follow_their_image_in_the_order_of_its_index() {
     let [amd64, arm64] = &images("new");
     let stripped = amd64.attestation().without_annotations();

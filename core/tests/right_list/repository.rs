@@ -84,6 +84,12 @@ impl Repository {
         Self { has_no_times: true, ..self }
     }
 
+    /// The image is deleted, whatever names it.
+    pub fn without(mut self, image: &impl ToArtifact) -> Self {
+        self.content.remove(&Reference::Digest(image.digest().parse().unwrap()));
+        self
+    }
+
     /// The image is archived after it was described.
     pub fn archived_when_described(self, image: &impl ToArtifact) -> Self {
         Self { lost_when_described: Some((image.digest().parse().unwrap(), true)), ..self }
@@ -164,6 +170,11 @@ impl Repository {
     /// The manifest list that is written.
     pub fn written(self) -> String {
         self.reconcile().1.unwrap()
+    }
+
+    /// The message of the error that it ends with.
+    pub fn error(self) -> String {
+        self.reconcile().2.unwrap_err().to_string()
     }
 
     /// What the version's tag named before it was published.
