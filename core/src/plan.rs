@@ -234,8 +234,11 @@ impl Planner<'_> {
 
     /// Ignores a request that names only repositories that are not served. A glob may match a served one.
     fn check_repositories(&self, globs: &[RepositoryGlob]) -> Result<(), Rejection> {
-        let is_not_served =
-            |glob: &RepositoryGlob| glob.literal().is_some_and(|name| self.settings.for_repository(&name).is_none());
+        let is_not_served = |glob: &RepositoryGlob| match glob.literal() {
+            Some(name) => self.settings.for_repository(&name).is_none(),
+            // What has no star and cannot be a name matches nothing.
+            None => !glob.as_str().contains('*'),
+        };
         if globs.is_empty() || !globs.iter().all(is_not_served) {
             return Ok(());
         }
@@ -505,12 +508,17 @@ mod tests {
         for (repositories, is_ignored) in [
             (json!(["other", "none"]), true),
             (json!(["other", "app"]), false),
+            (json!(["a", "-none"]), true),
             (json!(["o*"]), false),
             (json!([]), false),
         ] {
             let planned = plan(json!({"action": "sweep", "repositories": repositories}));
             if is_ignored {
-                assert_eq!(ignored_because(planned), "REPOSITORIES does not cover any of other, none");
+                let names = [&repositories[0], &repositories[1]].map(|name| name.as_str().unwrap());
+                assert_eq!(
+                    ignored_because(planned),
+                    format!("REPOSITORIES does not cover any of {}", names.join(", "))
+                );
             } else {
                 assert!(matches!(planned.1, Plan::Do(Work::Sweep(..))), "{repositories}");
             }
