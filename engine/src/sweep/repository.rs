@@ -17,9 +17,9 @@ use crate::end::WorkTime;
 /// may be a passing fault of a single image, three are not.
 const MAX_REFUSED_FOR_REPOSITORY: u8 = 3;
 
-/// How many writes may be refused in a row, for whatever reason, before a repository is left for this run. Other reasons,
-/// such as an immutable tag, concern single lists, so that a few of them must not keep the other versions from being
-/// published. At two writes a second, twenty cost ten seconds of a run.
+/// How many writes may be refused in a row, for whatever reason, before the other repositories take precedence. Other
+/// reasons, such as an immutable tag, concern single lists, so that however many of them there are, the versions behind them
+/// must be reached. At two writes a second, twenty cost the others ten seconds of a run.
 const MAX_REFUSED_IN_A_ROW: u8 = 20;
 
 /// How many repositories at least share a run. As many batches are reconciled at a time, so that a few repositories
@@ -135,7 +135,8 @@ impl<'a> SweptRepository<'a> {
         self.refusal.borrow_mut().get_or_insert(error);
     }
 
-    /// Records a write that failed. One that was refused may be one too many; others may succeed another time.
+    /// Records a write that failed. After too many that were refused, the repository is left, or the others take precedence;
+    /// what is not refused may succeed another time.
     pub(super) fn write_failed(&self, error: &Error) {
         if error.error_type().is_retryable() {
             return;
@@ -144,11 +145,11 @@ impl<'a> SweptRepository<'a> {
             count.set(count.get().saturating_add(1));
             count.get()
         };
-        let for_repository = concerns_repository(error).then(|| increment(&self.refused_for_repository));
-        if for_repository >= Some(MAX_REFUSED_FOR_REPOSITORY)
-            || increment(&self.refused_in_a_row) >= MAX_REFUSED_IN_A_ROW
-        {
+        if concerns_repository(error) && increment(&self.refused_for_repository) >= MAX_REFUSED_FOR_REPOSITORY {
             self.abandon(error.clone());
+        }
+        if increment(&self.refused_in_a_row) >= MAX_REFUSED_IN_A_ROW {
+            self.time_taken.set(self.time_taken.get().max(self.share.time));
         }
     }
 
@@ -250,7 +251,29 @@ fn concerns_repository(error: &Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
+    use ecr_multiarch_core::Settings;
+
     use super::*;
+
+    #[test]
+    fn others_take_precedence_after_twenty_refused_writes_in_a_row() {
+        let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| "linux/amd64".to_owned())).unwrap();
+        let name: RepositoryName = "app".parse().unwrap();
+        let lists = ListsToTag::new(SystemTime::now(), Duration::ZERO, false);
+        let share = Shares::new(Duration::from_secs(880), 0).share(false);
+        let repository = SweptRepository::new(name.clone(), settings.for_repository(&name).unwrap(), share, lists);
+        let refused = Error::InvalidRequest("refused".to_owned());
+        let refuse = |times| (0..times).for_each(|_| repository.write_failed(&refused));
+        refuse(19);
+        repository.version_published(&"1".parse().unwrap());
+        refuse(19);
+        assert!(!repository.has_had_its_share());
+        refuse(1);
+        assert!(repository.has_had_its_share());
+        assert_eq!(repository.refusal(), None);
+    }
 
     #[test]
     fn shares_of_named_repositories_take_half_of_a_run() {
