@@ -61,7 +61,15 @@ impl Handler {
     ///
     /// # Errors
     /// Every [`Error`] of an event or a request. A batch never fails as a whole, unless the invocation may not bring one.
-    pub async fn respond(&self, mut payload: Value, invocation: &Invocation) -> Result<Response, InvocationError> {
+    pub async fn respond(
+        &self,
+        payload: Result<Value, Error>,
+        invocation: &Invocation,
+    ) -> Result<Response, InvocationError> {
+        let mut payload = match payload {
+            Ok(payload) => payload,
+            Err(error) => return self.answer(Err(error), invocation).await.map(Response::Answer),
+        };
         let Some(records) = payload::take_records(&mut payload) else {
             return self.answer(payload::parse(payload), invocation).await.map(Response::Answer);
         };

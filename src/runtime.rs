@@ -7,6 +7,7 @@ use aws_smithy_http_client::{Connector, tls};
 use aws_smithy_runtime_api::client::http::HttpConnector as _;
 use aws_smithy_runtime_api::http::Request;
 use aws_smithy_types::body::SdkBody;
+use ecr_multiarch_core::input::invalid_request;
 use ecr_multiarch_core::settings::InvalidSetting;
 use ecr_multiarch_core::{Access, Error, InvocationError};
 use lambda_runtime::layers::TracingLayer;
@@ -66,7 +67,7 @@ type PayloadText = Result<String, String>;
 ///
 /// # Errors
 /// [`StartError`], outside of Lambda, and if the Lambda Runtime API fails.
-pub async fn serve<A, E, F>(handler: impl Fn(Value, Invocation) -> F) -> Result<(), StartError>
+pub async fn serve<A, E, F>(handler: impl Fn(Result<Value, Error>, Invocation) -> F) -> Result<(), StartError>
 where
     A: Serialize,
     E: Into<InvocationError>,
@@ -79,8 +80,8 @@ where
     let service = service_fn(async move |event: LambdaEvent<PayloadText>| {
         let (payload, context) = event.into_parts();
         let input = payload.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
-        let invalid = |error| Failure(Error::InvalidRequest(format!("the input is not valid JSON: {error}")).into());
-        handler(input.map_err(invalid)?, invocation(context)).await.map_err(|error| Failure(error.into()))
+        let input = input.map_err(|error| invalid_request(format_args!("the input is not valid JSON: {error}")));
+        handler(input, invocation(context)).await.map_err(|error| Failure(error.into()))
     });
     Runtime::new(service)
         .layer(MapRequestLayer::new(encode_as_json_string))

@@ -307,6 +307,10 @@ impl Planner<'_> {
             },
             Input::Sweep(SweepRequest { account, region, repositories, dry_run, from, deep: _, max_age: _ }) => {
                 Subject {
+                    registry: account
+                        .clone()
+                        .zip(region.clone())
+                        .map(|(account, region)| RegistryId { account: Some(account), region }),
                     is_full_sweep: account.is_none()
                         && region.is_none()
                         && repositories.is_none()
@@ -455,6 +459,15 @@ mod tests {
             let (subject, _) = plan(with_fields(json!({"action": "sweep"}), &fields));
             assert_eq!((subject.is_full_sweep, subject.kind), (is_full, Some(kind)), "{fields}");
         }
+    }
+
+    #[test]
+    fn ignored_sweep_has_the_registry_that_it_names() {
+        let sweep = |fields: &Value| plan(with_fields(json!({"action": "sweep"}), fields));
+        let ignored = sweep(&json!({"account": "777788889999", "region": "eu-central-1"}));
+        assert_eq!(ignored.0.registry, Some(registry("777788889999", "eu-central-1")));
+        assert!(ignored_because(ignored).contains("777788889999"));
+        assert_eq!(sweep(&json!({"account": "777788889999"})).0.registry, None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The errors that a retry cannot fix: the error type, and a message that says what to do.
 
+use ecr_multiarch_core::Error;
 use local_ecr::image::{Entry, Image, Index, ToArtifact};
 use local_ecr::media_type::OCI_MANIFEST;
 use local_ecr::{BLOB, Fault, FaultKind};
@@ -19,9 +20,12 @@ fn malformed_input_is_invalid_request() {
     let bed = TestBed::new();
     assert_failure(&bed.function.invoke(&json!({"action": "x"})), "InvalidRequest", &["assemble", "sweep"]);
     for payload in ["{}", "[]", "null", "7", "\"text\"", "{\"action\":\"publish\"}", "not json", "{\"a\":", ""] {
-        assert_failure(&bed.function.invoke_text(payload), "InvalidRequest", &[]);
+        assert_failure(&bed.function.invoke_text(payload), "InvalidRequest", &["assemble", "sweep"]);
     }
     assert!(bed.ecr.journal().is_empty());
+    let lines = bed.function.final_log_lines();
+    let logged = lines.iter().filter(|line| line["error"] == "InvalidRequest" && line["level"] == "ERROR").count();
+    assert_eq!((logged, lines.iter().filter(|line| line["Failed"] == 1).count()), (10, 10), "{lines:#?}");
 }
 
 #[test]
@@ -210,7 +214,11 @@ fn unreadable_image_quotes_failure_code() {
     }
     let bed = TestBed::with_images();
     bed.registry.fail("app", "1-amd64", "ImageInaccessible");
-    assert_failure(&bed.deliver_event("1-arm64"), "ImageArchived", &["app:1-amd64", "imageTag=1-amd64", "restore it"]);
+    for tag in ["1-arm64", "1-amd64"] {
+        bed.ecr.clear_journal();
+        assert_failure(&bed.deliver_event(tag), "ImageArchived", &["app:1-amd64", "imageTag=1-amd64", "restore it"]);
+        assert_eq!(bed.calls("BatchGetImage").len(), 1);
+    }
 }
 
 /// Asserts that this under the version's tag is a conflict, before any config is read, unless the request forces it.
@@ -329,7 +337,7 @@ fn start_panicking_function() -> Function {
 /// The function's runtime with a handler that panics.
 fn run_panicking_function() {
     ecr_multiarch::logging::start();
-    let handler = async |_: Value, _| -> Result<Value, ecr_multiarch_core::Error> { panic!("panic on purpose") };
+    let handler = async |_: Result<Value, Error>, _| -> Result<Value, Error> { panic!("panic on purpose") };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(ecr_multiarch::runtime::serve(handler)).unwrap();
 }

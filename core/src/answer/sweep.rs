@@ -284,10 +284,8 @@ impl Serialize for SweepReport {
             sizes(pending_first),
             sizes(conflicts_first),
         ];
-        // What failed is cut last: the other lists have half of the bytes at most, if it needs the rest.
-        let others: usize = sizes.iter().flatten().sum();
-        let failed_limit = MAX_LIST_BYTES - others.min(MAX_LIST_BYTES / 2);
-        let failed_limit = failed_sizes.iter().sum::<usize>().min(failed_limit);
+        // What failed is cut last.
+        let failed_limit = failed_sizes.iter().sum::<usize>().min(MAX_LIST_BYTES);
         let limits = byte_limits(&sizes, MAX_LIST_BYTES - failed_limit);
         let row = Row {
             outcome: "swept",
@@ -408,8 +406,8 @@ mod tests {
         };
         let [failures, others] = shown(&report);
         let size = sizes(&report.failed.first)[0];
-        assert_eq!(failures, MAX_LIST_BYTES / 2 / size);
-        assert!(others < failures + 10 && others > 40, "{failures} {others}");
+        assert_eq!(failures, MAX_ENTRIES.min(MAX_LIST_BYTES / size));
+        assert!(others < 10, "{others}");
         assert!(serde_json::to_vec(&report).unwrap().len() < MAX_LIST_BYTES + 7 * 1_024);
         report.ignored = Truncated::default();
         assert_eq!(shown(&report), [MAX_ENTRIES, 0]);

@@ -143,7 +143,9 @@ impl Put {
 impl Context {
     fn observed(self, manifests: Manifests) -> Result<Step, Error> {
         let mut pushed = self.request.pushed.iter().cloned().map(Reference::Tag);
-        if let Some(unseen) = pushed.find(|reference| !manifests.contains_key(reference)) {
+        // One that is archived is seen, and may not be needed.
+        let is_unseen = |tag: &Reference| !manifests.contains_key(tag) && !manifests.archived.contains(tag);
+        if let Some(unseen) = pushed.find(is_unseen) {
             let image = self.request.image(unseen);
             return self.observe_again(UnseenImage::Named(image));
         }

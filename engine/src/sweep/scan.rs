@@ -97,10 +97,10 @@ impl<'a> RegistrySweep<'a> {
         Ok(TargetNames { names, are_scanned })
     }
 
-    /// Records what the request or the settings name and the registry lacks, and logs the globs that match nothing: once,
-    /// not in the runs that continue a sweep, and not where there is nothing to match.
+    /// Records what the request or the settings name and the registry lacks, and logs the globs that match nothing, unless
+    /// there is nothing to match: once, not in the runs that continue a sweep.
     fn tell_unmatched(&self, names: &[RepositoryName]) {
-        if self.scope.from.is_some() || names.is_empty() {
+        if self.scope.from.is_some() {
             return;
         }
         let patterns = self.scope.repositories.as_deref().unwrap_or(self.settings.repositories());
@@ -108,7 +108,9 @@ impl<'a> RegistrySweep<'a> {
         for pattern in patterns.iter().filter(is_unmatched) {
             match pattern.literal() {
                 Some(name) => drop(self.missing.borrow_mut().insert(name)),
-                None if self.scope.covers_all_registries => log::unmatched(&self.reporter.registry, pattern),
+                None if self.scope.covers_all_registries && !names.is_empty() => {
+                    log::unmatched(&self.reporter.registry, pattern)
+                }
                 None => {}
             }
         }

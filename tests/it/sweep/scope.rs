@@ -108,6 +108,15 @@ fn pattern_that_matches_no_repository_is_logged() {
 }
 
 #[test]
+fn repository_that_is_named_beside_globs_is_missed_in_an_empty_registry() {
+    let bed = TestBed::with(|function| function.env("REPOSITORIES", "base,team-*"));
+    let swept = bed.sweep(&json!({}));
+    let failed = &swept["failed"];
+    assert_eq!((&swept["failed_total"], &failed[0]["repository"]), (&json!(1), &json!("base")), "{swept:#}");
+    assert_eq!(failed[0]["error"], "RepositoryNotFound");
+}
+
+#[test]
 fn artifacts_under_platform_tags_are_not_swept() {
     let bed = fast_bed();
     for tag in ["cache-amd64", "cache-arm64"] {
