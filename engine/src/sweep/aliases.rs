@@ -33,7 +33,7 @@ impl Reporter<'_> {
                 });
             }
         }
-        for failure in end.failed {
+        for failure in end.failed.into_iter().filter(|failure| !repository.leave_deleted(&failure.error)) {
             self.add_failed(&repository.name, None, failure.error, None);
         }
         if !is_out_of_time {
@@ -53,6 +53,7 @@ impl RegistrySweep<'_> {
         let step = ScanRepository::start(request.into()).resume(scan.finish());
         match Box::pin(run.finish(step)).await {
             Ok(end) => self.reporter.aliases(repository, end),
+            Err(error) if repository.leave_deleted(&error) => self.reporter.finish(&repository.name),
             Err(error) => self.reporter.scan_failed(&repository.name, error),
         }
     }

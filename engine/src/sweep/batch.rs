@@ -109,10 +109,13 @@ impl GroupDelegate for BatchDelegate<'_, '_> {
     }
 
     fn on_read_error(&self, error: &Error) -> Option<VersionEnd> {
-        error.concerns_repository().then(|| {
+        if !error.concerns_repository() {
+            return None;
+        }
+        if !self.repository.leave_deleted(error) {
             self.repository.abandon(error.clone());
-            End::Abandoned(error.clone())
-        })
+        }
+        Some(End::Abandoned(error.clone()))
     }
 
     fn on_write_error(&self, error: &Error) {
@@ -127,6 +130,12 @@ impl GroupDelegate for BatchDelegate<'_, '_> {
             self.undone.borrow_mut().push(version);
             return;
         }
+        let end = match end {
+            End::Failed(InvocationError { error, .. }) if self.repository.leave_deleted(&error) => {
+                End::Abandoned(error)
+            }
+            end => end,
+        };
         // Known only once the tag was read after the write.
         if let End::Failed(InvocationError { error, .. }) = &end
             && error.is_of_immutable_tag()

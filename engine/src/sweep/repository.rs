@@ -75,6 +75,7 @@ pub(super) struct SweptRepository<'a> {
     refused_for_repository: Cell<u8>,
     refused_in_a_row: Cell<u8>,
     refusal: RefCell<Option<Error>>,
+    is_deleted: Cell<bool>,
     /// Whether one of its batches is being reconciled.
     pub(super) is_in_progress: Cell<bool>,
     /// Its aliases, where the settings have any, until they are reconciled.
@@ -119,6 +120,7 @@ impl<'a> SweptRepository<'a> {
             refused_for_repository: Cell::default(),
             refused_in_a_row: Cell::default(),
             refusal: RefCell::default(),
+            is_deleted: Cell::default(),
             is_in_progress: Cell::default(),
             aliases: RefCell::new(RepositoryAliases::new(settings)),
             lists: RefCell::new(settings.image_tags.is_some().then_some(lists)),
@@ -133,6 +135,24 @@ impl<'a> SweptRepository<'a> {
     /// Leaves the repository for this run.
     pub(super) fn abandon(&self, error: Error) {
         self.refusal.borrow_mut().get_or_insert(error);
+    }
+
+    /// Whether it was deleted since it was scanned, which is not a failure.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.is_deleted.get()
+    }
+
+    /// Leaves the repository if an error of a read says that it was deleted. Returns whether it does. Where writes do not
+    /// find a repository that reads find, something else is wrong.
+    pub(super) fn leave_deleted(&self, error: &Error) -> bool {
+        if !matches!(error, Error::RepositoryNotFound { .. }) || self.refused_for_repository.get() > 0 {
+            return false;
+        }
+        self.is_deleted.set(true);
+        self.aliases.take();
+        self.lists.take();
+        self.abandon(error.clone());
+        true
     }
 
     /// Records a write that failed. After too many that were refused, the repository is left, or the others take precedence;
@@ -220,7 +240,7 @@ impl<'a> SweptRepository<'a> {
     /// What remains of it. Its time is that of the batches that have ended.
     pub(super) fn end(&self) -> RepositoryEnd {
         let (abandoned, out_of_time) = (self.abandoned.get(), self.out_of_time.get());
-        match self.refusal.take() {
+        match self.refusal.take().filter(|_| !self.is_deleted.get()) {
             Some(error) if abandoned + out_of_time > 0 => RepositoryEnd::Refused(error, abandoned + out_of_time),
             None if out_of_time > 0 => {
                 let gets_ahead = self.has_published.get() || self.has_waited_for_write.get();

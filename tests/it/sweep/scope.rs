@@ -3,12 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use local_ecr::image::{Entry, Image, Index, chart};
-use local_ecr::{ArchivedAnswer, Options};
+use local_ecr::{ArchivedAnswer, Fault, FaultKind, LocalEcr, Options};
 use serde_json::{Value, json};
 
 use super::{counts, fast_bed, fast_bed_with};
 use crate::support::assertions::{assert_contains, assert_failure, assert_outcome};
-use crate::support::test_bed::TestBed;
+use crate::support::function::FunctionBuilder;
+use crate::support::test_bed::{TestBed, push_images};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -109,11 +110,32 @@ fn pattern_that_matches_no_repository_is_logged() {
 
 #[test]
 fn repository_that_is_named_beside_globs_is_missed_in_an_empty_registry() {
-    let bed = TestBed::with(|function| function.env("REPOSITORIES", "base,team-*"));
-    let swept = bed.sweep(&json!({}));
+    let ecr = LocalEcr::start(Options::default()).unwrap();
+    let function = FunctionBuilder::new(&ecr).env("REPOSITORIES", "base,team-*").start();
+    let swept = function.invoke(&json!({"action": "sweep"})).unwrap();
     let failed = &swept["failed"];
     assert_eq!((&swept["failed_total"], &failed[0]["repository"]), (&json!(1), &json!("base")), "{swept:#}");
     assert_eq!(failed[0]["error"], "RepositoryNotFound");
+}
+
+/// While it is swept, by whatever call that is found out.
+#[test]
+fn repository_that_is_deleted_meanwhile_is_not_a_failure() {
+    for (operation, skip) in [("BatchGetImage", 0), ("GetDownloadUrlForLayer", 0), ("BatchGetImage", 1)] {
+        let bed = fast_bed_with(|function| function.env("ALIASES", "latest").env("IMAGE_TAGS", "{version}_{platform}"));
+        for version in ["1.0.0", "2.0.0"] {
+            bed.store_images(version);
+            push_images(&bed.registry, "other", version);
+        }
+        let error = FaultKind::client_error("RepositoryNotFoundException", "no");
+        for operation in [operation, "DescribeImages"] {
+            let skip = if operation == "DescribeImages" { 1 } else { skip };
+            bed.ecr.faults().add(Fault::on(operation, error.clone()).repository("app").skip(skip));
+        }
+        let swept = bed.sweep(&json!({}));
+        assert_eq!((&swept["failed"], &swept["complete"]), (&json!([]), &json!(true)), "{operation}: {swept:#}");
+        assert!(bed.registry.tag("other", "latest").is_some());
+    }
 }
 
 #[test]
