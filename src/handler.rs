@@ -66,6 +66,7 @@ impl Handler {
         payload: Result<Value, Error>,
         invocation: &Invocation,
     ) -> Result<Response, InvocationError> {
+        self.registries.begin_invocation();
         let mut payload = match payload {
             Ok(payload) => payload,
             Err(error) => return self.answer(Err(error), invocation).await.map(Response::Answer),

@@ -223,6 +223,28 @@ fn invalid_config_is_read_once_however_many_tags_name_it() {
     assert_eq!(bed.calls(BLOB).len(), 1);
 }
 
+/// In one invocation: the next one may find other bytes.
+#[test]
+fn config_of_other_bytes_is_read_once_in_an_invocation() {
+    let config = |architecture: &str| format!(r#"{{"architecture":"{architecture}","os":"linux"}}"#);
+    let bed = TestBed::with(|function| function.env("SWEEP_PUTS_PER_SECOND", "1000"));
+    for version in 0..20 {
+        for platform in PLATFORMS {
+            let manifest = manifest_with(&bed.registry, "app", &config(platform), &version.to_string());
+            bed.registry.store_raw("app", Some(&format!("{version}-{platform}")), OCI_MANIFEST, manifest, None);
+        }
+    }
+    let broken = config(PLATFORMS[0]);
+    bed.registry.store_blob("app", broken.replace("linux", "LINUX"), Some(&digest_of(broken.as_bytes())));
+    for reads in [2, 3] {
+        let swept = bed.sweep(&json!({}));
+        assert_eq!((&swept["failed_total"], &swept["failed"][0]["error"]), (&json!(20), &json!("CorruptImage")));
+        assert_eq!(bed.calls(BLOB).len(), reads);
+    }
+    bed.registry.store_blob("app", broken, None);
+    assert_eq!(bed.sweep(&json!({}))["published"], 20);
+}
+
 #[test]
 fn batch_with_maximal_configs_of_many_platforms_fits() {
     let architectures = ["amd64", "arm64", "s390x", "ppc64le", "riscv64", "386", "mips64le"];

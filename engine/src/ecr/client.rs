@@ -178,6 +178,11 @@ impl Registries {
         self.sdk.credentials_provider()
     }
 
+    /// Forgets what is kept for one invocation alone.
+    pub fn begin_invocation(&self) {
+        self.shared.configs.forget_corrupt();
+    }
+
     /// How many calls were sent to ECR so far; each attempt of the SDK counts.
     pub fn calls(&self) -> u64 {
         self.shared.calls.load(Ordering::Relaxed)

@@ -1,7 +1,7 @@
 //! Reads image configs, and keeps them while the execution environment is warm.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_ecr::Client;
 use ecr_multiarch_core::error::Unavailable;
@@ -33,10 +33,12 @@ type ConfigCell = Arc<OnceCell<ConfigResult>>;
 #[derive(Debug)]
 pub(super) struct ConfigCache {
     generations: Mutex<Generations>,
+    /// What was read in this invocation under a digest, and was not the config of the size that a manifest states.
+    corrupt: Mutex<HashMap<(Digest, u64), Corruption>>,
     kib_in_flight: Semaphore,
 }
 
-/// Why nothing is kept of a read: it does not tell what the config is.
+/// Why nothing is kept of a read beyond the invocation: it does not tell what the config is.
 #[derive(Debug)]
 enum NotKept {
     /// The bytes are not those of the config.
@@ -73,7 +75,8 @@ impl Generations {
 
 impl Default for ConfigCache {
     fn default() -> Self {
-        Self { generations: Mutex::default(), kib_in_flight: Semaphore::new(MAX_KIB_IN_FLIGHT as usize) }
+        let (generations, corrupt) = (Mutex::default(), Mutex::default());
+        Self { generations, corrupt, kib_in_flight: Semaphore::new(MAX_KIB_IN_FLIGHT as usize) }
     }
 }
 
@@ -102,6 +105,23 @@ impl ConfigCache {
         }
     }
 
+    fn corrupt(&self) -> MutexGuard<'_, HashMap<(Digest, u64), Corruption>> {
+        self.corrupt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what was read instead of a config of this size, so that it is not read again in this invocation.
+    fn add_corrupt(&self, digest: Digest, size: u64, corruption: &Corruption) {
+        let mut corrupt = self.corrupt();
+        if corrupt.len() < MAX_CONFIGS {
+            corrupt.insert((digest, size), corruption.clone());
+        }
+    }
+
+    /// Forgets what was not a config, since another invocation may find the right bytes.
+    pub(super) fn forget_corrupt(&self) {
+        self.corrupt().clear();
+    }
+
     /// Waits until so many bytes may be read.
     async fn permit(&self, bytes: u64) -> Option<SemaphorePermit<'_>> {
         let kib = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(MAX_KIB_IN_FLIGHT);
@@ -125,7 +145,10 @@ impl Registry {
             let config = cell.get_or_try_init(|| self.read_config(repository, *digest, *size)).await;
             match config.cloned() {
                 Ok(config) => Ok((*digest, config)),
-                Err(NotKept::Corrupt(corruption)) => Ok((*digest, Err(corruption.into()))),
+                Err(NotKept::Corrupt(corruption)) => {
+                    self.shared.configs.add_corrupt(*digest, *size, &corruption);
+                    Ok((*digest, Err(corruption.into())))
+                }
                 Err(NotKept::Unread(error)) => Err(error),
             }
         });
@@ -138,6 +161,9 @@ impl Registry {
         digest: Digest,
         size: u64,
     ) -> Result<ConfigResult, NotKept> {
+        if let Some(corruption) = self.shared.configs.corrupt().get(&(digest, size)) {
+            return Err(NotKept::Corrupt(corruption.clone()));
+        }
         let resource = || image(repository, Reference::Digest(digest));
         let action = IamAction::GetDownloadUrlForLayer;
         let unavailable = |message: &str| Error::RegistryUnavailable {

@@ -109,7 +109,7 @@ impl<'a> RegistrySweep<'a> {
             match pattern.literal() {
                 Some(name) => drop(self.missing.borrow_mut().insert(name)),
                 None if self.scope.covers_all_registries && !names.is_empty() => {
-                    log::unmatched(&self.reporter.registry, pattern)
+                    log::unmatched(&self.reporter.registry, pattern);
                 }
                 None => {}
             }
