@@ -13,10 +13,13 @@ use crate::oci::media_type::is_image_config;
 use crate::oci::tag::Tag;
 use crate::settings::ListAnnotations;
 use crate::settings::configured_platform::ConfiguredPlatform;
+use crate::settings::tag_scheme::PlatformTag;
 
 /// The image of one platform, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Candidate {
+    /// The position of its platform.
+    pub(super) position: usize,
     pub(super) platform: ConfiguredPlatform,
     pub(super) tag: Tag,
     pub(super) origin: Origin,
@@ -27,7 +30,11 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    pub(super) fn new(tag: &Tag, platform: &ConfiguredPlatform, parsed: ParsedManifest) -> Result<Self, InvalidImage> {
+    pub(super) fn new(
+        position: usize,
+        PlatformTag { tag, platform }: &PlatformTag,
+        parsed: ParsedManifest,
+    ) -> Result<Self, InvalidImage> {
         let (descriptor, manifest) = parsed?;
         let (origin, manifest, of_index) = match manifest {
             Manifest::Image(image) => {
@@ -39,7 +46,7 @@ impl Candidate {
                 (origin, None, index.annotations)
             }
         };
-        Ok(Self { platform: platform.clone(), tag: tag.clone(), origin, manifest, of_index })
+        Ok(Self { position, platform: platform.clone(), tag: tag.clone(), origin, manifest, of_index })
     }
 
     pub(super) fn digest(&self) -> Digest {
@@ -113,8 +120,8 @@ mod tests {
         });
         let index = json!({"schemaVersion": 2, "manifests": [entry], "annotations": of_index});
         let index = stored(MediaType::OciIndex, &index);
-        let mut candidate =
-            Candidate::new(&"1-amd64".parse().unwrap(), &"linux/amd64".parse().unwrap(), index.parse()).unwrap();
+        let platform = PlatformTag { platform: "linux/amd64".parse().unwrap(), tag: "1-amd64".parse().unwrap() };
+        let mut candidate = Candidate::new(0, &platform, index.parse()).unwrap();
         let Ok((_, Manifest::Image(image))) = image.parse() else { panic!() };
         candidate.manifest = Some(image);
         let config = json!({"os": "linux", "architecture": "amd64", "config": {"Labels": labels}}).to_string();

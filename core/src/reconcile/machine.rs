@@ -153,16 +153,9 @@ impl Context {
             Observed::Right(list, images) => return Ok(self.confirmed_list(list, images)),
             Observed::Other(observation) => observation,
         };
-        if let Some(waiting) = &observation.waiting {
-            let (waiting, images) = (Waiting::clone(waiting), observation.images());
-            if self.request.looks_for_archived {
-                let subject = Described::MissingTags(waiting, images);
-                return Ok(Step::DescribeImages(DescribeImages { context: self, subject }));
-            }
-            return Ok(done(Outcome::Waiting(waiting), images));
-        }
         let is_own = observation.target.as_ref().is_some_and(|target| self.written.contains(&target.digest));
-        if observation.is_undecided() && !self.request.force && !is_own {
+        let is_replaced = self.request.force && observation.waiting.is_none();
+        if observation.is_undecided() && !is_replaced && !is_own {
             let subject = Described::Images(observation);
             return Ok(Step::DescribeImages(DescribeImages { context: self, subject }));
         }
@@ -196,15 +189,15 @@ impl Context {
     /// does not exist is replaced.
     fn observe_again_or_replace(self, observation: Observation) -> Result<Step, Error> {
         match self.clone().pause() {
-            Some((context, after)) => Ok(Step::ReadManifests(context.observe(after))),
-            None => self.replace(observation),
+            Some((context, after)) if observation.waiting.is_none() => Ok(Step::ReadManifests(context.observe(after))),
+            _ => self.replace(observation),
         }
     }
 
     /// Goes on to replace the list, unless somebody made it from newer images and no event says that a platform tag was
     /// pushed after these.
     fn replace_unless_newer(self, observation: Observation, times: &PushTimes) -> Result<Step, Error> {
-        match observation.newer_list(times) {
+        match observation.newer_list(times).filter(|_| observation.waiting.is_none()) {
             Some((digest, last_push)) if self.request.announced_at.is_none_or(|announced| announced <= last_push) => {
                 Err(Error::TagConflict { tag: self.request.target(), conflict: Conflict::NewerImages { digest } })
             }
@@ -212,8 +205,11 @@ impl Context {
         }
     }
 
-    /// Goes on to assemble the list of the platform tags, unless it must not replace what is there.
+    /// Goes on to assemble the list of the platform tags, unless one is missing or it must not replace what is there.
     fn replace(self, observation: Observation) -> Result<Step, Error> {
+        if let Some(waiting) = &observation.waiting {
+            return Ok(self.wait(Waiting::clone(waiting), observation.images()));
+        }
         // Before anything else is read: a sweep meets the same conflicts every time.
         let configured = &self.request.platforms;
         let is_configured = |platform: &Platform| configured.iter().any(|tag| !tag.platform.contradicts(platform));
@@ -228,6 +224,15 @@ impl Context {
         }
         let purpose = Purpose::AddChildren(observation);
         Ok(Step::ReadManifests(ReadManifests { context: self, after: Duration::ZERO, purpose }))
+    }
+
+    /// Ends with what is waited for, unless that is to be looked for in the archive.
+    fn wait(self, waiting: Waiting, images: Vec<PlatformImage>) -> Step {
+        if !self.request.looks_for_archived {
+            return done(Outcome::Waiting(waiting), images);
+        }
+        let subject = Described::MissingTags(waiting, images);
+        Step::DescribeImages(DescribeImages { context: self, subject })
     }
 
     fn add_children(self, mut observation: Observation, manifests: &Manifests) -> Result<Step, Error> {

@@ -9,7 +9,7 @@ use super::cause::cause_of_missing;
 use super::manifest_list::{ManifestList, SourceImage};
 use super::outcome::{PlatformImage, Waiting};
 use super::request::ReconcileRequest;
-use super::right_list::{Comparison, CompleteList, PushTimes};
+use super::right_list::{Comparison, CompleteList, PushTimes, TaggedImages};
 use crate::error::{Error, PlatformSource};
 use crate::name::Reference;
 use crate::oci::descriptor::Descriptor;
@@ -137,9 +137,9 @@ impl Observation {
         let reason = cause_of_missing(request, target.as_ref(), &missing, &parsed);
         let waiting = (!missing.is_empty()).then(|| Box::new(Waiting::Platforms { missing, reason }));
         let mut candidates = Vec::with_capacity(parsed.len());
-        for (PlatformTag { tag, platform }, parsed) in request.platforms.iter().zip(parsed) {
-            let candidate = parsed.map(|parsed| Candidate::new(tag, platform, parsed)).transpose();
-            let image = || request.image(Reference::Tag(tag.clone()));
+        for (position, (platform, parsed)) in request.platforms.iter().zip(parsed).enumerate() {
+            let candidate = parsed.map(|parsed| Candidate::new(position, platform, parsed)).transpose();
+            let image = || request.image(Reference::Tag(platform.tag.clone()));
             candidates.extend(candidate.map_err(|reason| Error::from_image(image(), reason))?);
         }
         Ok(Observed::Other(Self { waiting, tags, target, comparison, candidates }))
@@ -163,7 +163,7 @@ impl Observation {
     /// The images whose times of push decide it.
     pub fn described(&self) -> BTreeSet<Reference> {
         let listed = self.comparison.iter().flat_map(|comparison| &comparison.complete.images).copied();
-        listed.chain(self.tagged()).map(Reference::Digest).collect()
+        listed.chain(self.tagged().into_values()).map(Reference::Digest).collect()
     }
 
     /// Whether the configs of the images decide it.
@@ -221,13 +221,13 @@ impl Observation {
     fn changed(&self) -> impl Iterator<Item = (Digest, &Candidate)> {
         self.comparison.iter().flat_map(|comparison| {
             let Comparison { complete, changed, .. } = &**comparison;
-            changed.iter().filter_map(|&at| Some((*complete.images.get(at)?, self.candidates.get(at)?)))
+            let candidate = |at| self.candidates.iter().find(|candidate| candidate.position == at);
+            changed.iter().filter_map(move |&at| Some((*complete.images.get(at)?, candidate(at)?)))
         })
     }
 
-    /// The images that the platform tags name, in ascending order of these tags.
-    fn tagged(&self) -> Vec<Digest> {
-        self.candidates.iter().map(Candidate::digest).collect()
+    fn tagged(&self) -> TaggedImages {
+        self.candidates.iter().map(|candidate| (candidate.position, candidate.digest())).collect()
     }
 
     /// The images within indexes whose manifests are yet to be read.

@@ -24,6 +24,9 @@ use crate::settings::tag_scheme::PlatformTag;
 /// When each of several images was first pushed.
 pub type PushTimes = BTreeMap<Digest, SystemTime>;
 
+/// The images that platform tags name, by the positions of their platforms.
+pub type TaggedImages = BTreeMap<usize, Digest>;
+
 /// The manifest list under a version's tag, where it has an image of every configured platform.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CompleteList {
@@ -100,20 +103,25 @@ impl Comparison {
         self.changed.is_empty() && !self.lacks_attached
     }
 
-    /// Whether the times of the pushes may tell that the list stays, where the platform tags name these images.
-    pub fn is_undecided(&self, tagged: &[Digest]) -> bool {
-        !self.lacks_attached || self.is_of_other_images(tagged)
+    /// Whether the times of the pushes may tell that the list stays, where the platform tags name these images. Where some
+    /// are absent, only conversions stay; where all are there, so do newer images.
+    pub fn is_undecided(&self, tagged: &TaggedImages) -> bool {
+        let has_all = tagged.len() == self.complete.images.len();
+        !self.lacks_attached || has_all && self.is_of_other_images(tagged)
     }
 
     /// Whether the images may be conversions of those that the platform tags name, which these configs decide.
-    pub fn may_be_converted(&self, tagged: &[Digest], times: &PushTimes) -> bool {
-        let is_later = |position: &usize| times.get(&self.complete.images[*position]) > times.get(&tagged[*position]);
+    pub fn may_be_converted(&self, tagged: &TaggedImages, times: &PushTimes) -> bool {
+        let is_later = |position: &usize| {
+            let tagged = tagged.get(position).and_then(|image| times.get(image));
+            times.get(&self.complete.images[*position]) > tagged
+        };
         !self.lacks_attached && self.changed.iter().all(is_later)
     }
 
     /// Whether every image was pushed later than each that the platform tags name.
-    pub fn is_newer(&self, tagged: &[Digest], times: &PushTimes) -> bool {
-        let newest_tagged = tagged.iter().map(|image| times.get(image)).max();
+    pub fn is_newer(&self, tagged: &TaggedImages, times: &PushTimes) -> bool {
+        let newest_tagged = tagged.values().map(|image| times.get(image)).max();
         let oldest = self.complete.images.iter().map(|image| times.get(image)).min();
         oldest > newest_tagged
     }
@@ -123,8 +131,8 @@ impl Comparison {
         self.complete.images.iter().filter_map(|image| times.get(image)).max().copied()
     }
 
-    fn is_of_other_images(&self, tagged: &[Digest]) -> bool {
-        !self.complete.images.iter().any(|image| tagged.contains(image))
+    fn is_of_other_images(&self, tagged: &TaggedImages) -> bool {
+        !tagged.values().any(|image| self.complete.images.contains(image))
     }
 }
 
@@ -233,6 +241,11 @@ mod tests {
         CompleteList::of(&list(list_entries), &platforms()).unwrap().compare(&platforms(), &sources, attestations)
     }
 
+    /// What the first platform tags name, by content.
+    fn tagged(images: &[&str]) -> TaggedImages {
+        images.iter().map(Digest::sha256).enumerate().collect()
+    }
+
     #[test]
     fn tag_names_the_image_by_an_entry_of_its_platform() {
         let entries = [image_of("1", AMD64), image_of("2", ARM64)];
@@ -252,12 +265,13 @@ mod tests {
         let entries = [image_of("1", AMD64), image_of("2", ARM64)];
         let attested = [image_of("1", AMD64), attestation("1", &json!({}))];
         let lacking = compared(&entries, [&attested, &entries], Attestations::Keep);
-        assert!(!lacking.is_right() && !lacking.may_be_converted(&[], &PushTimes::new()));
-        for (tagged, expected) in [(["1", "2"], false), (["3", "2"], false), (["3", "4"], true)] {
-            assert_eq!(lacking.is_undecided(&tagged.map(Digest::sha256)), expected, "{tagged:?}");
+        assert!(!lacking.is_right() && !lacking.may_be_converted(&tagged(&[]), &PushTimes::new()));
+        for (images, expected) in [(&["1", "2"][..], false), (&["3", "2"], false), (&["3", "4"], true), (&["3"], false)]
+        {
+            assert_eq!(lacking.is_undecided(&tagged(images)), expected, "{images:?}");
         }
         let complete = compared(&entries, [&attested, &entries], Attestations::Drop);
-        assert!(complete.is_right() && complete.is_undecided(&["1", "2"].map(Digest::sha256)));
+        assert!(complete.is_right() && complete.is_undecided(&tagged(&["1", "2"])));
     }
 
     #[test]

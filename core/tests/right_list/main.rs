@@ -176,14 +176,31 @@ fn conversions_of_the_images_are_right() {
 }
 
 #[test]
+fn conversions_are_right_where_platform_tags_are_absent() {
+    let [amd64, arm64] = &images("new");
+    let list = list_of([Entry::new(&converted(amd64)), Entry::new(&converted(arm64))]);
+    for (tag, image) in [("1-amd64", amd64), ("1-arm64", arm64)] {
+        let one = || Repository::default().push(tag, image).push("1", &list);
+        one().check(tag, "read; describe; read => unchanged");
+        one().forced().check(tag, "read; describe; read => unchanged");
+        one().without_times().check("an image that is gone", "read; describe => waiting");
+    }
+    let others = list_of([Entry::new(&image("linux/amd64", "x")), Entry::new(arm64)]);
+    let other = Repository::default().push("1-amd64", amd64).push("1", &others);
+    other.check("another image, pushed later", "read; describe; read => waiting");
+    let newer = Repository::default().push("1-arm64", &images("old")[1]).push("1", &list_of(entries(&images("new"))));
+    newer.check("newer images", "read; describe; read => waiting");
+}
+
+#[test]
 fn conversion_that_is_lost_before_it_is_read_is_not_written_over_at_once() {
     let [amd64, arm64] = &images("new");
     let list = list_of([Entry::new(&converted(amd64)), Entry::new(arm64)]);
-    let lost = || tagged(amd64, arm64).push("1", &list);
-    lost().archived_when_described(&converted(amd64)).check("archived", "read; describe; read => ImageArchived");
+    let with_list = || tagged(amd64, arm64).push("1", &list);
+    with_list().archived_when_described(&converted(amd64)).check("archived", "read; describe; read => ImageArchived");
     let observed = ["read; describe"; 5].join("; ");
     let replaced = format!("read; describe; read; {observed}; configs; put; read => published");
-    lost().deleted_when_described(&converted(amd64)).check("deleted", &replaced);
+    with_list().deleted_when_described(&converted(amd64)).check("deleted", &replaced);
 }
 
 #[test]
@@ -215,7 +232,7 @@ fn right_list_needs_no_platform_tags() {
     one.check("one platform tag", UNCHANGED);
     Repository::default().push("1", &list).forced().check("forced without platform tags", UNCHANGED);
     let other = Repository::default().push("1", &list).push("1-arm64", &image("linux/arm64", "x"));
-    other.check("another image", "read => waiting");
+    other.check("another image", "read; describe => waiting");
     Repository::default().push("1", &Index::oci([Entry::new(amd64)])).check("an incomplete list", "read => waiting");
 }
 
