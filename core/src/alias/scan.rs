@@ -146,6 +146,14 @@ impl<'a> AliasScanBuilder<'a> {
         self.add_image(&ScannedImage::new(version.as_str(), list.digest, SystemTime::UNIX_EPOCH, media_type));
     }
 
+    /// Records that the list of a version was not found right: that its platform tags exist says nothing about it.
+    pub fn distrust(&mut self, version: &Tag) {
+        let release = self.settings.streams.release(version);
+        if let Some(scanned) = release.and_then(|release| self.scan.releases.get_mut(&release)) {
+            scanned.platforms = PlatformSet::default();
+        }
+    }
+
     /// The scan, after its last page.
     pub fn finish(self) -> AliasScan {
         self.scan

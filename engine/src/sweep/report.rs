@@ -131,6 +131,10 @@ impl<'a> Reporter<'a> {
     /// Records how a version ended that was read.
     pub(super) fn version(&self, repository: &SweptRepository<'_>, version: &Version, end: VersionEnd) {
         self.observer.on_version(&repository.name, repository.settings, version, Some(&end));
+        let is_right = matches!(&end, End::Done(done) if done.outcome.manifest_list().is_some());
+        if let Some(aliases) = repository.aliases.borrow_mut().as_mut().filter(|_| !is_right) {
+            aliases.scan.distrust(&version.tag);
+        }
         match end {
             End::Done(reconciliation) => self.reconciled(repository, version, reconciliation),
             End::Failed(InvocationError { error, .. }) if error.is_of_newer_images() => {

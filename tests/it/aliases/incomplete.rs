@@ -105,3 +105,17 @@ fn large_lists_are_read_in_parts() {
     assert_eq!((&swept["alias_conflicts_total"], &swept["failed_total"]), (&json!(6), &json!(0)));
     assert_named(&bed, &[("latest", "1.0.0"), ("1", "1.0.0")]);
 }
+
+/// Its platform tags do not vouch for a list that the function must not replace.
+#[test]
+fn alias_of_a_list_that_is_a_conflict_itself_is_one_too() {
+    let bed = bed_with_incomplete_release(&foreign_list());
+    bed.store_images("2.0.0");
+    bed.registry.push("app", Some("latest"), &foreign_list());
+    let swept = bed.sweep(&json!({}));
+    assert_eq!(swept["failed"][0]["error"], json!("TagConflict"));
+    let conflicts = swept["alias_conflicts"].as_array().unwrap();
+    let latest = conflicts.iter().find(|conflict| conflict["tag"] == "latest").expect("latest");
+    assert_contains(latest["reason"].as_str().unwrap(), &["2.0.0", "linux/arm64", "yank"]);
+    assert_named(&bed, &[("latest", "2.0.0")]);
+}
