@@ -28,6 +28,7 @@ struct Record {
     platforms: PlatformSet,
     archived: PlatformSet,
     has_index: bool,
+    has_artifact: bool,
     newest_platform: Option<SystemTime>,
 }
 
@@ -85,6 +86,8 @@ pub struct Version {
     pub archived: PlatformSet,
     /// Whether one of its platform tags names an index.
     pub has_index: bool,
+    /// Whether one of its platform tags names an artifact, so that nothing can be assembled.
+    pub has_artifact: bool,
     /// Its status.
     pub status: VersionStatus,
     /// What its own tag names, if that exists.
@@ -126,7 +129,9 @@ impl Version {
                 VersionStatus::OutOfDate | VersionStatus::Unsettled => true,
                 VersionStatus::UpToDate => deep,
                 // It lacks nothing if its list is right. An index of several platforms explains why it lacks one.
-                VersionStatus::Incomplete => self.is_overdue && (self.own == Some(OwnTag::List) || self.has_index),
+                VersionStatus::Incomplete => {
+                    self.is_overdue && !self.has_artifact && (self.own == Some(OwnTag::List) || self.has_index)
+                }
                 VersionStatus::Archived => false,
             }
     }
@@ -142,8 +147,12 @@ impl<'a> Inventory<'a> {
     pub fn add(&mut self, scanned: &ScannedTag<'_>) {
         let ScannedTag { tag, meaning, image } = scanned;
         match meaning {
-            TagMeaning::Platform(parsed) if !image.is_artifact() => {
+            TagMeaning::Platform(parsed) => {
                 let record = self.versions.entry(parsed.version.clone()).or_default();
+                if image.is_artifact() {
+                    record.has_artifact = true;
+                    return;
+                }
                 record.platforms.insert(parsed.position);
                 record.has_index |= image.is_list();
                 if image.is_archived {
@@ -160,11 +169,7 @@ impl<'a> Inventory<'a> {
                 let target = Target { pushed_at: image.pushed_at, names, is_archived: image.is_archived };
                 self.targets.insert(self.versions.hasher().hash_one(tag), target);
             }
-            TagMeaning::Platform(_)
-            | TagMeaning::Image(_)
-            | TagMeaning::Alias(_)
-            | TagMeaning::Marker(_)
-            | TagMeaning::NotServed(_) => {}
+            TagMeaning::Image(_) | TagMeaning::Alias(_) | TagMeaning::Marker(_) | TagMeaning::NotServed(_) => {}
         }
     }
 
@@ -175,7 +180,7 @@ impl<'a> Inventory<'a> {
         let count = settings.tag_scheme.platforms().len();
         let reported_ages = sweep.incomplete_after..=sweep.incomplete_until;
         let mut all = Versions::default();
-        for (tag, record) in versions {
+        for (tag, record) in versions.into_iter().filter(|(_, record)| !record.platforms.is_empty()) {
             let target = targets.get(&hashes.hash_one(&tag)).copied();
             // A tag of its own was found to be a version that is served.
             if target.is_none()
@@ -194,6 +199,7 @@ impl<'a> Inventory<'a> {
                 platforms: record.platforms,
                 archived: record.archived,
                 has_index: record.has_index,
+                has_artifact: record.has_artifact,
                 status: record.status(target, count, now, sweep.settled_after),
                 own: target.map(|target| target.names),
                 newest_platform: record.newest_platform,

@@ -178,6 +178,7 @@ mod tests {
     fn versions(numbers: std::ops::Range<u32>) -> Vec<Version> {
         let version = |number: u32| Version {
             has_index: false,
+            has_artifact: false,
             tag: number.to_string().parse().unwrap(),
             platforms: PlatformSet::default(),
             archived: PlatformSet::default(),

@@ -93,7 +93,10 @@ impl<'a> Reporter<'a> {
     fn not_read(&self, repository: &SweptRepository<'_>, version: &Version) {
         match version.status {
             VersionStatus::UpToDate => self.report.borrow_mut().unchanged += 1,
-            VersionStatus::Incomplete if !(version.is_too_old && version.own == Some(OwnTag::List)) => {
+            // Whether its list is right, only a read would tell.
+            VersionStatus::Incomplete
+                if version.own != Some(OwnTag::List) || !(version.is_too_old || version.has_artifact) =>
+            {
                 let reason = match version.own {
                     Some(OwnTag::Taken(taken)) => Some(taken.reason().to_owned()),
                     Some(OwnTag::List) | None => None,

@@ -148,6 +148,26 @@ fn artifacts_under_platform_tags_are_not_swept() {
     assert_eq!((counts(&swept), &swept["ignored_total"]), ([0; 5], &json!(0)));
 }
 
+/// It would make the list wrong that has an image there.
+#[test]
+fn artifact_under_a_platform_tag_of_a_published_version_is_left_alone() {
+    let bed = fast_bed_with(|function| function.env("INCOMPLETE_AFTER", "1h"));
+    bed.ecr.clock().set(SystemTime::now() - DAY);
+    for version in ["1", "2"] {
+        bed.store_images(version);
+    }
+    assert_outcome(&bed.assemble("1"), "published");
+    for version in ["1", "2"] {
+        bed.registry.push("app", Some(&format!("{version}-amd64")), &chart("app"));
+    }
+    bed.ecr.clock().set(SystemTime::now());
+    for request in [json!({}), json!({"deep": true})] {
+        let swept = bed.sweep(&request);
+        assert_eq!(counts(&swept), [2, 0, 0, 1, 0], "{swept:#}");
+        assert_eq!(versions(&swept, "incomplete"), ["2"]);
+    }
+}
+
 /// A test bed for each of the ways in which ECR may answer for archived images, with version 1 published long ago.
 fn archive_beds() -> impl Iterator<Item = TestBed> {
     [ArchivedAnswer::Inaccessible, ArchivedAnswer::NotFound, ArchivedAnswer::AlreadyExists].into_iter().map(
