@@ -27,9 +27,20 @@ pub struct Inventory<'a> {
 struct Record {
     platforms: PlatformSet,
     archived: PlatformSet,
-    has_index: bool,
-    has_artifact: bool,
+    sources: Sources,
     newest_platform: Option<SystemTime>,
+}
+
+/// What the platform tags of a version name.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sources {
+    /// Images alone.
+    #[default]
+    Images,
+    /// An index, among others.
+    Index,
+    /// An artifact, among others, so that nothing can be assembled.
+    Artifact,
 }
 
 /// What the version's own tag names.
@@ -84,10 +95,8 @@ pub struct Version {
     pub platforms: PlatformSet,
     /// Those whose images are archived.
     pub archived: PlatformSet,
-    /// Whether one of its platform tags names an index.
-    pub has_index: bool,
-    /// Whether one of its platform tags names an artifact, so that nothing can be assembled.
-    pub has_artifact: bool,
+    /// What its platform tags name.
+    pub sources: Sources,
     /// Its status.
     pub status: VersionStatus,
     /// What its own tag names, if that exists.
@@ -130,7 +139,12 @@ impl Version {
                 VersionStatus::UpToDate => deep,
                 // It lacks nothing if its list is right. An index of several platforms explains why it lacks one.
                 VersionStatus::Incomplete => {
-                    self.is_overdue && !self.has_artifact && (self.own == Some(OwnTag::List) || self.has_index)
+                    let may_be_explained = match self.sources {
+                        Sources::Images => self.own == Some(OwnTag::List),
+                        Sources::Index => true,
+                        Sources::Artifact => false,
+                    };
+                    self.is_overdue && may_be_explained
                 }
                 VersionStatus::Archived => false,
             }
@@ -150,11 +164,13 @@ impl<'a> Inventory<'a> {
             TagMeaning::Platform(parsed) => {
                 let record = self.versions.entry(parsed.version.clone()).or_default();
                 if image.is_artifact() {
-                    record.has_artifact = true;
+                    record.sources = Sources::Artifact;
                     return;
                 }
                 record.platforms.insert(parsed.position);
-                record.has_index |= image.is_list();
+                if image.is_list() {
+                    record.sources = record.sources.max(Sources::Index);
+                }
                 if image.is_archived {
                     record.archived.insert(parsed.position);
                 }
@@ -198,8 +214,7 @@ impl<'a> Inventory<'a> {
                 tag,
                 platforms: record.platforms,
                 archived: record.archived,
-                has_index: record.has_index,
-                has_artifact: record.has_artifact,
+                sources: record.sources,
                 status: record.status(target, count, now, sweep.settled_after),
                 own: target.map(|target| target.names),
                 newest_platform: record.newest_platform,

@@ -284,8 +284,10 @@ impl Serialize for SweepReport {
             sizes(pending_first),
             sizes(conflicts_first),
         ];
-        // What failed is cut last.
-        let failed_limit = failed_sizes.iter().sum::<usize>().min(MAX_LIST_BYTES);
+        // What failed is cut last. The other lists have a sixteenth at least, so that each shows its first entries.
+        let others: usize = sizes.iter().flatten().sum();
+        let failed_limit = MAX_LIST_BYTES - others.min(MAX_LIST_BYTES / 16);
+        let failed_limit = failed_sizes.iter().sum::<usize>().min(failed_limit);
         let limits = byte_limits(&sizes, MAX_LIST_BYTES - failed_limit);
         let row = Row {
             outcome: "swept",
@@ -406,8 +408,8 @@ mod tests {
         };
         let [failures, others] = shown(&report);
         let size = sizes(&report.failed.first)[0];
-        assert_eq!(failures, MAX_ENTRIES.min(MAX_LIST_BYTES / size));
-        assert!(others < 10, "{others}");
+        assert_eq!(failures, MAX_LIST_BYTES * 15 / 16 / size);
+        assert!((1..10).contains(&others), "{others}");
         assert!(serde_json::to_vec(&report).unwrap().len() < MAX_LIST_BYTES + 7 * 1_024);
         report.ignored = Truncated::default();
         assert_eq!(shown(&report), [MAX_ENTRIES, 0]);

@@ -188,10 +188,11 @@ fn bed_with_long_names() -> TestBed {
 fn answer_with_three_full_lists_of_long_names_is_limited() {
     let swept = bed_with_long_names().sweep(&json!({"dry_run": true}));
     assert!(swept.to_string().len() < 128 << 10, "{} bytes", swept.to_string().len());
-    for (list, total) in [("failed", "failed_total"), ("incomplete", "incomplete_total"), ("pending", "would_publish")]
+    for (list, total, least) in
+        [("failed", "failed_total", 90), ("incomplete", "incomplete_total", 5), ("pending", "would_publish", 5)]
     {
         let entries = swept[list].as_array().unwrap().len();
-        assert!(swept[total] == 120 && entries >= 40, "{list} has {entries} of {}", swept[total]);
+        assert!(swept[total] == 120 && entries >= least, "{list} has {entries} of {}", swept[total]);
     }
 }
 
