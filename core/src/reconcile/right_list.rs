@@ -137,12 +137,16 @@ impl Comparison {
 }
 
 /// The image of each of these platforms in an index: the first entry that states its operating system and architecture
-/// and contradicts it in nothing. No entry counts for two platforms.
+/// and contradicts it in nothing. No entry counts for two platforms: where platforms share these two, entries that state
+/// all of one come first, so that none is taken from the platform that no other states.
 pub(crate) fn images<'i>(index: &'i Index, platforms: &[&ConfiguredPlatform]) -> Vec<Option<&'i Descriptor>> {
     let mut remaining: Vec<_> = index.manifests.iter().filter(|entry| entry.is_image_of_a_platform()).collect();
+    let kinds: BTreeSet<_> =
+        platforms.iter().map(|one| one.platform().normalized()).map(|one| (one.os, one.architecture)).collect();
+    let passes: &[fn(&ConfiguredPlatform, &Platform) -> bool] =
+        if kinds.len() < platforms.len() { &[states, may_be] } else { &[may_be] };
     let mut images = vec![None; platforms.len()];
-    // An entry that leaves something out must not be taken from the platform that no other entry states.
-    for is_meant in [states, may_be] {
+    for is_meant in passes {
         for (image, platform) in images.iter_mut().zip(platforms) {
             let is_of_platform =
                 |entry: &&Descriptor| entry.specified_platform().is_some_and(|stated| is_meant(platform, stated));

@@ -287,12 +287,27 @@ fn entry_may_leave_out_what_the_settings_state() {
 }
 
 #[test]
+fn first_entry_that_contradicts_nothing_is_meant() {
+    let (open, stated) = (image("linux/arm/v7", "open"), image("linux/arm/v7", "stated"));
+    let list = Index::oci([Entry::new(&open).platform("linux/arm"), Entry::new(&stated)]);
+    let repository = || Repository::default().platforms("linux/arm/v7").push("1", &list);
+    repository().push("1-armv7", &open).check("the first", UNCHANGED);
+    repository().push("1-armv7", &stated).check("another", "read; describe; configs; put; read => published");
+}
+
+#[test]
 fn open_entry_is_left_to_the_platform_that_no_other_states() {
     let (six, seven) = (image("linux/arm/v6", "six"), image("linux/arm/v7", "seven"));
-    let repository = Repository::default().platforms("linux/arm/v6,linux/arm/v7");
-    let repository = repository.push("1-armv6", &six).push("1-armv7", &seven);
+    let repository = || {
+        let repository = Repository::default().platforms("linux/arm/v6,linux/arm/v7");
+        repository.push("1-armv6", &six).push("1-armv7", &seven)
+    };
     let list = Index::oci([Entry::new(&seven).platform("linux/arm"), Entry::new(&six)]);
-    repository.push("1", &list).check("v7 is open", UNCHANGED);
+    let further = Entry::new(&image("linux/arm/v7", "x"));
+    let with_both = Index::oci([further.platform("linux/arm"), Entry::new(&seven), Entry::new(&six)]);
+    for list in [list, with_both] {
+        repository().push("1", &list).check("v7 is open", UNCHANGED);
+    }
 }
 
 /// The manifest list that a reconciliation writes.
