@@ -24,7 +24,7 @@ fn bed_with_short_runs(seconds: u64, puts_per_second: &str) -> TestBed {
 /// Three runs or more over ninety repositories, of three versions each.
 #[test]
 fn runs_that_follow_next_reach_every_version() {
-    let bed = bed_with_short_runs(2, "30");
+    let bed = bed_with_short_runs(4, "25");
     let repositories: Vec<_> = (0..90).map(|index| format!("r{index:02}")).collect();
     for repository in &repositories {
         bed.registry.fill(repository, 3, &PLATFORMS).unwrap();
