@@ -27,20 +27,8 @@ pub struct Inventory<'a> {
 struct Record {
     platforms: PlatformSet,
     archived: PlatformSet,
-    sources: Sources,
+    has_index: bool,
     newest_platform: Option<SystemTime>,
-}
-
-/// What the platform tags of a version name.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Sources {
-    /// Images alone.
-    #[default]
-    Images,
-    /// An index, among others.
-    Index,
-    /// An artifact, among others, so that nothing can be assembled.
-    Artifact,
 }
 
 /// What the version's own tag names.
@@ -95,8 +83,8 @@ pub struct Version {
     pub platforms: PlatformSet,
     /// Those whose images are archived.
     pub archived: PlatformSet,
-    /// What its platform tags name.
-    pub sources: Sources,
+    /// Whether one of its platform tags names an index.
+    pub has_index: bool,
     /// Its status.
     pub status: VersionStatus,
     /// What its own tag names, if that exists.
@@ -138,14 +126,7 @@ impl Version {
                 VersionStatus::OutOfDate | VersionStatus::Unsettled => true,
                 VersionStatus::UpToDate => deep,
                 // It lacks nothing if its list is right. An index of several platforms explains why it lacks one.
-                VersionStatus::Incomplete => {
-                    let may_be_explained = match self.sources {
-                        Sources::Images => self.own == Some(OwnTag::List),
-                        Sources::Index => true,
-                        Sources::Artifact => false,
-                    };
-                    self.is_overdue && may_be_explained
-                }
+                VersionStatus::Incomplete => self.is_overdue && (self.own == Some(OwnTag::List) || self.has_index),
                 VersionStatus::Archived => false,
             }
     }
@@ -161,16 +142,10 @@ impl<'a> Inventory<'a> {
     pub fn add(&mut self, scanned: &ScannedTag<'_>) {
         let ScannedTag { tag, meaning, image } = scanned;
         match meaning {
-            TagMeaning::Platform(parsed) => {
+            TagMeaning::Platform(parsed) if !image.is_artifact() => {
                 let record = self.versions.entry(parsed.version.clone()).or_default();
-                if image.is_artifact() {
-                    record.sources = Sources::Artifact;
-                    return;
-                }
                 record.platforms.insert(parsed.position);
-                if image.is_list() {
-                    record.sources = record.sources.max(Sources::Index);
-                }
+                record.has_index |= image.is_list();
                 if image.is_archived {
                     record.archived.insert(parsed.position);
                 }
@@ -185,7 +160,11 @@ impl<'a> Inventory<'a> {
                 let target = Target { pushed_at: image.pushed_at, names, is_archived: image.is_archived };
                 self.targets.insert(self.versions.hasher().hash_one(tag), target);
             }
-            TagMeaning::Image(_) | TagMeaning::Alias(_) | TagMeaning::Marker(_) | TagMeaning::NotServed(_) => {}
+            TagMeaning::Platform(_)
+            | TagMeaning::Image(_)
+            | TagMeaning::Alias(_)
+            | TagMeaning::Marker(_)
+            | TagMeaning::NotServed(_) => {}
         }
     }
 
@@ -196,7 +175,7 @@ impl<'a> Inventory<'a> {
         let count = settings.tag_scheme.platforms().len();
         let reported_ages = sweep.incomplete_after..=sweep.incomplete_until;
         let mut all = Versions::default();
-        for (tag, record) in versions.into_iter().filter(|(_, record)| !record.platforms.is_empty()) {
+        for (tag, record) in versions {
             let target = targets.get(&hashes.hash_one(&tag)).copied();
             // A tag of its own was found to be a version that is served.
             if target.is_none()
@@ -214,7 +193,7 @@ impl<'a> Inventory<'a> {
                 tag,
                 platforms: record.platforms,
                 archived: record.archived,
-                sources: record.sources,
+                has_index: record.has_index,
                 status: record.status(target, count, now, sweep.settled_after),
                 own: target.map(|target| target.names),
                 newest_platform: record.newest_platform,

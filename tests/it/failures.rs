@@ -214,10 +214,11 @@ fn unreadable_image_quotes_failure_code() {
     }
     let bed = TestBed::with_images();
     bed.registry.fail("app", "1-amd64", "ImageInaccessible");
-    for tag in ["1-arm64", "1-amd64"] {
+    // The push may have restored it, which ECR shows in a moment.
+    for (tag, reads) in [("1-arm64", 1), ("1-amd64", 6)] {
         bed.ecr.clear_journal();
         assert_failure(&bed.deliver_event(tag), "ImageArchived", &["app:1-amd64", "imageTag=1-amd64", "restore it"]);
-        assert_eq!(bed.calls("BatchGetImage").len(), 1);
+        assert_eq!(bed.calls("BatchGetImage").len(), reads);
     }
 }
 

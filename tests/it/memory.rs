@@ -246,6 +246,24 @@ fn config_of_other_bytes_is_read_once_in_an_invocation() {
 }
 
 #[test]
+fn config_of_other_bytes_in_one_repository_harms_no_other() {
+    let config = |architecture: &str| format!(r#"{{"architecture":"{architecture}","os":"linux"}}"#);
+    let bed = TestBed::with(|function| function.env("SWEEP_PUTS_PER_SECOND", "1000"));
+    bed.registry.create("zzz");
+    for (repository, platform) in ["app", "zzz"].into_iter().flat_map(|name| PLATFORMS.map(|one| (name, one))) {
+        let manifest = manifest_with(&bed.registry, repository, &config(platform), "1");
+        bed.registry.store_raw(repository, Some(&format!("1-{platform}")), OCI_MANIFEST, manifest, None);
+    }
+    let broken = config(PLATFORMS[0]);
+    bed.registry.store_blob("app", broken.replace("linux", "LINUX"), Some(&digest_of(broken.as_bytes())));
+    // So that the broken one is read first.
+    let late = FaultKind::Latency(Duration::from_millis(300));
+    bed.ecr.faults().add(Fault::on("BatchGetImage", late).repository("zzz"));
+    let swept = bed.sweep(&json!({}));
+    assert_eq!((&swept["published"], &swept["failed"][0]["repository"]), (&json!(1), &json!("app")), "{swept:#}");
+}
+
+#[test]
 fn batch_with_maximal_configs_of_many_platforms_fits() {
     let architectures = ["amd64", "arm64", "s390x", "ppc64le", "riscv64", "386", "mips64le"];
     let platforms = architectures.map(|architecture| format!("linux/{architecture}")).join(",");

@@ -143,11 +143,13 @@ impl Put {
 impl Context {
     fn observed(self, manifests: Manifests) -> Result<Step, Error> {
         let mut pushed = self.request.pushed.iter().cloned().map(Reference::Tag);
-        // One that is archived is seen, and may not be needed.
-        let is_unseen = |tag: &Reference| !manifests.contains_key(tag) && !manifests.archived.contains(tag);
-        if let Some(unseen) = pushed.find(is_unseen) {
-            let image = self.request.image(unseen);
-            return self.observe_again(UnseenImage::Named(image));
+        if let Some(unseen) = pushed.find(|reference| !manifests.contains_key(reference)) {
+            match self.clone().pause() {
+                Some((context, after)) => return Ok(Step::ReadManifests(context.observe(after))),
+                // It was pushed before it was archived, and may not be needed.
+                None if manifests.archived.contains(&unseen) => {}
+                None => return Err(not_yet_visible(UnseenImage::Named(self.request.image(unseen)))),
+            }
         }
         let observation = match Observation::observe(&self.request, manifests)? {
             Observed::Right(list, images) => return Ok(self.confirmed_list(list, images)),
@@ -208,7 +210,10 @@ impl Context {
     /// Goes on to assemble the list of the platform tags, unless one is missing or it must not replace what is there.
     fn replace(self, observation: Observation) -> Result<Step, Error> {
         if let Some(waiting) = &observation.waiting {
-            return Ok(self.wait(Waiting::clone(waiting), observation.images()));
+            return match &observation.archived {
+                Some(archived) => Err(Error::ImageArchived { image: self.request.image(Reference::clone(archived)) }),
+                None => Ok(self.wait(Waiting::clone(waiting), observation.images())),
+            };
         }
         // Before anything else is read: a sweep meets the same conflicts every time.
         let configured = &self.request.platforms;

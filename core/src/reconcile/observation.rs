@@ -16,7 +16,8 @@ use crate::oci::descriptor::Descriptor;
 use crate::oci::digest::Digest;
 use crate::oci::image_config::ImageConfig;
 use crate::oci::invalid_image::{InvalidImage, Unsupported};
-use crate::oci::manifest::{Manifest, StoredManifest};
+use crate::oci::manifest::{Manifest, ParsedManifest, StoredManifest};
+use crate::oci::media_type::is_image_config;
 use crate::oci::tag::Tag;
 use crate::settings::tag_scheme::PlatformTag;
 
@@ -89,6 +90,8 @@ pub type ImageConfigs = BTreeMap<Digest, ConfigResult>;
 pub struct Observation {
     /// What the version waits for, if it lacks a platform.
     pub waiting: Option<Box<Waiting>>,
+    /// The platform tag whose image is archived, if one is, and the list may be right without it.
+    pub archived: Option<Box<Reference>>,
     /// The digest that each of the platform tags names.
     pub tags: BTreeMap<Tag, Digest>,
     /// The manifest that the version's own tag names.
@@ -117,10 +120,15 @@ impl Observation {
     /// list; [`Error::ImageArchived`], for the first that is archived.
     pub fn observe(request: &ReconcileRequest, mut manifests: Manifests) -> Result<Observed, Error> {
         let target = manifests.remove(&Reference::Tag(request.version.clone()));
-        let tags = tags(&manifests);
-        let stored = |platform: &PlatformTag| manifests.get(&Reference::Tag(platform.tag.clone()));
-        let parsed: Vec<_> =
-            request.platforms.iter().map(|platform| stored(platform).map(StoredManifest::parse)).collect();
+        let mut tags = tags(&manifests);
+        let parse = |platform: &PlatformTag| {
+            let parsed = manifests.get(&Reference::Tag(platform.tag.clone())).map(StoredManifest::parse);
+            parsed.filter(|parsed| !(request.passes_over_artifacts && is_artifact(parsed)))
+        };
+        let parsed: Vec<_> = request.platforms.iter().map(parse).collect();
+        for (platform, _) in request.platforms.iter().zip(&parsed).filter(|(_, parsed)| parsed.is_none()) {
+            tags.remove(&platform.tag);
+        }
         let missing: Vec<_> = request.platforms.iter().filter(|one| !tags.contains_key(&one.tag)).cloned().collect();
         let complete = target.as_ref().and_then(|target| CompleteList::of(target, &request.platforms));
         let comparison = complete.map(|complete| complete.compare(&request.platforms, &parsed, request.attestations));
@@ -130,8 +138,10 @@ impl Observation {
             return Ok(Observed::Right(complete.list.clone(), images));
         }
         let comparison = comparison.map(Box::new);
-        let archived = missing.iter().map(|missing| Reference::Tag(missing.tag.clone()));
-        if let Some(archived) = archived.into_iter().find(|tag| manifests.archived.contains(tag)) {
+        let mut archived = missing.iter().map(|missing| Reference::Tag(missing.tag.clone()));
+        let archived = archived.find(|tag| manifests.archived.contains(tag));
+        let may_be_right = comparison.as_ref().is_some_and(|comparison| comparison.may_be_of_conversions());
+        if let Some(archived) = archived.clone().filter(|_| !may_be_right) {
             return Err(Error::ImageArchived { image: request.image(archived) });
         }
         let reason = cause_of_missing(request, target.as_ref(), &missing, &parsed);
@@ -142,7 +152,7 @@ impl Observation {
             let image = || request.image(Reference::Tag(platform.tag.clone()));
             candidates.extend(candidate.map_err(|reason| Error::from_image(image(), reason))?);
         }
-        Ok(Observed::Other(Self { waiting, tags, target, comparison, candidates }))
+        Ok(Observed::Other(Self { waiting, archived: archived.map(Box::new), tags, target, comparison, candidates }))
     }
 
     /// The images that exist.
@@ -324,6 +334,10 @@ fn listed_images(
         digest: *digest,
     };
     request.platforms.iter().zip(&complete.images).map(image).collect()
+}
+
+fn is_artifact(parsed: &ParsedManifest) -> bool {
+    matches!(parsed, Ok((_, Manifest::Image(image))) if !is_image_config(&image.config.media_type))
 }
 
 /// The digest that each tag of a read names.

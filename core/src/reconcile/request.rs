@@ -10,6 +10,7 @@ use crate::settings::{Attestations, ListAnnotations, RepositorySettings, Revisio
 
 /// A version to be reconciled, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct ReconcileRequest {
     /// The repository.
     pub repository: RepositoryName,
@@ -32,6 +33,8 @@ pub struct ReconcileRequest {
     /// Whether to find out if the platforms that are missing are archived, in another call: an event does without, since the
     /// other platforms of a new version are pushed at any moment.
     pub looks_for_archived: bool,
+    /// Whether an artifact under a platform tag counts as absent: in a sweep, nobody asked for it to be assembled.
+    pub passes_over_artifacts: bool,
     /// When the last push of a platform tag was that an event announced, however long ago.
     pub announced_at: Option<SystemTime>,
 }
@@ -57,6 +60,7 @@ impl ReconcileRequest {
             force: false,
             pushed: BTreeSet::new(),
             looks_for_archived: false,
+            passes_over_artifacts: false,
             announced_at: None,
         })
     }

@@ -103,6 +103,11 @@ impl Comparison {
         self.changed.is_empty() && !self.lacks_attached
     }
 
+    /// Whether its images may be conversions of those that the platform tags name.
+    pub fn may_be_of_conversions(&self) -> bool {
+        !self.lacks_attached
+    }
+
     /// Whether the times of the pushes may tell that the list stays, where the platform tags name these images. Where some
     /// are absent, only conversions stay; where all are there, so do newer images.
     pub fn is_undecided(&self, tagged: &TaggedImages) -> bool {
@@ -141,13 +146,19 @@ impl Comparison {
 /// all of one come first, so that none is taken from the platform that no other states.
 pub(crate) fn images<'i>(index: &'i Index, platforms: &[&ConfiguredPlatform]) -> Vec<Option<&'i Descriptor>> {
     let mut remaining: Vec<_> = index.manifests.iter().filter(|entry| entry.is_image_of_a_platform()).collect();
-    let kinds: BTreeSet<_> =
-        platforms.iter().map(|one| one.platform().normalized()).map(|one| (one.os, one.architecture)).collect();
-    let passes: &[fn(&ConfiguredPlatform, &Platform) -> bool] =
-        if kinds.len() < platforms.len() { &[states, may_be] } else { &[may_be] };
+    let kind = |platform: &ConfiguredPlatform| {
+        let Platform { os, architecture, .. } = platform.platform().normalized();
+        (os, architecture)
+    };
+    let mut counts = BTreeMap::<_, usize>::new();
+    for platform in platforms {
+        *counts.entry(kind(platform)).or_default() += 1;
+    }
     let mut images = vec![None; platforms.len()];
-    for is_meant in passes {
+    for is_last_pass in [false, true] {
         for (image, platform) in images.iter_mut().zip(platforms) {
+            let is_alone = counts.get(&kind(platform)) == Some(&1);
+            let is_meant = if is_last_pass || is_alone { may_be } else { states };
             let is_of_platform =
                 |entry: &&Descriptor| entry.specified_platform().is_some_and(|stated| is_meant(platform, stated));
             if image.is_none()

@@ -293,6 +293,13 @@ fn first_entry_that_contradicts_nothing_is_meant() {
     let repository = || Repository::default().platforms("linux/arm/v7").push("1", &list);
     repository().push("1-armv7", &open).check("the first", UNCHANGED);
     repository().push("1-armv7", &stated).check("another", "read; describe; configs; put; read => published");
+    // Other platforms that share os and architecture change nothing for this one.
+    let [one, three] = ["linux/amd64", "linux/amd64/v3"].map(|platform| image(platform, "x"));
+    let entries = [Entry::new(&open).platform("linux/arm"), Entry::new(&stated), Entry::new(&one), Entry::new(&three)];
+    let all =
+        Repository::default().platforms("linux/arm/v7,linux/amd64,linux/amd64/v3").push("1", &Index::oci(entries));
+    let all = all.push("1-armv7", &open).push("1-amd64", &one).push("1-amd64v3", &three);
+    all.check("beside others", UNCHANGED);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use ecr_multiarch_core::error::Unavailable;
 use ecr_multiarch_core::oci::image_config::{ImageConfig, MAX_CONFIG_BYTES};
 use ecr_multiarch_core::oci::invalid_image::{Corruption, InvalidImage};
 use ecr_multiarch_core::reconcile::observation::{ConfigResult, ImageConfigs};
-use ecr_multiarch_core::{Digest, Error, IamAction, Reference, RepositoryName};
+use ecr_multiarch_core::{Digest, Error, IamAction, Reference, RegistryId, RepositoryName};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
@@ -33,10 +33,13 @@ type ConfigCell = Arc<OnceCell<ConfigResult>>;
 #[derive(Debug)]
 pub(super) struct ConfigCache {
     generations: Mutex<Generations>,
-    /// What was read in this invocation under a digest, and was not the config of the size that a manifest states.
-    corrupt: Mutex<HashMap<(Digest, u64), Corruption>>,
+    /// What was read in this invocation, and was not the config that a manifest states.
+    corrupt: Mutex<HashMap<Stated, Corruption>>,
     kib_in_flight: Semaphore,
 }
+
+/// A config as a manifest states it: where it is, its digest and its size. Another repository may have the right bytes.
+type Stated = (RegistryId, RepositoryName, Digest, u64);
 
 /// Why nothing is kept of a read beyond the invocation: it does not tell what the config is.
 #[derive(Debug)]
@@ -105,15 +108,15 @@ impl ConfigCache {
         }
     }
 
-    fn corrupt(&self) -> MutexGuard<'_, HashMap<(Digest, u64), Corruption>> {
+    fn corrupt(&self) -> MutexGuard<'_, HashMap<Stated, Corruption>> {
         self.corrupt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps what was read instead of a config of this size, so that it is not read again in this invocation.
-    fn add_corrupt(&self, digest: Digest, size: u64, corruption: &Corruption) {
+    /// Keeps what was read instead of a config, so that it is not read again in this invocation.
+    fn add_corrupt(&self, stated: Stated, corruption: &Corruption) {
         let mut corrupt = self.corrupt();
         if corrupt.len() < MAX_CONFIGS {
-            corrupt.insert((digest, size), corruption.clone());
+            corrupt.insert(stated, corruption.clone());
         }
     }
 
@@ -146,7 +149,8 @@ impl Registry {
             match config.cloned() {
                 Ok(config) => Ok((*digest, config)),
                 Err(NotKept::Corrupt(corruption)) => {
-                    self.shared.configs.add_corrupt(*digest, *size, &corruption);
+                    let stated = (self.id.clone(), repository.clone(), *digest, *size);
+                    self.shared.configs.add_corrupt(stated, &corruption);
                     Ok((*digest, Err(corruption.into())))
                 }
                 Err(NotKept::Unread(error)) => Err(error),
@@ -161,7 +165,8 @@ impl Registry {
         digest: Digest,
         size: u64,
     ) -> Result<ConfigResult, NotKept> {
-        if let Some(corruption) = self.shared.configs.corrupt().get(&(digest, size)) {
+        let stated = (self.id.clone(), repository.clone(), digest, size);
+        if let Some(corruption) = self.shared.configs.corrupt().get(&stated) {
             return Err(NotKept::Corrupt(corruption.clone()));
         }
         let resource = || image(repository, Reference::Digest(digest));

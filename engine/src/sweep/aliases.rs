@@ -33,7 +33,7 @@ impl Reporter<'_> {
                 });
             }
         }
-        for failure in end.failed.into_iter().filter(|failure| !repository.leave_deleted(&failure.error)) {
+        for failure in end.failed {
             self.add_failed(&repository.name, None, failure.error, None);
         }
         if !is_out_of_time {

@@ -37,8 +37,13 @@ impl<'s> RegistrySweep<'s> {
             // An inventory has only versions that are served.
             let request = ReconcileRequest::new(repository.name.clone(), version.tag.clone(), repository.settings);
             let Ok(request) = request else { continue };
-            let (dry_run, looks_for_archived) = (self.scope.dry_run, !version.archived.is_empty());
-            let step = Step::start(Arc::new(ReconcileRequest { dry_run, looks_for_archived, ..request }));
+            let request = ReconcileRequest {
+                dry_run: self.scope.dry_run,
+                looks_for_archived: !version.archived.is_empty(),
+                passes_over_artifacts: true,
+                ..request
+            };
+            let step = Step::start(Arc::new(request));
             members.push(Member { version, step });
         }
         let reconciler = GroupReconciler {
@@ -131,7 +136,10 @@ impl GroupDelegate for BatchDelegate<'_, '_> {
             return;
         }
         let end = match end {
-            End::Failed(InvocationError { error, .. }) if self.repository.leave_deleted(&error) => {
+            // Where writes do not find a repository that reads find, something else is wrong.
+            End::Failed(InvocationError { error, .. })
+                if !self.repository.refuses_writes() && self.repository.leave_deleted(&error) =>
+            {
                 End::Abandoned(error)
             }
             end => end,

@@ -42,7 +42,6 @@ impl RegistrySweep<'_> {
         };
         let on_end = |version: Tag, end: End<ImageTagging>| match end {
             End::Done(tagging) => self.reporter.image_tags(repository, &version, &tagging.into_image_tags()),
-            End::Failed(failure) if repository.leave_deleted(&failure.error) => {}
             End::Failed(failure) => {
                 repository.write_failed(&failure.error);
                 self.reporter.add_failed(&repository.name, Some((&version, None)), failure.error, None);
@@ -51,7 +50,7 @@ impl RegistrySweep<'_> {
             End::OutOfTime(_) => is_out_of_time.set(true),
         };
         Box::pin(tagger.tag(requests, on_end)).await;
-        if let Some(error) = repository.refusal().filter(|_| abandoned.get() > 0 && !repository.is_deleted()) {
+        if let Some(error) = repository.refusal().filter(|_| abandoned.get() > 0) {
             self.reporter.add_failed(&repository.name, None, error, Some(abandoned.get()));
         }
         !is_out_of_time.get()

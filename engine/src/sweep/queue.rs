@@ -154,7 +154,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use ecr_multiarch_core::image_tags::scan::ListsToTag;
-    use ecr_multiarch_core::inventory::{Sources, VersionStatus};
+    use ecr_multiarch_core::inventory::VersionStatus;
     use ecr_multiarch_core::settings::platform_set::PlatformSet;
     use ecr_multiarch_core::{RepositoryName, Settings};
 
@@ -177,7 +177,7 @@ mod tests {
     /// A version for each of these numbers.
     fn versions(numbers: std::ops::Range<u32>) -> Vec<Version> {
         let version = |number: u32| Version {
-            sources: Sources::Images,
+            has_index: false,
             tag: number.to_string().parse().unwrap(),
             platforms: PlatformSet::default(),
             archived: PlatformSet::default(),

@@ -9,7 +9,7 @@ use ecr_multiarch_core::answer::sweep::{
 };
 use ecr_multiarch_core::answer::truncated::{MAX_ENTRIES, Truncated};
 use ecr_multiarch_core::error::Resource;
-use ecr_multiarch_core::inventory::{OwnTag, Sources, Version, VersionStatus, Versions};
+use ecr_multiarch_core::inventory::{OwnTag, Version, VersionStatus, Versions};
 use ecr_multiarch_core::reconcile::outcome::{Reconciliation, Waiting};
 use ecr_multiarch_core::settings::configured_platform::ConfiguredPlatform;
 use ecr_multiarch_core::{
@@ -93,11 +93,7 @@ impl<'a> Reporter<'a> {
     fn not_read(&self, repository: &SweptRepository<'_>, version: &Version) {
         match version.status {
             VersionStatus::UpToDate => self.report.borrow_mut().unchanged += 1,
-            // Whether its list is right, only a read would tell.
-            VersionStatus::Incomplete
-                if version.own != Some(OwnTag::List)
-                    || !(version.is_too_old || version.sources == Sources::Artifact) =>
-            {
+            VersionStatus::Incomplete if !(version.is_too_old && version.own == Some(OwnTag::List)) => {
                 let reason = match version.own {
                     Some(OwnTag::Taken(taken)) => Some(taken.reason().to_owned()),
                     Some(OwnTag::List) | None => None,

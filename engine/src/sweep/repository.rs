@@ -20,7 +20,11 @@ const MAX_REFUSED_FOR_REPOSITORY: u8 = 3;
 /// How many writes may be refused in a row, for whatever reason, before the other repositories take precedence. Other
 /// reasons, such as an immutable tag, concern single lists, so that however many of them there are, the versions behind them
 /// must be reached. At two writes a second, twenty cost the others ten seconds of a run.
-const MAX_REFUSED_IN_A_ROW: u8 = 20;
+const MAX_REFUSED_IN_A_ROW: u16 = 20;
+
+/// How many writes may be refused in a row, for whatever reason, before a repository is left for this run: as many as fit
+/// into a repository's share of a run, at two writes a second. What is behind more of them would not be reached in time.
+const MAX_REFUSED_IN_A_RUN: u16 = 400;
 
 /// How many repositories at least share a run. As many batches are reconciled at a time, so that a few repositories
 /// with a backlog take their turns beside those that are scanned for a quarter of the run, and later only what these
@@ -73,8 +77,9 @@ pub(super) struct SweptRepository<'a> {
     /// Whether one of its versions waited for its write when time was up, so that it had too little of the rate of writes.
     has_waited_for_write: Cell<bool>,
     refused_for_repository: Cell<u8>,
-    refused_in_a_row: Cell<u8>,
+    refused_in_a_row: Cell<u16>,
     refusal: RefCell<Option<Error>>,
+    /// Whether it was deleted since it was scanned, which is not a failure.
     is_deleted: Cell<bool>,
     /// Whether one of its batches is being reconciled.
     pub(super) is_in_progress: Cell<bool>,
@@ -137,15 +142,14 @@ impl<'a> SweptRepository<'a> {
         self.refusal.borrow_mut().get_or_insert(error);
     }
 
-    /// Whether it was deleted since it was scanned, which is not a failure.
-    pub(super) fn is_deleted(&self) -> bool {
-        self.is_deleted.get()
+    /// Whether a write was refused for a reason that concerns the whole repository.
+    pub(super) fn refuses_writes(&self) -> bool {
+        self.refused_for_repository.get() > 0
     }
 
-    /// Leaves the repository if an error of a read says that it was deleted. Returns whether it does. Where writes do not
-    /// find a repository that reads find, something else is wrong.
+    /// Leaves the repository if the error of a read says that it was deleted. Returns whether it does.
     pub(super) fn leave_deleted(&self, error: &Error) -> bool {
-        if !matches!(error, Error::RepositoryNotFound { .. }) || self.refused_for_repository.get() > 0 {
+        if !matches!(error, Error::RepositoryNotFound { .. }) {
             return false;
         }
         self.is_deleted.set(true);
@@ -161,14 +165,14 @@ impl<'a> SweptRepository<'a> {
         if error.error_type().is_retryable() {
             return;
         }
-        let increment = |count: &Cell<u8>| {
-            count.set(count.get().saturating_add(1));
-            count.get()
-        };
-        if concerns_repository(error) && increment(&self.refused_for_repository) >= MAX_REFUSED_FOR_REPOSITORY {
+        let for_repository = self.refused_for_repository.get().saturating_add(concerns_repository(error).into());
+        let in_a_row = self.refused_in_a_row.get().saturating_add(1);
+        self.refused_for_repository.set(for_repository);
+        self.refused_in_a_row.set(in_a_row);
+        if for_repository >= MAX_REFUSED_FOR_REPOSITORY || in_a_row >= MAX_REFUSED_IN_A_RUN {
             self.abandon(error.clone());
         }
-        if increment(&self.refused_in_a_row) >= MAX_REFUSED_IN_A_ROW {
+        if in_a_row >= MAX_REFUSED_IN_A_ROW {
             self.time_taken.set(self.time_taken.get().max(self.share.time));
         }
     }
@@ -243,7 +247,9 @@ impl<'a> SweptRepository<'a> {
         match self.refusal.take().filter(|_| !self.is_deleted.get()) {
             Some(error) if abandoned + out_of_time > 0 => RepositoryEnd::Refused(error, abandoned + out_of_time),
             None if out_of_time > 0 => {
-                let gets_ahead = self.has_published.get() || self.has_waited_for_write.get();
+                // Where so many were refused, it waited for what would be refused, too.
+                let is_hopeless = self.refused_in_a_row.get() >= MAX_REFUSED_IN_A_ROW;
+                let gets_ahead = self.has_published.get() || self.has_waited_for_write.get() && !is_hopeless;
                 let is_stuck = self.share.is_named && self.has_had_its_share() && !gets_ahead;
                 RepositoryEnd::OutOfTime { versions: out_of_time, is_stuck }
             }

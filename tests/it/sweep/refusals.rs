@@ -82,6 +82,48 @@ fn versions_behind_many_refused_ones_are_published() {
     assert_eq!((counts(&swept), &swept["complete"]), ([60, 3, 0, 0, 57], &json!(true)), "{swept}");
 }
 
+#[test]
+fn repository_is_left_after_as_many_refused_writes_as_its_share_has_time_for() {
+    let bed = fast_bed();
+    bed.registry.fill("aaa", 500, &PLATFORMS).unwrap();
+    push_images(&bed.registry, "zzz", "1");
+    let refusal = FaultKind::client_error("InvalidParameterException", "no");
+    bed.ecr.faults().add(Fault::on("PutImage", refusal).repository("aaa"));
+    let swept = bed.sweep(&json!({}));
+    let writes = calls(&bed, "PutImage");
+    // Eight versions of a batch are reconciled at a time.
+    assert!((400..408).contains(&writes), "{writes} writes");
+    assert_eq!((&swept["published"], &swept["complete"]), (&json!(1), &json!(true)), "{swept}");
+    // One for each write, of which the answer shows the first hundred, and one for the versions behind them.
+    assert_eq!(swept["failed_total"], writes + 1);
+}
+
+/// Its rate of writes is too low for its versions, and each is refused: it would not get further in another round.
+#[test]
+fn named_repository_whose_writes_are_refused_is_not_left_unfinished() {
+    let mut bed = TestBed::with(|function| function.env("SWEEP_PUTS_PER_SECOND", "20"));
+    bed.function = bed.function.with_remaining_time(Duration::from_secs(5));
+    bed.registry.fill("aaa", 300, &PLATFORMS).unwrap();
+    bed.ecr.faults().add(Fault::on("PutImage", FaultKind::client_error("InvalidParameterException", "no")));
+    let swept = bed.sweep(&json!({"repositories": ["aaa"]}));
+    assert_eq!((&swept["published"], &swept["complete"], swept.get("unfinished")), (&json!(0), &json!(true), None));
+}
+
+#[test]
+fn refused_writes_of_following_tags_are_failures() {
+    for (variable, value) in [("ALIASES", "latest"), ("IMAGE_TAGS", "{version}_{platform}")] {
+        for (code, error) in
+            [("RepositoryNotFoundException", "RepositoryNotFound"), ("AccessDeniedException", "AccessDenied")]
+        {
+            let bed = fast_bed_with(|function| function.env(variable, value));
+            bed.store_images("1.0.0");
+            bed.ecr.faults().add(Fault::on("PutImage", FaultKind::client_error(code, "no")).skip(1));
+            let swept = bed.sweep(&json!({}));
+            assert_eq!((&swept["published"], &swept["failed"][0]["error"]), (&json!(1), &json!(error)), "{swept:#}");
+        }
+    }
+}
+
 /// A repository of sixty immutable lists, of images that were replaced since.
 fn bed_with_immutable_lists() -> TestBed {
     let bed = fast_bed_with(|function| function.env("ALIASES", "latest"));

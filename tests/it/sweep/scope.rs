@@ -161,10 +161,19 @@ fn artifact_under_a_platform_tag_of_a_published_version_is_left_alone() {
         bed.registry.push("app", Some(&format!("{version}-amd64")), &chart("app"));
     }
     bed.ecr.clock().set(SystemTime::now());
+    // A list that is not right is no excuse.
+    let arm64 = Image::oci("linux/arm64").content("3");
+    bed.ecr.clock().set(SystemTime::now() - DAY);
+    bed.registry.push("app", Some("3-amd64"), &chart("app"));
+    bed.registry.push("app", Some("3-arm64"), &arm64);
+    bed.registry.push("app", Some("3"), &Index::oci([Entry::new(&arm64)]));
+    bed.ecr.clock().set(SystemTime::now());
     for request in [json!({}), json!({"deep": true})] {
         let swept = bed.sweep(&request);
-        assert_eq!(counts(&swept), [2, 0, 0, 1, 0], "{swept:#}");
-        assert_eq!(versions(&swept, "incomplete"), ["2"]);
+        assert_eq!(counts(&swept), [3, 0, 1, 2, 0], "{swept:#}");
+        let mut incomplete = versions(&swept, "incomplete");
+        incomplete.sort();
+        assert_eq!(incomplete, ["2", "3"]);
     }
 }
 
@@ -271,6 +280,24 @@ fn push_of_a_version_whose_list_is_archived_publishes_it() {
         assert_contains(published["aliases"][0]["reason"].as_str().unwrap(), &["archive storage class"]);
         let forced = bed.assemble_with("1.0.0", &json!({"force": true})).unwrap();
         assert_eq!(forced["aliases"][0]["outcome"], "moved", "{forced}");
+    }
+}
+
+#[test]
+fn archived_platform_of_a_list_of_conversions_does_not_matter() {
+    for bed in archive_beds() {
+        let images = ["linux/amd64", "linux/arm64"].map(|platform| Image::oci(platform).content("converted"));
+        bed.ecr.clock().set(SystemTime::now() - DAY / 2);
+        for (tag, image) in ["2.0.0-amd64", "2.0.0-arm64"].into_iter().zip(&images) {
+            bed.registry.push("app", Some(tag), image);
+        }
+        bed.ecr.clock().set(SystemTime::now() - DAY / 4);
+        let converted = images.map(|image| Entry::new(&image.annotation("converted", "yes")));
+        bed.registry.push("app", Some("2.0.0"), &Index::oci(converted));
+        bed.ecr.clock().set(SystemTime::now());
+        assert!(bed.registry.archive("app", "2.0.0-arm64"));
+        assert_outcome(&bed.assemble("2.0.0"), "unchanged");
+        assert_eq!(bed.sweep(&json!({}))["failed"], json!([]));
     }
 }
 
