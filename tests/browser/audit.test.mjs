@@ -413,11 +413,9 @@ describe("10,000 versions", () => {
   });
 
   /**
-   * The longest task, in milliseconds: the most that a reader takes for prompt, and several times what the page takes
-   * to be shown or filtered.
+   * The longest task, in milliseconds, since the page was opened, or since `change` was begun. Tasks below 50 ms count as
+   * none.
    */
-  const MOST_MS = 500;
-  /** The longest task since the page was opened, or since `change` was begun. Tasks below 50 ms count as none. */
   const longestTask = (page, change) =>
     page.evaluate(
       async ([selector, values]) => {
@@ -440,32 +438,19 @@ describe("10,000 versions", () => {
       change ?? ["", []],
     );
 
-  test("are shown without a pause", async (t) => {
+  test("are shown and filtered in a part of the time that all of them at once take", async (t) => {
     const page = await open(t, browser, "large");
-    const longest = await longestTask(page);
-    const [{ domInteractive }] = await page.evaluate(() =>
-      performance.getEntriesByType("navigation").map(({ domInteractive }) => ({ domInteractive })),
-    );
-    t.diagnostic(`longest task: ${Math.round(longest)} ms; interactive after ${Math.round(domInteractive)} ms`);
-    assert.ok(longest < MOST_MS, `${longest} ms`);
-  });
-
-  test("are filtered without a pause", async (t) => {
-    const page = await open(t, browser, "large");
-    const longest = await longestTask(page, ["#kind", ["missing-platform", ""]]);
-    t.diagnostic(`longest task: ${Math.round(longest)} ms`);
-    assert.ok(longest < MOST_MS, `${longest} ms`);
-  });
-
-  test("make a pause in a page that shows them all at once", async (t) => {
-    // The control of the tests above.
+    const shown = await longestTask(page);
+    const filtered = await longestTask(page, ["#kind", ["missing-platform", ""]]);
     const change = (html) =>
       html.replace(/<meta http-equiv[^>]*>/, "").replace("const ROWS = 50;", "const ROWS = 1e5;");
-    const page = await open(t, browser, "large", { change });
-    assert.equal(await rows(page), 10_000);
-    const longest = await longestTask(page);
-    t.diagnostic(`longest task: ${Math.round(longest)} ms`);
-    assert.ok(longest > MOST_MS, `${longest} ms`);
+    const withAll = await open(t, browser, "large", { change });
+    assert.equal(await rows(withAll), 10_000);
+    const all = await longestTask(withAll);
+    const times = `longest tasks: shown ${shown}, filtered ${filtered}, all at once ${all} ms`;
+    t.diagnostic(times);
+    // On one machine in one run, since a busy one takes longer for each of them.
+    assert.ok(Math.max(shown, filtered) * 4 < all, times);
   });
 });
 
