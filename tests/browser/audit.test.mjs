@@ -413,8 +413,8 @@ describe("10,000 versions", () => {
   });
 
   /**
-   * The longest task, in milliseconds, since the page was opened, or since `change` was begun. Tasks below 50 ms count as
-   * none.
+   * The longest task, in milliseconds, since the page was opened, or since `change` was begun. Tasks below 50 ms count
+   * as none.
    */
   const longestTask = (page, change) =>
     page.evaluate(
