@@ -67,8 +67,9 @@ pub enum OwnTag {
 /// What an inventory shows.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Versions {
-    /// The versions that are served and have at least one platform, the newest first: where a sweep cannot do all, it does
-    /// those that somebody waits for.
+    /// The versions that are served and have at least one platform. Those without a tag of their own come first, and of
+    /// each kind the newest: where a sweep cannot do all, it does those that somebody waits for, and lists that ECR does not
+    /// replace keep no others from being published.
     pub served: Vec<Version>,
     /// Those that have all platforms and are not served, in ascending order, with the reason.
     pub ignored: Vec<(Tag, VersionNotServed)>,
@@ -202,7 +203,8 @@ impl<'a> Inventory<'a> {
             });
         }
         all.served.sort_by(|one, other| {
-            other.newest_platform.cmp(&one.newest_platform).then_with(|| one.tag.cmp(&other.tag))
+            let by_age = other.newest_platform.cmp(&one.newest_platform);
+            one.own.is_some().cmp(&other.own.is_some()).then(by_age).then_with(|| one.tag.cmp(&other.tag))
         });
         all.ignored.sort_by(|(one, _), (other, _)| one.cmp(other));
         all

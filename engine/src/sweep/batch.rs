@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::RegistrySweep;
 use super::queue::Batch;
-use super::repository::{RepositoryEnd, SweptRepository};
+use super::repository::{RepositoryEnd, SweptRepository, concerns_repository};
 use crate::end::End;
 use crate::group::{FailedRead, GroupDelegate, GroupReconciler, Member, VersionEnd};
 
@@ -78,24 +78,33 @@ impl<'s> RegistrySweep<'s> {
 
     /// Ends a repository whose versions all have results, apart from the tags that follow them.
     fn versions_ended(&self, repository: &SweptRepository<'_>) {
-        let failed = match repository.end() {
+        let (failed, keeps_following_tags) = match repository.end() {
             RepositoryEnd::Finished => {
                 if !repository.has_following_tags() {
                     self.reporter.finish(&repository.name);
                 }
                 return;
             }
-            RepositoryEnd::Refused(error, versions) => Some((error, versions)),
+            // Refusals of single lists say nothing about the tags that follow the others.
+            RepositoryEnd::Refused(error, versions) => {
+                let keeps_following_tags = !concerns_repository(&error);
+                (Some((error, versions)), keeps_following_tags)
+            }
             // What a dry run would publish does not tell whether a run that writes gets ahead.
             RepositoryEnd::OutOfTime { versions, is_stuck } => {
-                (is_stuck && !self.scope.dry_run && !self.is_throttled()).then(|| (repository.stuck(), versions))
+                let is_failure = is_stuck && !self.scope.dry_run && !self.is_throttled();
+                (is_failure.then(|| (repository.stuck(), versions)), false)
             }
         };
-        // The tags that follow are deferred like its versions.
-        repository.aliases.take();
-        repository.lists.take();
+        if !keeps_following_tags {
+            // They are deferred like its versions.
+            repository.aliases.take();
+            repository.lists.take();
+        }
         if let Some((error, versions)) = failed {
-            self.reporter.finish(&repository.name);
+            if !repository.has_following_tags() {
+                self.reporter.finish(&repository.name);
+            }
             self.reporter.add_failed(&repository.name, None, error, Some(versions));
         }
     }

@@ -17,14 +17,10 @@ use crate::end::WorkTime;
 /// may be a passing fault of a single image, three are not.
 const MAX_REFUSED_FOR_REPOSITORY: u8 = 3;
 
-/// How many writes may be refused in a row, for whatever reason, before the other repositories take precedence. Other
-/// reasons, such as an immutable tag, concern single lists, so that however many of them there are, the versions behind them
-/// must be reached. At two writes a second, twenty cost the others ten seconds of a run.
-const MAX_REFUSED_IN_A_ROW: u16 = 20;
-
-/// How many writes may be refused in a row, for whatever reason, before a repository is left for this run: as many as fit
-/// into a repository's share of a run, at two writes a second. What is behind more of them would not be reached in time.
-const MAX_REFUSED_IN_A_RUN: u16 = 400;
+/// How many writes may be refused in a row, for whatever reason, before a repository is left for this run. Other reasons,
+/// such as an immutable tag, concern single lists, so that a few of them must not keep the other versions from being
+/// published. At two writes a second, twenty cost ten seconds of a run.
+const MAX_REFUSED_IN_A_ROW: u8 = 20;
 
 /// How many repositories at least share a run. As many batches are reconciled at a time, so that a few repositories
 /// with a backlog take their turns beside those that are scanned for a quarter of the run, and later only what these
@@ -77,7 +73,7 @@ pub(super) struct SweptRepository<'a> {
     /// Whether one of its versions waited for its write when time was up, so that it had too little of the rate of writes.
     has_waited_for_write: Cell<bool>,
     refused_for_repository: Cell<u8>,
-    refused_in_a_row: Cell<u16>,
+    refused_in_a_row: Cell<u8>,
     refusal: RefCell<Option<Error>>,
     /// Whether it was deleted since it was scanned, which is not a failure.
     is_deleted: Cell<bool>,
@@ -159,21 +155,20 @@ impl<'a> SweptRepository<'a> {
         true
     }
 
-    /// Records a write that failed. After too many that were refused, the repository is left, or the others take precedence;
-    /// what is not refused may succeed another time.
+    /// Records a write that failed. One that was refused may be one too many; others may succeed another time.
     pub(super) fn write_failed(&self, error: &Error) {
         if error.error_type().is_retryable() {
             return;
         }
-        let for_repository = self.refused_for_repository.get().saturating_add(concerns_repository(error).into());
-        let in_a_row = self.refused_in_a_row.get().saturating_add(1);
-        self.refused_for_repository.set(for_repository);
-        self.refused_in_a_row.set(in_a_row);
-        if for_repository >= MAX_REFUSED_FOR_REPOSITORY || in_a_row >= MAX_REFUSED_IN_A_RUN {
+        let increment = |count: &Cell<u8>| {
+            count.set(count.get().saturating_add(1));
+            count.get()
+        };
+        let for_repository = concerns_repository(error).then(|| increment(&self.refused_for_repository));
+        if for_repository >= Some(MAX_REFUSED_FOR_REPOSITORY)
+            || increment(&self.refused_in_a_row) >= MAX_REFUSED_IN_A_ROW
+        {
             self.abandon(error.clone());
-        }
-        if in_a_row >= MAX_REFUSED_IN_A_ROW {
-            self.time_taken.set(self.time_taken.get().max(self.share.time));
         }
     }
 
@@ -247,9 +242,7 @@ impl<'a> SweptRepository<'a> {
         match self.refusal.take().filter(|_| !self.is_deleted.get()) {
             Some(error) if abandoned + out_of_time > 0 => RepositoryEnd::Refused(error, abandoned + out_of_time),
             None if out_of_time > 0 => {
-                // Where so many were refused, it waited for what would be refused, too.
-                let is_hopeless = self.refused_in_a_row.get() >= MAX_REFUSED_IN_A_ROW;
-                let gets_ahead = self.has_published.get() || self.has_waited_for_write.get() && !is_hopeless;
+                let gets_ahead = self.has_published.get() || self.has_waited_for_write.get();
                 let is_stuck = self.share.is_named && self.has_had_its_share() && !gets_ahead;
                 RepositoryEnd::OutOfTime { versions: out_of_time, is_stuck }
             }
@@ -271,35 +264,13 @@ impl<'a> SweptRepository<'a> {
 }
 
 /// Whether a refusal of a write concerns the repository as a whole. Others concern one manifest list.
-fn concerns_repository(error: &Error) -> bool {
+pub(super) fn concerns_repository(error: &Error) -> bool {
     error.concerns_repository() || matches!(error, Error::RegistryRefused { code, .. } if code.as_str() == QUOTA_CODE)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
-    use ecr_multiarch_core::Settings;
-
     use super::*;
-
-    #[test]
-    fn others_take_precedence_after_twenty_refused_writes_in_a_row() {
-        let settings = Settings::from_lookup(|name| (name == "PLATFORMS").then(|| "linux/amd64".to_owned())).unwrap();
-        let name: RepositoryName = "app".parse().unwrap();
-        let lists = ListsToTag::new(SystemTime::now(), Duration::ZERO, false);
-        let share = Shares::new(Duration::from_secs(880), 0).share(false);
-        let repository = SweptRepository::new(name.clone(), settings.for_repository(&name).unwrap(), share, lists);
-        let refused = Error::InvalidRequest("refused".to_owned());
-        let refuse = |times| (0..times).for_each(|_| repository.write_failed(&refused));
-        refuse(19);
-        repository.version_published(&"1".parse().unwrap());
-        refuse(19);
-        assert!(!repository.has_had_its_share());
-        refuse(1);
-        assert!(repository.has_had_its_share());
-        assert_eq!(repository.refusal(), None);
-    }
 
     #[test]
     fn shares_of_named_repositories_take_half_of_a_run() {
