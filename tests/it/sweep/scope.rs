@@ -161,7 +161,7 @@ fn artifact_under_a_platform_tag_of_a_published_version_is_left_alone() {
         bed.registry.push("app", Some(&format!("{version}-amd64")), &chart("app"));
     }
     bed.ecr.clock().set(SystemTime::now());
-    // A list that is not right is no excuse.
+    // Where its list is not right, the version is reported.
     let arm64 = Image::oci("linux/arm64").content("3");
     bed.ecr.clock().set(SystemTime::now() - DAY);
     bed.registry.push("app", Some("3-amd64"), &chart("app"));
